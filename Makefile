@@ -1,4 +1,4 @@
-# The two commands: `make run` to try it, `make test` to hold it to its word.
+# The two commands: `make run` to try it, `make test` to run every check.
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui ui-where-node ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
@@ -45,7 +45,7 @@ STATIC = -C target-feature=+crt-static -C strip=symbols --remap-path-prefix=$(CU
 sidecar: ## Build the config-reloader: one small static file
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --profile sidecar --locked -p midflight-sidecar --target $(HOST)
 	@file=$(TARGET_DIR)/$(HOST)/sidecar/midflight-sidecar; bytes=$$(wc -c < $$file); \
-	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it is to be 2 MiB at most"; exit 1; }
+	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it must have at most 2 MiB"; exit 1; }
 
 run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	@rm -f $(DATA)/ready; \
@@ -169,7 +169,7 @@ guests: ## Build the example modules in Rust, test them and their library, and m
 	$(CARGO) run --release --locked -p midflight-module-host --example sessions -- $(GUEST_FILES) 10000
 
 # Python 3 alone, and PostgreSQL: see `make test-needs`.
-cost: build ## Measure the most expensive requests under load, and what others notice of them
+cost: build ## Measure the most expensive requests under load, and their effect on others
 	python3 crates/benches/cost/run.py --program $(TARGET_DIR)/release/midflight $(COST)
 
 bench: ## Measure, each figure beside its reference in the same run

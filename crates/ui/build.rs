@@ -1,5 +1,5 @@
-//! Writes the table of the files under `page/`, which `make ui` builds. An empty folder makes an empty table, so that the
-//! server is built without Node too.
+//! Writes the table of the files under `page/`, which `make ui` builds. An empty folder makes an empty table, so that
+//! the server is built without Node too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

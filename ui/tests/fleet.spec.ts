@@ -37,7 +37,7 @@ test("three replicas acknowledge an edit, and a revision that they quarantine is
     postgres.run(`SELECT midflight_put('rules', 'conditions/old', '${wrong}', 'anna', 'by hand')`);
     await page.goto(first.url);
     await expect(page.getByText("1 revision is quarantined on this replica")).toBeVisible();
-    await expect(page.getByText('there is no operator "older"').first()).toBeVisible();
+    await expect(page.getByText('unknown operator "older"').first()).toBeVisible();
     const rows = page.getByRole("table").first().getByRole("row");
     for (const id of ["a", "b", "c"]) await expect(rows.filter({ hasText: new RegExp(`^${id}http`) }).getByText("quarantines 3")).toBeVisible();
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_components::Place;
-use midflight_config::{Config, Configs, Shape};
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Trigger};
+use midflight_components::SettingsSource;
+use midflight_config::{Config, ConfigSchema, Configs};
+use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Trigger};
 use midflight_engine::{Component, Engine, EngineBuilder, KindSlot, StartError};
 use midflight_live::World;
 use midflight_source::{FileOptions, FileProblem, SourceError};
@@ -13,9 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::live::LiveConfig;
-use crate::reloader::Reloader;
+use crate::reloader::ConfigReloader;
 use crate::report::Report;
-use crate::{Boot, Process, References};
+use crate::{Bootstrap, Process, References};
 
 /// Why a program did not start. It never starts on defaults instead.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum AppError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// It is valid and yet is not served: a defect, or a variable or a file that changed during the start.
-    #[error("the config was valid and is not served; try again, and report it if it stays so")]
+    #[error("the config is valid but not served; try again, and report this if it persists")]
     NotServed,
 }
 
@@ -51,7 +51,7 @@ fn listed(problems: &[FileProblem]) -> String {
 ///
 /// ```
 /// use midflight_app::AppBuilder;
-/// use midflight_config::Shape;
+/// use midflight_config::ConfigSchema;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -71,7 +71,7 @@ fn listed(problems: &[FileProblem]) -> String {
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("shop.yaml");
 /// std::fs::write(&path, "greeting: good day\n")?;
-/// let mut builder = AppBuilder::new("shop", Shape::<Settings>::new())?;
+/// let mut builder = AppBuilder::new("shop", ConfigSchema::<Settings>::new())?;
 /// builder.file(&path);
 /// let app = builder.start().await?;
 /// assert_eq!(app.config().load().greeting, "good day");
@@ -85,16 +85,16 @@ fn listed(problems: &[FileProblem]) -> String {
 /// # }
 /// ```
 ///
-/// The common mistake is to keep what [`LiveConfig::load`] answered, or a pool that was made of it: load it where it is used,
-/// and let a [`Component`] make whatever has connections.
+/// The common mistake is to keep what [`LiveConfig::load`] answered, or a pool that was made of it: load it where it is
+/// used, and let a [`Component`] make whatever has connections.
 pub struct AppBuilder<T> {
     id: DocumentId,
-    shape: Arc<Shape<T>>,
+    shape: Arc<ConfigSchema<T>>,
     engine: EngineBuilder,
     slot: KindSlot<Config>,
     file: Option<PathBuf>,
     file_options: FileOptions,
-    around: Process,
+    process: Process,
 }
 
 impl<T> AppBuilder<T>
@@ -105,7 +105,7 @@ where
     ///
     /// # Errors
     /// [`AppError::Name`] when the name is none of a document.
-    pub fn new(name: &str, shape: Shape<T>) -> Result<Self, AppError> {
+    pub fn new(name: &str, shape: ConfigSchema<T>) -> Result<Self, AppError> {
         Self::referring(name, shape, References::none())
     }
 
@@ -114,8 +114,8 @@ where
     ///
     /// # Errors
     /// [`AppError::Name`] when the name is none of a document.
-    pub fn referring(name: &str, shape: Shape<T>, references: References) -> Result<Self, AppError> {
-        let around = Process::new(references);
+    pub fn referring(name: &str, shape: ConfigSchema<T>, references: References) -> Result<Self, AppError> {
+        let process = Process::new(references);
         let document = DocumentName::new(name);
         let document = document.map_err(|source| AppError::Name { name: name.to_owned(), source })?;
         let shape = Arc::new(shape);
@@ -124,10 +124,10 @@ where
         let id = DocumentId { kind: kind_name(), name: document };
         let slot = engine.kind(kind);
         let redactor = shape.redactor().clone();
-        engine.environment(around.clone());
+        engine.environment(process.clone());
         engine.redact(move |text| redactor.redact(text).into_owned());
         let file_options = FileOptions::default();
-        Ok(Self { id, shape, engine, slot, file: None, file_options, around })
+        Ok(Self { id, shape, engine, slot, file: None, file_options, process })
     }
 
     /// Reads the config from a file, and follows it.
@@ -142,7 +142,7 @@ where
         self
     }
 
-    /// The engine below, for limits, kinds of one's own and whatever else it takes.
+    /// The engine below, for limits, own kinds and other options.
     pub fn engine(&mut self) -> &mut EngineBuilder {
         &mut self.engine
     }
@@ -153,12 +153,16 @@ where
         self
     }
 
-    /// Where a component finds its part of the config: at `path`, a JSON Pointer by which problems call it, and by `part`,
-    /// which answers none when it is not to be there.
-    pub fn place<S>(&self, path: &str, part: impl Fn(&T) -> Option<S> + Send + Sync + 'static) -> Place<S> {
+    /// Where a component finds its part of the config: at `path`, a JSON Pointer by which problems call it, and by
+    /// `part`, which answers none when it is not to be there.
+    pub fn place<S>(
+        &self,
+        path: &str,
+        part: impl Fn(&T) -> Option<S> + Send + Sync + 'static,
+    ) -> SettingsSource<S> {
         let (slot, name) = (self.slot.slot(), self.id.name.clone());
         let read = move |world: &World| part(&*world.get::<Configs>(slot)?.typed::<T>(&name)?);
-        Place::in_document(self.id.clone(), Pointer::parse(path), read)
+        SettingsSource::in_document(self.id.clone(), JsonPointer::parse(path), read)
     }
 
     /// Starts: the config is read and valid, every component runs on it, and its file is followed.
@@ -166,7 +170,7 @@ where
     /// # Errors
     /// [`AppError`]; nothing runs then.
     pub async fn start(mut self) -> Result<App<T>, AppError> {
-        let boot = Boot::read(self.id.clone(), &self.shape, &self.around, self.file, None)?;
+        let boot = Bootstrap::read(self.id.clone(), &self.shape, &self.process, self.file, None)?;
         if let Some(first) = boot.first_edit() {
             self.engine.first_edit(first);
         }
@@ -192,7 +196,7 @@ impl<T> std::fmt::Debug for AppBuilder<T> {
 pub struct App<T> {
     engine: Engine,
     config: LiveConfig<T>,
-    reloader: Arc<Reloader>,
+    reloader: Arc<ConfigReloader>,
 }
 
 impl<T> Clone for App<T> {
@@ -212,19 +216,19 @@ impl<T: Send + Sync + 'static> App<T> {
         &self.config
     }
 
-    /// Looks what the config is to be, brings it about, and answers how it stands then. However many ask at once, and
+    /// Checks what the config should be, applies it, and answers its state afterwards. However many ask at once, and
     /// whether or not they wait for it.
     pub async fn reload(&self, trigger: Trigger, by: &str) -> Report {
         self.reloader.reload(trigger, by).await
     }
 
-    /// How the config stands.
+    /// The state of the config.
     #[must_use]
     pub fn report(&self) -> Report {
         self.reloader.report()
     }
 
-    /// Waits for the next look to end, counted from this call, and answers how the config stands then.
+    /// Waits for the end of the next check, counted from this call, and answers the state of the config.
     pub fn next_report(&self) -> impl Future<Output = Report> + '_ {
         self.reloader.next_report()
     }
@@ -232,7 +236,7 @@ impl<T: Send + Sync + 'static> App<T> {
     /// Reloads whenever the process gets SIGHUP, until the app stops.
     ///
     /// # Errors
-    /// When the system does not let signals be heard.
+    /// When the system does not allow signal handlers.
     #[cfg(unix)]
     pub fn reload_on_sighup(&self) -> std::io::Result<()> {
         let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
@@ -252,7 +256,7 @@ impl<T: Send + Sync + 'static> App<T> {
         &self.engine
     }
 
-    /// Stops following; what is in effect stays readable, and components are let go of with their handles.
+    /// Stops following; what is in effect stays readable, and components are released with their handles.
     pub async fn stop(&self) {
         self.reloader.stop().await;
         self.engine.stop().await;

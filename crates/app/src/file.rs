@@ -1,10 +1,10 @@
-//! The config file: its content with the digest that says which content it is.
+//! The config file: its content with the digest that identifies it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use midflight_config::OperatorContents;
-use midflight_core::{Change, Digest, DocumentId, Edit, Owner, Pointer, Problems, Trigger, cut_reason};
+use midflight_core::{Change, Digest, DocumentId, Edit, JsonPointer, Owner, Problems, Trigger, cut_reason};
 use midflight_source::{ConfigText, FileProblem, parse_config};
 use serde_json::Value;
 
@@ -18,16 +18,16 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct ConfigFile {
     path: PathBuf,
     name: Arc<str>,
-    /// Whose documents are the operator's: those that say what this file does.
+    /// Whose documents are the operator's: those that equal the contents of this file.
     contents: OperatorContents,
 }
 
 /// One content of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Content {
-    /// Of its bytes, so that whoever else reads the file can say which content it means.
+pub(crate) struct FileContent {
+    /// Of its bytes, so that any other reader of the file can name the content.
     pub(crate) digest: Digest,
-    /// What it says, or what is wrong with it.
+    /// Its contents, or what is wrong with it.
     pub(crate) text: Result<ConfigText, Vec<FileProblem>>,
 }
 
@@ -41,13 +41,13 @@ impl ConfigFile {
         &self.path
     }
 
-    /// Who owns the document that the file says.
+    /// The owner of the document of the file.
     pub(crate) fn owner(&self) -> Owner {
         Owner::new(&format!("file:{}", self.name))
     }
 
     /// Reads it.
-    pub(crate) fn read(&self) -> Result<Content, Vec<FileProblem>> {
+    pub(crate) fn read(&self) -> Result<FileContent, Vec<FileProblem>> {
         let text = read_text(&self.path, FILE_BYTES_MAX);
         let text = text.map_err(|why| vec![self.problem(format!("cannot be read: {why}"))])?;
         let digest = Digest::of_bytes(text.as_bytes());
@@ -55,22 +55,22 @@ impl ConfigFile {
         if let Ok(text) = &text {
             self.contents.read(text.body());
         }
-        Ok(Content { digest, text })
+        Ok(FileContent { digest, text })
     }
 
-    /// What the file says is in effect.
+    /// The contents of the file are in effect.
     pub(crate) fn in_effect(&self, body: Digest) {
         self.contents.in_effect(body);
     }
 
-    /// The edit that makes a document what the file says.
+    /// The edit that sets a document to the contents of the file.
     pub(crate) fn edit(&self, id: &DocumentId, text: &ConfigText, trigger: Trigger, by: &str) -> Edit {
         let mut change = Change::put(id.clone(), Value::Null);
         change.body = Some(Arc::clone(text.body()));
         Edit {
             reason: cut_reason(format!("as {} says", self.path.display())),
             owner: Some(self.owner()),
-            // The file is what its operator points at, so it may take back what was changed past it.
+            // The operator points at the file, so it may revert what was changed elsewhere since.
             take_over: true,
             ..Edit::new(by, trigger, [change])
         }
@@ -81,7 +81,7 @@ impl ConfigFile {
         whole(&self.name, message)
     }
 
-    /// Problems of the document as problems of the file, with the places where they stand.
+    /// Problems of the document as problems of the file, with their places.
     pub(crate) fn placed(&self, problems: &Problems, text: Option<&ConfigText>) -> Vec<FileProblem> {
         placed(&self.name, problems, text)
     }
@@ -89,11 +89,11 @@ impl ConfigFile {
 
 /// A problem with something as a whole, by the name of it.
 pub(crate) fn whole(name: &Arc<str>, message: String) -> FileProblem {
-    let (file, path) = (Arc::clone(name), Pointer::root());
+    let (file, path) = (Arc::clone(name), JsonPointer::root());
     FileProblem { file, line: None, column: None, document: None, path, message }
 }
 
-/// Problems of a document as problems of what it was read from, with the places where they stand if it is a text.
+/// Problems of a document as problems of what it was read from, with their places if it is a text.
 pub(crate) fn placed(name: &Arc<str>, problems: &Problems, text: Option<&ConfigText>) -> Vec<FileProblem> {
     let placed = problems.iter().map(|problem| {
         let place = text.and_then(|text| text.locate(&problem.path));

@@ -1,4 +1,4 @@
-//! What the log did to a config that no file says: the report is about the reload that changed it last.
+//! What the log did to a config that is in no file: the report covers the reload that changed it last.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,25 +7,25 @@ use midflight_core::{Digest, DocumentId, RevisionNumber};
 use midflight_engine::{Engine, ReloadReport};
 use midflight_live::Live;
 
-use crate::report::Attempt;
+use crate::report::CheckAttempt;
 
 /// The last reload of an engine that changed a config.
 #[derive(Debug)]
-pub(crate) struct Followed {
+pub(crate) struct FollowedReloads {
     id: DocumentId,
     live: Live<Configs>,
-    last: Mutex<Last>,
+    last: Mutex<LastReload>,
 }
 
 #[derive(Debug, Default)]
-struct Last {
+struct LastReload {
     digest: Option<Digest>,
-    attempt: Option<Attempt>,
+    attempt: Option<CheckAttempt>,
     /// The last revision that changed it and was refused here.
-    refused: Option<(RevisionNumber, Attempt)>,
+    refused: Option<(RevisionNumber, CheckAttempt)>,
 }
 
-impl Followed {
+impl FollowedReloads {
     /// Follows the reloads of an engine from now on.
     pub(crate) fn start(engine: &Engine, id: DocumentId, live: Live<Configs>) -> Arc<Self> {
         let last = Mutex::default();
@@ -40,16 +40,16 @@ impl Followed {
     }
 
     /// The reload that changed it last; none since the start.
-    pub(crate) fn attempt(&self) -> Option<Attempt> {
+    pub(crate) fn attempt(&self) -> Option<CheckAttempt> {
         self.last().attempt.clone()
     }
 
     /// The reload that refused this revision.
-    pub(crate) fn refused(&self, revision: RevisionNumber) -> Option<Attempt> {
+    pub(crate) fn refused(&self, revision: RevisionNumber) -> Option<CheckAttempt> {
         self.last().refused.as_ref().filter(|(of, _)| *of == revision).map(|(_, attempt)| attempt.clone())
     }
 
-    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+    fn last(&self) -> std::sync::MutexGuard<'_, LastReload> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,7 +63,7 @@ impl Followed {
         let (Some(trigger), Some(outcome)) = (event.trigger.known(), event.outcome.known()) else { return };
         let mut last = self.last();
         let digest = self.digest();
-        let attempt = || Attempt {
+        let attempt = || CheckAttempt {
             hash: digest,
             outcome,
             trigger,

@@ -1,25 +1,25 @@
-//! A program whose config changes while it runs: read from its file, its environment and its flags, validated by one code
-//! at the start and ever after, followed by its components, and reported so that nobody has to believe it.
+//! A program whose config changes while it runs: read from its file, its environment and its flags, validated by the
+//! same code at the start and later, followed by its components, and reported in a way that can be verified.
 //!
-//! [`AppBuilder`] puts one together. Whatever asks for a reload (the file, a signal, a request) goes one road, and
-//! [`Report`] says what came of it: by the hash of the content, so that whoever changed that content can tell.
+//! [`AppBuilder`] puts one together. Every trigger of a reload (the file, a signal, a request) uses the same pipeline,
+//! and [`Report`] states the result: by the hash of the content, so that the author of the content can verify it.
 
 mod app;
-mod boot;
+mod bootstrap;
+mod checker;
 mod file;
 mod followed;
 mod live;
-mod look;
 mod process;
 mod references;
 mod reloader;
 mod report;
-mod subject;
+mod watched_config;
 
 pub use app::{App, AppBuilder, AppError};
-pub use boot::Boot;
+pub use bootstrap::Bootstrap;
 pub use live::LiveConfig;
 pub use process::Process;
 pub use references::{References, ReferencesError};
-pub use reloader::Reloader;
+pub use reloader::ConfigReloader;
 pub use report::Report;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use midflight_config::{Configs, Entry};
+use midflight_config::{ConfigEntry, Configs};
 use midflight_core::{DocumentName, RevisionNumber};
 use midflight_live::{Changes, Live};
 
@@ -45,7 +45,7 @@ impl<T: Send + Sync + 'static> LiveConfig<T> {
 
     /// The same with where its values come from.
     #[must_use]
-    pub fn entry(&self) -> Option<Arc<Entry>> {
+    pub fn entry(&self) -> Option<Arc<ConfigEntry>> {
         self.live.load().get(&self.name).cloned()
     }
 
@@ -55,7 +55,7 @@ impl<T: Send + Sync + 'static> LiveConfig<T> {
         self.live.load().revision()
     }
 
-    /// Hears of every change from now on.
+    /// Receives every change from now on.
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.live.changes()

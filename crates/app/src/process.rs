@@ -4,12 +4,12 @@ use std::io::Read as _;
 use std::path::Path;
 
 use midflight_config::REFERENCED_BYTES_MAX;
-use midflight_engine::{Environment, Writer};
+use midflight_engine::{DocumentWriter, Environment};
 
 use crate::References;
 
-/// The environment and the files of this process. The operator's config file refers to all of it, documents of the log to
-/// what [`References`] allow; by default to nothing.
+/// The environment and the files of this process. The operator's config file refers to all of it, documents of the log
+/// to what [`References`] allow; by default to nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
     references: References,
@@ -30,17 +30,19 @@ impl Process {
 }
 
 impl Environment for Process {
-    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
-        if by == Writer::Log {
+    fn variable(&self, name: &str, by: DocumentWriter) -> Result<Option<String>, String> {
+        if by == DocumentWriter::Log {
             self.references.variable(name)?;
         }
         Ok(std::env::var(name).ok())
     }
 
-    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+    fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String> {
         let text = match by {
-            Writer::Operator => read_text(Path::new(path), REFERENCED_BYTES_MAX as u64)?,
-            Writer::Log => read_text(&self.references.file(Path::new(path))?, REFERENCED_BYTES_MAX as u64)?,
+            DocumentWriter::Operator => read_text(Path::new(path), REFERENCED_BYTES_MAX as u64)?,
+            DocumentWriter::Log => {
+                read_text(&self.references.file(Path::new(path))?, REFERENCED_BYTES_MAX as u64)?
+            }
         };
         let line = text.strip_suffix('\n').unwrap_or(&text);
         Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
@@ -53,7 +55,7 @@ pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
     if !metadata.is_file() {
         // A pipe would be waited for.
         let what = if metadata.is_dir() { "a directory" } else { "something else" };
-        return Err(format!("it is no file but {what}"));
+        return Err(format!("it is not a file but {what}"));
     }
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
@@ -74,8 +76,8 @@ mod tests {
         let path = dir.path().join("secret");
         let process = Process::new(References::none().directory(dir.path()).unwrap());
         let read = |path: &Path| {
-            let [operator, log] =
-                [Writer::Operator, Writer::Log].map(|by| process.file(path.to_str().unwrap(), by));
+            let [operator, log] = [DocumentWriter::Operator, DocumentWriter::Log]
+                .map(|by| process.file(path.to_str().unwrap(), by));
             assert_eq!(operator, log);
             log
         };
@@ -88,17 +90,17 @@ mod tests {
         }
         std::fs::write(&path, vec![b'x'; REFERENCED_BYTES_MAX + 1]).unwrap();
         assert_eq!(read(&path), Err("it has more than 65536 bytes".to_owned()));
-        assert_eq!(read(dir.path()), Err("it is no file but a directory".to_owned()));
+        assert_eq!(read(dir.path()), Err("it is not a file but a directory".to_owned()));
     }
 
     #[test]
     fn documents_of_the_log_refer_to_nothing_unless_it_is_allowed() {
         let home = std::env::var("HOME").ok();
-        let refused = Process::default().variable("HOME", Writer::Log).unwrap_err();
+        let refused = Process::default().variable("HOME", DocumentWriter::Log).unwrap_err();
         assert!(refused.contains("--reference-env"), "{refused}");
-        assert_eq!(Process::default().variable("HOME", Writer::Operator), Ok(home.clone()));
+        assert_eq!(Process::default().variable("HOME", DocumentWriter::Operator), Ok(home.clone()));
         let allowed = Process::new(References::none().variables("HO").unwrap());
-        assert_eq!(allowed.variable("HOME", Writer::Log), Ok(home));
-        assert!(allowed.variable("PATH", Writer::Log).is_err());
+        assert_eq!(allowed.variable("HOME", DocumentWriter::Log), Ok(home));
+        assert!(allowed.variable("PATH", DocumentWriter::Log).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// What documents of the log may refer to. Nothing is allowed but what is named here: whoever may edit a document is not
-/// whoever may read the files and the environment of the process.
+/// What documents of the log may refer to. Nothing is allowed but what is named here: the right to edit a document does
+/// not include the right to read the files and the environment of the process.
 ///
 /// ```
 /// use midflight_app::References;
@@ -25,7 +25,7 @@ pub struct References {
 #[non_exhaustive]
 pub enum ReferencesError {
     /// A directory that is none.
-    #[error("cannot allow references to files in {}: {why}; name a directory that is there", .directory.display())]
+    #[error("cannot allow references to files in {}: {why}; use an existing directory", .directory.display())]
     Directory {
         /// Which one.
         directory: PathBuf,
@@ -33,9 +33,7 @@ pub enum ReferencesError {
         why: String,
     },
     /// A prefix that every variable has.
-    #[error(
-        "cannot allow references to every variable: name the prefix that those which may be read begin with"
-    )]
+    #[error("cannot allow references to every variable: give the common prefix of the variables to allow")]
     Prefix,
 }
 
@@ -82,20 +80,20 @@ impl References {
             return Ok(());
         }
         Err("documents of the log may not refer to it; start the process with --reference-env PREFIX \
-             (References::variables) to allow the variables that begin so"
+             (References::variables) to allow variables with that prefix"
             .to_owned())
     }
 
-    /// The file that a path leads to, if it may be referred to. Of what is outside of the allowed directories nothing is
-    /// said, not even whether it is there.
+    /// The file that a path leads to, if it may be referred to. Nothing is revealed about what is outside of the
+    /// allowed directories, not even its existence.
     pub(crate) fn file(&self, path: &Path) -> Result<PathBuf, String> {
         let refused = || {
             "documents of the log may not refer to it; start the process with --reference-dir DIR \
-             (References::directory) to allow the files of a directory"
+             (References::directory) to allow the files of that directory"
                 .to_owned()
         };
         if path.components().any(|part| part == Component::ParentDir) {
-            return Err("a path that is referred to has no \"..\" in it; write the whole of it".to_owned());
+            return Err("a referenced path must not contain \"..\"; write the full path".to_owned());
         }
         let path = std::path::absolute(path).map_err(|_| refused())?;
         // A directory may be a link that leads elsewhere by now, so it is followed each time.
@@ -110,8 +108,8 @@ impl References {
         let real = path.canonicalize().map_err(|error| error.to_string())?;
         match within.iter().any(|directory| real.starts_with(directory)) {
             true => Ok(real),
-            false => Err("it is a link that leads out of the directory that --reference-dir allows; put the file itself \
-                          there"
+            false => Err("it is a link to a file outside of the directory that --reference-dir allows; put \
+                          the file itself there"
                 .to_owned()),
         }
     }
@@ -146,9 +144,9 @@ mod tests {
         for (path, expected) in [
             (outside.path().join("shadow"), "--reference-dir DIR"),
             (outside.path().join("missing"), "--reference-dir DIR"),
-            (at("out"), "leads out of the directory"),
-            (at("folder/shadow"), "leads out of the directory"),
-            (at("../x/shadow"), "has no \"..\""),
+            (at("out"), "outside of the directory"),
+            (at("folder/shadow"), "outside of the directory"),
+            (at("../x/shadow"), "must not contain \"..\""),
             (at("missing"), "No such file"),
             (PathBuf::from(format!("{}x/key", inside.path().display())), "--reference-dir DIR"),
         ] {

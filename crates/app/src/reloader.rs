@@ -1,5 +1,4 @@
-//! Every trigger of one config on one road: whatever asks, one task looks at what the config is to be, and says what came
-//! of it.
+//! All triggers of one config: one task checks what the config should be, and reports the result.
 
 use std::time::Duration;
 
@@ -10,59 +9,61 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::look::Looker;
-use crate::report::{Looked, Report};
-use crate::subject::Subject;
+use crate::checker::Checker;
+use crate::report::{CheckState, Report};
+use crate::watched_config::WatchedConfig;
 
 /// How many may ask at once. They are answered together, so more wait only for room.
 const ASKS_MAX: usize = 64;
 /// The longest time until a content that was refused is tried again.
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
 
-/// Somebody who wants to have looked, and perhaps waits to hear what came of it.
-struct Ask {
+/// A request for a check, with a receiver that may wait for the result.
+struct CheckRequest {
     trigger: Trigger,
     by: String,
     reply: Option<oneshot::Sender<()>>,
 }
 
-/// Takes every trigger of one config: the file, a signal, a request, a webhook. Those that come while one is under way are
-/// answered by one look after it, so however many there are, what was there after the last of them is what is served.
+/// Takes every trigger of one config: the file, a signal, a request, a webhook. Those that come while one is under way
+/// are answered by one look after it, so however many there are, what was there after the last of them is what is
+/// served.
 ///
-/// Whoever asks does not carry it: who goes away before the answer changes nothing.
+/// The caller does not drive it: dropping the call before the answer changes nothing.
 #[derive(Debug)]
-pub struct Reloader {
-    asks: mpsc::Sender<Ask>,
-    looked: watch::Receiver<Looked>,
-    subject: Subject,
+pub struct ConfigReloader {
+    asks: mpsc::Sender<CheckRequest>,
+    looked: watch::Receiver<CheckState>,
+    subject: WatchedConfig,
     engine: Engine,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Reloader {
-    /// Begins to watch. `first` is what came of the start.
+impl ConfigReloader {
+    /// Begins to watch. `first` is the result of the start.
     pub(crate) fn start(
         engine: Engine,
-        subject: Subject,
+        subject: WatchedConfig,
         options: FileOptions,
-        first: Looked,
+        first: CheckState,
     ) -> Result<Self, SourceError> {
-        let looker = Looker { engine: engine.clone(), subject: subject.clone(), looked: first.clone() };
-        let files = FileWatch::new(looker.files(), options)?;
+        let checker = Checker { engine: engine.clone(), subject: subject.clone(), looked: first.clone() };
+        let files = FileWatch::new(checker.files(), options)?;
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (shown, looked) = watch::channel(first);
         let stop = CancellationToken::new();
-        let desk = Desk { looker, files, asked, shown, backoff: Backoff::new(options.poll) };
-        let task = tokio::spawn(desk.run(stop.clone()));
+        let reload_task =
+            ReloadTask { checker, files, asked, shown, backoff: CheckBackoff::new(options.poll) };
+        let task = tokio::spawn(reload_task.run(stop.clone()));
         Ok(Self { asks, looked, subject, engine, stop, task: Mutex::new(Some(task)) })
     }
 
-    /// Looks what the config is to be, brings it about, and answers how it stands then.
+    /// Checks what the config should be, applies it, and answers its state afterwards.
     pub async fn reload(&self, trigger: Trigger, by: &str) -> Report {
         let (reply, done) = oneshot::channel();
-        let ask = Ask { trigger, by: by.to_owned(), reply: Some(reply) };
-        // When the task is gone there is nothing to wait for.
+        let ask = CheckRequest { trigger, by: by.to_owned(), reply: Some(reply) };
+        // Without the task there is nothing to wait for.
         if self.asks.send(ask).await.is_ok() {
             drop(done.await);
         }
@@ -71,20 +72,20 @@ impl Reloader {
 
     /// Asks for a look without waiting for it.
     pub fn request(&self, trigger: Trigger, by: &str) {
-        let ask = Ask { trigger, by: by.to_owned(), reply: None };
+        let ask = CheckRequest { trigger, by: by.to_owned(), reply: None };
         // Where so many wait already, a look comes after this.
         drop(self.asks.try_send(ask));
     }
 
-    /// How the config stands.
+    /// The state of the config.
     #[must_use]
     pub fn report(&self) -> Report {
         let looked = self.looked.borrow().clone();
         self.subject.report(looked, &self.engine)
     }
 
-    /// Waits for the next look to end, counted from this call and not from the first poll, and answers how the config stands
-    /// then. So whoever calls it before they look at [`Self::report`] misses nothing between the two.
+    /// Waits for the end of the next check, counted from this call and not from the first poll, and answers the state
+    /// of the config. So a caller that subscribes before it reads [`Self::report`] misses nothing in between.
     pub fn next_report(&self) -> impl Future<Output = Report> + '_ {
         let mut looked = self.looked.clone();
         looked.mark_unchanged();
@@ -102,27 +103,27 @@ impl Reloader {
         if let Some(task) = self.task.lock().await.take()
             && task.await.is_err()
         {
-            tracing::error!("the task that reloads a config failed");
+            tracing::error!("config reload task failed");
         }
     }
 }
 
-impl Drop for Reloader {
+impl Drop for ConfigReloader {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
 /// The one who looks.
-struct Desk {
-    looker: Looker,
+struct ReloadTask {
+    checker: Checker,
     files: FileWatch,
-    asked: mpsc::Receiver<Ask>,
-    shown: watch::Sender<Looked>,
-    backoff: Backoff,
+    asked: mpsc::Receiver<CheckRequest>,
+    shown: watch::Sender<CheckState>,
+    backoff: CheckBackoff,
 }
 
-impl Desk {
+impl ReloadTask {
     async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -131,32 +132,32 @@ impl Desk {
                     Some(ask) => self.answer(ask).await,
                     None => return,
                 },
-                told = self.files.touched() => self.glance(told).await,
+                message = self.files.touched() => self.glance(message).await,
             }
-            if let Err(error) = self.files.follow(self.looker.files()) {
-                tracing::warn!(%error, "a file that the config refers to cannot be watched");
+            if let Err(error) = self.files.follow(self.checker.files()) {
+                tracing::warn!(%error, "cannot watch a file that the config refers to");
             }
         }
     }
 
-    /// Looks if a file may say something new. What was refused is tried again when the system told of a change, of a file
-    /// that is referred to perhaps, and otherwise from time to time.
-    async fn glance(&mut self, told: bool) {
-        let by = self.looker.watcher();
-        if let Some(looked) = self.looker.look_if_new(&by, told || self.backoff.is_over()).await {
+    /// Checks if a file may have changed. What was refused is tried again when a change is reported, also of a
+    /// referenced file, and otherwise periodically.
+    async fn glance(&mut self, message: bool) {
+        let by = self.checker.watcher();
+        if let Some(looked) = self.checker.look_if_new(&by, message || self.backoff.is_over()).await {
             self.show(looked);
         }
     }
 
-    /// Looks once for everybody who waits.
-    async fn answer(&mut self, first: Ask) {
+    /// Checks once for all waiting callers.
+    async fn answer(&mut self, first: CheckRequest) {
         let (trigger, by) = (first.trigger, first.by.clone());
         let mut waiting = vec![first];
         while let Ok(ask) = self.asked.try_recv() {
             waiting.push(ask);
         }
         self.files.written().await;
-        let looked = self.looker.look(trigger, &by).await;
+        let looked = self.checker.look(trigger, &by).await;
         self.show(looked);
         for ask in waiting {
             if ask.reply.is_some_and(|reply| reply.send(()).is_err()) {
@@ -165,20 +166,20 @@ impl Desk {
         }
     }
 
-    fn show(&mut self, looked: Looked) {
+    fn show(&mut self, looked: CheckState) {
         self.backoff.note(looked.is_live());
         self.shown.send_replace(looked);
     }
 }
 
 /// When to try a content again that was refused: sooner at first, then ever later.
-struct Backoff {
+struct CheckBackoff {
     first: Duration,
     next: Duration,
     since: tokio::time::Instant,
 }
 
-impl Backoff {
+impl CheckBackoff {
     fn new(first: Duration) -> Self {
         Self { first, next: first, since: tokio::time::Instant::now() }
     }

@@ -1,17 +1,17 @@
-//! How a config stands: what was last wanted, what came of it, and what is served.
+//! The state of a config: what was last wanted, the result, and what is served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_config::{Entry, Masked};
-use midflight_core::{ComponentTime, Digest, Outcome, Pointer, RevisionNumber, Trigger};
+use midflight_config::{ConfigEntry, Masked};
+use midflight_core::{ComponentTime, Digest, JsonPointer, Outcome, RevisionNumber, Trigger};
 use midflight_source::FileProblem;
 use serde_json::{Value, json};
 
-/// What came of one look at what a config is to be.
+/// The result of one check of a config.
 #[derive(Debug, Clone)]
-pub(crate) struct Attempt {
+pub(crate) struct CheckAttempt {
     /// Of the content that it was about; none when that could not be read.
     pub(crate) hash: Option<Digest>,
     pub(crate) outcome: Outcome,
@@ -23,7 +23,7 @@ pub(crate) struct Attempt {
     pub(crate) problems: Vec<FileProblem>,
 }
 
-/// The content that is served: the digest of the file's bytes, and of what they say.
+/// The content that is served: the digest of the file's bytes, and of its contents.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServedContent {
     pub(crate) hash: Digest,
@@ -32,24 +32,24 @@ pub(crate) struct ServedContent {
 
 /// What was seen last, and what is served of the file.
 #[derive(Debug, Clone)]
-pub(crate) struct Looked {
-    pub(crate) attempt: Attempt,
+pub(crate) struct CheckState {
+    pub(crate) attempt: CheckAttempt,
     pub(crate) served: Option<ServedContent>,
 }
 
-impl Looked {
+impl CheckState {
     pub(crate) fn is_live(&self) -> bool {
         self.attempt.outcome.is_live()
     }
 }
 
-/// How a config stands. Values are in none of it but where an error quotes one that is no secret.
+/// The state of a config. Values are in none of it but where an error quotes one that is no secret.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// How the last look ended.
     pub status: Outcome,
-    /// The SHA-256 of the content that `status` is about: of the file's bytes, or of the document without a file. None when
-    /// it could not be read.
+    /// The SHA-256 of the content that `status` is about: of the file's bytes, or of the document without a file. None
+    /// when it could not be read.
     pub hash: Option<Digest>,
     /// The SHA-256 of the content that is served. None when that came from nowhere but defaults and variables, or was
     /// changed past the file.
@@ -69,8 +69,8 @@ pub struct Report {
     /// Those that stayed on an older value, or have none yet.
     pub behind: Vec<String>,
     /// The keys that are in effect after the next start only, and whose value is another now.
-    pub restart_required: Vec<Pointer>,
-    /// The keys that the document says in vain.
+    pub restart_required: Vec<JsonPointer>,
+    /// The keys of the document that have no effect.
     pub masked: Vec<Masked>,
     /// What was wrong in the last look.
     pub problems: Vec<FileProblem>,
@@ -78,10 +78,10 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn new(
-        attempt: Attempt,
+        attempt: CheckAttempt,
         served: Option<ServedContent>,
-        entry: Option<&Arc<Entry>>,
-        running: &Entry,
+        entry: Option<&Arc<ConfigEntry>>,
+        running: &ConfigEntry,
         engine: &midflight_engine::EngineStatus,
     ) -> Self {
         let digest = entry.and_then(|entry| entry.digest());
@@ -134,7 +134,7 @@ impl Report {
             "took_ms": ms(self.took),
             "components": self.components.iter().map(component).collect::<Vec<_>>(),
             "behind": self.behind,
-            "restart_required": self.restart_required.iter().map(Pointer::as_str).collect::<Vec<_>>(),
+            "restart_required": self.restart_required.iter().map(JsonPointer::as_str).collect::<Vec<_>>(),
             "masked": self.masked.iter().map(masked).collect::<Vec<_>>(),
             "problems": self.problems.iter().map(problem).collect::<Vec<_>>(),
         })

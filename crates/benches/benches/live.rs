@@ -18,14 +18,14 @@ fn measure(round: &mut dyn FnMut()) -> f64 {
     started.elapsed().as_secs_f64() * 1e9 / f64::from(READS)
 }
 
-fn compare(name: &str, aim: f64, ours: &mut dyn FnMut(), reference: &mut dyn FnMut()) {
+fn compare(name: &str, target: f64, ours: &mut dyn FnMut(), reference: &mut dyn FnMut()) {
     let (mut best, mut best_reference) = (f64::MAX, f64::MAX);
     for _ in 0..ROUNDS {
         best = best.min(measure(ours));
         best_reference = best_reference.min(measure(reference));
     }
     println!(
-        "{name}: {best:.2} ns, reference {best_reference:.2} ns, ratio {:.2} (aim {aim})",
+        "{name}: {best:.2} ns, reference {best_reference:.2} ns, ratio {:.2} (aim {target})",
         best / best_reference
     );
 }

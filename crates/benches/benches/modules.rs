@@ -1,8 +1,9 @@
-//! Reloads of modules: pauses by the size of the state, calls with and without reloads, and what many modules take; beside the
-//! same counter as a Rust type, and a gen_server of Erlang whose code is changed in the same run, where there is one.
+//! Reloads of modules: pauses by the size of the state, calls with and without reloads, and what many modules take;
+//! beside the same counter as a Rust type, and a gen_server of Erlang whose code is changed in the same run, where
+//! there is one.
 //!
-//! The module with sessions is the example in Rust, which `make guests` builds: its state is migrated entry by entry, as that of
-//! the gen_server is. The counter's state is copied.
+//! The module with sessions is the example in Rust, which `make guests` builds: its state is migrated entry by entry,
+//! as that of the gen_server is. The counter's state is copied.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Classifying beside the bare structures that could do a part of it: a `HashMap` of keys, and an Aho-Corasick automaton of
-//! substrings (the crate `aho-corasick`).
+//! Classifying beside the bare structures that could do a part of it: a `HashMap` of keys, and an Aho-Corasick
+//! automaton of substrings (the crate `aho-corasick`).
 //!
 //! Both are run in turn in one process, and every line names its reference. `cargo bench -p midflight-benches`.
 

@@ -1,5 +1,5 @@
-//! The memory that a snapshot of 1,000,000 exact patterns holds, beside a bare `HashMap` of their keys, in bytes as they were
-//! asked of the allocator.
+//! The memory that a snapshot of 1,000,000 exact patterns holds, beside a bare `HashMap` of their keys, in bytes as
+//! they were asked of the allocator.
 //!
 //! A program of its own, since the counting allocator would slow the other benchmarks down.
 

@@ -1,5 +1,5 @@
-//! A catalogue of tools: loaded, changed, selected from, listed and searched, each beside the bare work that it cannot do
-//! without.
+//! A catalogue of tools: loaded, changed, selected from, listed and searched, each beside the bare work that it cannot
+//! do without.
 //!
 //! Both are run in turn in one process, and every line names its reference. `cargo bench -p midflight-benches`.
 
@@ -122,7 +122,8 @@ fn search(snapshot: &ToolsSnapshot) -> Compared {
     Compared::run(31, (50, 20), ours, scan)
 }
 
-/// From the start of an engine on a log in SQLite until the catalogue is served; the reference reads the same documents.
+/// From the start of an engine on a log in SQLite until the catalogue is served; the reference reads the same
+/// documents.
 async fn load() {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     let path = folder.path().join("log.db");

@@ -29,7 +29,7 @@ impl Connection {
     /// Connects to an address as `127.0.0.1:8080`.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When nothing listens there.
     pub async fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

@@ -22,7 +22,7 @@ const SUBJECTS: [&str; 10] = [
 const VERBS: [&str; 8] =
     ["how many", "show all", "list the", "where are", "count the", "find my", "what about", "open the"];
 
-/// The query of exact pattern `n`, as somebody types it.
+/// The query of exact pattern `n`, as a user types it.
 #[must_use]
 pub fn query(n: usize) -> String {
     format!("{} {} of shop {n}?", VERBS[n % VERBS.len()], SUBJECTS[n / 8 % SUBJECTS.len()])
@@ -71,7 +71,7 @@ pub fn change(name: &str, body: &Value) -> KindChange<PatternsDocument> {
 /// Compiles documents on top of a snapshot.
 ///
 /// # Panics
-/// When they do not hold.
+/// When they are invalid.
 #[must_use]
 pub fn compiled(previous: &PatternsSnapshot, changes: Vec<KindChange<PatternsDocument>>) -> PatternsSnapshot {
     let compiled = Patterns.compile(previous, changes, &Work::unbounded());

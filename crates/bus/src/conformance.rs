@@ -17,23 +17,23 @@ use midflight_core::{
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::{Bus, Heard, Hint, Hints};
+use crate::{Bus, Hint, HintEvent, Hints};
 
 /// How long anything may take; what takes longer has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Makes one more end of a bus. All ends know the same key.
-pub type Ends = Box<dyn Fn() -> Arc<dyn Bus> + Send + Sync>;
+pub type ConnectBus = Box<dyn Fn() -> Arc<dyn Bus> + Send + Sync>;
 
 /// Makes a test of every case, each on the ends that an async expression answers.
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:expr) => {
         $crate::conformance_tests!(@each $make;
-            a_hint_is_heard_by_all_with_its_change, a_burst_is_a_few_wakes_and_ends_with_the_newest,
-            a_change_too_large_to_carry_does_not_hold_up_the_hint, whoever_waits_is_not_forgotten_in_a_burst,
-            a_later_listener_hears_what_is_later, who_does_not_listen_any_more_holds_up_nobody,
-            an_end_that_goes_closes_its_hints, the_status_counts,
+            a_hint_is_received_by_all_with_its_change, a_burst_is_a_few_wakes_and_ends_with_the_newest,
+            a_change_too_large_to_carry_does_not_delay_the_hint, a_waiter_is_not_forgotten_in_a_burst,
+            a_later_listener_receives_later_hints, an_idle_listener_delays_no_other,
+            dropping_an_end_closes_its_hints, the_status_counts,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(
@@ -48,7 +48,7 @@ macro_rules! conformance_tests {
 /// A hint that carries nothing.
 #[must_use]
 pub fn hint(head: u64) -> Hint {
-    Hint { head: RevisionNumber::new(head), said: None, change: None, awaited: false }
+    Hint { head: RevisionNumber::new(head), announced: None, change: None, awaited: false }
 }
 
 /// A hint that carries a revision with a document of that body, and the deletion of another.
@@ -82,7 +82,11 @@ pub fn hint_with(head: u64, body: Value) -> Hint {
     let log = LogHead::empty(LogId::new([7; 16]));
     let mut change = Appended { revision, documents, parent: log.digest };
     change.revision.digest = change.computed_digest(&log.digest);
-    Hint { said: Some(log.at(number, change.revision.digest)), change: Some(Arc::new(change)), ..hint(head) }
+    Hint {
+        announced: Some(log.at(number, change.revision.digest)),
+        change: Some(Arc::new(change)),
+        ..hint(head)
+    }
 }
 
 /// Waits until a bus has reached its server.
@@ -95,17 +99,17 @@ pub async fn connected(bus: &dyn Bus) {
     assert!(timeout(DEADLINE, reached).await.is_ok(), "not connected: {:?}", bus.status());
 }
 
-/// What is heard next; none once the bus is closed.
-pub async fn heard(hints: &mut dyn Hints) -> Option<Heard> {
+/// The next hint; none once the bus is closed.
+pub async fn heard(hints: &mut dyn Hints) -> Option<HintEvent> {
     timeout(DEADLINE, hints.next()).await.expect("something is heard in time")
 }
 
-/// All that is heard up to a hint of that head, with it.
-pub async fn heard_up_to(hints: &mut dyn Hints, head: u64) -> Vec<Heard> {
+/// All hints up to one of that head, including it.
+pub async fn received_up_to(hints: &mut dyn Hints, head: u64) -> Vec<HintEvent> {
     let mut all = Vec::new();
     loop {
         let next = heard(hints).await.expect("the bus is open");
-        let is_it = matches!(&next, Heard::Hint(hint) if hint.head == RevisionNumber::new(head));
+        let is_it = matches!(&next, HintEvent::Hint(hint) if hint.head == RevisionNumber::new(head));
         all.push(next);
         if is_it {
             return all;
@@ -113,7 +117,7 @@ pub async fn heard_up_to(hints: &mut dyn Hints, head: u64) -> Vec<Heard> {
     }
 }
 
-async fn ends_of(ends: &Ends, count: usize) -> Vec<Arc<dyn Bus>> {
+async fn ends_of(ends: &ConnectBus, count: usize) -> Vec<Arc<dyn Bus>> {
     let ends: Vec<_> = (0..count).map(|_| ends()).collect();
     for end in &ends {
         connected(&**end).await;
@@ -121,8 +125,8 @@ async fn ends_of(ends: &Ends, count: usize) -> Vec<Arc<dyn Bus>> {
     ends
 }
 
-/// Every listener of every end hears a hint, the one that said it too, with the very change.
-pub async fn a_hint_is_heard_by_all_with_its_change(ends: Ends) {
+/// Every listener of every end receives a hint, the sender included, with exactly that change.
+pub async fn a_hint_is_received_by_all_with_its_change(ends: ConnectBus) {
     let ends = ends_of(&ends, 3).await;
     let mut all = Vec::new();
     for end in ends.iter().chain(&ends) {
@@ -131,74 +135,76 @@ pub async fn a_hint_is_heard_by_all_with_its_change(ends: Ends) {
     let hint = hint_with(42, json!({"floats": [0.1, 5e-324], "int": u64::MAX, "text": "☃ \u{0} \" \\"}));
     ends[1].publish(hint.clone()).await.unwrap();
     for hints in &mut all {
-        assert_eq!(heard_up_to(&mut **hints, 42).await.pop(), Some(Heard::Hint(hint.clone())));
+        assert_eq!(received_up_to(&mut **hints, 42).await.pop(), Some(HintEvent::Hint(hint.clone())));
     }
 }
 
-/// A listener that is busy while a thousand hints come hears a few of them, in order, and the newest last.
-pub async fn a_burst_is_a_few_wakes_and_ends_with_the_newest(ends: Ends) {
+/// A listener that is busy while a thousand hints arrive receives a few of them, in order, and the newest last.
+pub async fn a_burst_is_a_few_wakes_and_ends_with_the_newest(ends: ConnectBus) {
     let ends = ends_of(&ends, 2).await;
     let mut hints = ends[1].subscribe().await.unwrap();
     let mut in_time = ends[1].subscribe().await.unwrap();
     for head in 1..=1000 {
         ends[0].publish(hint(head)).await.unwrap();
     }
-    // Once another has heard the last, all of them were there for the one that was busy.
-    heard_up_to(&mut *in_time, 1000).await;
-    let wakes = heard_up_to(&mut *hints, 1000).await;
+    // Once another one has received the last, all of them were there for the busy one.
+    received_up_to(&mut *in_time, 1000).await;
+    let wakes = received_up_to(&mut *hints, 1000).await;
     assert!(wakes.len() <= 3, "{} wakes", wakes.len());
 }
 
 /// What does not fit is left out; the hint comes all the same.
-pub async fn a_change_too_large_to_carry_does_not_hold_up_the_hint(ends: Ends) {
+pub async fn a_change_too_large_to_carry_does_not_delay_the_hint(ends: ConnectBus) {
     let ends = ends_of(&ends, 2).await;
     let mut hints = ends[1].subscribe().await.unwrap();
     for (head, length) in [(7, 7000), (8, 8000), (9, 200 << 10), (10, 300 << 10), (11, 3 << 20)] {
         let whole = hint_with(head, json!({ "text": "x".repeat(length) }));
         ends[0].publish(whole.clone()).await.unwrap();
-        let Some(Heard::Hint(hint)) = heard_up_to(&mut *hints, head).await.pop() else { unreachable!() };
+        let Some(HintEvent::Hint(hint)) = received_up_to(&mut *hints, head).await.pop() else {
+            unreachable!()
+        };
         assert!(hint.change.is_none() || hint.change == whole.change, "a change is whole or absent");
         assert!(hint.change.is_some() || length > 7000, "what fits everywhere comes along");
     }
 }
 
-/// Of many hints that become one, one says that somebody waits; so does what is heard.
-pub async fn whoever_waits_is_not_forgotten_in_a_burst(ends: Ends) {
+/// Of many hints that are merged, one states that a caller waits; so does the merged hint.
+pub async fn a_waiter_is_not_forgotten_in_a_burst(ends: ConnectBus) {
     let ends = ends_of(&ends, 2).await;
     let mut hints = ends[1].subscribe().await.unwrap();
     for head in 1..=100 {
         ends[0].publish(Hint { awaited: head == 50, ..hint(head) }).await.unwrap();
     }
-    let all = heard_up_to(&mut *hints, 100).await;
-    assert!(all.iter().any(|heard| matches!(heard, Heard::Hint(hint) if hint.awaited)));
+    let all = received_up_to(&mut *hints, 100).await;
+    assert!(all.iter().any(|heard| matches!(heard, HintEvent::Hint(hint) if hint.awaited)));
 }
 
-/// Who begins to listen hears what is said from then on.
-pub async fn a_later_listener_hears_what_is_later(ends: Ends) {
+/// A new listener receives what is published from then on.
+pub async fn a_later_listener_receives_later_hints(ends: ConnectBus) {
     let ends = ends_of(&ends, 2).await;
     let mut early = ends[1].subscribe().await.unwrap();
     ends[0].publish(hint(1)).await.unwrap();
-    heard_up_to(&mut *early, 1).await;
+    received_up_to(&mut *early, 1).await;
     let mut late = ends[1].subscribe().await.unwrap();
     ends[0].publish(hint(2)).await.unwrap();
-    let all = heard_up_to(&mut *late, 2).await;
-    assert!(!all.contains(&Heard::Hint(hint(1))));
+    let all = received_up_to(&mut *late, 2).await;
+    assert!(!all.contains(&HintEvent::Hint(hint(1))));
 }
 
 /// A listener that went, and one that never fetches, are no trouble for the others.
-pub async fn who_does_not_listen_any_more_holds_up_nobody(ends: Ends) {
+pub async fn an_idle_listener_delays_no_other(ends: ConnectBus) {
     let ends = ends_of(&ends, 2).await;
     drop(ends[1].subscribe().await.unwrap());
     let _idle = ends[1].subscribe().await.unwrap();
     let mut hints = ends[1].subscribe().await.unwrap();
     for head in 1..=10 {
         ends[0].publish(hint(head)).await.unwrap();
-        heard_up_to(&mut *hints, head).await;
+        received_up_to(&mut *hints, head).await;
     }
 }
 
-/// When all handles of a bus are gone its listeners are told; until then the others go on.
-pub async fn an_end_that_goes_closes_its_hints(ends: Ends) {
+/// When all handles of a bus are dropped its listeners are notified; until then the others continue.
+pub async fn dropping_an_end_closes_its_hints(ends: ConnectBus) {
     let mut both = ends_of(&ends, 2).await;
     let mut of_both = Vec::new();
     for end in &both {
@@ -206,7 +212,7 @@ pub async fn an_end_that_goes_closes_its_hints(ends: Ends) {
     }
     drop(both.pop());
     both[0].publish(hint(1)).await.unwrap();
-    heard_up_to(&mut *of_both[0], 1).await;
+    received_up_to(&mut *of_both[0], 1).await;
     drop((both, ends));
     for hints in &mut of_both {
         while heard(&mut **hints).await.is_some() {}
@@ -214,11 +220,11 @@ pub async fn an_end_that_goes_closes_its_hints(ends: Ends) {
 }
 
 /// The status names the bus and counts what went out and came in.
-pub async fn the_status_counts(ends: Ends) {
+pub async fn the_status_counts(ends: ConnectBus) {
     let end = ends_of(&ends, 1).await.remove(0);
     let mut hints = end.subscribe().await.unwrap();
     end.publish(hint(1)).await.unwrap();
-    heard_up_to(&mut *hints, 1).await;
+    received_up_to(&mut *hints, 1).await;
     let counted = async {
         while end.status().published == 0 {
             sleep(Duration::from_millis(1)).await;

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Bus, BusError, BusStatus, Heard, Hint, Hints};
+use crate::{Bus, BusError, BusStatus, Hint, HintEvent, Hints};
 
-/// A bus that hints go out by, and another that they come in by too. A log in PostgreSQL says by itself that it moved, also
-/// when somebody added a row by hand; a fleet whose hints go by Redis or NATS hears both.
+/// A bus that hints go out by, and another that they come in by too. A log in PostgreSQL notifies by itself, also when
+/// a row is added by hand; a fleet whose hints use Redis or NATS receives both.
 pub struct JoinedBus {
     spoken: Arc<dyn Bus>,
     overheard: Arc<dyn Bus>,
 }
 
 impl JoinedBus {
-    /// Speaks and hears by `spoken`, and hears by `overheard`. The status is that of `spoken`.
+    /// Sends and receives by `spoken`, and receives by `overheard`. The status is that of `spoken`.
     #[must_use]
     pub fn new(spoken: Arc<dyn Bus>, overheard: Arc<dyn Bus>) -> Self {
         Self { spoken, overheard }
@@ -48,9 +48,9 @@ struct JoinedHints {
 
 #[async_trait]
 impl Hints for JoinedHints {
-    async fn next(&mut self) -> Option<Heard> {
+    async fn next(&mut self) -> Option<HintEvent> {
         tokio::select! {
-            // What a fleet says carries the change, and so is worth more.
+            // What a fleet sends carries the change, and so is worth more.
             biased;
             heard = self.spoken.next() => heard,
             heard = self.overheard.next() => heard,
@@ -65,18 +65,22 @@ mod tests {
     use midflight_core::RevisionNumber;
 
     #[tokio::test]
-    async fn both_are_heard_and_one_is_spoken_to() {
+    async fn both_are_received_and_one_is_sent_to() {
         let (fleet, log) = (MemoryBus::new(), MemoryBus::new());
         let joined = JoinedBus::new(Arc::new(fleet.clone()), Arc::new(log.clone()));
         let mut hints = joined.subscribe().await.unwrap();
         let mut of_log = log.subscribe().await.unwrap();
         assert_eq!(joined.sources().len(), 2, "hints come in by both");
-        let hint =
-            |number| Hint { head: RevisionNumber::new(number), said: None, change: None, awaited: false };
+        let hint = |number| Hint {
+            head: RevisionNumber::new(number),
+            announced: None,
+            change: None,
+            awaited: false,
+        };
         joined.publish(hint(1)).await.unwrap();
-        assert_eq!(hints.next().await, Some(Heard::Hint(hint(1))));
+        assert_eq!(hints.next().await, Some(HintEvent::Hint(hint(1))));
         log.publish(hint(2)).await.unwrap();
-        assert_eq!(hints.next().await, Some(Heard::Hint(hint(2))));
-        assert_eq!(of_log.next().await, Some(Heard::Hint(hint(2))), "the first was not said to the log");
+        assert_eq!(hints.next().await, Some(HintEvent::Hint(hint(2))));
+        assert_eq!(of_log.next().await, Some(HintEvent::Hint(hint(2))), "the first was not said to the log");
     }
 }

@@ -1,32 +1,32 @@
-//! Hints: "the log is at 42". A hint may be lost, repeated, late or forged; it says when to look at the log, and may
-//! spare a follower the look, but it never misleads one (HR-4).
+//! Hints: "the log is at 42". A hint may be lost, repeated, late or forged; it triggers a look at the log, and may save
+//! a follower the look, but it never misleads one (HR-4).
 //!
 //! [`MemoryBus`] carries hints within one process. Over a network they go by what a fleet has already, each behind the
-//! feature of its name: `RedisBus`, `NatsBus`, `PostgresBus`. Those reach their server by themselves, for ever, and say
-//! [`Heard::Look`] whenever something may have been missed meanwhile.
+//! feature of its name: `RedisBus`, `NatsBus`, `PostgresBus`. Those reconnect by themselves, without limit, and return
+//! [`HintEvent::Look`] whenever something may have been missed meanwhile.
 
-mod audience;
 mod bus;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod hint;
 mod joined;
+mod latest_slot;
 mod memory;
 #[cfg(feature = "wire")]
 mod network;
-mod slot;
 mod status;
+mod subscribers;
 
 pub use bus::{Bus, BusError, Hints};
-pub use hint::{Heard, Hint};
+pub use hint::{Hint, HintEvent};
 pub use joined::JoinedBus;
 pub use memory::MemoryBus;
 #[cfg(feature = "nats")]
-pub use network::nats::{Nats, NatsBus, NatsOptions};
+pub use network::nats::{NatsBus, NatsOptions, NatsTransport};
 #[cfg(feature = "postgres")]
-pub use network::postgres::{Postgres, PostgresBus, PostgresOptions};
+pub use network::postgres::{PostgresBus, PostgresBusOptions, PostgresTransport};
 #[cfg(feature = "redis")]
-pub use network::redis::{Redis, RedisBus, RedisOptions};
+pub use network::redis::{RedisBus, RedisOptions, RedisTransport};
 #[cfg(feature = "wire")]
 pub use network::{NetworkBus, OtherServer, Seal, Timing};
 pub use status::BusStatus;

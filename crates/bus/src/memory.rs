@@ -4,43 +4,43 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::audience::Audience;
 use crate::status::Record;
-use crate::{Bus, BusError, BusStatus, Heard, Hint, Hints};
+use crate::subscribers::Subscribers;
+use crate::{Bus, BusError, BusStatus, Hint, HintEvent, Hints};
 
 /// Carries hints within one process. Cloning it gives another end of the same bus.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), midflight_bus::BusError> {
-/// use midflight_bus::{Bus, Heard, Hint, MemoryBus};
+/// use midflight_bus::{Bus, HintEvent, Hint, MemoryBus};
 /// use midflight_core::RevisionNumber;
 ///
 /// let bus = MemoryBus::new();
 /// let mut hints = bus.subscribe().await?;
 /// let hint = Hint { head: RevisionNumber::new(42), said: None, change: None, awaited: false };
 /// bus.publish(hint.clone()).await?;
-/// assert_eq!(hints.next().await, Some(Heard::Hint(hint)));
+/// assert_eq!(hints.next().await, Some(HintEvent::Hint(hint)));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct MemoryBus {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryBusState>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    audience: Audience,
+struct MemoryBusState {
+    subscribers: Subscribers,
     record: Record,
 }
 
 impl MemoryBus {
-    /// A bus that nobody hears yet.
+    /// A bus without subscribers.
     #[must_use]
     pub fn new() -> Self {
         let record = Record::new("memory", "this process".to_owned(), true);
-        Self { shared: Arc::new(Shared { audience: Audience::default(), record }) }
+        Self { shared: Arc::new(MemoryBusState { subscribers: Subscribers::default(), record }) }
     }
 }
 
@@ -53,7 +53,7 @@ impl Default for MemoryBus {
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, hint: Hint) -> Result<(), BusError> {
-        self.shared.audience.say(&Heard::Hint(hint));
+        self.shared.subscribers.say(&HintEvent::Hint(hint));
         let mut status = self.shared.record.lock();
         status.published += 1;
         status.heard += 1;
@@ -61,7 +61,7 @@ impl Bus for MemoryBus {
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Hints>, BusError> {
-        Ok(self.shared.audience.join())
+        Ok(self.shared.subscribers.join())
     }
 
     fn status(&self) -> BusStatus {

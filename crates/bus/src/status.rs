@@ -14,13 +14,13 @@ pub struct BusStatus {
     pub connected: bool,
     /// Since when it is connected, or is not.
     pub since: Instant,
-    /// How often it was connected anew.
+    /// How often it reconnected.
     pub reconnects: u64,
     /// How many hints went out.
     pub published: u64,
     /// How many messages came in that were hints.
     pub heard: u64,
-    /// How many messages came in that were not, or that nobody with the log's key had sent.
+    /// How many messages were malformed, or not signed with the log's key.
     pub ignored: u64,
     /// Why it is not connected, or why it was not the last time.
     pub last_error: Option<String>,

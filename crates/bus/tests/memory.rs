@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use midflight_bus::MemoryBus;
-use midflight_bus::conformance::Ends;
+use midflight_bus::conformance::ConnectBus;
 
-async fn make() -> (Ends, ()) {
+async fn make() -> (ConnectBus, ()) {
     let bus = MemoryBus::new();
     (Box::new(move || Arc::new(bus.clone())), ())
 }

@@ -6,11 +6,11 @@ mod faults;
 use std::sync::Arc;
 
 use faults::{Server, sealed};
-use midflight_bus::conformance::Ends;
+use midflight_bus::conformance::ConnectBus;
 use midflight_bus::{Bus, BusError, NatsBus, NatsOptions, Seal, Timing};
 use midflight_testkit::{Nats, Process};
 
-async fn make() -> (Ends, Arc<Nats>) {
+async fn make() -> (ConnectBus, Arc<Nats>) {
     let server = Arc::new(Nats::start());
     let url = server.url();
     (Box::new(move || <Nats as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
@@ -50,13 +50,13 @@ impl Server for Nats {
 
     async fn say(&self, messages: &[Vec<u8>]) -> u64 {
         let client = async_nats::connect(self.url()).await.unwrap();
-        let mut said = 0;
+        let mut output = 0;
         for message in messages {
             // What is beyond the server's bound is refused before it is sent.
-            said += u64::from(client.publish("midflight", message.clone().into()).await.is_ok());
+            output += u64::from(client.publish("midflight", message.clone().into()).await.is_ok());
         }
         client.flush().await.unwrap();
-        said
+        output
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use faults::{Server, TIMING, sealed, until};
-use midflight_bus::conformance::{Ends, heard, hint, hint_with};
-use midflight_bus::{Bus, BusError, Heard, PostgresBus, PostgresOptions, Seal, Timing};
+use midflight_bus::conformance::{ConnectBus, heard, hint, hint_with};
+use midflight_bus::{Bus, BusError, HintEvent, PostgresBus, PostgresBusOptions, Seal, Timing};
 use midflight_testkit::{Postgres, Process};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -16,7 +16,7 @@ use sqlx::{Connection as _, PgConnection};
 /// The database that every server has from the beginning.
 const DATABASE: &str = "postgres";
 
-async fn make() -> (Ends, Arc<Postgres>) {
+async fn make() -> (ConnectBus, Arc<Postgres>) {
     let server = Postgres::shared();
     let url = server.database();
     (Box::new(move || <Postgres as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
@@ -59,20 +59,20 @@ impl Server for Postgres {
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {
-        Ok(Arc::new(PostgresBus::new(PostgresOptions { timing, ..PostgresOptions::new(url) }, seal)?))
+        Ok(Arc::new(PostgresBus::new(PostgresBusOptions { timing, ..PostgresBusOptions::new(url) }, seal)?))
     }
 
     async fn say(&self, messages: &[Vec<u8>]) -> u64 {
-        let mut said = 0;
+        let mut output = 0;
         let mut connection = PgConnection::connect(&self.url_by(self.port())).await.unwrap();
         for (n, message) in messages.iter().enumerate() {
             // What is no text, or too long, is refused by the server.
             let text = String::from_utf8_lossy(message);
             let channel = if n % 2 == 0 { "midflight_hint" } else { "midflight" };
             let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(&*text);
-            said += u64::from(notify.execute(&mut connection).await.is_ok());
+            output += u64::from(notify.execute(&mut connection).await.is_ok());
         }
-        said
+        output
     }
 }
 
@@ -90,40 +90,45 @@ async fn a_revision_added_by_hand_is_a_hint_without_its_change() {
     let url = server.database();
     let bus = <Postgres as Server>::bus(url.clone(), TIMING, &sealed()).unwrap();
     let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     Postgres::psql(&url, "NOTIFY midflight, '41'; NOTIFY midflight, '42'").unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Hint(hint(42))), "numbers that come together are one");
+    assert_eq!(
+        heard(&mut *hints).await,
+        Some(HintEvent::Hint(hint(42))),
+        "numbers that come together are one"
+    );
 }
 
 #[tokio::test]
-async fn that_a_replica_reported_is_heard_and_is_no_hint() {
+async fn a_report_of_a_replica_is_received_and_is_not_a_hint() {
     let server = Postgres::shared();
     let url = server.database();
-    for only_overhears in [false, true] {
-        let options = PostgresOptions { timing: TIMING, only_overhears, ..PostgresOptions::new(url.clone()) };
+    for receive_only in [false, true] {
+        let options =
+            PostgresBusOptions { timing: TIMING, receive_only, ..PostgresBusOptions::new(url.clone()) };
         let bus = PostgresBus::new(options, &sealed()).unwrap();
         let mut hints = bus.subscribe().await.unwrap();
-        assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+        assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
         Postgres::psql(&url, "NOTIFY midflight_replicas").unwrap();
-        assert_eq!(heard(&mut *hints).await, Some(Heard::Reported));
+        assert_eq!(heard(&mut *hints).await, Some(HintEvent::Reported));
         let status = bus.status();
         assert_eq!((status.heard, status.ignored), (0, 0));
     }
 }
 
 #[tokio::test]
-async fn the_number_of_a_revision_and_its_hint_are_heard_as_one() {
+async fn the_number_of_a_revision_and_its_hint_are_received_as_one() {
     let server = Postgres::shared();
     let url = server.database();
     let bus = <Postgres as Server>::bus(url.clone(), TIMING, &sealed()).unwrap();
     let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     let whole = hint_with(42, json!({"n": 1}));
     bus.publish(whole.clone()).await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Hint(whole)));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Hint(whole)));
     Postgres::psql(&url, "NOTIFY midflight, '42'").unwrap();
     until("the number to come", || bus.status().heard == 2).await;
     bus.publish(hint(43)).await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Hint(hint(43))), "the number told nothing new");
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Hint(hint(43))), "the number told nothing new");
     assert_eq!(bus.status().ignored, 0);
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use faults::{Server, TIMING, sealed, until};
 use futures_util::StreamExt as _;
-use midflight_bus::conformance::{Ends, heard, heard_up_to, hint, hint_with};
-use midflight_bus::{Bus, BusError, Heard, Hint, RedisBus, RedisOptions, Seal, Timing};
+use midflight_bus::conformance::{ConnectBus, heard, hint, hint_with, received_up_to};
+use midflight_bus::{Bus, BusError, Hint, HintEvent, RedisBus, RedisOptions, Seal, Timing};
 use midflight_core::{Appended, ChangeSummary, DocumentId, KindName};
 use midflight_testkit::{Process, Redis};
 
-async fn make() -> (Ends, Arc<Redis>) {
+async fn make() -> (ConnectBus, Arc<Redis>) {
     let server = Arc::new(Redis::start());
     let url = server.url();
     (Box::new(move || <Redis as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
@@ -72,18 +72,18 @@ async fn orders_to_reload_on_the_legacy_channel_are_looks() {
     let options = RedisOptions { legacy_channel, timing: TIMING, ..RedisOptions::new(server.url()) };
     let bus = RedisBus::new(options, &sealed()).unwrap();
     let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     let other = br#"{"action":"ping"}"#.to_vec();
     say(&server, "reload:patterns", &[other.clone(), other]).await;
     until("what is no order to be thrown away", || bus.status().ignored == 2).await;
     let order = br#"{"action":"reload","pattern_id":"p1"}"#.to_vec();
     say(&server, "reload:patterns", &vec![order; 1000]).await;
     until("all orders to be heard", || bus.status().heard == 1000).await;
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     // The rest of them are one look, a second later.
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     bus.publish(hint(1)).await.unwrap();
-    let rest = heard_up_to(&mut *hints, 1).await;
+    let rest = received_up_to(&mut *hints, 1).await;
     assert!(rest.len() <= 2, "{rest:?}");
 }
 
@@ -96,21 +96,24 @@ async fn edits_of_the_kind_order_a_reload_and_orders_of_midflight_are_no_looks()
     let (one, other) =
         (RedisBus::new(options.clone(), &sealed()).unwrap(), RedisBus::new(options, &sealed()).unwrap());
     let (mut here, mut there) = (one.subscribe().await.unwrap(), other.subscribe().await.unwrap());
-    assert_eq!((heard(&mut *here).await, heard(&mut *there).await), (Some(Heard::Look), Some(Heard::Look)));
+    assert_eq!(
+        (heard(&mut *here).await, heard(&mut *there).await),
+        (Some(HintEvent::Look), Some(HintEvent::Look))
+    );
     let orders = other.orders();
     let before = *orders.borrow();
     let client = redis::Client::open(server.url()).unwrap();
     let mut original = client.get_async_pubsub().await.unwrap();
     original.subscribe("reload:patterns").await.unwrap();
-    let mut told = original.into_on_message();
+    let mut reported = original.into_on_message();
 
-    let mut next = async || told.next().await.unwrap().get_payload::<String>().unwrap();
+    let mut next = async || reported.next().await.unwrap().get_payload::<String>().unwrap();
     one.publish(edit(1, "patterns", "42")).await.unwrap();
     assert_eq!(next().await, r#"{"action":"reload","pattern_id":42,"sender":"midflight"}"#);
     one.publish(edit(2, "patterns", "profiles/it")).await.unwrap();
     assert_eq!(next().await, r#"{"action":"reload","pattern_id":null,"sender":"midflight"}"#);
     one.publish(edit(3, "rules", "loans")).await.unwrap();
-    heard_up_to(&mut *there, 3).await;
+    received_up_to(&mut *there, 3).await;
     one.publish(edit(4, "patterns", "7")).await.unwrap();
     assert_eq!(
         next().await,
@@ -120,8 +123,8 @@ async fn edits_of_the_kind_order_a_reload_and_orders_of_midflight_are_no_looks()
     one.publish(hint(5)).await.unwrap();
     assert_eq!(next().await, r#"{"action":"reload","pattern_id":null,"sender":"midflight"}"#);
 
-    let heard = heard_up_to(&mut *there, 5).await;
-    assert!(!heard.contains(&Heard::Look), "{heard:?}");
+    let heard = received_up_to(&mut *there, 5).await;
+    assert!(!heard.contains(&HintEvent::Look), "{heard:?}");
     until("the orders to be heard", || other.status().heard == 9).await;
     assert_eq!(*orders.borrow(), before, "they are for other programs");
     say(&server, "reload:patterns", &[br#"{"action":"reload","pattern_id":42}"#.to_vec()]).await;
@@ -137,7 +140,7 @@ fn edit(number: u64, kind: &str, name: &str) -> Hint {
     change.documents[0].id = id.clone();
     change.revision.changes = [ChangeSummary { id, ..change.revision.changes[0].clone() }].into();
     change.revision.digest = change.computed_digest(&change.parent);
-    hint.said = hint.said.map(|said| said.at(hint.head, change.revision.digest));
+    hint.announced = hint.announced.map(|announced| announced.at(hint.head, change.revision.digest));
     hint.change = Some(Arc::new(change));
     hint
 }
@@ -149,20 +152,23 @@ async fn another_server_is_used_once_it_was_seen_to_answer() {
     let bus = RedisBus::new(options(&one), &sealed()).unwrap();
     let elsewhere = RedisBus::new(options(&other), &sealed()).unwrap();
     let (mut here, mut there) = (bus.subscribe().await.unwrap(), elsewhere.subscribe().await.unwrap());
-    assert_eq!((heard(&mut *here).await, heard(&mut *there).await), (Some(Heard::Look), Some(Heard::Look)));
+    assert_eq!(
+        (heard(&mut *here).await, heard(&mut *there).await),
+        (Some(HintEvent::Look), Some(HintEvent::Look))
+    );
 
-    let nobody = RedisOptions { timing: TIMING, ..RedisOptions::new("redis://:hunter2@127.0.0.1:1") };
-    let refused = bus.open_beside(nobody).await.unwrap_err().to_string();
+    let anonymous = RedisOptions { timing: TIMING, ..RedisOptions::new("redis://:hunter2@127.0.0.1:1") };
+    let refused = bus.open_beside(anonymous).await.unwrap_err().to_string();
     assert!(refused.contains("not available: 127.0.0.1:1: ") && !refused.contains("hunter2"), "{refused}");
     assert!(bus.status().connected, "what is tried is tried beside");
 
     let server = bus.open_beside(options(&other)).await.unwrap();
     let old = bus.use_server(server);
-    assert_eq!(heard(&mut *here).await, Some(Heard::Look), "what was said on the way was not heard");
+    assert_eq!(heard(&mut *here).await, Some(HintEvent::Look), "what was said on the way was not heard");
     bus.publish(hint(7)).await.unwrap();
-    heard_up_to(&mut *there, 7).await;
+    received_up_to(&mut *there, 7).await;
     drop(bus.use_server(old));
     assert!(bus.status().address.ends_with(&one.port().to_string()));
     // Its own hint first, as everybody hears it, and the look once it is connected again.
-    while heard(&mut *here).await != Some(Heard::Look) {}
+    while heard(&mut *here).await != Some(HintEvent::Look) {}
 }

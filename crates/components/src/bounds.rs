@@ -5,22 +5,21 @@ use std::ops::RangeInclusive;
 
 use midflight_core::Problems;
 
-use crate::Place;
+use crate::SettingsSource;
 
 /// The longest time that any setting may be, in milliseconds: a day.
 pub(crate) const DAY_MS: u64 = 86_400_000;
 
-/// Finds out whether `value` lies in the bounds of `setting`.
+/// Checks whether `value` is in the bounds of `setting`.
 pub(crate) fn within<S, N: PartialOrd + Display>(
     problems: &mut Problems,
-    place: &Place<S>,
+    place: &SettingsSource<S>,
     setting: &str,
     value: &N,
     bounds: &RangeInclusive<N>,
 ) {
     if !bounds.contains(value) {
-        let message =
-            format!("{setting} is {value}; write a number from {} to {}", bounds.start(), bounds.end());
+        let message = format!("invalid {setting} {value}: expected {} to {}", bounds.start(), bounds.end());
         problems.add(place.problem("out_of_bounds", setting, message));
     }
 }

@@ -1,10 +1,10 @@
 //! What a service is made of beside its rules and its config, and what swaps while it is used: a PostgreSQL pool, Redis
 //! connections, an LLM client, the logger, a cache.
 //!
-//! A component here has two ends. The engine has the [`Part`]: at a reload it reads its settings from the candidate world,
-//! builds what they ask for *beside* what is in use, proves that it works, and only then is it swapped in. The program
-//! has the *handle* ([`Database`], [`Redis`], [`Llm`], [`Logger`], [`Cache`]), which follows the swap: keep it and clone
-//! it, and never keep what it gives out for longer than one piece of work.
+//! A component here has two ends. The engine has the [`ManagedComponent`]: at a reload it reads its settings from the
+//! candidate world, builds what they ask for *beside* what is in use, proves that it works, and only then is it swapped
+//! in. The program has the *handle* ([`Database`], [`Redis`], [`Llm`], [`Logger`], [`Cache`]), which follows the swap:
+//! keep it and clone it, and never keep what it gives out for longer than one piece of work.
 //!
 //! ```
 //! # #[cfg(feature = "cache")]
@@ -14,7 +14,7 @@
 //! # use midflight_core::{KindName, Pointer};
 //! # use midflight_engine::{Component as _, Section};
 //! # use midflight_live::WorldBuilder;
-//! use midflight_components::{Cache, CacheSettings, Place};
+//! use midflight_components::{Cache, CacheSettings, SettingsSource};
 //!
 //! // Any kind will do whose snapshot has the settings in it. Here the snapshot is the settings.
 //! let mut world = WorldBuilder::new();
@@ -24,7 +24,7 @@
 //! // Which documents concern the component, where in them its settings are, and how to get at those.
 //! let sections = vec![Section { kind: KindName::new("config")?, name: None }];
 //! let settings = move |world: &midflight_live::World| world.get::<CacheSettings>(slot).cloned();
-//! let place = Place::new(sections, Pointer::root().key("cache"), settings);
+//! let place = SettingsSource::new(sections, Pointer::root().key("cache"), settings);
 //!
 //! // The part is for the engine (`EngineBuilder::component(part)`), the handle for the program.
 //! let (part, cache) = Cache::<String, u64>::new(place);
@@ -37,7 +37,7 @@
 //! cache.insert("kept".to_owned(), 2);
 //! assert_eq!(cache.get("kept"), Some(2));
 //!
-//! // And when what is in use does not hold: back, without anything being built again.
+//! // If verification fails: back, without building anything again.
 //! committed.rollback();
 //! assert_eq!(cache.get("kept"), None);
 //! # Ok(())
@@ -53,7 +53,7 @@
 //! - Settings that are not there leave the handle empty: its calls answer that it is not configured.
 //! - What is refused leaves what was in use as it was: the same connections, the same work in flight.
 //! - A rollback puts the retained old one back: nothing is dialled, read or built again.
-//! - At most two of a component exist: the one in use, and one beside it that is being prepared or let go. A reload
+//! - At most two of a component exist: the one in use, and one beside it that is being prepared or released. A reload
 //!   that comes while the last one's old pool drains waits for it, within the engine's deadline.
 //! - No secret is in a problem, an error, a log line or what `Debug` prints.
 //!
@@ -61,8 +61,8 @@
 
 #[cfg(any(feature = "postgres", feature = "redis", feature = "llm", feature = "cache"))]
 mod bounds;
-mod part;
-mod place;
+mod managed;
+mod settings_source;
 
 #[cfg(feature = "cache")]
 mod cache;
@@ -76,23 +76,23 @@ mod logger;
 mod redis;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{MakeRedis, Redis, RedisError, RedisSettings, RedisStatus};
+pub use self::redis::{Redis, RedisError, RedisFactory, RedisSettings, RedisStatus};
 #[cfg(feature = "cache")]
-pub use cache::{Cache, CacheSettings, MakeCache};
+pub use cache::{Cache, CacheFactory, CacheSettings};
 #[cfg(feature = "postgres")]
 pub use database::{
-    Database, DatabaseConnection, DatabaseError, DatabaseSettings, DatabaseStatus, DatabaseTransaction,
-    MakeDatabase,
+    Database, DatabaseConnection, DatabaseError, DatabaseFactory, DatabaseSettings, DatabaseStatus,
+    DatabaseTransaction,
 };
 #[cfg(feature = "llm")]
 pub use llm::{
     BreakerSettings, BreakerState, ChatAnswer, ChatMessage, ChatRequest, ChatSchema, Llm, LlmCounts,
-    LlmError, LlmSettings, LlmStatus, MakeLlm,
+    LlmError, LlmFactory, LlmSettings, LlmStatus,
 };
 #[cfg(feature = "log")]
-pub use logger::{LogFormat, LogOutput, LogSettings, Logger, LoggerError, MakeLogger};
-pub use part::{Follow, Make, Part, Role};
-pub use place::Place;
+pub use logger::{LogFormat, LogOutput, LogSettings, Logger, LoggerError, LoggerFactory};
+pub use managed::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent};
+pub use settings_source::SettingsSource;
 
 /// The libraries whose types the handles take and give, in the versions that they are made with.
 #[cfg(any(feature = "postgres", feature = "redis"))]

@@ -31,8 +31,12 @@ impl FromStr for DurationText {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{text:?} is no duration; write a whole number with its unit: 200ms, 30s, 5m or 1h");
+        let wrong = || {
+            format!(
+                "invalid duration {text:?}: expected a whole number with its unit: 200ms, 30s, 5m \
+                        or 1h"
+            )
+        };
         let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let unit_ms = match unit {
@@ -85,8 +89,8 @@ mod tests {
         }
         for text in ["", "30", "s", "1.5s", "-1s", "30 s", "1d", "99999999999999999999s", "9999999999999999h"]
         {
-            let told = text.parse::<DurationText>().unwrap_err();
-            assert!(told.contains("write a whole number with its unit"), "{told}");
+            let message = text.parse::<DurationText>().unwrap_err();
+            assert!(message.contains("expected a whole number with its unit"), "{message}");
         }
     }
 }

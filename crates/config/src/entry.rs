@@ -5,54 +5,54 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use midflight_core::{Digest, Pointer};
-use midflight_engine::{Environment, Input, InputName};
+use midflight_core::{Digest, JsonPointer};
+use midflight_engine::{Environment, EnvironmentInput, InputName};
 use serde_json::{Map, Value};
 
 use crate::REDACTED;
-use crate::keys::{Keys, Takes};
+use crate::keys::{ApplyMode, KeyDeclarations};
 use crate::kind::ConfigValues;
 use crate::named_secrets::is_literal;
 use crate::origin::{Masked, Origin};
-use crate::redactor::InUse;
-use crate::tree::{Origins, leaves};
+use crate::redactor::SecretGuard;
+use crate::tree::{LeafOrigins, leaves};
 
 /// A config in effect. Immutable and shared.
 #[derive(Clone)]
-pub struct Entry {
+pub struct ConfigEntry {
     pub(crate) document: Option<Arc<Value>>,
-    /// The digest of the document, computed once: lists tell it of every config.
+    /// The digest of the document, computed once: lists show it for every config.
     pub(crate) digest: Option<Digest>,
     /// With references as they are written, and secrets of other layers hidden.
     pub(crate) shown: Arc<Value>,
     /// With what references give. It is never shown.
     pub(crate) used: Arc<Value>,
-    pub(crate) origins: Origins,
+    pub(crate) origins: LeafOrigins,
     pub(crate) masked: Vec<Masked>,
-    pub(crate) given: Vec<Input>,
-    pub(crate) keys: Arc<Keys>,
+    pub(crate) given: Vec<EnvironmentInput>,
+    pub(crate) keys: Arc<KeyDeclarations>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
     /// The secrets that are written out, the first of them.
-    pub(crate) literal_secrets: Vec<Pointer>,
+    pub(crate) literal_secrets: Vec<JsonPointer>,
     /// Keeps its secrets out of messages as long as it is there.
     #[expect(dead_code, reason = "its being there is what keeps them hidden")]
-    pub(crate) in_use: InUse,
+    pub(crate) in_use: SecretGuard,
 }
 
-impl Entry {
-    /// What the document says; none when everything comes from elsewhere.
+impl ConfigEntry {
+    /// The body of the document; none when everything comes from elsewhere.
     #[must_use]
     pub fn document(&self) -> Option<&Arc<Value>> {
         self.document.as_ref()
     }
 
-    /// What the document says, with its digest.
+    /// The body of the document, with its digest.
     pub(crate) fn values(&self) -> Option<ConfigValues> {
         let (body, digest) = self.document.clone().zip(self.digest)?;
         Some(ConfigValues { body, digest, named: None })
     }
 
-    /// The digest of what the document says. Cost: none, it is computed when the config is made.
+    /// The digest of the body of the document. Cost: none, it is computed when the config is made.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.digest
@@ -65,38 +65,38 @@ impl Entry {
     }
 
     /// Where each leaf of the value in effect comes from, ordered by path.
-    pub fn origins(&self) -> impl Iterator<Item = (&Pointer, &Origin)> {
+    pub fn origins(&self) -> impl Iterator<Item = (&JsonPointer, &Origin)> {
         self.origins.iter()
     }
 
-    /// What the document says in vain, since a variable or a flag says otherwise.
+    /// What has no effect in the document, since a variable or a flag overrides it.
     #[must_use]
     pub fn masked(&self) -> &[Masked] {
         &self.masked
     }
 
-    /// What becomes of a change of a key.
+    /// How a change of a key is applied.
     #[must_use]
-    pub fn takes(&self, path: &Pointer) -> Takes {
+    pub fn takes(&self, path: &JsonPointer) -> ApplyMode {
         self.keys.takes(path)
     }
 
     /// Whether the value of a key is never shown.
     #[must_use]
-    pub fn is_secret(&self, path: &Pointer) -> bool {
+    pub fn is_secret(&self, path: &JsonPointer) -> bool {
         self.keys.is_secret(path)
     }
 
-    /// The secrets that are written out in the document, which the log keeps: the first of those that have the name of one in a
-    /// config without a schema. Where secrets are declared, they are refused.
+    /// The secrets that are written out in the document, which the log keeps: the first of those that have the name of
+    /// one in a config without a schema. Where secrets are declared, they are refused.
     #[must_use]
-    pub fn literal_secrets(&self) -> &[Pointer] {
+    pub fn literal_secrets(&self) -> &[JsonPointer] {
         &self.literal_secrets
     }
 
     /// A value of a version of the document at a place, as it may be shown. Cost: a pointer for each value in it.
     #[must_use]
-    pub fn redacted(&self, path: &Pointer, value: Value) -> Value {
+    pub fn redacted(&self, path: &JsonPointer, value: Value) -> Value {
         match value {
             Value::Object(members) => {
                 let redacted = |(key, value): (String, Value)| {
@@ -115,13 +115,13 @@ impl Entry {
     }
 
     /// The keys in effect only after the next start whose value here is another than in `running`, by path. Values are
-    /// not told. It is empty again when they agree.
+    /// not reported. It is empty again when they agree.
     #[must_use]
-    pub fn restart_required(&self, running: &Self) -> Vec<Pointer> {
+    pub fn restart_required(&self, running: &Self) -> Vec<JsonPointer> {
         let mut wanted = BTreeMap::new();
         let mut add = |entry: &Self, side: usize| {
-            leaves(&entry.used, &Pointer::root(), &mut |path, value| {
-                if self.keys.takes(&path) == Takes::Restart {
+            leaves(&entry.used, &JsonPointer::root(), &mut |path, value| {
+                if self.keys.takes(&path) == ApplyMode::Restart {
                     wanted.entry(path).or_insert([None, None])[side] = Some(value.clone());
                 }
             });
@@ -136,14 +136,14 @@ impl Entry {
     pub fn changes_since(&self, old: &Self) -> Vec<KeyChange> {
         let mut paths = BTreeSet::new();
         for entry in [old, self] {
-            leaves(&entry.used, &Pointer::root(), &mut |path, _| {
+            leaves(&entry.used, &JsonPointer::root(), &mut |path, _| {
                 paths.insert(path);
             });
         }
-        let at = |entry: &Self, path: &Pointer| entry.used.pointer(path.as_str()).cloned();
-        let shown = |entry: &Self, path: &Pointer| entry.shown.pointer(path.as_str()).cloned();
+        let at = |entry: &Self, path: &JsonPointer| entry.used.pointer(path.as_str()).cloned();
+        let shown = |entry: &Self, path: &JsonPointer| entry.shown.pointer(path.as_str()).cloned();
         let changed = paths.into_iter().filter(|path| at(old, path) != at(self, path));
-        let change = |path: Pointer| KeyChange {
+        let change = |path: JsonPointer| KeyChange {
             from: shown(old, &path),
             to: shown(self, &path),
             takes: self.keys.takes(&path),
@@ -188,14 +188,14 @@ impl Entry {
         (shown, used)
     }
 
-    /// An object of nothing, for a config that nobody said anything of.
+    /// An empty object, for a config that has no settings.
     pub(crate) fn nothing() -> Value {
         Value::Object(Map::new())
     }
 }
 
 /// Without values: they may be secret.
-impl fmt::Debug for Entry {
+impl fmt::Debug for ConfigEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").field("masked", &self.masked).finish_non_exhaustive()
     }
@@ -205,25 +205,25 @@ impl fmt::Debug for Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyChange {
     /// Which key.
-    pub path: Pointer,
+    pub path: JsonPointer,
     /// What it was; none when it was not there.
     pub from: Option<Value>,
-    /// What it is; none when it is there no more. It may look the same: a reference that gives something else.
+    /// What it is; none when it no longer exists. It may look the same: a reference that gives something else.
     pub to: Option<Value>,
     /// Whether it is in effect already.
-    pub takes: Takes,
+    pub takes: ApplyMode,
     /// Where the new value comes from.
     pub origin: Option<Origin>,
 }
 
-/// A key that two documents say differently, or that one of them does not say.
+/// A key that differs between two documents, or that one of them does not have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyDifference {
     /// Which key.
-    pub path: Pointer,
-    /// What the old one says.
+    pub path: JsonPointer,
+    /// The value of the old one.
     pub from: Option<Value>,
-    /// What the new one says.
+    /// The value of the new one.
     pub to: Option<Value>,
 }
 
@@ -232,11 +232,12 @@ pub struct KeyDifference {
 pub fn differences(old: &Value, new: &Value) -> Vec<KeyDifference> {
     let mut paths = BTreeSet::new();
     for value in [old, new] {
-        leaves(value, &Pointer::root(), &mut |path, _| {
+        leaves(value, &JsonPointer::root(), &mut |path, _| {
             paths.insert(path);
         });
     }
-    let at = |value: &Value, path: &Pointer| value.pointer(path.as_str()).filter(|it| !it.is_null()).cloned();
-    let difference = |path: Pointer| KeyDifference { from: at(old, &path), to: at(new, &path), path };
+    let at =
+        |value: &Value, path: &JsonPointer| value.pointer(path.as_str()).filter(|it| !it.is_null()).cloned();
+    let difference = |path: JsonPointer| KeyDifference { from: at(old, &path), to: at(new, &path), path };
     paths.into_iter().map(difference).filter(|it| it.from != it.to).collect()
 }

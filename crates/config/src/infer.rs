@@ -1,11 +1,11 @@
-//! A JSON Schema inferred from what one config says, for a person to review.
+//! A JSON Schema inferred from one config, for a person to review.
 
 use std::collections::BTreeSet;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value};
 
-use crate::named_secrets::{is_literal, says_secret};
+use crate::named_secrets::{is_literal, names_secret};
 use crate::reference::has_reference;
 
 /// A schema that was inferred. It has names and types of the config, and no value of it.
@@ -14,22 +14,27 @@ pub struct InferredSchema {
     /// The JSON Schema.
     pub schema: Value,
     /// The places of secrets that the config has written out: with this schema it is refused until they are references.
-    pub literal_secrets: Vec<Pointer>,
+    pub literal_secrets: Vec<JsonPointer>,
 }
 
 /// Infers a schema that the config holds to.
 ///
-/// Every key that the config has is allowed, with the type it has there, and no other. Nothing is required. A key that is
-/// named like a secret, or refers to one, is `writeOnly`. What is null may be anything. The items of a list share one schema.
-/// Cost: linear in the config.
+/// Every key that the config has is allowed, with the type it has there, and no other. Nothing is required. A key that
+/// is named like a secret, or refers to one, is `writeOnly`. What is null may be anything. The items of a list share
+/// one schema. Cost: linear in the config.
 #[must_use]
 pub fn infer_schema(config: &Value) -> InferredSchema {
     let mut literal_secrets = Vec::new();
-    let schema = infer(config, &Pointer::root(), false, &mut literal_secrets);
+    let schema = infer(config, &JsonPointer::root(), false, &mut literal_secrets);
     InferredSchema { schema: Value::Object(schema), literal_secrets }
 }
 
-fn infer(value: &Value, place: &Pointer, is_secret: bool, literals: &mut Vec<Pointer>) -> Map<String, Value> {
+fn infer(
+    value: &Value,
+    place: &JsonPointer,
+    is_secret: bool,
+    literals: &mut Vec<JsonPointer>,
+) -> Map<String, Value> {
     let mut schema = Map::new();
     if let Some(word) = type_of(value) {
         schema.insert("type".to_owned(), word.into());
@@ -38,7 +43,7 @@ fn infer(value: &Value, place: &Pointer, is_secret: bool, literals: &mut Vec<Poi
         Value::Object(members) => {
             let mut properties = Map::new();
             for (key, member) in members {
-                let is_named = says_secret(key);
+                let is_named = names_secret(key);
                 let mut property = infer(member, &place.key(key), is_secret || is_named, literals);
                 if is_named {
                     property.insert("writeOnly".to_owned(), true.into());
@@ -161,7 +166,7 @@ mod tests {
     use serde_json::json;
     use std::sync::Arc;
 
-    /// What the kind says of a config with the schema that is inferred from another one.
+    /// The problems that the kind finds in a config with the schema that is inferred from another one.
     fn refused(from: &Value, config: &Value) -> Option<String> {
         let (kind, work) = (Config::new(), Work::unbounded());
         let change = |name: &str, body: &Value| {
@@ -193,8 +198,8 @@ mod tests {
         assert!(inferred.literal_secrets.is_empty());
         assert_eq!(refused(&config, &config), None);
         assert_eq!(refused(&config, &json!({})), None, "nothing is required");
-        let told = refused(&config, &json!({"prot": 80})).unwrap();
-        assert!(told.contains("prot"), "{told}");
+        let message = refused(&config, &json!({"prot": 80})).unwrap();
+        assert!(message.contains("prot"), "{message}");
         assert!(refused(&config, &json!({"port": "80"})).is_some());
     }
 
@@ -220,11 +225,11 @@ mod tests {
         let config =
             json!({"db": {"password": "hunter22"}, "tokens": 5, "api_key": {"of": ["sesame55", "${env:A}"]}});
         let inferred = infer_schema(&config);
-        let places: BTreeSet<_> = inferred.literal_secrets.iter().map(Pointer::as_str).collect();
+        let places: BTreeSet<_> = inferred.literal_secrets.iter().map(JsonPointer::as_str).collect();
         assert_eq!(places, BTreeSet::from(["/api_key/of/0", "/db/password"]));
         let schema = inferred.schema.to_string();
         assert!(!schema.contains("hunter22") && !schema.contains("sesame55"), "{schema}");
-        let told = refused(&config, &config).unwrap();
-        assert!(told.contains("/db/password") && !told.contains("hunter22"), "{told}");
+        let message = refused(&config, &config).unwrap();
+        assert!(message.contains("/db/password") && !message.contains("hunter22"), "{message}");
     }
 }

@@ -1,14 +1,14 @@
-//! What is declared of the keys of a config: what becomes of a change, and which values nobody is shown.
+//! What is declared of the keys of a config: how a change is applied, and which values are hidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 
 use crate::tree::upwards;
 
-/// What becomes of a changed value.
+/// How a changed value is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Takes {
+pub enum ApplyMode {
     /// It is in effect when the reload is done.
     #[default]
     Live,
@@ -18,7 +18,7 @@ pub enum Takes {
     Ignored,
 }
 
-impl Takes {
+impl ApplyMode {
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -35,21 +35,21 @@ impl Takes {
     }
 }
 
-/// What is declared of keys, each for all that lies under it.
+/// What is declared of keys, each for all that is below it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Keys {
+pub(crate) struct KeyDeclarations {
     /// By the text of the pointer.
-    takes: BTreeMap<String, Takes>,
+    takes: BTreeMap<String, ApplyMode>,
     /// The texts of the pointers.
     secrets: BTreeSet<String>,
 }
 
-impl Keys {
-    pub(crate) fn declare(&mut self, path: &Pointer, takes: Takes) {
+impl KeyDeclarations {
+    pub(crate) fn declare(&mut self, path: &JsonPointer, takes: ApplyMode) {
         self.takes.insert(path.as_str().to_owned(), takes);
     }
 
-    pub(crate) fn keep_secret(&mut self, path: &Pointer) {
+    pub(crate) fn keep_secret(&mut self, path: &JsonPointer) {
         self.secrets.insert(path.as_str().to_owned());
     }
 
@@ -59,17 +59,17 @@ impl Keys {
     }
 
     /// The nearest declaration above a key, itself included.
-    pub(crate) fn takes(&self, path: &Pointer) -> Takes {
+    pub(crate) fn takes(&self, path: &JsonPointer) -> ApplyMode {
         upwards(path).find_map(|path| self.takes.get(path)).copied().unwrap_or_default()
     }
 
-    pub(crate) fn is_secret(&self, path: &Pointer) -> bool {
+    pub(crate) fn is_secret(&self, path: &JsonPointer) -> bool {
         !self.secrets.is_empty() && upwards(path).any(|path| self.secrets.contains(path))
     }
 }
 
-/// Whether a place is another one or lies under it.
-pub(crate) fn is_under(path: &Pointer, above: &Pointer) -> bool {
+/// Whether a place equals another one or is below it.
+pub(crate) fn is_under(path: &JsonPointer, above: &JsonPointer) -> bool {
     path.as_str().strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -78,17 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_declaration_holds() {
-        let mut keys = Keys::default();
-        keys.declare(&Pointer::parse("/server"), Takes::Restart);
-        keys.declare(&Pointer::parse("/server/limits"), Takes::Live);
-        keys.keep_secret(&Pointer::parse("/db/password"));
-        let takes = |path: &str| keys.takes(&Pointer::parse(path)).as_str();
+    fn the_nearest_declaration_counts() {
+        let mut keys = KeyDeclarations::default();
+        keys.declare(&JsonPointer::parse("/server"), ApplyMode::Restart);
+        keys.declare(&JsonPointer::parse("/server/limits"), ApplyMode::Live);
+        keys.keep_secret(&JsonPointer::parse("/db/password"));
+        let takes = |path: &str| keys.takes(&JsonPointer::parse(path)).as_str();
         assert_eq!(
             [takes("/server/port"), takes("/server/limits/body"), takes("/serverless"), takes("")],
             ["restart", "live", "live", "live"]
         );
-        let is_secret = |path: &str| keys.is_secret(&Pointer::parse(path));
+        let is_secret = |path: &str| keys.is_secret(&JsonPointer::parse(path));
         assert!(is_secret("/db/password") && !is_secret("/db") && !is_secret("/db/password2"));
     }
 }

@@ -3,25 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use midflight_core::{Digest, DocumentId, DocumentName, KindName, Pointer, Problem, Problems, hint};
-use midflight_engine::{DocumentSchema, Environment, Input, Kind, KindChange, Work};
+use midflight_core::{Digest, DocumentId, DocumentName, JsonPointer, KindName, Problem, Problems, hint};
+use midflight_engine::{DocumentSchema, Environment, EnvironmentInput, Kind, KindChange, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::entry::Entry;
+use crate::config_schema::{AnyShape, ConfigSchema};
+use crate::entry::ConfigEntry;
 use crate::limits::CONFIG_REGEX_BYTES_MAX;
 use crate::named_secrets::NamedSecrets;
 use crate::pace::Pace;
 use crate::schema::{Schema, build_without, check_paths};
-use crate::shape::{AnyShape, Shape};
 use crate::snapshot::Configs;
 
 /// The folder of the documents that are schemas of others.
 pub const SCHEMAS_FOLDER: &str = "schemas/";
 
 /// The kind `config`: a document `{name}` is a config, whatever object it is; a document `schemas/{name}` is the JSON
-/// Schema that it must hold to. Configs that this process reads itself are declared with a [`Shape`].
+/// Schema that it must hold to. Configs that this process reads itself are declared with a [`ConfigSchema`].
 #[derive(Default)]
 pub struct Config {
     shapes: BTreeMap<DocumentName, Arc<dyn AnyShape>>,
@@ -34,10 +34,10 @@ impl Config {
         Self::default()
     }
 
-    /// Declares a config that this process reads itself. It is there without a document too, made of all else. References in
-    /// it are resolved by the environment of the engine (`EngineBuilder::environment`).
+    /// Declares a config that this process reads itself. It is there without a document too, made of all else.
+    /// References in it are resolved by the environment of the engine (`EngineBuilder::environment`).
     #[must_use]
-    pub fn with<T>(mut self, name: DocumentName, shape: impl Into<Arc<Shape<T>>>) -> Self
+    pub fn with<T>(mut self, name: DocumentName, shape: impl Into<Arc<ConfigSchema<T>>>) -> Self
     where
         T: Default + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
@@ -45,14 +45,14 @@ impl Config {
         self
     }
 
-    /// Makes a config anew, of its document if it has one.
+    /// Builds a config again, from its document if it has one.
     fn build(
         &self,
         name: &DocumentName,
         document: Option<&ConfigValues>,
         next: &Configs,
         work: &Work,
-    ) -> Result<Option<Entry>, Problems> {
+    ) -> Result<Option<ConfigEntry>, Problems> {
         if let Some(shape) = self.shapes.get(name) {
             return shape.build_within(document.map(|values| &values.body), work).map(Some);
         }
@@ -66,14 +66,14 @@ impl Config {
 
 /// A document of the kind `config`.
 pub enum ConfigDocument {
-    /// What a config says.
+    /// The values of a config.
     Values(ConfigValues),
     /// What another one must hold to, and how it is called.
     #[doc(hidden)]
     Schema(SchemaDocument),
 }
 
-/// What a config says, with what is computed of that when it is validated, where no other edit waits for it.
+/// The values of a config, with what is computed of them when it is validated, where no other edit waits for it.
 #[derive(Clone)]
 pub struct ConfigValues {
     pub(crate) body: Arc<Value>,
@@ -120,8 +120,8 @@ impl Kind for Config {
             return Ok(ConfigDocument::Values(ConfigValues { named, ..ConfigValues::new(Arc::clone(body)) }));
         };
         if self.shapes.keys().any(|shape| shape.as_str() == of) {
-            let message = format!("the config {of} is this program's own, which has its schema built in");
-            return Err(Problem::new("invalid_schema", Pointer::root(), message).into());
+            let message = format!("the config {of} belongs to this program and has a built-in schema");
+            return Err(Problem::new("invalid_schema", JsonPointer::root(), message).into());
         }
         let schema = Schema::new(Arc::clone(body), work)?;
         Ok(ConfigDocument::Schema(SchemaDocument(Arc::new(schema))))
@@ -135,21 +135,21 @@ impl Kind for Config {
     ) -> Result<Configs, Problems> {
         let mut next = previous.clone();
         let mut documents: BTreeMap<DocumentName, Option<ConfigValues>> = BTreeMap::new();
-        let mut anew: BTreeSet<DocumentName> = BTreeSet::new();
+        let mut again: BTreeSet<DocumentName> = BTreeSet::new();
         let mut put_schemas = Vec::new();
         for change in changes {
-            work.go_on()?;
+            work.check()?;
             let of = change.name.as_str().strip_prefix(SCHEMAS_FOLDER);
             let of = of.and_then(|name| DocumentName::new(name).ok());
             match (of, change.document) {
                 (Some(of), Some(ConfigDocument::Schema(schema))) => {
                     put_schemas.push((change.name, schema.0.regex_bytes));
                     next.schemas.insert(of.clone(), schema.0);
-                    anew.insert(of);
+                    again.insert(of);
                 }
                 (Some(of), _) => {
                     next.schemas.remove(&of);
-                    anew.insert(of);
+                    again.insert(of);
                 }
                 (None, Some(ConfigDocument::Values(values))) => {
                     drop(documents.insert(change.name, Some(values)))
@@ -157,17 +157,17 @@ impl Kind for Config {
                 (None, _) => drop(documents.insert(change.name, None)),
             }
         }
-        anew.extend(self.shapes.keys().filter(|name| !next.entries.contains_key(*name)).cloned());
+        again.extend(self.shapes.keys().filter(|name| !next.entries.contains_key(*name)).cloned());
         let stale = next.entries.iter().filter(|(_, entry)| entry.is_stale(work.inputs()));
-        anew.extend(stale.map(|(name, _)| name.clone()));
-        for name in anew {
+        again.extend(stale.map(|(name, _)| name.clone()));
+        for name in again {
             let document = || next.entries.get(&name).and_then(|entry| entry.values());
             let document = document();
             documents.entry(name).or_insert(document);
         }
         let mut problems = check_regexes(&next, &put_schemas);
         for (name, document) in documents {
-            work.go_on()?;
+            work.check()?;
             match self.build(&name, document.as_ref(), &next, work) {
                 Ok(Some(entry)) => drop(next.entries.insert(name, Arc::new(entry))),
                 Ok(None) => drop(next.entries.remove(&name)),
@@ -177,7 +177,7 @@ impl Kind for Config {
         problems.or(next)
     }
 
-    fn inputs(&self, snapshot: &Configs) -> Vec<Input> {
+    fn inputs(&self, snapshot: &Configs) -> Vec<EnvironmentInput> {
         let own = self.shapes.keys().filter_map(|name| snapshot.entries.get(name));
         own.flat_map(|entry| entry.given.iter().cloned()).collect()
     }
@@ -196,14 +196,14 @@ impl Kind for Config {
     fn answer(&self, snapshot: &Configs, input: &Value) -> Result<Value, Problem> {
         let wanted = input.get("config").and_then(Value::as_str);
         let Some(wanted) = wanted else {
-            let place = Pointer::root().key("config");
+            let place = JsonPointer::root().key("config");
             return Err(Problem::new("missing_field", place, "write the name of a config"));
         };
         let entry = snapshot.entries.iter().find(|(name, _)| name.as_str() == wanted);
         let Some((_, entry)) = entry else {
             let known = snapshot.entries.keys().map(DocumentName::as_str);
-            let message = format!("there is no config {wanted:?}{}", hint(wanted, known));
-            return Err(Problem::new("not_found", Pointer::root().key("config"), message));
+            let message = format!("unknown config {wanted:?}{}", hint(wanted, known));
+            return Err(Problem::new("not_found", JsonPointer::root().key("config"), message));
         };
         let path = input.get("path").and_then(Value::as_str).unwrap_or_default();
         Ok(entry.shown.pointer(path).cloned().unwrap_or_default())
@@ -213,11 +213,11 @@ impl Kind for Config {
         let dialect = "https://json-schema.org/draft/2020-12/schema";
         let config = json!({
             "$schema": dialect, "title": "config", "type": "object",
-            "description": "What a program is to do. Secrets refer to ${env:NAME} or ${file:PATH}."
+            "description": "The configuration of a program. Secrets refer to ${env:NAME} or ${file:PATH}."
         });
         let schema = json!({
             "$schema": dialect, "title": "schema", "$ref": dialect, "type": "object",
-            "description": "The JSON Schema that the config of the same name must hold to."
+            "description": "The JSON Schema that the config of the same name must match."
         });
         vec![
             DocumentSchema { title: "config", names: "{name}", schema: config },
@@ -243,12 +243,12 @@ fn check_regexes(next: &Configs, put: &[(DocumentName, usize)]) -> Problems {
         "the regular expressions of all schemas take {bytes} bytes when compiled and may take {CONFIG_REGEX_BYTES_MAX} \
          (config_regex_bytes_max); lower their counted repetitions, or delete schemas that nothing needs"
     );
-    let problem = Problem::new("too_many", Pointer::root(), message);
+    let problem = Problem::new("too_many", JsonPointer::root(), message);
     let with_regexes = put.iter().filter(|(_, bytes)| *bytes > 0);
     with_regexes.map(|(name, _)| problem.clone().in_document(&id(name))).collect()
 }
 
-/// The problems of a config, which hang on its schema: with another one, or with one at all, there may be others.
+/// The problems of a config, which depend on its schema: with another one, or without one, there may be others.
 fn because_of_schema(problems: Problems, name: &DocumentName) -> Problems {
     match DocumentName::new(&format!("{SCHEMAS_FOLDER}{name}")) {
         Ok(schema) => problems.because_of(&id(&schema)),
@@ -281,9 +281,9 @@ mod tests {
         let more = vec![change("schemas/c", 1), change("schemas/d", 0)];
         let refused = kind.compile(&full, more, &work).unwrap_err();
         assert_eq!(refused.count(), 1);
-        let told = refused.to_string();
-        assert!(told.starts_with("config/schemas/c at the root: "), "{told}");
-        assert!(told.contains("(config_regex_bytes_max)"), "{told}");
+        let messages = refused.to_string();
+        assert!(messages.starts_with("config/schemas/c at the root: "), "{messages}");
+        assert!(messages.contains("(config_regex_bytes_max)"), "{messages}");
         kind.compile(&full, vec![change("schemas/d", 0)], &work).unwrap();
         kind.compile(&full, vec![change("schemas/a", 0), change("schemas/c", half)], &work).unwrap();
     }

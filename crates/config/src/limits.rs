@@ -1,21 +1,22 @@
 //! Every bound on a config, on a schema and on what it is asked of. A refusal names its bound.
 
-/// The most bytes that the places of all values of a config take as JSON Pointers. 64 MiB: each value is known by its place,
-/// so a long key above many values takes as much as all of them.
+/// The most bytes that the places of all values of a config take as JSON Pointers. 64 MiB: each value is known by its
+/// place, so a long key above many values takes as much as all of them.
 pub const CONFIG_PATHS_BYTES_MAX: usize = 64 << 20;
 /// The most different secrets that references, variables and flags may give to one config. 1,000: each is looked for in
 /// every message.
 pub const CONFIG_SECRETS_MAX: usize = 1_000;
 
-/// The most subschemas of one schema, those of the meta-schemas that it refers to included. 10,000: the largest published
-/// schemas have about 3,000.
+/// The most subschemas of one schema, those of the meta-schemas that it refers to included. 10,000: the largest
+/// published schemas have about 3,000.
 pub const SUBSCHEMAS_MAX: usize = 10_000;
 /// The most regular expressions of one schema. 500: the largest published schemas have about 300.
 pub const SCHEMA_REGEXES_MAX: usize = 500;
-/// The most memory of the compiled regular expressions of one schema, in bytes. 16 MiB: some hundreds in common use. The
-/// caches of searches with them take as much again in each thread at most.
+/// The most memory of the compiled regular expressions of one schema, in bytes. 16 MiB: some hundreds in common use.
+/// The caches of searches with them take as much again in each thread at most.
 pub const SCHEMA_REGEX_BYTES_MAX: usize = 16 << 20;
-/// The most memory of the compiled regular expressions of all schemas, in bytes. 256 MiB: as much as those of a ruleset.
+/// The most memory of the compiled regular expressions of all schemas, in bytes. 256 MiB: as much as those of a
+/// ruleset.
 pub const CONFIG_REGEX_BYTES_MAX: usize = 256 << 20;
 /// The most bytes that the places of all keywords of a schema take as JSON Pointers. 16 MiB: the validator keeps them.
 pub const SCHEMA_PATHS_BYTES_MAX: usize = 16 << 20;
@@ -24,8 +25,8 @@ pub const SCHEMA_PATHS_BYTES_MAX: usize = 16 << 20;
 pub const SCHEMA_DEPTH_MAX: usize = 256;
 /// The most evaluations of subschemas at one place of a config. 10,000: a place needs some tens.
 pub const PLACE_EVALUATIONS_MAX: u64 = 10_000;
-/// The most evaluations of subschemas for one config. 1,000,000: it takes some tenths of a second; the largest config that
-/// may be written needs some 100,000.
+/// The most evaluations of subschemas for one config. 1,000,000: it takes some tenths of a second; the largest config
+/// that may be written needs some 100,000.
 pub const SCHEMA_EVALUATIONS_MAX: u64 = 1_000_000;
 /// The most evaluations for finding every error of a config. 400,000: each may be an error of some 500 bytes.
 pub const ERROR_EVALUATIONS_MAX: u64 = 400_000;

@@ -1,10 +1,10 @@
-//! What is a secret by the name of its key, in a config of which nobody declared what is one.
+//! What is a secret by the name of its key, in a config without declarations.
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use midflight_engine::Interrupted;
 use serde_json::Value;
 
-use crate::keys::Keys;
+use crate::keys::KeyDeclarations;
 use crate::pace::Pace;
 use crate::reference::has_reference;
 
@@ -31,9 +31,9 @@ const ENDINGS: [&str; 15] = [
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NamedSecrets {
     /// The keys that have such a name, as `db_password` and `apiKey`, with all that is under them.
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeyDeclarations,
     /// The texts and numbers under them that are written out: everything but references.
-    pub(crate) literals: Vec<Pointer>,
+    pub(crate) literals: Vec<JsonPointer>,
 }
 
 impl NamedSecrets {
@@ -47,7 +47,7 @@ impl NamedSecrets {
     fn find<'a>(
         &mut self,
         value: &'a Value,
-        way: &mut Vec<Step<'a>>,
+        way: &mut Vec<PathStep<'a>>,
         is_secret: bool,
         pace: &mut Pace<'_>,
     ) -> Result<(), Interrupted> {
@@ -55,15 +55,15 @@ impl NamedSecrets {
         match value {
             Value::Array(items) => {
                 for (n, item) in items.iter().enumerate() {
-                    way.push(Step::Item(n));
+                    way.push(PathStep::Item(n));
                     self.find(item, way, is_secret, pace)?;
                     way.pop();
                 }
             }
             Value::Object(members) => {
                 for (key, value) in members {
-                    way.push(Step::Key(key));
-                    let is_named = !is_secret && says_secret(key);
+                    way.push(PathStep::Key(key));
+                    let is_named = !is_secret && names_secret(key);
                     if is_named {
                         self.keys.keep_secret(&pointer(way));
                     }
@@ -87,20 +87,20 @@ pub(crate) fn is_literal(value: &Value) -> bool {
 }
 
 /// A step of the way to a value. A pointer is only made of those that are found.
-enum Step<'a> {
+enum PathStep<'a> {
     Key(&'a str),
     Item(usize),
 }
 
-fn pointer(way: &[Step<'_>]) -> Pointer {
-    way.iter().fold(Pointer::root(), |at, step| match step {
-        Step::Key(key) => at.key(key),
-        Step::Item(n) => at.index(*n),
+fn pointer(way: &[PathStep<'_>]) -> JsonPointer {
+    way.iter().fold(JsonPointer::root(), |at, step| match step {
+        PathStep::Key(key) => at.key(key),
+        PathStep::Item(n) => at.index(*n),
     })
 }
 
 /// Whether a key has the name of a secret.
-pub(crate) fn says_secret(key: &str) -> bool {
+pub(crate) fn names_secret(key: &str) -> bool {
     let letters =
         || key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
     let ends_with = |ending: &&str| {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_end_with_a_secret_say_one() {
+    fn names_that_end_with_a_secret_word_are_secrets() {
         for key in [
             "password",
             "DB_PASSWORD",
@@ -126,12 +126,12 @@ mod tests {
             "clientSecret",
             "AWS Secret Key",
         ] {
-            assert!(says_secret(key), "{key}");
+            assert!(names_secret(key), "{key}");
         }
         for key in
             ["", "key", "max_tokens", "token_ttl_ms", "secret_name", "passwords_max", "keyboard", "monkey"]
         {
-            assert!(!says_secret(key), "{key}");
+            assert!(!names_secret(key), "{key}");
         }
     }
 }

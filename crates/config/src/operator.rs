@@ -1,4 +1,4 @@
-//! Which documents are the operator's own: those that say what the config file of the process says.
+//! Which documents are the operator's own: those that equal the config file of the process.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -6,27 +6,27 @@ use midflight_core::Digest;
 use serde_json::Value;
 
 /// The contents of the config file that a process was started with. A document that is equal to one of them is the
-/// operator's, whoever put it into the log; every other one is an editor's.
+/// operator's, no matter who put it into the log; every other one is an editor's.
 ///
-/// Two contents count: the newest one that was read, and the one that is in effect. Cloning it gives another handle on the
-/// same.
+/// Two contents count: the newest one that was read, and the one that is in effect. Cloning it gives another handle on
+/// the same.
 #[derive(Debug, Clone, Default)]
-pub struct OperatorContents(Arc<RwLock<Known>>);
+pub struct OperatorContents(Arc<RwLock<OperatorDigests>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct OperatorDigests {
     newest: Option<Digest>,
     in_effect: Option<Digest>,
 }
 
 impl OperatorContents {
-    /// The file was read, and says this.
+    /// The file was read, and has this content.
     pub fn read(&self, body: &Value) {
         let digest = Digest::of_body(body);
         self.0.write().unwrap_or_else(PoisonError::into_inner).newest = Some(digest);
     }
 
-    /// What the file says is in effect.
+    /// The contents of the file are in effect.
     pub fn in_effect(&self, body: Digest) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).in_effect = Some(body);
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 
 /// The layer that a value comes from. A later one covers an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// What the program does unless it is told.
+    /// The program's default.
     Default,
     /// The document, or the file that it was read from.
     Document,
@@ -32,8 +32,8 @@ impl fmt::Display for Origin {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Override {
     /// Which key.
-    pub path: Pointer,
-    /// What it says, as it was written; it becomes a number, a truth value or a list where one belongs.
+    pub path: JsonPointer,
+    /// Its value, as it was written; it becomes a number, a truth value or a list where one belongs.
     pub text: String,
     /// The variable or the flag.
     pub origin: Origin,
@@ -46,11 +46,11 @@ impl fmt::Debug for Override {
     }
 }
 
-/// A key that the document says and that something laid over it says otherwise: an edit of it changes nothing.
+/// A key of the document that is overridden: an edit of it changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masked {
     /// Which key.
-    pub path: Pointer,
+    pub path: JsonPointer,
     /// What covers it.
     pub by: Origin,
 }

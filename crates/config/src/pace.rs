@@ -23,7 +23,7 @@ impl<'w> Pace<'w> {
     pub(crate) fn step(&mut self) -> Result<(), Interrupted> {
         self.steps += 1;
         match self.steps % STEPS_PER_LOOK {
-            0 => self.work.go_on(),
+            0 => self.work.check(),
             _ => Ok(()),
         }
     }
@@ -34,7 +34,7 @@ impl<'w> Pace<'w> {
     /// [`Interrupted`], when the budget has ended.
     pub(crate) fn long_step(&mut self) -> Result<(), Interrupted> {
         self.steps += 1;
-        self.work.go_on()
+        self.work.check()
     }
 
     /// How many steps were taken.

@@ -1,4 +1,4 @@
-//! Takes secrets out of what libraries, servers and this program say: by value, whoever says it.
+//! Removes secrets from the texts of libraries, servers and this program: by value, independent of the source.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -10,31 +10,32 @@ use midflight_core::Problems;
 
 use crate::REDACTED;
 
-/// How many texts are taken out of messages, beside those in use. A config has a few dozen; the rest is for those that were
-/// rotated. Past it the oldest that is not in use is forgotten.
+/// How many texts are taken out of messages, beside those in use. A config has a few dozen; the rest is for those that
+/// were rotated. Past it the oldest that is not in use is forgotten.
 const HIDDEN_MAX: usize = 1024;
-/// The shortest text that is taken out of messages, in bytes. A shorter one is part of too many words, and would make every
-/// message unreadable.
+/// The shortest text that is taken out of messages, in bytes. A shorter one is part of too many words, and would make
+/// every message unreadable.
 const HIDDEN_BYTES_MIN: usize = 4;
 /// The shortest line of a secret of several lines that is hidden by itself, in bytes: a line of a key, not a bracket.
 const LINE_BYTES_MIN: usize = 8;
-/// How many lines of a secret are hidden by themselves. 128: the longest keys in use have about 100. The whole of a longer
-/// one is hidden nevertheless.
+/// How many lines of a secret are hidden by themselves. 128: the longest keys in use have about 100. The whole of a
+/// longer one is hidden nevertheless.
 const SECRET_LINES_MAX: usize = 128;
 
 /// Secrets, in every shape in which a message may quote them. Cloning it gives another handle on the same.
 #[derive(Clone, Default)]
-pub struct Redactor(Arc<RwLock<Hidden>>);
+pub struct Redactor(Arc<RwLock<HiddenSecrets>>);
 
-/// Keeps secrets hidden as long as it is there, whatever number of others is hidden meanwhile. A clone keeps the same ones.
+/// Keeps secrets hidden as long as it is there, whatever number of others is hidden meanwhile. A clone keeps the same
+/// ones.
 #[derive(Clone, Default)]
-pub(crate) struct InUse(#[expect(dead_code, reason = "its being there is counted")] Arc<Vec<Arc<str>>>);
+pub(crate) struct SecretGuard(#[expect(dead_code, reason = "its being there is counted")] Arc<Vec<Arc<str>>>);
 
 /// Texts in the order in which they are taken out. Longest first: a longer one may have a shorter one in it.
 type ByLength = (Reverse<usize>, Arc<str>);
 
 #[derive(Default)]
-struct Hidden {
+struct HiddenSecrets {
     /// Each with when it was last hidden.
     texts: BTreeMap<ByLength, u64>,
     /// Oldest first.
@@ -43,7 +44,7 @@ struct Hidden {
     clock: u64,
 }
 
-impl Hidden {
+impl HiddenSecrets {
     /// How many handles on a text this has itself. Whatever has another one uses the text.
     const OWN_HANDLES: usize = 2;
 
@@ -98,13 +99,13 @@ impl Redactor {
     }
 
     /// The same for several secrets, none of which is forgotten as long as what this returns is there.
-    pub(crate) fn hide_in_use<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> InUse {
+    pub(crate) fn hide_in_use<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> SecretGuard {
         let shapes: Vec<String> = secrets.into_iter().flat_map(shapes).collect();
         let mut hidden = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let texts = shapes.iter().filter_map(|shape| hidden.add(shape)).collect();
         hidden.forget();
         drop(hidden);
-        InUse(Arc::new(texts))
+        SecretGuard(Arc::new(texts))
     }
 
     /// The text without any of them.
@@ -153,7 +154,7 @@ impl fmt::Debug for Redactor {
 fn shapes(secret: &str) -> Vec<String> {
     let mut shapes = vec![secret.to_owned()];
     shapes.extend(passwords(secret));
-    // It may be given as it stands in a URL.
+    // It may be given as it is in a URL.
     shapes.extend(secret.contains('%').then(|| decoded(secret)));
     if secret.contains('\n') {
         let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LINE_BYTES_MIN);
@@ -171,8 +172,8 @@ fn json(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// The passwords in a URL, as they are written and as they are meant. A password that is written with a `/` or `?` in it is
-/// no URL, and the whole of it is hidden.
+/// The passwords in a URL, as they are written and as they are meant. A password that is written with a `/` or `?` in
+/// it is no URL, and the whole of it is hidden.
 fn passwords(url: &str) -> Vec<String> {
     let Some((_, after_scheme)) = url.split_once("://") else { return Vec::new() };
     let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
@@ -183,7 +184,7 @@ fn passwords(url: &str) -> Vec<String> {
     found.flat_map(|(_, password)| [password.to_owned(), decoded(password)]).collect()
 }
 
-/// The text that a percent-encoded one stands for (RFC 3986, 2.1).
+/// The decoded text of a percent-encoded one (RFC 3986, 2.1).
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -206,15 +207,15 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use midflight_core::{Pointer, Problem};
+    use midflight_core::{JsonPointer, Problem};
 
     #[test]
     fn a_secret_is_taken_out_in_every_shape() {
         let secrets = Redactor::default();
         secrets.hide("postgres://me:p%40ss%2Fword@host/db?password=other").hide("a key");
-        let said =
+        let output =
             "postgres://me:p%40ss%2Fword@host/db?password=other, p%40ss%2Fword, p@ss/word, other and a key";
-        assert_eq!(secrets.redact(said), "***, ***, ***, *** and ***");
+        assert_eq!(secrets.redact(output), "***, ***, ***, *** and ***");
         secrets.hide("").hide("redis://host");
         assert_eq!(secrets.redact("nothing of it"), "nothing of it");
     }
@@ -228,7 +229,7 @@ mod tests {
             "got \"***\""
         );
         assert_eq!(secrets.redact("line 2: and enter, please"), "line 2: ***");
-        let problem = Problem::new("x", Pointer::root(), "no such say \"friend\"\\");
+        let problem = Problem::new("x", JsonPointer::root(), "no such say \"friend\"\\");
         assert_eq!(secrets.problems(&problem.into()).to_string(), "at the root: no such ***");
     }
 
@@ -241,15 +242,15 @@ mod tests {
             secrets.hide(&format!("secret-{n:08}"));
             secrets.hide("secret-hidden-again");
         }
-        let said = "secret-in-use line two of it secret-hidden-again secret-of-old secret-00000000";
-        assert_eq!(secrets.redact(said), "*** *** *** secret-of-old secret-00000000");
+        let output = "secret-in-use line two of it secret-hidden-again secret-of-old secret-00000000";
+        assert_eq!(secrets.redact(output), "*** *** *** secret-of-old secret-00000000");
         let known = |secrets: &Redactor| secrets.0.read().unwrap().texts.len();
         assert_eq!(known(&secrets), HIDDEN_MAX);
         drop(in_use);
         for n in 0..2 * HIDDEN_MAX {
             secrets.hide(&format!("other-{n:08}"));
         }
-        assert_eq!(secrets.redact(said), said, "what nobody uses is forgotten like others");
+        assert_eq!(secrets.redact(output), output, "what nobody uses is forgotten like others");
         assert_eq!(known(&secrets), HIDDEN_MAX);
         assert_eq!(secrets.0.read().unwrap().by_age.len(), HIDDEN_MAX);
     }
@@ -261,8 +262,8 @@ mod tests {
         let lines: Vec<_> = (0..5_000).map(|n| format!("this is line {n:08}")).collect();
         secrets.hide(&lines.join("\n"));
         assert_eq!(secrets.redact(&lines.join("\n")), "***");
-        let said = format!("secret-of-old, {}, {}", lines[0], lines[4_000]);
-        assert_eq!(secrets.redact(&said), format!("***, ***, {}", lines[4_000]));
+        let output = format!("secret-of-old, {}, {}", lines[0], lines[4_000]);
+        assert_eq!(secrets.redact(&output), format!("***, ***, {}", lines[4_000]));
     }
 
     #[test]

@@ -8,47 +8,46 @@ use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use midflight_core::{Pointer, Problem, Problems, hint};
+use midflight_core::{JsonPointer, Problem, Problems, hint};
 use midflight_engine::{Interrupted, Work};
 use serde_json::{Map, Value};
 
-use self::cost::{Stop, check_places, cost};
+use self::cost::{ValidationStop, check_places, cost};
 use self::graph::Graph;
 use self::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
 use crate::REDACTED;
-use crate::draft::{Draft, refuse_literal_secrets};
-use crate::entry::Entry;
-use crate::keys::{Keys, Takes};
+use crate::entry::ConfigEntry;
+use crate::keys::{ApplyMode, KeyDeclarations};
 use crate::kind::ConfigValues;
+use crate::layered_value::{LayeredValue, refuse_literal_secrets};
 use crate::limits::{CONFIG_PATHS_BYTES_MAX, LITERAL_SECRETS_MAX};
 use crate::named_secrets::NamedSecrets;
 use crate::origin::Origin;
 use crate::pace::Pace;
-use crate::redactor::InUse;
+use crate::redactor::SecretGuard;
 use crate::reference::has_reference;
-use crate::tree::{Origins, leaves, paths_bytes};
+use crate::tree::{LeafOrigins, leaves, paths_bytes};
 
 /// How deep a schema is read for defaults and declarations. What refers to itself ends here.
 const DEPTH_MAX: usize = 32;
 /// How many keys the defaults and declarations of a schema are read of.
 const KEYS_MAX: usize = 10_000;
-/// How much of an error's text is told, in characters: it quotes the value, which may be large.
+/// How much of an error's text is reported, in characters: it quotes the value, which may be large.
 const ERROR_CHARS_MAX: usize = 500;
-/// The keyword that declares what becomes of a change.
+/// The keyword that declares how a change is applied.
 const TAKES: &str = "x-reload";
 
 /// A JSON Schema (2020-12), ready to be asked.
 ///
-/// Beside what the standard says: an object that lists `properties` takes no others unless it says
-/// `additionalProperties`, `writeOnly` makes a secret of a key, and `x-reload` (`live`, `restart`, `ignored`) declares
-/// what becomes of a change.
+/// In addition to the standard: an object that lists `properties` takes no others without `additionalProperties`,
+/// `writeOnly` makes a secret of a key, and `x-reload` (`live`, `restart`, `ignored`) declares how a change is applied.
 pub(crate) struct Schema {
     validator: Validator,
     /// What the validator evaluates, to know how long it takes.
     graph: Graph,
     schema: Arc<Value>,
     defaults: Value,
-    keys: Arc<Keys>,
+    keys: Arc<KeyDeclarations>,
     /// How much memory its regular expressions take, in bytes.
     pub(crate) regex_bytes: usize,
 }
@@ -57,8 +56,8 @@ impl Schema {
     /// Reads the schema that a document is.
     ///
     /// # Errors
-    /// Also when validating by it could take long whatever the config: a few references can be a great many evaluations.
-    /// And when it takes more memory than its bound or than the budget has.
+    /// Also when validating by it could take long whatever the config: a few references can be a great many
+    /// evaluations. And when it takes more memory than its bound or than the budget has.
     pub(crate) fn new(schema: Arc<Value>, work: &Work) -> Result<Self, Problems> {
         let mut graph = Graph::read(&schema)?;
         check_places(&graph)?;
@@ -68,15 +67,19 @@ impl Schema {
         let options = options.dfa_size_limit(cache_bytes_max(patterns.len()));
         let options = jsonschema::options().with_pattern_options(options).offline();
         let validator = options.build(&schema).map_err(|error| {
-            let path = Pointer::parse(error.instance_path().as_str());
-            Problem::new("invalid_schema", path, format!("is no JSON Schema: {error}"))
+            let path = JsonPointer::parse(error.instance_path().as_str());
+            Problem::new("invalid_schema", path, format!("invalid JSON Schema: {error}"))
         })?;
-        let mut reading =
-            Reading { root: &schema, keys: Keys::default(), read: 0, problems: Problems::default() };
-        let defaults = reading.read(&schema, &Pointer::root(), &Pointer::root(), 0);
+        let mut reading = SchemaWalk {
+            root: &schema,
+            keys: KeyDeclarations::default(),
+            read: 0,
+            problems: Problems::default(),
+        };
+        let defaults = reading.read(&schema, &JsonPointer::root(), &JsonPointer::root(), 0);
         let keys = Arc::new(reading.keys);
         reading.problems.or(())?;
-        let defaults = if defaults.is_object() { defaults } else { Entry::nothing() };
+        let defaults = if defaults.is_object() { defaults } else { ConfigEntry::nothing() };
         check_paths(&defaults, &mut Pace::new(work))?;
         Ok(Self { validator, graph, defaults, keys, schema, regex_bytes })
     }
@@ -84,13 +87,13 @@ impl Schema {
     /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
     ///
     /// The validator cannot be interrupted, so what it takes is estimated before, within the budget.
-    pub(crate) fn build(&self, values: &ConfigValues, work: &Work) -> Result<Entry, Problems> {
+    pub(crate) fn build(&self, values: &ConfigValues, work: &Work) -> Result<ConfigEntry, Problems> {
         let (document, mut pace) = (&*values.body, Pace::new(work));
         let mut problems = refuse_literal_secrets(document, &self.keys, &mut pace)?;
-        let mut draft = Draft::new(&self.defaults);
+        let mut draft = LayeredValue::new(&self.defaults);
         draft.say(document, &mut pace)?;
         let mut unknown = UnknownKeys { root: &self.schema, problems: &mut problems, pace: &mut pace };
-        unknown.find(&draft.value, &self.schema, &Pointer::root(), 0)?;
+        unknown.find(&draft.value, &self.schema, &JsonPointer::root(), 0)?;
         self.validate(&draft.value, work, &mut problems)?;
         problems.or(())?;
         let shown = draft.shown(&self.keys, &mut pace)?;
@@ -100,20 +103,21 @@ impl Schema {
     fn validate(&self, value: &Value, work: &Work, problems: &mut Problems) -> Result<(), Problems> {
         let cost = match cost(&self.graph, value, work) {
             Ok(cost) => cost,
-            Err(Stop::Interrupted(interrupted)) => return Err(interrupted.into()),
-            Err(Stop::Refused(problem)) => {
+            Err(ValidationStop::Interrupted(interrupted)) => return Err(interrupted.into()),
+            Err(ValidationStop::Refused(problem)) => {
                 problems.add(problem);
                 return Ok(());
             }
         };
-        // The validator collects every error before it tells the first, so it is only asked for them when there are any.
+        // The validator collects every error before it returns the first, so it is only asked for them when there are
+        // any.
         if self.validator.is_valid(value) {
             return Ok(());
         }
         if !cost.allows_errors() {
-            let message = "it does not fit its schema, and is too large to find each error; split it, or try a part of it \
-                           in a config of its own (references count as errors here)";
-            problems.add(Problem::new("invalid_value", Pointer::root(), message));
+            let message = "it does not match its schema, and is too large to list each error; split it, or \
+                           try a part of it in a separate config (references count as errors here)";
+            problems.add(Problem::new("invalid_value", JsonPointer::root(), message));
             return Ok(());
         }
         for error in self.validator.iter_errors(value) {
@@ -128,11 +132,11 @@ impl Schema {
     fn problem(&self, error: &ValidationError<'_>, problems: &Problems) -> Option<Problem> {
         let names_a_key = matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. });
         let is_open = error.instance().as_str().is_some_and(has_reference);
-        // What a reference gives is not known here, and a key without a place was told already.
+        // The value of a reference is not known here, and a key without a place was reported already.
         if is_open || (names_a_key && problems.iter().any(|known| known.code == "unknown_key")) {
             return None;
         }
-        let path = Pointer::parse(error.instance_path().as_str());
+        let path = JsonPointer::parse(error.instance_path().as_str());
         // Past the bound it is only counted; its text would be made for nothing.
         if problems.count() >= Problems::LISTED_MAX {
             return Some(Problem::new("invalid_value", path, ""));
@@ -150,9 +154,9 @@ fn cut(message: String) -> String {
     }
 }
 
-/// Makes the config of a document that has no schema: no layer says anything else, so that it is in effect as it is. What is a
-/// secret by its name is not shown.
-pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<Entry, Interrupted> {
+/// Makes the config of a document that has no schema: there are no other layers, so that it is in effect as it is. What
+/// is a secret by its name is not shown.
+pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<ConfigEntry, Interrupted> {
     let document = &values.body;
     let named = match &values.named {
         Some(named) => Arc::clone(named),
@@ -169,14 +173,14 @@ pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<Entry,
         }
     }
     literals.truncate(LITERAL_SECRETS_MAX);
-    let mut origins = Origins::new();
-    leaves(document, &Pointer::root(), &mut |path, value| {
-        // A null says nothing.
+    let mut origins = LeafOrigins::new();
+    leaves(document, &JsonPointer::root(), &mut |path, value| {
+        // A null has no value.
         if !value.is_null() {
             origins.insert(path, Origin::Document);
         }
     });
-    Ok(Entry {
+    Ok(ConfigEntry {
         document: Some(Arc::clone(document)),
         digest: Some(values.digest),
         shown,
@@ -187,7 +191,7 @@ pub(crate) fn build_without(values: &ConfigValues, work: &Work) -> Result<Entry,
         keys: Arc::new(keys),
         literal_secrets: literals,
         typed: None,
-        in_use: InUse::default(),
+        in_use: SecretGuard::default(),
     })
 }
 
@@ -204,17 +208,22 @@ pub(crate) fn check_paths(value: &Value, pace: &mut Pace<'_>) -> Result<(), Prob
         "the places of the values take {bytes} bytes and may take {CONFIG_PATHS_BYTES_MAX} (config_paths_bytes_max); use \
          shorter keys, nest less, or split the config"
     );
-    Err(Problem::new("too_large", Pointer::root(), message).into())
+    Err(Problem::new("too_large", JsonPointer::root(), message).into())
 }
 
-fn entry(values: &ConfigValues, draft: Draft, shown: Value, keys: &Arc<Keys>) -> Entry {
-    let Draft { value: used, origins, masked, given, .. } = draft;
+fn entry(
+    values: &ConfigValues,
+    draft: LayeredValue,
+    shown: Value,
+    keys: &Arc<KeyDeclarations>,
+) -> ConfigEntry {
+    let LayeredValue { value: used, origins, masked, given, .. } = draft;
     let (document, digest) = (&values.body, Some(values.digest));
-    let (shown, used) = Entry::in_effect(Some(document), shown, used);
+    let (shown, used) = ConfigEntry::in_effect(Some(document), shown, used);
     let document = Some(Arc::clone(document));
-    let (keys, in_use) = (Arc::clone(keys), InUse::default());
+    let (keys, in_use) = (Arc::clone(keys), SecretGuard::default());
     let literal_secrets = Vec::new();
-    Entry {
+    ConfigEntry {
         document,
         digest,
         shown,
@@ -230,16 +239,17 @@ fn entry(values: &ConfigValues, draft: Draft, shown: Value, keys: &Arc<Keys>) ->
 }
 
 /// A walk through a schema along its properties.
-struct Reading<'a> {
+struct SchemaWalk<'a> {
     root: &'a Value,
-    keys: Keys,
+    keys: KeyDeclarations,
     read: usize,
     problems: Problems,
 }
 
-impl Reading<'_> {
-    /// The defaults under a place, noting what is declared of it. `at` is the place in a config, `of` that in the schema.
-    fn read(&mut self, schema: &Value, at: &Pointer, of: &Pointer, depth: usize) -> Value {
+impl SchemaWalk<'_> {
+    /// The defaults under a place, noting what is declared of it. `at` is the place in a config, `of` that in the
+    /// schema.
+    fn read(&mut self, schema: &Value, at: &JsonPointer, of: &JsonPointer, depth: usize) -> Value {
         self.read += 1;
         if depth > DEPTH_MAX || self.read > KEYS_MAX {
             return Value::Null;
@@ -247,7 +257,7 @@ impl Reading<'_> {
         if schema.get("writeOnly") == Some(&Value::Bool(true)) {
             self.keys.keep_secret(at);
         }
-        match schema.get(TAKES).map(|word| word.as_str().and_then(Takes::of_word)) {
+        match schema.get(TAKES).map(|word| word.as_str().and_then(ApplyMode::of_word)) {
             Some(Some(takes)) => self.keys.declare(at, takes),
             Some(None) => {
                 let message = "write \"live\", \"restart\" or \"ignored\"";
@@ -291,7 +301,7 @@ fn target<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     schema
 }
 
-/// Tells of every key that no schema knows, with what may have been meant.
+/// Reports every key that no schema knows, with a suggestion.
 struct UnknownKeys<'a, 'w> {
     root: &'a Value,
     problems: &'a mut Problems,
@@ -299,7 +309,13 @@ struct UnknownKeys<'a, 'w> {
 }
 
 impl UnknownKeys<'_, '_> {
-    fn find(&mut self, value: &Value, schema: &Value, at: &Pointer, depth: usize) -> Result<(), Interrupted> {
+    fn find(
+        &mut self,
+        value: &Value,
+        schema: &Value,
+        at: &JsonPointer,
+        depth: usize,
+    ) -> Result<(), Interrupted> {
         let Some(members) = value.as_object().filter(|_| depth <= DEPTH_MAX) else { return Ok(()) };
         let root = self.root;
         let schema = target(schema, root);
@@ -330,15 +346,15 @@ impl UnknownKeys<'_, '_> {
         Ok(())
     }
 
-    fn add(&mut self, key: &str, known: &Map<String, Value>, at: &Pointer) -> Result<(), Interrupted> {
+    fn add(&mut self, key: &str, known: &Map<String, Value>, at: &JsonPointer) -> Result<(), Interrupted> {
         // Past the bound it is only counted: what was meant is looked for among thousands of names.
         if self.problems.count() >= Problems::LISTED_MAX {
-            self.problems.add(Problem::new("unknown_key", Pointer::root(), ""));
+            self.problems.add(Problem::new("unknown_key", JsonPointer::root(), ""));
             return Ok(());
         }
         self.pace.long_step()?;
         let hint = hint(key, known.keys().map(String::as_str));
-        let message = format!("there is no key {key:?} here{hint}");
+        let message = format!("unknown key {key:?}{hint}");
         self.problems.add(Problem::new("unknown_key", at.key(key), message));
         Ok(())
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// What is shown in the place of a secret.
 pub const REDACTED: &str = "***";
 
-/// A password, a key, a URL with one in it: a setting that is used and never shown. It compares and deserialises like the
-/// text that it is; printed or serialised it is `***`.
+/// A password, a key, a URL with one in it: a setting that is used and never shown. It compares and deserialises like
+/// the text that it is; printed or serialised it is `***`.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -19,7 +19,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for whoever uses it now. Do not keep or print it.
+    /// The text, for immediate use. Do not keep or print it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use midflight_engine::Interrupted;
 use serde_json::{Map, Value};
 
@@ -10,10 +10,10 @@ use crate::origin::Origin;
 use crate::pace::Pace;
 
 /// Which layer each leaf comes from.
-pub(crate) type Origins = BTreeMap<Pointer, Origin>;
+pub(crate) type LeafOrigins = BTreeMap<JsonPointer, Origin>;
 
 /// Every leaf with its place: what is no object, and objects without members. A list is one leaf.
-pub(crate) fn leaves(value: &Value, at: &Pointer, leaf: &mut impl FnMut(Pointer, &Value)) {
+pub(crate) fn leaves(value: &Value, at: &JsonPointer, leaf: &mut impl FnMut(JsonPointer, &Value)) {
     match value {
         Value::Object(members) if !members.is_empty() => {
             members.iter().for_each(|(key, value)| leaves(value, &at.key(key), leaf));
@@ -25,9 +25,9 @@ pub(crate) fn leaves(value: &Value, at: &Pointer, leaf: &mut impl FnMut(Pointer,
 /// Everything in a value that is neither a list nor an object, with its place.
 pub(crate) fn scalars(
     value: &Value,
-    at: &Pointer,
+    at: &JsonPointer,
     pace: &mut Pace<'_>,
-    scalar: &mut impl FnMut(Pointer, &Value),
+    scalar: &mut impl FnMut(JsonPointer, &Value),
 ) -> Result<(), Interrupted> {
     match value {
         Value::Array(items) => {
@@ -45,7 +45,8 @@ pub(crate) fn scalars(
     }
 }
 
-/// How many bytes the places of everything in a value take, each written by itself, where `above` are those of the value.
+/// How many bytes the places of everything in a value take, each written by itself, where `above` are those of the
+/// value.
 pub(crate) fn paths_bytes(value: &Value, above: usize, pace: &mut Pace<'_>) -> Result<usize, Interrupted> {
     pace.step()?;
     let mut total = above;
@@ -70,9 +71,9 @@ pub(crate) fn paths_bytes(value: &Value, above: usize, pace: &mut Pace<'_>) -> R
 /// Every text in a value, in lists too.
 pub(crate) fn texts_of(
     value: &Value,
-    at: &Pointer,
+    at: &JsonPointer,
     pace: &mut Pace<'_>,
-    text: &mut impl FnMut(Pointer, &str),
+    text: &mut impl FnMut(JsonPointer, &str),
 ) -> Result<(), Interrupted> {
     scalars(value, at, pace, &mut |path, value| {
         if let Value::String(it) = value {
@@ -81,14 +82,14 @@ pub(crate) fn texts_of(
     })
 }
 
-/// Lays `over` on `base`: members of objects one by one, everything else as a whole. A null says nothing. Cost: that of
+/// Lays `over` on `base`: members of objects one by one, everything else as a whole. A null has no value. Cost: that of
 /// `over` and of what it covers, whatever else `base` has.
 pub(crate) fn lay_over(
     base: &mut Value,
     over: &Value,
-    at: &Pointer,
+    at: &JsonPointer,
     origin: &Origin,
-    origins: &mut Origins,
+    origins: &mut LeafOrigins,
     pace: &mut Pace<'_>,
 ) -> Result<(), Interrupted> {
     pace.step()?;
@@ -97,7 +98,7 @@ pub(crate) fn lay_over(
     }
     match (base, over) {
         (_, Value::Null) => {}
-        // No member is said.
+        // No member is set.
         (Value::Object(base), Value::Object(over)) if over.is_empty() && !base.is_empty() => {}
         (Value::Object(base), Value::Object(over)) if !over.is_empty() => {
             // It may have been a leaf without members.
@@ -116,15 +117,15 @@ pub(crate) fn lay_over(
     Ok(())
 }
 
-/// Forgets the origins of a place and of all that lies under it. Cost: that of what is forgotten.
+/// Forgets the origins of a place and of all that is below it. Cost: that of what is forgotten.
 pub(crate) fn forget_under(
-    origins: &mut Origins,
-    at: &Pointer,
+    origins: &mut LeafOrigins,
+    at: &JsonPointer,
     pace: &mut Pace<'_>,
 ) -> Result<(), Interrupted> {
     origins.remove(at);
     // The places under it are those that begin with it and a slash; the character after the slash is the zero.
-    let [first, end] = ["/", "0"].map(|end| Pointer::parse(&format!("{at}{end}")));
+    let [first, end] = ["/", "0"].map(|end| JsonPointer::parse(&format!("{at}{end}")));
     while let Some((path, _)) = origins.range(&first..&end).next() {
         pace.step()?;
         let path = path.clone();
@@ -134,12 +135,12 @@ pub(crate) fn forget_under(
 }
 
 /// A place and every place above it, the nearest first.
-pub(crate) fn upwards(path: &Pointer) -> impl Iterator<Item = &str> {
+pub(crate) fn upwards(path: &JsonPointer) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path.as_str()), |path| path.rsplit_once('/').map(|(above, _)| above))
 }
 
-/// Puts a value at a place, and objects where there are none on the way. False when something else is in the way.
-pub(crate) fn put(root: &mut Value, path: &Pointer, value: Value) -> bool {
+/// Puts a value at a place, and objects where there are none on the way. False when another value is at the place.
+pub(crate) fn put(root: &mut Value, path: &JsonPointer, value: Value) -> bool {
     let mut here = root;
     for key in keys_of(path) {
         if here.is_null() {
@@ -153,14 +154,14 @@ pub(crate) fn put(root: &mut Value, path: &Pointer, value: Value) -> bool {
 }
 
 /// Takes a place out of an object. False when there is none.
-pub(crate) fn take_out(root: &mut Value, path: &Pointer) -> bool {
+pub(crate) fn take_out(root: &mut Value, path: &JsonPointer) -> bool {
     let Some((above, key)) = path.as_str().rsplit_once('/') else { return false };
     let members = root.pointer_mut(above).and_then(Value::as_object_mut);
     members.is_some_and(|members| members.remove(&unescape(key)).is_some())
 }
 
 /// The keys on the way to a place.
-pub(crate) fn keys_of(path: &Pointer) -> impl Iterator<Item = String> {
+pub(crate) fn keys_of(path: &JsonPointer) -> impl Iterator<Item = String> {
     path.as_str().split('/').skip(1).map(unescape)
 }
 
@@ -174,19 +175,19 @@ mod tests {
     use midflight_engine::Work;
     use serde_json::json;
 
-    fn document_origins(paths: &[&str]) -> Origins {
-        paths.iter().map(|path| (Pointer::parse(path), Origin::Document)).collect()
+    fn document_origins(paths: &[&str]) -> LeafOrigins {
+        paths.iter().map(|path| (JsonPointer::parse(path), Origin::Document)).collect()
     }
 
     #[test]
-    fn only_what_lies_under_a_place_is_forgotten() {
+    fn only_what_is_below_a_place_is_forgotten() {
         let work = Work::unbounded();
         let all = ["/a", "/a!", "/a-b/c", "/a/b", "/a/b/c", "/a/~1", "/a/\u{10ffff}", "/a0", "/ab", "/b"];
         let mut origins = document_origins(&all);
-        forget_under(&mut origins, &Pointer::parse("/a"), &mut Pace::new(&work)).unwrap();
+        forget_under(&mut origins, &JsonPointer::parse("/a"), &mut Pace::new(&work)).unwrap();
         assert_eq!(origins, document_origins(&["/a!", "/a-b/c", "/a0", "/ab", "/b"]));
-        forget_under(&mut origins, &Pointer::root(), &mut Pace::new(&work)).unwrap();
-        assert_eq!(origins, Origins::new());
+        forget_under(&mut origins, &JsonPointer::root(), &mut Pace::new(&work)).unwrap();
+        assert_eq!(origins, LeafOrigins::new());
     }
 
     #[test]
@@ -194,18 +195,23 @@ mod tests {
         let work = Work::unbounded();
         let value = json!({"a/~": {"b": vec![0; 11]}, "c": null});
         let mut places = ["/a~1~0", "/a~1~0/b", "/c"].iter().map(|it| it.len()).sum::<usize>();
-        scalars(&value["a/~"]["b"], &Pointer::parse("/a~1~0/b"), &mut Pace::new(&work), &mut |path, _| {
-            places += path.as_str().len();
-        })
+        scalars(
+            &value["a/~"]["b"],
+            &JsonPointer::parse("/a~1~0/b"),
+            &mut Pace::new(&work),
+            &mut |path, _| {
+                places += path.as_str().len();
+            },
+        )
         .unwrap();
         assert_eq!(paths_bytes(&value, 0, &mut Pace::new(&work)), Ok(places));
     }
 
     #[test]
     fn a_place_has_all_places_above_it() {
-        let place = Pointer::parse("/a/b~1c/0");
+        let place = JsonPointer::parse("/a/b~1c/0");
         assert_eq!(upwards(&place).collect::<Vec<_>>(), ["/a/b~1c/0", "/a/b~1c", "/a", ""]);
-        assert_eq!(upwards(&Pointer::root()).collect::<Vec<_>>(), [""]);
+        assert_eq!(upwards(&JsonPointer::root()).collect::<Vec<_>>(), [""]);
     }
 
     #[test]
@@ -213,29 +219,31 @@ mod tests {
         let keys = 130_000_u64;
         let over: Value = (0..keys).map(|n| (format!("k{n}"), json!(n))).collect::<Map<_, _>>().into();
         let work = Work::unbounded();
-        let (mut base, mut origins) = (json!({}), Origins::new());
+        let (mut base, mut origins) = (json!({}), LeafOrigins::new());
         let mut pace = Pace::new(&work);
         for _ in 0..2 {
-            lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
+            lay_over(&mut base, &over, &JsonPointer::root(), &Origin::Document, &mut origins, &mut pace)
+                .unwrap();
         }
         assert_eq!((pace.steps(), origins.len() as u64), (2 * (keys + 1), keys));
-        forget_under(&mut origins, &Pointer::root(), &mut pace).unwrap();
+        forget_under(&mut origins, &JsonPointer::root(), &mut pace).unwrap();
         assert_eq!(pace.steps(), 3 * keys + 2);
         work.cancel();
         let (mut base, mut pace) = (json!({}), Pace::new(&work));
-        let laid = lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace);
+        let laid =
+            lay_over(&mut base, &over, &JsonPointer::root(), &Origin::Document, &mut origins, &mut pace);
         assert_eq!((laid, pace.steps()), (Err(Interrupted::Cancelled), 1_000));
     }
 
     #[test]
-    fn a_layer_covers_what_it_says_and_nothing_else() {
+    fn a_layer_overrides_only_its_values() {
         let mut base = json!({"log": {"level": "info", "format": "text"}, "tags": ["a", "b"], "extra": {}, "db": null, "kept": {"n": 1}});
-        let mut origins = Origins::new();
-        leaves(&base, &Pointer::root(), &mut |path, _| drop(origins.insert(path, Origin::Default)));
+        let mut origins = LeafOrigins::new();
+        leaves(&base, &JsonPointer::root(), &mut |path, _| drop(origins.insert(path, Origin::Default)));
         let over = json!({"log": {"level": "debug", "format": null}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}, "kept": {}});
         let work = Work::unbounded();
         let mut pace = Pace::new(&work);
-        lay_over(&mut base, &over, &Pointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
+        lay_over(&mut base, &over, &JsonPointer::root(), &Origin::Document, &mut origins, &mut pace).unwrap();
         assert_eq!(
             base,
             json!({"log": {"level": "debug", "format": "text"}, "tags": ["c"], "extra": {"x/y": 1}, "db": {"host": "h"}, "kept": {"n": 1}})
@@ -258,11 +266,11 @@ mod tests {
     #[test]
     fn places_are_made_and_taken_out() {
         let mut value = json!({"a": 1});
-        assert!(put(&mut value, &Pointer::root().key("b/c").key("d"), json!(2)));
-        assert!(!put(&mut value, &Pointer::parse("/a/b"), json!(3)));
+        assert!(put(&mut value, &JsonPointer::root().key("b/c").key("d"), json!(2)));
+        assert!(!put(&mut value, &JsonPointer::parse("/a/b"), json!(3)));
         assert_eq!(value, json!({"a": 1, "b/c": {"d": 2}}));
-        assert!(take_out(&mut value, &Pointer::root().key("b/c").key("d")));
-        assert!(!take_out(&mut value, &Pointer::parse("/x/y")));
+        assert!(take_out(&mut value, &JsonPointer::root().key("b/c").key("d")));
+        assert!(!take_out(&mut value, &JsonPointer::parse("/x/y")));
         assert_eq!(value, json!({"a": 1, "b/c": {}}));
     }
 }

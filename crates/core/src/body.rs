@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Pointer, Problem, Problems};
+use crate::{JsonPointer, Problem, Problems};
 
 /// The deepest nesting of arrays and objects in a body. Deeper ones are refused before any code recurses into them.
 pub const BODY_DEPTH_MAX: usize = 64;
@@ -15,7 +15,7 @@ pub fn check_body(body: &Value) -> Problems {
         let found = type_word(body);
         problems.add(Problem::new(
             "wrong_type",
-            Pointer::root(),
+            JsonPointer::root(),
             format!("a body is an object, not {found}"),
         ));
     } else if let Some(path) = too_deep(body) {
@@ -37,9 +37,9 @@ pub(crate) fn type_word(value: &Value) -> &'static str {
     }
 }
 
-/// The path of a value at the forbidden depth. Iterative, since the point is not to overflow a stack. Nearly every body has
-/// none, so paths are made only where there is one.
-fn too_deep(body: &Value) -> Option<Pointer> {
+/// The path of a value at the forbidden depth. Iterative, since the point is not to overflow a stack. Nearly every body
+/// has none, so paths are made only where there is one.
+fn too_deep(body: &Value) -> Option<JsonPointer> {
     let mut todo = vec![(body, 0)];
     while let Some((value, depth)) = todo.pop() {
         if depth > BODY_DEPTH_MAX {
@@ -58,8 +58,8 @@ fn too_deep(body: &Value) -> Option<Pointer> {
     None
 }
 
-fn deep_path(body: &Value) -> Option<Pointer> {
-    let mut todo = vec![(body, Pointer::root(), 0)];
+fn deep_path(body: &Value) -> Option<JsonPointer> {
+    let mut todo = vec![(body, JsonPointer::root(), 0)];
     while let Some((value, path, depth)) = todo.pop() {
         if depth > BODY_DEPTH_MAX {
             return Some(path);

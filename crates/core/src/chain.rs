@@ -13,8 +13,8 @@ const LOG: &str = "midflight log 1";
 /// Begins what is hashed of a revision.
 const REVISION: &str = "midflight revision 1";
 
-/// The id of a log: 16 random bytes, made once by its store, printed as 32 lower-case hexadecimal digits, or with a precision as so many of them. A copy of a log,
-/// as a backup or a standby, has the id of the original.
+/// The id of a log: 16 random bytes, made once by its store, printed as 32 lower-case hexadecimal digits, or with a
+/// precision as so many of them. A copy of a log, as a backup or a standby, has the id of the original.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogId([u8; 16]);
 
@@ -85,17 +85,17 @@ impl LogHead {
 }
 
 impl fmt::Display for LogHead {
-    /// As people compare it: the number, and enough of the digest and of the log's id to tell them from others.
+    /// As people compare it: the number, and enough of the digest and of the log's id to distinguish them from others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "revision {} (digest {:.12}, log {:.8})", self.number, self.digest, self.log)
     }
 }
 
-/// Computes the digest of a revision from the texts that a store keeps of it. The principal and the key of a revision are not
-/// hashed: versions of before know neither, and compute the same digest.
+/// Computes the digest of a revision from the texts that a store keeps of it. The principal and the key of a revision
+/// are not hashed: versions of before know neither, and compute the same digest.
 ///
-/// What is hashed is text, so that a database can compute the same: lines that end with `\n`, in which a text that may hold
-/// anything is preceded by its length in bytes and a colon.
+/// What is hashed is text, so that a database can compute the same: lines that end with `\n`, in which a text that may
+/// hold anything is preceded by its length in bytes and a colon.
 ///
 /// ```text
 /// midflight revision 1

@@ -1,4 +1,4 @@
-//! Edits: what somebody wants to change, and the conditions under which they want it.
+//! Edits: the requested changes, and their preconditions.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::outcome::words;
 use crate::{
-    DocumentId, EditKey, Head, KEY_BYTES_MAX, Owner, Pointer, PrincipalId, Problem, Problems, RevisionNumber,
-    Trigger,
+    DocumentId, EditKey, Head, JsonPointer, KEY_BYTES_MAX, Owner, PrincipalId, Problem, Problems,
+    RevisionNumber, Trigger,
 };
 
 words! {
@@ -15,7 +15,7 @@ words! {
     Op {
         /// It gets a new body, whether or not it existed.
         Put => "put",
-        /// It is taken away; its versions stay in the log.
+        /// It is deleted; its versions stay in the log.
         Delete => "delete",
     }
 }
@@ -38,7 +38,7 @@ pub enum Precondition {
 
 /// Why a precondition did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{id}: {wanted}, but {found}; read it again and repeat the edit on what it says now")]
+#[error("{id}: {wanted}, but {found}; read it again and repeat the edit")]
 pub struct PreconditionFailed {
     /// The document.
     pub id: DocumentId,
@@ -58,8 +58,8 @@ impl Precondition {
         let version = live.map_or(0, |head| head.version);
         let (holds, wanted) = match self {
             Self::None => return Ok(()),
-            Self::Absent => (live.is_none(), "it was to be created".to_owned()),
-            Self::Present => (live.is_some(), "it was to exist".to_owned()),
+            Self::Absent => (live.is_none(), "it was expected not to exist".to_owned()),
+            Self::Present => (live.is_some(), "it was expected to exist".to_owned()),
             Self::Version(wanted) => (version == wanted, format!("the edit was made on version {wanted}")),
             Self::UnchangedSince(revision) => (
                 head.is_none_or(|head| head.revision <= revision),
@@ -116,16 +116,17 @@ impl Change {
     }
 }
 
-/// The longest reason of an edit, in bytes. 1,024: it is shown with every revision of a list, and what takes more belongs
-/// into a document.
+/// The longest reason of an edit, in bytes. 1,024: it is shown with every revision of a list, and what takes more
+/// belongs into a document.
 pub const REASON_BYTES_MAX: usize = 1024;
-/// The longest author of an edit, in bytes. 256: a name of a token, or of a part of a server with the name of what it reads.
+/// The longest author of an edit, in bytes. 256: a name of a token, or of a part of a server with the name of what it
+/// reads.
 pub const AUTHOR_BYTES_MAX: usize = 256;
 /// The longest id of a principal, in bytes. 256, as for an author.
 pub const PRINCIPAL_BYTES_MAX: usize = 256;
 
-/// A text as a reason: its beginning, if it has more than [`REASON_BYTES_MAX`] bytes. For reasons that a program makes; what a
-/// person writes is refused instead ([`Edit::check_texts`]).
+/// A text as a reason: its beginning, if it has more than [`REASON_BYTES_MAX`] bytes. For reasons that a program makes;
+/// what a person writes is refused instead ([`Edit::check_texts`]).
 ///
 /// ```
 /// assert_eq!(midflight_core::cut_reason("é".repeat(600)).len(), 1024);
@@ -136,12 +137,13 @@ pub fn cut_reason(mut text: String) -> String {
     text
 }
 
-/// Changes that somebody wants made as one revision: all or none.
+/// Changes that are requested as one revision: all or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
     /// Who; comes from the authenticated caller, never from a request's body.
     pub author: String,
-    /// The same by an id, where a caller was authenticated; none for an edit that a part of the program makes by itself.
+    /// The same by an id, where a caller was authenticated; none for an edit that a part of the program makes by
+    /// itself.
     pub principal: Option<PrincipalId>,
     /// Why, in their words; may be empty.
     pub reason: String,
@@ -151,13 +153,13 @@ pub struct Edit {
     pub owner: Option<Owner>,
     /// Whether documents that belong to someone else may be changed all the same, and change hands.
     pub take_over: bool,
-    /// The newest revision of the state that the changes were computed from, for an edit that is right on that state alone,
-    /// as a restore is. On a newer one it is refused, whichever documents changed; compute it again.
+    /// The newest revision of the state that the changes were computed from, for an edit that is right on that state
+    /// alone, as a restore is. On a newer one it is refused, whichever documents changed; compute it again.
     pub computed_at: Option<RevisionNumber>,
     /// What to change; no document twice.
     pub changes: Vec<Change>,
-    /// Makes it at most one revision, however often and wherever it is asked for within [`crate::KEY_HOURS_MAX`] hours: an edit
-    /// whose key the log has already changes nothing. None for an edit that counts each time.
+    /// Makes it at most one revision, however often and wherever it is asked for within [`crate::KEY_HOURS_MAX`] hours:
+    /// an edit whose key the log has already changes nothing. None for an edit that counts each time.
     pub key: Option<EditKey>,
 }
 
@@ -201,7 +203,7 @@ impl Edit {
         for (member, text, bytes_max) in principal.into_iter().chain(key) {
             if text.is_empty() {
                 let message = format!("{member} is empty; write 1-{bytes_max} bytes ({member}_bytes_max)");
-                problems.add(Problem::new("text_empty", Pointer::root().key(member), message));
+                problems.add(Problem::new("text_empty", JsonPointer::root().key(member), message));
             }
             problems.append(too_long(member, text, bytes_max).into_iter().collect());
         }
@@ -225,7 +227,7 @@ fn too_long(member: &str, text: &str, bytes_max: usize) -> Option<Problem> {
     let message = format!(
         "{member} has {bytes} bytes and may have {bytes_max} ({member}_bytes_max); write a shorter one"
     );
-    (bytes > bytes_max).then(|| Problem::new("text_too_long", Pointer::root().key(member), message))
+    (bytes > bytes_max).then(|| Problem::new("text_too_long", JsonPointer::root().key(member), message))
 }
 
 #[cfg(test)]
@@ -237,23 +239,23 @@ mod tests {
     }
 
     #[test]
-    fn preconditions_hold_or_say_what_is_so() {
+    fn preconditions_are_met_or_report_the_current_state() {
         let id = DocumentId::new("rules", "a").unwrap();
-        let (there, gone) = (head(3, 42, false), head(4, 50, true));
+        let (there, removed) = (head(3, 42, false), head(4, 50, true));
         let since = |n| Precondition::UnchangedSince(RevisionNumber::new(n));
         for (precondition, head, failure) in [
             (Precondition::None, None, None),
             (Precondition::None, Some(&there), None),
             (Precondition::Absent, None, None),
-            (Precondition::Absent, Some(&gone), None),
+            (Precondition::Absent, Some(&removed), None),
             (Precondition::Absent, Some(&there), Some("at version 3 of revision 42")),
             (Precondition::Present, Some(&there), None),
             (Precondition::Present, None, Some("does not exist")),
-            (Precondition::Present, Some(&gone), Some("deleted in revision 50")),
+            (Precondition::Present, Some(&removed), Some("deleted in revision 50")),
             (Precondition::Version(3), Some(&there), None),
             (Precondition::Version(2), Some(&there), Some("at version 3")),
             (Precondition::Version(0), None, None),
-            (Precondition::Version(4), Some(&gone), Some("deleted in revision 50")),
+            (Precondition::Version(4), Some(&removed), Some("deleted in revision 50")),
             (since(42), Some(&there), None),
             (since(41), Some(&there), Some("at version 3 of revision 42")),
             (since(41), None, None),
@@ -274,10 +276,10 @@ mod tests {
         };
         assert_eq!(edit(AUTHOR_BYTES_MAX, REASON_BYTES_MAX).check_texts(), Ok(()));
         let problems = edit(AUTHOR_BYTES_MAX + 1, REASON_BYTES_MAX + 2).check_texts().unwrap_err();
-        let told: Vec<_> =
+        let messages: Vec<_> =
             problems.iter().map(|problem| (problem.path.as_str(), &*problem.message)).collect();
         assert_eq!(
-            told,
+            messages,
             [
                 ("/author", "author has 257 bytes and may have 256 (author_bytes_max); write a shorter one"),
                 (
@@ -297,14 +299,14 @@ mod tests {
         };
         assert_eq!(edit(1, 1).check_texts(), Ok(()));
         assert_eq!(edit(PRINCIPAL_BYTES_MAX, KEY_BYTES_MAX).check_texts(), Ok(()));
-        for (principal, key, said) in [
+        for (principal, key, output) in [
             (0, 1, "principal is empty; write 1-256 bytes (principal_bytes_max)"),
             (1, 0, "key is empty; write 1-512 bytes (key_bytes_max)"),
             (257, 1, "principal has 257 bytes and may have 256 (principal_bytes_max); write a shorter one"),
             (1, 513, "key has 513 bytes and may have 512 (key_bytes_max); write a shorter one"),
         ] {
             let problems = edit(principal, key).check_texts().unwrap_err();
-            assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), [said]);
+            assert_eq!(problems.iter().map(|problem| &*problem.message).collect::<Vec<_>>(), [output]);
         }
     }
 }

@@ -14,9 +14,9 @@ words! {
     Effect {
         /// It was not there.
         Add => "add",
-        /// It was there and says something else now.
+        /// It existed and has another body now.
         Change => "change",
-        /// It is there no more.
+        /// It no longer exists.
         Remove => "remove",
     }
 }
@@ -26,9 +26,9 @@ words! {
 pub struct DocumentDiff {
     /// The document.
     pub id: DocumentId,
-    /// What it said; none when it was not there.
+    /// Its old body; none when it did not exist.
     pub old: Option<Arc<Value>>,
-    /// What it says; none when it is there no more.
+    /// Its body; none when it no longer exists.
     pub new: Option<Arc<Value>>,
 }
 
@@ -86,7 +86,7 @@ impl Diff {
         self.documents.get(place)
     }
 
-    /// Takes out the documents that `keep` says no to.
+    /// Removes the documents for which `keep` is false.
     pub fn retain(&mut self, keep: impl Fn(&DocumentId) -> bool) {
         self.documents.retain(|diff| keep(&diff.id));
     }

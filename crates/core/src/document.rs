@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::{Digest, DocumentId, RevisionNumber};
 
-/// Who alone may change a document, as `file:rules` for a watched directory. Without one, anybody with
-/// the right to edit may.
+/// Who alone may change a document, as `file:rules` for a watched directory. Without one, any caller with the
+/// permission to edit may.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner(Arc<str>);
 
@@ -68,7 +68,7 @@ pub struct Document {
     pub revision: RevisionNumber,
     /// Who alone may change it, if anyone.
     pub owner: Option<Owner>,
-    /// What it says; none when this version is a deletion.
+    /// Its body; none when this version is a deletion.
     pub body: Option<Arc<Value>>,
 }
 

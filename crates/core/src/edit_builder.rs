@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Change, DocumentId, Edit, Pointer, Precondition, Problem, Problems, Trigger};
+use crate::{Change, DocumentId, Edit, JsonPointer, Precondition, Problem, Problems, Trigger};
 
-/// Puts an edit together; [`Edit::by`] begins one. What is wrong with it is collected and told when it is made.
+/// Puts an edit together; [`Edit::by`] begins one. What is wrong with it is collected and reported when it is made.
 ///
 /// ```
 /// use midflight_core::Edit;
@@ -30,7 +30,7 @@ pub struct EditBuilder {
 }
 
 impl Edit {
-    /// Begins an edit that somebody asks for by hand.
+    /// Begins an edit that a caller requests.
     pub fn by(author: impl Into<String>) -> EditBuilder {
         EditBuilder { edit: Self::new(author, Trigger::Manual, []), problems: Problems::default(), asked: 0 }
     }
@@ -84,7 +84,7 @@ impl EditBuilder {
     }
 
     fn refuse(mut self, code: &'static str, message: String) -> Self {
-        let place = Pointer::root().key("changes").index(self.asked);
+        let place = JsonPointer::root().key("changes").index(self.asked);
         self.problems.add(Problem::new(code, place, message));
         self.asked += 1;
         self

@@ -1,5 +1,5 @@
-//! Reload events: what is kept of a reload when it is over. A store may hold those of a newer version, so their words are
-//! [`Open`].
+//! Reload events: what is kept of a reload when it is over. A store may hold those of a newer version, so their words
+//! are [`Open`].
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::outcome::words;
 use crate::{KindName, Open, Outcome, Phase, Problems, RevisionNumber, Trigger};
 
-/// Counts the reloads of one replica; the first is 1. It goes on over restarts as far as events were kept.
+/// Counts the reloads of one replica; the first is 1. It continues over restarts as far as events were kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReloadId(pub u64);
 
@@ -36,7 +36,7 @@ words! {
         Replaced => "replaced",
         /// Nothing that concerns it is different.
         Unchanged => "unchanged",
-        /// It could not prepare, and stays on its old value while the rest goes on.
+        /// It could not prepare, and keeps its old value while the others continue.
         LeftBehind => "left_behind",
         /// It could not prepare, and so the reload was rejected.
         Refused => "refused",
@@ -50,13 +50,13 @@ words! {
 pub struct ComponentTime {
     /// The component.
     pub name: String,
-    /// What became of it.
+    /// Its result.
     pub state: Open<ComponentState>,
     /// How long it prepared.
     pub took: Duration,
 }
 
-/// One reload, told afterwards.
+/// One reload, reported afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReloadEvent {
     /// Which one, on its replica.

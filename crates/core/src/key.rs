@@ -7,17 +7,19 @@ use crate::Digest;
 /// The longest key of an edit, in bytes: a name of a token or of a webhook and the longest id of a request, with room.
 pub const KEY_BYTES_MAX: usize = 512;
 
-/// How long a key counts, in hours, from when its revision was accepted. 24: a client that does not know what became of an edit
-/// repeats it within seconds, and one that was offline within a day; a later edit under the same key is a new one.
+/// How long a key counts, in hours, from when its revision was accepted. 24: a client that does not know the result of
+/// an edit repeats it within seconds, and one that was offline within a day; a later edit with the same key is a new
+/// one.
 pub const KEY_HOURS_MAX: i64 = 24;
 
-/// The key of an edit, and what it stands for.
+/// The key of an edit, and what it identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditKey {
-    /// The key: 1 to [`KEY_BYTES_MAX`] bytes. It names its sender too, as `http:TOKEN:KEY`: a key is the same for all senders.
+    /// The key: 1 to [`KEY_BYTES_MAX`] bytes. It names its sender too, as `http:TOKEN:KEY`: a key is the same for all
+    /// senders.
     pub text: String,
-    /// The digest of the request that is sent under it, so that another request under the same key is refused rather than taken
-    /// for a repeat. None where a sender never sends two requests under one key.
+    /// The digest of the request that is sent under it, so that another request under the same key is refused rather
+    /// than taken for a repeat. None where a sender never sends two requests under one key.
     pub request: Option<Digest>,
 }
 

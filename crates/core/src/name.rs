@@ -85,11 +85,11 @@ pub struct DocumentName(Arc<str>);
 impl DocumentName {
     /// Checks `text` and makes it a document's name.
     ///
-    /// A segment starts with a letter, a digit or `_` and goes on with those and `. - : @ +`; letters and digits are
+    /// A segment starts with a letter, a digit or `_` and continues with those and `. - : @ +`; letters and digits are
     /// Unicode's. So no name is a path that climbs (`..`), and none needs escaping in a file name.
     ///
     /// # Errors
-    /// [`NameError`] says which bound or character it broke.
+    /// [`NameError`] has the bound or the character.
     pub fn new(text: &str) -> Result<Self, NameError> {
         if text.len() > NAME_BYTES_MAX || text.split('/').count() > NAME_SEGMENTS_MAX {
             return Err(NameError::TooLong(clip(text), NAME_BYTES_MAX));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_refused_say_why() {
+    fn refused_names_have_the_reason() {
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for (text, expected) in [
             ("", "empty segment"),

@@ -1,5 +1,5 @@
-//! Words of a vocabulary that grows: what a newer version wrote into the store is kept and shown as it is, so that versions
-//! can follow the same log while replicas are replaced one by one.
+//! Words of a vocabulary that grows: what a newer version wrote into the store is kept and shown as it is, so that
+//! versions can follow the same log while replicas are replaced one by one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,13 +25,13 @@ pub struct InvalidWord(pub String);
 
 /// A word as it was read: 1 to [`WORD_BYTES_MAX`] of `a-z`, `0-9` and `_`, beginning with a letter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Word {
+pub struct OpenWord {
     /// The word, then zeros: so words are ordered as their texts are.
     bytes: [u8; WORD_BYTES_MAX],
     length: u8,
 }
 
-impl Word {
+impl OpenWord {
     /// The word as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -40,7 +40,7 @@ impl Word {
     }
 }
 
-impl FromStr for Word {
+impl FromStr for OpenWord {
     type Err = InvalidWord;
 
     fn from_str(text: &str) -> Result<Self, InvalidWord> {
@@ -57,20 +57,20 @@ impl FromStr for Word {
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for OpenWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl fmt::Debug for Word {
+impl fmt::Debug for OpenWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
     }
 }
 
-/// A value of a vocabulary as the store keeps it: one that this version knows, or the word of one that only a newer version
-/// knows. Reading a word makes it [`Open::Known`] whenever it can be.
+/// A value of a vocabulary as the store keeps it: one that this version knows, or the word of one that only a newer
+/// version knows. Reading a word makes it [`Open::Known`] whenever it can be.
 ///
 /// ```
 /// use midflight_core::{Open, Outcome};
@@ -87,7 +87,7 @@ pub enum Open<T> {
     /// A value that this version knows.
     Known(T),
     /// A word that it does not know.
-    Other(Word),
+    Other(OpenWord),
 }
 
 impl<T: Vocabulary> Open<T> {
@@ -111,7 +111,7 @@ impl<T: Vocabulary> Open<T> {
 }
 
 impl Open<Outcome> {
-    /// Whether what was wanted is what is served. An outcome that this version does not know does not say so.
+    /// Whether what was wanted is what is served. An outcome that this version does not know does not report it.
     #[must_use]
     pub fn is_live(self) -> bool {
         self.known().is_some_and(Outcome::is_live)
@@ -152,7 +152,7 @@ mod tests {
     use crate::{ComponentState, Phase, Trigger};
 
     #[test]
-    fn a_known_word_is_its_value_and_another_one_is_kept() {
+    fn a_known_word_is_its_value_and_another_one_is_stored() {
         assert_eq!("adopt".parse(), Ok(Open::Known(Trigger::Adopt)));
         let long = "x".repeat(WORD_BYTES_MAX);
         for word in ["canary", "a", "a_1", &long] {
@@ -177,14 +177,14 @@ mod tests {
             Trigger::ALL.iter().map(|it| it.as_str()).chain(Outcome::ALL.iter().map(|it| it.as_str()));
         let words = words.chain(Phase::ALL.iter().map(|it| it.as_str()));
         for word in words.chain(ComponentState::ALL.iter().map(|it| it.as_str())) {
-            assert_eq!(word.parse::<Word>().unwrap().as_str(), word);
+            assert_eq!(word.parse::<OpenWord>().unwrap().as_str(), word);
         }
     }
 
     #[test]
     fn words_are_ordered_as_their_texts_are() {
-        let mut words: Vec<Word> = ["b", "ab", "a", "a_b"].map(|word| word.parse().unwrap()).to_vec();
+        let mut words: Vec<OpenWord> = ["b", "ab", "a", "a_b"].map(|word| word.parse().unwrap()).to_vec();
         words.sort();
-        assert_eq!(words.iter().map(Word::as_str).collect::<Vec<_>>(), ["a", "a_b", "ab", "b"]);
+        assert_eq!(words.iter().map(OpenWord::as_str).collect::<Vec<_>>(), ["a", "a_b", "ab", "b"]);
     }
 }

@@ -62,7 +62,7 @@ words! {
     /// Why a reload ran.
     #[non_exhaustive]
     Trigger {
-        /// Somebody asked for a reload.
+        /// A caller requested a reload.
         Manual => "manual",
         /// An edit came through the API.
         ApiUpdate => "api_update",
@@ -78,7 +78,7 @@ words! {
         TableWatch => "table_watch",
         /// The process got a signal.
         Signal => "signal",
-        /// The bus said that the log moved.
+        /// The bus announced that the log moved.
         Notify => "notify",
         /// A planned time came.
         Schedule => "schedule",
@@ -107,7 +107,7 @@ words! {
         RolledBack => "rolled_back",
         /// It was cancelled before the point of no return; the old is served.
         Cancelled => "cancelled",
-        /// It did not verify and could not be taken back: a person must look.
+        /// It failed verification and could not be rolled back: an operator has to act.
         Stuck => "stuck",
     }
 }

@@ -7,7 +7,7 @@
 use serde_json::{Number, Value};
 
 use crate::digest::EXACT_F64;
-use crate::{Place, Pointer};
+use crate::{JsonPath, JsonPointer};
 
 /// What a patch may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub struct PatchBounds {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PatchOp {
     /// Puts a member into an object, or an item before that place of an array.
-    Add(Pointer, Value),
+    Add(JsonPointer, Value),
     /// Takes a member or an item out.
-    Remove(Pointer),
+    Remove(JsonPointer),
     /// Puts another value in place of what is there.
-    Replace(Pointer, Value),
+    Replace(JsonPointer, Value),
 }
 
 /// A patch that leads from `old` to `new`; none when it would be longer than `bytes_max`.
@@ -34,7 +34,7 @@ pub enum PatchOp {
 pub fn patch(old: &Value, new: &Value, bounds: PatchBounds) -> Option<Vec<PatchOp>> {
     let mut differ =
         Differ { ops: Vec::new(), bytes: 0, bytes_max: bounds.bytes_max, nodes: bounds.nodes_max };
-    match differ.compare(old, new, &Place::Root) {
+    match differ.compare(old, new, &JsonPath::Root) {
         Ok(()) => Some(differ.ops),
         Err(TooLong) => None,
     }
@@ -95,7 +95,7 @@ struct Differ {
 }
 
 impl Differ {
-    fn compare(&mut self, old: &Value, new: &Value, at: &Place<'_>) -> Result<(), TooLong> {
+    fn compare(&mut self, old: &Value, new: &Value, at: &JsonPath<'_>) -> Result<(), TooLong> {
         if self.nodes == 0 {
             return self.replace(at, new);
         }
@@ -119,7 +119,7 @@ impl Differ {
         }
     }
 
-    fn compare_items(&mut self, old: &[Value], new: &[Value], at: &Place<'_>) -> Result<(), TooLong> {
+    fn compare_items(&mut self, old: &[Value], new: &[Value], at: &JsonPath<'_>) -> Result<(), TooLong> {
         let shorter = old.len().min(new.len());
         let equal = |place: usize, differ: &mut Self| differ.is_equal(&old[place], &new[place]);
         let mut start = 0;
@@ -171,12 +171,12 @@ impl Differ {
         true
     }
 
-    fn add(&mut self, at: &Place<'_>, value: &Value) -> Result<(), TooLong> {
+    fn add(&mut self, at: &JsonPath<'_>, value: &Value) -> Result<(), TooLong> {
         self.fits(value)?;
         self.push(PatchOp::Add(at.pointer(), value.clone()))
     }
 
-    fn replace(&mut self, at: &Place<'_>, value: &Value) -> Result<(), TooLong> {
+    fn replace(&mut self, at: &JsonPath<'_>, value: &Value) -> Result<(), TooLong> {
         self.fits(value)?;
         self.push(PatchOp::Replace(at.pointer(), value.clone()))
     }
@@ -225,7 +225,7 @@ mod tests {
 
     const WIDE: PatchBounds = PatchBounds { nodes_max: 1 << 20, bytes_max: 1 << 20 };
 
-    /// Applies a patch as RFC 6902 says.
+    /// Applies a patch as defined by RFC 6902.
     fn applied(mut value: Value, ops: &[PatchOp]) -> Value {
         for op in ops {
             let (PatchOp::Add(at, _) | PatchOp::Remove(at) | PatchOp::Replace(at, _)) = op;
@@ -258,8 +258,8 @@ mod tests {
         assert_eq!(patch(&old, &new, WIDE).unwrap(), expected, "{old} to {new}");
     }
 
-    fn at(path: &str) -> Pointer {
-        Pointer::parse(path)
+    fn at(path: &str) -> JsonPointer {
+        JsonPointer::parse(path)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The phases of a reload, and the one function that says what follows what.
+//! The phases of a reload, and the one function of their order.
 //!
 //! The engine asks [`next_status`] while a reload runs and a reader of its events can ask it again, so a recorded
 //! reload that could not have happened shows itself.
@@ -61,7 +61,7 @@ impl Phase {
 
 /// Where a reload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
+pub enum ReloadStatus {
     /// In a phase.
     Running(Phase),
     /// Failed past the swap; the retained old is being put back.
@@ -82,28 +82,22 @@ pub enum StatusEvent {
     /// The reload is not wanted any more.
     Cancelled,
     /// The old is back.
-    TakenBack,
+    Undone,
     /// The old could not be put back.
-    NotTakenBack,
+    NotUndone,
 }
 
 impl StatusEvent {
     /// Every event there is.
-    pub const ALL: [Self; 6] = [
-        Self::Finished,
-        Self::NothingToDo,
-        Self::Failed,
-        Self::Cancelled,
-        Self::TakenBack,
-        Self::NotTakenBack,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Finished, Self::NothingToDo, Self::Failed, Self::Cancelled, Self::Undone, Self::NotUndone];
 }
 
 /// What a reload's status is after an event: total, so that every pair has an answer. An event that has no meaning in
 /// a status leaves it as it is.
 #[must_use]
-pub fn next_status(status: Status, event: StatusEvent) -> Status {
-    use Status::{Done, RollingBack, Running};
+pub fn next_status(status: ReloadStatus, event: StatusEvent) -> ReloadStatus {
+    use ReloadStatus::{Done, RollingBack, Running};
     use StatusEvent as E;
     match (status, event) {
         (Running(phase), E::Finished) => phase.next().map_or(Done(Outcome::Success), Running),
@@ -111,9 +105,9 @@ pub fn next_status(status: Status, event: StatusEvent) -> Status {
         (Running(phase), E::Failed) if phase.is_past_return() => RollingBack(phase),
         (Running(phase), E::Failed) => Done(phase.outcome_of_failure()),
         (Running(phase), E::Cancelled) if phase < Phase::Append => Done(Outcome::Cancelled),
-        (RollingBack(phase), E::TakenBack) => Done(phase.outcome_of_failure()),
-        (RollingBack(_), E::NotTakenBack) => Done(Outcome::Stuck),
-        (Running(_), E::NothingToDo | E::Cancelled | E::TakenBack | E::NotTakenBack)
+        (RollingBack(phase), E::Undone) => Done(phase.outcome_of_failure()),
+        (RollingBack(_), E::NotUndone) => Done(Outcome::Stuck),
+        (Running(_), E::NothingToDo | E::Cancelled | E::Undone | E::NotUndone)
         | (RollingBack(_), E::Finished | E::NothingToDo | E::Failed | E::Cancelled)
         | (Done(_), _) => status,
     }
@@ -123,34 +117,34 @@ pub fn next_status(status: Status, event: StatusEvent) -> Status {
 mod tests {
     use super::*;
 
-    fn every_status() -> Vec<Status> {
+    fn every_status() -> Vec<ReloadStatus> {
         let phases = Phase::ALL.iter().copied();
-        let running = phases.clone().map(Status::Running);
-        let rolling = phases.map(Status::RollingBack);
-        running.chain(rolling).chain(Outcome::ALL.iter().copied().map(Status::Done)).collect()
+        let running = phases.clone().map(ReloadStatus::Running);
+        let rolling = phases.map(ReloadStatus::RollingBack);
+        running.chain(rolling).chain(Outcome::ALL.iter().copied().map(ReloadStatus::Done)).collect()
     }
 
     #[test]
-    fn a_reload_that_fails_nowhere_goes_through_every_phase_and_succeeds() {
-        let mut status = Status::Running(Phase::Load);
+    fn a_reload_without_failures_runs_every_phase_and_succeeds() {
+        let mut status = ReloadStatus::Running(Phase::Load);
         for phase in Phase::ALL {
-            assert_eq!(status, Status::Running(*phase));
+            assert_eq!(status, ReloadStatus::Running(*phase));
             status = next_status(status, StatusEvent::Finished);
         }
-        assert_eq!(status, Status::Done(Outcome::Success));
+        assert_eq!(status, ReloadStatus::Done(Outcome::Success));
     }
 
     #[test]
-    fn a_failure_before_the_swap_ends_it_and_one_after_is_taken_back() {
+    fn a_failure_before_the_swap_ends_it_and_one_after_is_rolled_back() {
         for phase in Phase::ALL.iter().copied() {
-            let after = next_status(Status::Running(phase), StatusEvent::Failed);
+            let after = next_status(ReloadStatus::Running(phase), StatusEvent::Failed);
             if phase < Phase::Swap {
-                assert_eq!(after, Status::Done(phase.outcome_of_failure()));
+                assert_eq!(after, ReloadStatus::Done(phase.outcome_of_failure()));
             } else {
-                assert_eq!(after, Status::RollingBack(phase));
-                let end = next_status(after, StatusEvent::TakenBack);
-                assert_eq!(end, Status::Done(Outcome::RolledBack));
-                assert_eq!(next_status(after, StatusEvent::NotTakenBack), Status::Done(Outcome::Stuck));
+                assert_eq!(after, ReloadStatus::RollingBack(phase));
+                let end = next_status(after, StatusEvent::Undone);
+                assert_eq!(end, ReloadStatus::Done(Outcome::RolledBack));
+                assert_eq!(next_status(after, StatusEvent::NotUndone), ReloadStatus::Done(Outcome::Stuck));
             }
         }
     }
@@ -160,11 +154,11 @@ mod tests {
         for status in every_status() {
             for event in StatusEvent::ALL {
                 let next = next_status(status, event);
-                if let Status::Done(_) = status {
+                if let ReloadStatus::Done(_) = status {
                     assert_eq!(next, status);
                 }
-                if next == Status::Done(Outcome::Cancelled) && next != status {
-                    assert!(matches!(status, Status::Running(phase) if phase < Phase::Append));
+                if next == ReloadStatus::Done(Outcome::Cancelled) && next != status {
+                    assert!(matches!(status, ReloadStatus::Running(phase) if phase < Phase::Append));
                 }
             }
         }
@@ -173,11 +167,11 @@ mod tests {
     #[test]
     fn every_walk_ends() {
         // No cycle: each event either leaves a status or moves it strictly on.
-        fn rank(status: Status) -> usize {
+        fn rank(status: ReloadStatus) -> usize {
             match status {
-                Status::Running(phase) => phase as usize,
-                Status::RollingBack(_) => 100,
-                Status::Done(_) => 200,
+                ReloadStatus::Running(phase) => phase as usize,
+                ReloadStatus::RollingBack(_) => 100,
+                ReloadStatus::Done(_) => 200,
             }
         }
         for status in every_status() {

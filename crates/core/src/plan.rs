@@ -8,18 +8,18 @@ use crate::{Diff, DocumentId, Effect, KindName, RevisionNumber};
 
 /// What a plan does to one document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
+pub struct PlannedDocument {
     /// The document.
     pub id: DocumentId,
-    /// Whether it is new to what is served, changed, or gone.
+    /// Whether it is new to what is served, changed, or deleted.
     pub effect: Effect,
-    /// What it will say; none when it is gone.
+    /// Its new body; none when it is deleted.
     pub body: Option<Arc<Value>>,
 }
 
 /// One thing that a plan does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum PlanStep {
     /// Compile the next snapshot of a kind from this many changed documents.
     Compile {
         /// The kind.
@@ -56,9 +56,9 @@ pub struct Plan {
     /// The revision it leads to.
     pub to: RevisionNumber,
     /// What changes in what is served, ordered by document.
-    pub changes: Vec<Planned>,
+    pub changes: Vec<PlannedDocument>,
     /// For an edit, what changes in the log: the same, unless the log is ahead of what is served.
     pub diff: Option<Diff>,
     /// What is done about it, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlanStep>,
 }

@@ -7,9 +7,9 @@ use crate::DocumentId;
 
 /// A JSON Pointer (RFC 6901): a path into a body. The root is the empty text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pointer(String);
+pub struct JsonPointer(String);
 
-impl Pointer {
+impl JsonPointer {
     /// The whole body.
     #[must_use]
     pub fn root() -> Self {
@@ -43,7 +43,7 @@ impl Pointer {
 }
 
 /// The place at which serde stopped.
-impl From<&serde_path_to_error::Path> for Pointer {
+impl From<&serde_path_to_error::Path> for JsonPointer {
     fn from(path: &serde_path_to_error::Path) -> Self {
         use serde_path_to_error::Segment;
         path.iter().fold(Self::root(), |at, segment| match segment {
@@ -55,7 +55,7 @@ impl From<&serde_path_to_error::Path> for Pointer {
     }
 }
 
-impl fmt::Display for Pointer {
+impl fmt::Display for JsonPointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -67,28 +67,28 @@ pub struct Problem {
     /// The document it is in, once known.
     pub document: Option<DocumentId>,
     /// The place in that document's body.
-    pub path: Pointer,
+    pub path: JsonPointer,
     /// A stable word for the class of the problem, as `unknown_field`.
     pub code: Cow<'static, str>,
-    /// What is wrong and how to mend it, for a person.
+    /// What is wrong and how to fix it, for a person.
     pub message: String,
-    /// The other document that this hangs on: it is missing, or is not yet what it is to be. Where that one is refused too,
-    /// this may be no problem of its own.
+    /// The other document that causes this: it is missing, or does not have the required contents yet. Where that one
+    /// is refused too, this may be no problem of its own.
     pub because_of: Option<Box<DocumentId>>,
 }
 
 impl Problem {
-    /// The class of the problem that a document has a secret written out in it. What such a document says is not to be
-    /// repeated.
+    /// The class of the problem that a document has a secret written out in it. The contents of such a document must
+    /// not be repeated.
     pub const LITERAL_SECRET: &'static str = "literal_secret";
 
     /// A problem at `path` of a document that the caller will name.
     #[must_use]
-    pub fn new(code: impl Into<Cow<'static, str>>, path: Pointer, message: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Cow<'static, str>>, path: JsonPointer, message: impl Into<String>) -> Self {
         Self { document: None, path, code: code.into(), message: message.into(), because_of: None }
     }
 
-    /// The same problem, which hangs on another document.
+    /// The same problem, caused by another document.
     #[must_use]
     pub fn because_of(mut self, document: DocumentId) -> Self {
         self.because_of.get_or_insert_with(|| Box::new(document));
@@ -148,7 +148,7 @@ impl Problems {
         self
     }
 
-    /// The same problems, each that hangs on no other document yet on this one.
+    /// The same problems, each without a cause yet caused by this document.
     #[must_use]
     pub fn because_of(mut self, document: &DocumentId) -> Self {
         self.listed = self.listed.into_iter().map(|problem| problem.because_of(document.clone())).collect();
@@ -237,8 +237,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pointers_escape_as_rfc_6901_says() {
-        let place = Pointer::root().key("a/b").key("m~n").index(3);
+    fn pointers_escape_as_in_rfc_6901() {
+        let place = JsonPointer::root().key("a/b").key("m~n").index(3);
         assert_eq!(place.as_str(), "/a~1b/m~0n/3");
         assert_eq!(
             serde_json::json!({"a/b": {"m~n": [0, 1, 2, 3]}}).pointer(place.as_str()),
@@ -250,7 +250,7 @@ mod tests {
     fn problems_are_listed_to_a_bound_and_counted_past_it() {
         let many = Problems::LISTED_MAX + 5;
         let problems: Problems =
-            (0..many).map(|i| Problem::new("x", Pointer::root().index(i), "wrong")).collect();
+            (0..many).map(|i| Problem::new("x", JsonPointer::root().index(i), "wrong")).collect();
         assert_eq!((problems.iter().count(), problems.count()), (Problems::LISTED_MAX, many));
         assert!(problems.to_string().ends_with("; and 5 more"));
     }
@@ -259,14 +259,16 @@ mod tests {
     fn a_problem_keeps_the_first_document_it_was_put_in() {
         let first = DocumentId::new("rules", "a/b").unwrap();
         let second = DocumentId::new("rules", "c/d").unwrap();
-        let problem = Problem::new("x", Pointer::root(), "wrong").in_document(&first).in_document(&second);
+        let problem =
+            Problem::new("x", JsonPointer::root(), "wrong").in_document(&first).in_document(&second);
         assert_eq!(problem.to_string(), "rules/a/b at the root: wrong");
     }
 
     #[test]
     fn a_problem_keeps_the_first_document_that_it_hangs_on() {
         let [first, second] = ["a", "b"].map(|name| DocumentId::new("rules", name).unwrap());
-        let problems = Problems::from(Problem::new("x", Pointer::root(), "wrong").because_of(first.clone()));
+        let problems =
+            Problems::from(Problem::new("x", JsonPointer::root(), "wrong").because_of(first.clone()));
         let problems = problems.because_of(&second);
         assert_eq!(
             problems.iter().map(|problem| problem.because_of.as_deref()).collect::<Vec<_>>(),

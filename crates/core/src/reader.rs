@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Place, Problem, Problems, clip, hint, nearest};
+use crate::{JsonPath, Problem, Problems, clip, hint, nearest};
 
 /// The longest text that a reader takes, in bytes.
 pub const TEXT_BYTES_MAX: usize = 10_000;
@@ -55,20 +55,20 @@ impl JsonType {
 }
 
 /// An object of a body that is being read. What it gives lives as long as the body.
-pub struct Reader<'v, 'p> {
+pub struct ObjectReader<'v, 'p> {
     /// What the object is, with its article: "a rule".
     noun: &'static str,
     members: &'v Map<String, Value>,
-    place: &'p Place<'p>,
+    place: &'p JsonPath<'p>,
     problems: &'p mut Problems,
 }
 
-impl<'v, 'p> Reader<'v, 'p> {
+impl<'v, 'p> ObjectReader<'v, 'p> {
     /// Starts reading `value`; a value that is no object is a problem and reads as one without members would not.
     pub fn open(
         noun: &'static str,
         value: &'v Value,
-        place: &'p Place<'p>,
+        place: &'p JsonPath<'p>,
         problems: &'p mut Problems,
     ) -> Option<Self> {
         let Value::Object(members) = value else {
@@ -185,7 +185,8 @@ impl<'v, 'p> Reader<'v, 'p> {
         if found.is_none() {
             let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             let near = hint(text, names.iter().copied());
-            let message = format!("{:?} is no {key}; write one of {}{near}", clip(text), names.join(", "));
+            let message =
+                format!("{:?} is not a valid {key}; use one of {}{near}", clip(text), names.join(", "));
             self.refuse(key, "unknown_value", message);
         }
         found
@@ -215,7 +216,7 @@ impl<'v, 'p> Reader<'v, 'p> {
                     self.refuse_in(key, &i.to_string(), "too_long", message);
                 }
                 value => {
-                    let message = format!("a text stands here, not {}", JsonType::of(value).word());
+                    let message = format!("expected a text, not {}", JsonType::of(value).word());
                     self.refuse_in(key, &i.to_string(), "wrong_type", message);
                 }
             }
@@ -244,7 +245,7 @@ impl<'v, 'p> Reader<'v, 'p> {
     }
 }
 
-/// The whole number that a float is, where floats still tell all of them apart.
+/// The whole number that a float is, where floats still distinguish all of them.
 fn whole(float: f64) -> Option<i64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the bounds of both")]

@@ -1,5 +1,5 @@
-//! Dry runs, validations and what forced reloads compile: the pipeline of a reload up to the point of no return, on a task of
-//! its own, so that none of them holds up an edit or a revision.
+//! Dry runs, validations and what forced reloads compile: the pipeline of a reload up to the point of no return, on a
+//! task of its own, so that none of them holds up an edit or a revision.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -7,22 +7,22 @@ use midflight_core::{Edit, Trigger};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::anew::Anew;
 use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR, ReloadCaller};
 use crate::core::Core;
-use crate::load::Aim;
-use crate::machine::Machine;
-use crate::outcome::{Accepted, Extent, Invalid, Refusal, Refused, Scope, Validated};
-use crate::reload::{Ended, Reload};
-use crate::requests::{Turn, Waiting, WeakRequests};
-use crate::status::State;
+use crate::full_reload::FullReload;
+use crate::load::ReloadTarget;
+use crate::outcome::{AcceptedEdit, AppliedExtent, InvalidPolicy, Refusal, Refused, ReloadScope, Validated};
+use crate::phase_tracker::PhaseTracker;
+use crate::reload::{Reload, ReloadResult};
+use crate::requests::{BackgroundReceivers, QueueTurn, WeakRequests};
+use crate::status::CoordinatorState;
 
 /// A dry run that waits its turn.
 pub(crate) struct DryRun {
     pub(crate) edit: Box<Edit>,
-    pub(crate) invalid: Invalid,
-    pub(crate) reply: oneshot::Sender<Result<Accepted, Refused>>,
-    pub(crate) _turn: Turn,
+    pub(crate) invalid: InvalidPolicy,
+    pub(crate) reply: oneshot::Sender<Result<AcceptedEdit, Refused>>,
+    pub(crate) _turn: QueueTurn,
 }
 
 type ValidateReply = oneshot::Sender<Result<Validated, Refusal>>;
@@ -42,7 +42,7 @@ impl Validations {
         Self { waiting: Mutex::new(Some(Vec::new())), asked: Notify::new(), waiting_max }
     }
 
-    /// Adds a caller, unless as many wait as may; those that are gone do not count.
+    /// Adds a caller, unless as many wait as may; those that left do not count.
     pub(crate) fn ask(&self, reply: ValidateReply) -> Result<(), Refusal> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = waiting.as_mut().ok_or(Refusal::Stopping)?;
@@ -62,27 +62,27 @@ impl Validations {
         waiting.into_iter().filter(|reply| !reply.is_closed()).collect()
     }
 
-    /// Dismisses those who wait and takes no more.
+    /// Dismisses the waiting callers and takes no more.
     fn close(&self) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-/// Does one of them at a time, so that beside what is served there is at most one world more. A dry run or a validation for
-/// which its caller does not wait any more is cancelled.
+/// Does one of them at a time, so that beside what is served there is at most one world more. A dry run or a validation
+/// for which its caller does not wait any more is cancelled.
 pub(crate) struct Background {
     core: Arc<Core>,
-    shown: Arc<RwLock<State>>,
+    shown: Arc<RwLock<CoordinatorState>>,
     requests: WeakRequests,
-    waiting: Waiting,
+    waiting: BackgroundReceivers,
 }
 
 impl Background {
     pub(crate) fn new(
         core: Arc<Core>,
-        shown: Arc<RwLock<State>>,
+        shown: Arc<RwLock<CoordinatorState>>,
         requests: WeakRequests,
-        waiting: Waiting,
+        waiting: BackgroundReceivers,
     ) -> Self {
         Self { core, shown, requests, waiting }
     }
@@ -128,16 +128,16 @@ impl Background {
     async fn edit(
         &self,
         edit: &Edit,
-        invalid: Invalid,
+        invalid: InvalidPolicy,
         stop: &CancellationToken,
-    ) -> Result<Accepted, Refused> {
+    ) -> Result<AcceptedEdit, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
             let state = self.state();
             if state.from_copy || state.diverged.is_some() {
                 self.follow().await?;
             }
-            let aim = Aim::Edit { edit, invalid, extent: Extent::Edit };
-            let ended = self.go(edit.trigger, &edit.author, aim, stop).await.1;
+            let target = ReloadTarget::Edit { edit, invalid, extent: AppliedExtent::Edit };
+            let ended = self.go(edit.trigger, &edit.author, target, stop).await.1;
             if !ended.moved {
                 return ended.into_answer();
             }
@@ -153,16 +153,16 @@ impl Background {
             return;
         }
         let stop = self.core.stop.child_token();
-        let done = self.go(Trigger::Manual, ENGINE_AUTHOR, Aim::Everything, &stop);
+        let done = self.go(Trigger::Manual, ENGINE_AUTHOR, ReloadTarget::Everything, &stop);
         tokio::pin!(done);
-        let all_gone = async {
+        let none_left = async {
             for reply in &mut replies {
                 reply.closed().await;
             }
         };
         let (state, ended) = tokio::select! {
             done = &mut done => done,
-            () = all_gone => {
+            () = none_left => {
                 stop.cancel();
                 done.await
             }
@@ -172,7 +172,7 @@ impl Background {
         }
     }
 
-    /// Compiles everything anew, once for all who wait, and hands it over to be served.
+    /// Compiles everything again, once for all waiting callers, and hands it over to be served.
     async fn force(&mut self, caller: ReloadCaller) {
         let mut callers = vec![caller];
         while let Ok(caller) = self.waiting.forced.try_recv() {
@@ -180,35 +180,41 @@ impl Background {
         }
         let mut state = self.state();
         let is_in_turn = state.from_copy || state.diverged.is_some();
-        let anew = match is_in_turn {
+        let full = match is_in_turn {
             true => None,
-            false => Some(Anew::make(&self.core, &mut state, callers[0].trigger, &callers[0].by).await),
+            false => Some(FullReload::make(&self.core, &mut state, callers[0].trigger, &callers[0].by).await),
         };
         if let Some(requests) = self.requests.upgrade() {
-            requests.serve_anew(callers, anew.map(Box::new)).await;
+            requests.serve_full_reload(callers, full.map(Box::new)).await;
         }
     }
 
     /// Goes through the pipeline up to the point of no return, on a copy of the state.
-    async fn go(&self, trigger: Trigger, by: &str, aim: Aim<'_>, stop: &CancellationToken) -> (State, Ended) {
+    async fn go(
+        &self,
+        trigger: Trigger,
+        by: &str,
+        target: ReloadTarget<'_>,
+        stop: &CancellationToken,
+    ) -> (CoordinatorState, ReloadResult) {
         let mut state = self.state();
-        let machine = Machine::new(trigger, by.to_owned(), self.core.now());
-        let ended = Reload::dry_run(&self.core, machine, &aim, stop).run(&mut state, aim).await;
+        let machine = PhaseTracker::new(trigger, by.to_owned(), self.core.now());
+        let ended = Reload::dry_run(&self.core, machine, &target, stop).run(&mut state, target).await;
         (state, ended)
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> CoordinatorState {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The log is ahead: the coordinator follows it, as it would by itself.
     async fn follow(&self) -> Result<(), Refusal> {
         let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
-        requests.reload(Trigger::Notify, ENGINE_AUTHOR, Scope::New).await.map(drop)
+        requests.reload(Trigger::Notify, ENGINE_AUTHOR, ReloadScope::New).await.map(drop)
     }
 }
 
-fn validated(state: &State, ended: &Ended) -> Result<Validated, Refusal> {
+fn validated(state: &CoordinatorState, ended: &ReloadResult) -> Result<Validated, Refusal> {
     match &ended.refusal {
         Some(Refusal::Stopping) => return Err(Refusal::Stopping),
         Some(Refusal::Store(error)) => return Err(Refusal::Store(error.clone())),

@@ -5,64 +5,64 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use midflight_core::{
-    Digest, DocumentId, KindName, Plan, Pointer, Problem, Problems, RevisionNumber, Step, canonical_json,
-    check_body, in_parts,
+    Digest, DocumentId, JsonPointer, KindName, Plan, PlanStep, Problem, Problems, RevisionNumber,
+    canonical_json, check_body, in_parts,
 };
 use midflight_live::World;
 use serde_json::Value;
 
 use crate::Limits;
 use crate::check::{Check, ask_all};
-use crate::ground::Ground;
-use crate::load::Base;
-use crate::planner::Target;
-use crate::registry::{AnyDocument, AnySnapshot, Registered, Registry};
+use crate::load::BaseDocuments;
+use crate::planner::TargetDocument;
+use crate::registry::{ErasedDocument, ErasedSnapshot, RegisteredKind, Registry};
+use crate::served_index::ServedIndex;
 use crate::work::Work;
 use crate::workers::{Allowance, Workers};
 
 /// How many documents are worth a thread of their own to look at.
 const PART_MIN: usize = 4096;
 
-/// What is wanted of one document, as the log or an edit says.
+/// A document as the log or an edit has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct LoadedDocument {
     pub(crate) id: DocumentId,
     /// The revision that wants it.
     pub(crate) revision: RevisionNumber,
-    /// None when it is to be gone.
+    /// None when it is to be deleted.
     pub(crate) body: Option<Arc<Value>>,
 }
 
 /// A wanted document that is valid by itself.
-pub(crate) struct Valid {
-    pub(crate) target: Target,
-    parsed: Parsed,
+pub(crate) struct ValidDocument {
+    pub(crate) target: TargetDocument,
+    parsed: ParsedDocument,
 }
 
-enum Parsed {
-    Document(AnyDocument),
+enum ParsedDocument {
+    Document(ErasedDocument),
     Check(Arc<Check>),
     Gone,
 }
 
 /// Makes candidates. All methods run kind code on a worker, under one allowance.
-pub(crate) struct Maker<'a> {
+pub(crate) struct CandidateBuilder<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) workers: &'a Workers,
     pub(crate) limits: &'a Limits,
     pub(crate) allowance: Allowance,
 }
 
-impl Maker<'_> {
+impl CandidateBuilder<'_> {
     /// Refuses documents of a kind that gets no more work, without naming them: they are not what is wrong.
-    pub(crate) fn check_taken(&self, wanted: &[Wanted]) -> Result<(), Problems> {
+    pub(crate) fn check_taken(&self, wanted: &[LoadedDocument]) -> Result<(), Problems> {
         let kinds: BTreeSet<&KindName> = wanted.iter().map(|wanted| &wanted.id.kind).collect();
         kinds.into_iter().filter_map(|kind| self.workers.refusal(kind)).collect::<Problems>().or(())
     }
 
     /// Looks at each document by itself. Documents of kinds that this engine does not have are passed over: another
     /// replica serves them.
-    pub(crate) async fn validate(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
+    pub(crate) async fn validate(&self, wanted: Vec<LoadedDocument>) -> Result<Vec<ValidDocument>, Problems> {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let parts = in_parts(wanted, processors, PART_MIN).into_iter();
         let parts = join_all(parts.map(|part| self.validate_part(part))).await;
@@ -76,7 +76,7 @@ impl Maker<'_> {
         problems.or(valid)
     }
 
-    async fn validate_part(&self, wanted: Vec<Wanted>) -> Result<Vec<Valid>, Problems> {
+    async fn validate_part(&self, wanted: Vec<LoadedDocument>) -> Result<Vec<ValidDocument>, Problems> {
         let registry = self.registry.clone();
         let body_bytes_max = self.limits.body_bytes_max;
         let current = Arc::new(Mutex::new(None));
@@ -85,7 +85,7 @@ impl Maker<'_> {
             let mut problems = Problems::default();
             let mut valid = Vec::with_capacity(wanted.len());
             for wanted in wanted {
-                work.go_on()?;
+                work.check()?;
                 let Some(registered) = registry.get(&wanted.id.kind) else {
                     continue;
                 };
@@ -111,25 +111,25 @@ impl Maker<'_> {
     pub(crate) async fn compile(
         &self,
         served: Arc<World>,
-        valid: Vec<Valid>,
+        valid: Vec<ValidDocument>,
         plan: &Plan,
-        base: Base,
+        base: BaseDocuments,
         quarantined: Arc<[RevisionNumber]>,
-        ground_slot: midflight_live::Slot,
+        served_index_slot: midflight_live::SnapshotSlot,
     ) -> Result<World, Problems> {
         let registry = self.registry.clone();
         let to = plan.to;
         let kinds = compiled_kinds(plan);
         let job = move |work: &Work| {
             let mut next = served.to_builder();
-            let mut ground = match served.get::<Ground>(ground_slot) {
-                Some(ground) if base == Base::Served => ground.clone(),
-                Some(ground) => ground.without_documents(),
-                None => Ground::default(),
+            let mut served_index = match served.get::<ServedIndex>(served_index_slot) {
+                Some(served_index) if base == BaseDocuments::Served => served_index.clone(),
+                Some(served_index) => served_index.without_documents(),
+                None => ServedIndex::default(),
             };
             let mut by_kind: BTreeMap<KindName, Vec<_>> = BTreeMap::new();
-            for Valid { target, parsed } in valid {
-                let document = keep(&mut ground, &target, parsed);
+            for ValidDocument { target, parsed } in valid {
+                let document = keep(&mut served_index, &target, parsed);
                 if !target.id.name.is_check() {
                     by_kind.entry(target.id.kind).or_default().push((target.id.name, document));
                 }
@@ -145,14 +145,14 @@ impl Maker<'_> {
                 match compile_one(registered, &served, changes, base, work) {
                     Ok(snapshot) => {
                         let inputs = registered.kind.inputs(&*snapshot);
-                        Arc::make_mut(&mut ground.inputs).insert(kind, inputs);
+                        Arc::make_mut(&mut served_index.inputs).insert(kind, inputs);
                         next.set(registered.slot, snapshot);
                     }
                     Err(found) => problems.append(found),
                 }
             }
             problems.or(())?;
-            next.set(ground_slot, Arc::new(ground)).at(to, quarantined);
+            next.set(served_index_slot, Arc::new(served_index)).at(to, quarantined);
             Ok(next.build())
         };
         self.workers.run(&self.allowance, job).await
@@ -163,18 +163,18 @@ impl Maker<'_> {
         &self,
         world: Arc<World>,
         plan: &Plan,
-        ground_slot: midflight_live::Slot,
+        served_index_slot: midflight_live::SnapshotSlot,
     ) -> Result<(), Problems> {
         let kinds: Vec<_> = plan.steps.iter().filter_map(checked_kind).cloned().collect();
-        let Some(ground) = world.get::<Ground>(ground_slot) else {
+        let Some(served_index) = world.get::<ServedIndex>(served_index_slot) else {
             return Ok(());
         };
-        if !ground.checks.keys().any(|id| kinds.contains(&id.kind)) {
+        if !served_index.checks.keys().any(|id| kinds.contains(&id.kind)) {
             return Ok(());
         }
         let registry = self.registry.clone();
         let job = move |work: &Work| {
-            let Some(ground) = world.get::<Ground>(ground_slot) else {
+            let Some(served_index) = world.get::<ServedIndex>(served_index_slot) else {
                 return Ok(());
             };
             let mut problems = Problems::default();
@@ -183,7 +183,7 @@ impl Maker<'_> {
                     continue;
                 };
                 work.enter(&registered.name);
-                let checks = ground.checks_of(&registered.name);
+                let checks = served_index.checks_of(&registered.name);
                 if let Err(failed) = ask_all(&*registered.kind, &snapshot, checks, work) {
                     problems.append(failed);
                 }
@@ -194,29 +194,32 @@ impl Maker<'_> {
     }
 }
 
-fn checked_kind(step: &Step) -> Option<&KindName> {
+fn checked_kind(step: &PlanStep) -> Option<&KindName> {
     match step {
-        Step::Check { kind } => Some(kind),
+        PlanStep::Check { kind } => Some(kind),
         _ => None,
     }
 }
 
 fn compiled_kinds(plan: &Plan) -> Vec<KindName> {
     let compiled = plan.steps.iter().filter_map(|step| match step {
-        Step::Compile { kind, .. } => Some(kind.clone()),
+        PlanStep::Compile { kind, .. } => Some(kind.clone()),
         _ => None,
     });
     compiled.collect()
 }
 
 fn validate_one(
-    registered: &Registered,
-    wanted: Wanted,
+    registered: &RegisteredKind,
+    wanted: LoadedDocument,
     body_bytes_max: usize,
     work: &Work,
-) -> Result<Valid, Problems> {
+) -> Result<ValidDocument, Problems> {
     let Some(body) = wanted.body else {
-        return Ok(Valid { target: Target { id: wanted.id, body: None }, parsed: Parsed::Gone });
+        return Ok(ValidDocument {
+            target: TargetDocument { id: wanted.id, body: None },
+            parsed: ParsedDocument::Gone,
+        });
     };
     check_body(&body).or(())?;
     let canonical = canonical_json(&body);
@@ -225,41 +228,45 @@ fn validate_one(
             "the body has {} bytes and the limit is {body_bytes_max}; split the document, or raise body_bytes_max",
             canonical.len()
         );
-        return Err(Problem::new("body_too_large", Pointer::root(), message).into());
+        return Err(Problem::new("body_too_large", JsonPointer::root(), message).into());
     }
     let parsed = if wanted.id.name.is_check() {
-        Parsed::Check(Arc::new(Check::parse(&body)?))
+        ParsedDocument::Check(Arc::new(Check::parse(&body)?))
     } else {
-        Parsed::Document(registered.kind.validate(&wanted.id.name, &body, work)?)
+        ParsedDocument::Document(registered.kind.validate(&wanted.id.name, &body, work)?)
     };
     let digest = Digest::of_bytes(canonical.as_bytes());
-    Ok(Valid { target: Target { id: wanted.id, body: Some((body, digest)) }, parsed })
+    Ok(ValidDocument { target: TargetDocument { id: wanted.id, body: Some((body, digest)) }, parsed })
 }
 
 /// Keeps what the engine needs to know of a document, and hands on what its kind compiles.
-fn keep(ground: &mut Ground, target: &Target, parsed: Parsed) -> Option<AnyDocument> {
-    ground.keep(&target.id, target.body.as_ref().map(|(_, digest)| *digest));
+fn keep(
+    served_index: &mut ServedIndex,
+    target: &TargetDocument,
+    parsed: ParsedDocument,
+) -> Option<ErasedDocument> {
+    served_index.keep(&target.id, target.body.as_ref().map(|(_, digest)| *digest));
     match parsed {
-        Parsed::Document(document) => Some(document),
-        Parsed::Check(check) => {
-            ground.checks.insert(target.id.clone(), check);
+        ParsedDocument::Document(document) => Some(document),
+        ParsedDocument::Check(check) => {
+            served_index.checks.insert(target.id.clone(), check);
             None
         }
-        Parsed::Gone => {
-            ground.checks.remove(&target.id);
+        ParsedDocument::Gone => {
+            served_index.checks.remove(&target.id);
             None
         }
     }
 }
 
 fn compile_one(
-    registered: &Registered,
+    registered: &RegisteredKind,
     served: &World,
-    changes: Vec<(midflight_core::DocumentName, Option<AnyDocument>)>,
-    base: Base,
+    changes: Vec<(midflight_core::DocumentName, Option<ErasedDocument>)>,
+    base: BaseDocuments,
     work: &Work,
-) -> Result<AnySnapshot, Problems> {
-    match served.get_any(registered.slot).filter(|_| base == Base::Served) {
+) -> Result<ErasedSnapshot, Problems> {
+    match served.get_any(registered.slot).filter(|_| base == BaseDocuments::Served) {
         Some(previous) => registered.kind.compile(previous, changes, work),
         None => registered.kind.compile(&*registered.kind.empty(), changes, work),
     }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, Pointer, Problem, Problems, canonical_json};
+use midflight_core::{DocumentId, JsonPointer, Problem, Problems, canonical_json};
 use serde_json::{Value, json};
 
 use crate::DocumentSchema;
-use crate::registry::{AnyKind, AnySnapshot};
+use crate::registry::{AnyKind, ErasedSnapshot};
 use crate::work::Work;
 
 /// How much of an answer in an error message is enough to see what is wrong.
@@ -27,7 +27,7 @@ impl Check {
     /// Reads a check's body: `{input, expect, match?: "partial" | "exact", description?}`.
     pub(crate) fn parse(body: &Value) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let root = Pointer::root();
+        let root = JsonPointer::root();
         let members = body.as_object().into_iter().flatten();
         for key in members.map(|(key, _)| key) {
             if !["input", "expect", "match", "description"].contains(&key.as_str()) {
@@ -38,7 +38,10 @@ impl Check {
         }
         let mut required = |key: &str| {
             body.get(key).cloned().unwrap_or_else(|| {
-                let message = format!("write {key:?}: what is asked is input, what must come back is expect");
+                let message = format!(
+                    "add {key:?}: input is what the kind is given, expect is the \
+                                       expected answer"
+                );
                 problems.add(Problem::new("missing_field", root.clone(), message));
                 Value::Null
             })
@@ -60,14 +63,14 @@ impl Check {
     }
 
     /// Asks the snapshot and compares.
-    fn ask(&self, kind: &dyn AnyKind, snapshot: &AnySnapshot) -> Result<(), Problems> {
+    fn ask(&self, kind: &dyn AnyKind, snapshot: &ErasedSnapshot) -> Result<(), Problems> {
         let answer = kind.answer(&**snapshot, &self.input).map_err(|problem| {
             let path = format!("/input{}", problem.path);
             let message = format!("the check got no answer: {} (at {path})", problem.message);
-            Problem::new("check_failed", Pointer::root().key("input"), message)
+            Problem::new("check_failed", JsonPointer::root().key("input"), message)
         })?;
         let mut problems = Problems::default();
-        differences(&self.expect, &answer, self.exact, &Pointer::root().key("expect"), &mut problems);
+        differences(&self.expect, &answer, self.exact, &JsonPointer::root().key("expect"), &mut problems);
         problems.or(())
     }
 }
@@ -75,13 +78,13 @@ impl Check {
 /// Asks every check, and answers all that failed.
 pub(crate) fn ask_all<'a>(
     kind: &dyn AnyKind,
-    snapshot: &AnySnapshot,
+    snapshot: &ErasedSnapshot,
     checks: impl Iterator<Item = (&'a DocumentId, &'a Arc<Check>)>,
     work: &Work,
 ) -> Result<(), Problems> {
     let mut problems = Problems::default();
     for (id, check) in checks {
-        work.go_on()?;
+        work.check()?;
         if let Err(found) = check.ask(kind, snapshot) {
             problems.append(found.in_document(id));
         }
@@ -93,7 +96,7 @@ pub(crate) fn ask_all<'a>(
 const MISMATCHES_MAX: usize = 10;
 
 /// The first ten places where an answer is not what was expected. Numbers compare by value: 1 is 1.0.
-fn differences(expect: &Value, answer: &Value, exact: bool, path: &Pointer, found: &mut Problems) {
+fn differences(expect: &Value, answer: &Value, exact: bool, path: &JsonPointer, found: &mut Problems) {
     match (expect, answer) {
         (Value::Object(wanted), Value::Object(got)) => {
             for (key, value) in wanted {
@@ -114,7 +117,7 @@ fn differences(expect: &Value, answer: &Value, exact: bool, path: &Pointer, foun
     }
 }
 
-fn failed(path: &Pointer, expected: &str, answer: &Value) -> Problem {
+fn failed(path: &JsonPointer, expected: &str, answer: &Value) -> Problem {
     let message = format!("the check expects {expected}, the answer is {}", shown(answer));
     Problem::new("check_failed", path.clone(), message)
 }
@@ -132,15 +135,16 @@ pub(crate) fn schema() -> DocumentSchema {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "check",
-        "description": "An input and what must come back for it; a revision that breaks it does not go live.",
+        "description": "An input and its expected answer; a revision that fails it is rejected.",
         "type": "object",
         "required": ["input", "expect"],
         "additionalProperties": false,
         "properties": {
-            "input": {"description": "What the kind is asked."},
-            "expect": {"description": "What must come back."},
+            "input": {"description": "The input of the kind."},
+            "expect": {"description": "The expected answer."},
             "match": {
-                "description": "partial: only what is stated must be so. exact: nothing else may be there.",
+                "description": "partial: only the stated members must match. exact: there may be no other \
+                                members.",
                 "enum": ["partial", "exact"],
                 "default": "partial"
             },
@@ -157,7 +161,7 @@ mod tests {
     #[track_caller]
     fn check(expect: Value, answer: Value, exact: bool, failures: &[&str]) {
         let mut found = Problems::default();
-        differences(&expect, &answer, exact, &Pointer::root(), &mut found);
+        differences(&expect, &answer, exact, &JsonPointer::root(), &mut found);
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), failures);
     }
 
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_says_all_that_is_wrong_with_it() {
+    fn a_check_reports_all_its_problems() {
         let problems = Check::parse(&json!({"inputs": 1, "match": "fuzzy", "description": 1})).unwrap_err();
         let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_ref()).collect();
         assert_eq!(codes, ["unknown_field", "missing_field", "missing_field", "unknown_value", "wrong_type"]);

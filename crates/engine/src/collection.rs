@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use midflight_core::{DocumentName, KindName, NameError, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, NameError, Problem, Problems};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ use crate::{DocumentSchema, Kind, KindChange, Work};
 
 /// A kind whose documents are values of a type that serde reads, found by name.
 ///
-/// A document that the type does not take is refused with its place and the words of serde. Cost of an edit: its documents; the
-/// others are shared.
+/// A document that the type does not take is refused with its place and the words of serde. Cost of an edit: its
+/// documents; the others are shared.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -40,10 +40,10 @@ use crate::{DocumentSchema, Kind, KindChange, Work};
 pub struct Collection<T> {
     name: KindName,
     schemas: Vec<DocumentSchema>,
-    check: Option<Check<T>>,
+    check: Option<CollectionCheck<T>>,
 }
 
-type Check<T> = Box<dyn Fn(&DocumentName, &T) -> Result<(), Problems> + Send + Sync>;
+type CollectionCheck<T> = Box<dyn Fn(&DocumentName, &T) -> Result<(), Problems> + Send + Sync>;
 
 impl<T> Collection<T> {
     /// A kind of that name.
@@ -54,8 +54,8 @@ impl<T> Collection<T> {
         Ok(Self { name: KindName::new(name)?, schemas: Vec::new(), check: None })
     }
 
-    /// Refuses documents that are of the type and wrong all the same; `check` gives every problem. It is pure, as all of a
-    /// [`Kind`] is.
+    /// Refuses documents that are of the type and wrong all the same; `check` gives every problem. It is pure, as all
+    /// of a [`Kind`] is.
     #[must_use]
     pub fn checked(
         mut self,
@@ -65,8 +65,8 @@ impl<T> Collection<T> {
         self
     }
 
-    /// States the JSON Schema of its documents, for editors; it is not what they are validated against. It holds for names of one
-    /// segment.
+    /// States the JSON Schema of its documents, for editors; it is not what they are validated against. It holds for
+    /// names of one segment.
     #[must_use]
     pub fn with_schema(mut self, schema: Value) -> Self {
         self.schemas = vec![DocumentSchema { title: "document", names: "{name}", schema }];
@@ -163,7 +163,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Kind for Collection<T> {
         _: &Work,
     ) -> Result<CollectionItem<T>, Problems> {
         let value: T = serde_path_to_error::deserialize(&**body).map_err(|error| {
-            Problem::new("invalid_value", Pointer::from(error.path()), error.inner().to_string())
+            Problem::new("invalid_value", JsonPointer::from(error.path()), error.inner().to_string())
         })?;
         if let Some(check) = &self.check {
             check(name, &value)?;
@@ -179,7 +179,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Kind for Collection<T> {
     ) -> Result<CollectionItems<T>, Problems> {
         let mut next = previous.clone();
         for KindChange { name, document } in changes {
-            work.go_on()?;
+            work.check()?;
             match document {
                 Some(item) => drop(next.0.insert(name.as_str().into(), item)),
                 None => drop(next.0.remove(name.as_str())),
@@ -196,7 +196,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Kind for Collection<T> {
     fn answer(&self, snapshot: &CollectionItems<T>, input: &Value) -> Result<Value, Problem> {
         let Some(name) = input.as_str() else {
             let message = "the input is the name of a document, as a text";
-            return Err(Problem::new("wrong_type", Pointer::root(), message));
+            return Err(Problem::new("wrong_type", JsonPointer::root(), message));
         };
         Ok(snapshot.0.get(name).map_or(Value::Null, |item| Value::clone(&item.body)))
     }
@@ -232,7 +232,8 @@ mod tests {
     fn limits() -> Collection<Limit> {
         let check = |_: &DocumentName, limit: &Limit| match limit.max {
             0 => {
-                Err(Problem::new("too_small", Pointer::root().key("max"), "write a number from 1 up").into())
+                Err(Problem::new("too_small", JsonPointer::root().key("max"), "write a number from 1 up")
+                    .into())
             }
             _ => Ok(()),
         };
@@ -248,14 +249,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        for (body, told) in [
+        for (body, messages) in [
             (json!({"max": 1, "hosts": ["a", 7]}), "/hosts/1: invalid type: integer `7`, expected a string"),
             (json!({"max": 1, "mx": 2}), "unknown field `mx`"),
             (json!({}), "missing field `max`"),
             (json!({"max": 0}), "/max: write a number from 1 up"),
         ] {
             let problems = limits().validate(&name("a"), &Arc::new(body), &Work::unbounded()).unwrap_err();
-            assert!(problems.to_string().contains(told), "{problems}");
+            assert!(problems.to_string().contains(messages), "{problems}");
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use midflight_core::{DocumentName, KindName, Problems};
 use midflight_live::World;
 
-/// Which documents concern a component: those of a kind whose name is `name` or lies under it.
+/// Which documents concern a component: those of a kind whose name is `name` or below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     /// The kind.
@@ -25,14 +25,14 @@ impl Section {
     }
 }
 
-/// What becomes of a reload when a component cannot prepare.
+/// The outcome of a reload when a component cannot prepare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Criticality {
     /// The reload is rejected.
     #[default]
     Critical,
-    /// The component stays on its old value, or without one at the start, and is reported; the reload goes on. It is
-    /// tried again soon, ever less often.
+    /// The component keeps its old value, or none at the start, and is reported; the reload continues. It is tried
+    /// again soon, ever less often.
     BestEffort,
 }
 
@@ -42,18 +42,18 @@ pub enum Criticality {
 /// old serves on; then the engine publishes all replacements at once and lets the old ones go. The types keep the
 /// order: only a [`Prepared`] can be committed, and only a [`Committed`] retired or rolled back.
 ///
-/// The common mistake is to do work in [`Prepared::commit`]: it is past the point of no return, so there is nobody
-/// left to tell of an error. Connect, ping and allocate in [`Component::prepare`].
+/// The common mistake is to do work in [`Prepared::commit`]: it is past the point of no return, so an error can no
+/// longer be reported. Connect, ping and allocate in [`Component::prepare`].
 #[async_trait]
 pub trait Component: Send + Sync + 'static {
     /// A name, unique within its engine.
     fn name(&self) -> &str;
 
-    /// Which documents concern it. It takes part in a reload when one of them changes, in the first one, and as long as it
-    /// is behind in every look at the log that was asked for.
+    /// Which documents concern it. It takes part in a reload when one of them changes, in the first one, and as long as
+    /// it is behind in every look at the log that was asked for.
     fn sections(&self) -> Vec<Section>;
 
-    /// What becomes of a reload when it cannot prepare.
+    /// The outcome of a reload when it cannot prepare.
     fn criticality(&self) -> Criticality {
         Criticality::Critical
     }
@@ -73,29 +73,31 @@ pub trait Component: Send + Sync + 'static {
     /// when its deadline passes: whatever was half built must be released by its own `Drop`.
     ///
     /// None when nothing that concerns it is different from what it has in use. It compares with that rather than with
-    /// `old`: it may have stayed behind an earlier reload ([`Criticality::BestEffort`]), and `old` is empty at the start.
+    /// `old`: it may have stayed behind an earlier reload ([`Criticality::BestEffort`]), and `old` is empty at the
+    /// start.
     ///
     /// # Errors
-    /// What does not hold; the old stays in use.
+    /// What is invalid; the old stays in use.
     async fn prepare(&self, old: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems>;
 }
 
 /// A replacement that is ready. Dropping it releases it, and the old stays in use.
 #[async_trait]
 pub trait Prepared: Send + Sync {
-    /// Stops the old for the time of the swap, when the replacement takes over something that the old still changes, as the
-    /// state of a module. It is called once every component is prepared and before an edit is appended to the log, one
-    /// component after the other in the order of commits, so that nothing that is stopped waits for a pool to connect. By
-    /// default nothing is stopped.
+    /// Stops the old for the time of the swap, when the replacement takes over something that the old still changes, as
+    /// the state of a module. It is called once every component is prepared and before an edit is appended to the log,
+    /// one component after the other in the order of commits, so that nothing that is stopped waits for a pool to
+    /// connect. By default nothing is stopped.
     ///
-    /// What is stopped goes on when this is dropped, whatever the reason: a component that does not pause, an edit that the
-    /// log does not take, a reload that is cancelled. It may be dropped at any `.await` when its deadline passes.
+    /// What is stopped continues when this is dropped, whatever the reason: a component that does not pause, an edit
+    /// that the log does not take, a reload that is cancelled. It may be dropped at any `.await` when its deadline
+    /// passes.
     ///
-    /// The common mistake is to begin something slow here. Connect, compile and verify in [`Component::prepare`]; this is
-    /// what others wait for.
+    /// The common mistake is to begin something slow here. Connect, compile and verify in [`Component::prepare`]; this
+    /// is what others wait for.
     ///
     /// # Errors
-    /// What does not hold; everything that was paused before goes on, and the old stays in use.
+    /// What is invalid; everything that was paused before continues, and the old stays in use.
     async fn pause(&mut self) -> Result<(), Problems> {
         Ok(())
     }
@@ -107,15 +109,15 @@ pub trait Prepared: Send + Sync {
 /// A replacement that is in use, with the old retained. Exactly one of its ends is called.
 #[async_trait]
 pub trait Committed: Send + Sync {
-    /// Looks whether what is in use does what it should.
+    /// Checks whether what is in use works.
     ///
     /// # Errors
-    /// What does not hold; the retained old is then swapped back.
+    /// What is invalid; the retained old is then swapped back.
     async fn verify(&self) -> Result<(), Problems> {
         Ok(())
     }
 
-    /// How long work that began on the old may go on before the old is released.
+    /// How long work that began on the old may continue before the old is released.
     fn grace(&self) -> Duration {
         Duration::ZERO
     }
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_holds_its_document_and_what_lies_under_it() {
+    fn a_section_contains_its_document_and_those_below() {
         let kind = KindName::new("config").unwrap();
         let other = KindName::new("rules").unwrap();
         let name = |text| DocumentName::new(text).unwrap();

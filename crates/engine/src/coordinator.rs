@@ -10,23 +10,23 @@ use midflight_store::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::anew::Anew;
-use crate::away::Away;
 use crate::beforehand::ValidBeforehand;
 use crate::core::Core;
 use crate::fairness::Fairness;
-use crate::follower::{Bell, Ring};
+use crate::follower::{Wake, WakeSignal};
+use crate::full_reload::FullReload;
 use crate::lanes::{InLargeLane, Lanes};
-use crate::load::{Aim, Base};
-use crate::machine::Machine;
-use crate::outcome::{Accepted, EditMode, Extent, Invalid, Reach, Refusal, Refused};
-use crate::quarantine::{Attempt, Attempted, Quarantined};
+use crate::leaked_threads::RUNAWAY_LIMIT;
+use crate::load::{BaseDocuments, ReloadTarget};
+use crate::outcome::{AcceptedEdit, AppliedExtent, AwaitScope, EditMode, InvalidPolicy, Refusal, Refused};
+use crate::phase_tracker::PhaseTracker;
+use crate::quarantine::{Attempted, Quarantined, RetryAttempt};
 use crate::rehearsal::Rehearsal;
-use crate::reload::{Ended, Reload, is_refusal};
-use crate::requests::Turn;
+use crate::reload::{Reload, ReloadResult, is_refusal};
+use crate::requests::QueueTurn;
 use crate::retrier::{Retried, Retrier};
-use crate::runaways::RUNAWAY_LIMIT;
-use crate::status::State;
+use crate::retry_backoff::RetryBackoff;
+use crate::status::CoordinatorState;
 
 /// How often an edit is tried again when other writers were faster.
 pub(crate) const EDIT_TRIES_MAX: u32 = 64;
@@ -38,15 +38,15 @@ pub(crate) enum Request {
     Edit(EditRequest),
     /// What is new in the log.
     Follow(ReloadCaller),
-    /// What was compiled anew for these callers; none where it has to be read in the turn.
-    Anew {
+    /// What was compiled for these callers; none where it has to be read in the turn.
+    FullReload {
         callers: Vec<ReloadCaller>,
-        anew: Option<Box<Anew>>,
+        full: Option<Box<FullReload>>,
     },
     Adopt {
         by: String,
         reply: oneshot::Sender<Arc<ReloadEvent>>,
-        _turn: Turn,
+        _turn: QueueTurn,
     },
 }
 
@@ -56,8 +56,8 @@ pub(crate) struct EditRequest {
     pub(crate) mode: EditMode,
     /// How often it was tried.
     pub(crate) tries: u32,
-    pub(crate) reply: oneshot::Sender<Result<Accepted, Refused>>,
-    pub(crate) _turn: Turn,
+    pub(crate) reply: oneshot::Sender<Result<AcceptedEdit, Refused>>,
+    pub(crate) _turn: QueueTurn,
     /// That it waits with the large ones, if it does.
     pub(crate) lane: Option<InLargeLane>,
     /// Its documents, if they were validated before its turn.
@@ -69,43 +69,44 @@ pub(crate) struct ReloadCaller {
     pub(crate) trigger: Trigger,
     pub(crate) by: String,
     pub(crate) reply: oneshot::Sender<Arc<ReloadEvent>>,
-    pub(crate) _turn: Turn,
+    pub(crate) _turn: QueueTurn,
 }
 
 /// The one who changes what is served.
 pub(crate) struct Coordinator {
     pub(crate) core: Arc<Core>,
-    pub(crate) state: State,
+    pub(crate) state: CoordinatorState,
     /// What others may see of the state.
-    shown: Arc<RwLock<State>>,
+    shown: Arc<RwLock<CoordinatorState>>,
     requests: Lanes<Request>,
-    bell: Arc<Bell>,
+    signal: Arc<WakeSignal>,
     /// What reloads are tried on instead of what is served, while that is so.
     pub(crate) rehearsal: Option<Rehearsal>,
     /// The last rehearsal, if it was refused.
-    pub(crate) refused_rehearsal: Option<Attempt>,
+    pub(crate) refused_rehearsal: Option<RetryAttempt>,
     fairness: Fairness,
 }
 
 impl Coordinator {
     pub(crate) fn new(
         core: Arc<Core>,
-        shown: Arc<RwLock<State>>,
+        shown: Arc<RwLock<CoordinatorState>>,
         requests: Lanes<Request>,
-        bell: Arc<Bell>,
+        signal: Arc<WakeSignal>,
     ) -> Self {
         let state = shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let fairness = Fairness::default();
-        Self { core, state, shown, requests, bell, rehearsal: None, refused_rehearsal: None, fairness }
+        Self { core, state, shown, requests, signal, rehearsal: None, refused_rehearsal: None, fairness }
     }
 
-    /// Runs until the engine stops. What still waits then is told so by its closed channel.
+    /// Runs until the engine stops. What still waits then learns it by its closed channel.
     ///
     /// New revisions go before edits, but not twice in a row while an edit waits: neither can keep the other waiting
-    /// longer than one reload takes. While other replicas have their turn at the log, nothing that was asked for begins.
+    /// longer than one reload takes. While other replicas have their turn at the log, nothing that was asked for
+    /// begins.
     pub(crate) async fn run(mut self) {
         let mut put_off = None;
-        let mut away = Away::default();
+        let mut unavailable = RetryBackoff::default();
         let mut retrier = Retrier::default();
         let mut has_followed = false;
         loop {
@@ -122,13 +123,13 @@ impl Coordinator {
                 continue;
             }
             let look_again =
-                away.look_again(self.state.store_error.is_some() || self.state.diverged.is_some());
+                unavailable.look_again(self.state.store_error.is_some() || self.state.diverged.is_some());
             let next_due = at(self.state.next_due_at());
             tokio::select! {
                 biased;
                 () = self.core.stop.cancelled() => return,
-                ring = self.bell.rung() => {
-                    self.answer(ring).await;
+                wake = self.signal.rung() => {
+                    self.answer(wake).await;
                     has_followed = true;
                 }
                 () = at(pause), if pause.is_some() => {}
@@ -137,7 +138,7 @@ impl Coordinator {
                     None => return,
                 },
                 retried = retrier.retried(&self.core, &self.state.behind) => self.adopt_components(retried).await,
-                () = look_again => self.answer(Ring::look(Trigger::Periodic)).await,
+                () = look_again => self.answer(Wake::look(Trigger::Periodic)).await,
                 () = self.core.workers.runaways().ended() => {
                     // The kind of the work may get work again.
                     let blocked = self.state.quarantine.refused_with(RUNAWAY_LIMIT);
@@ -153,33 +154,34 @@ impl Coordinator {
         }
     }
 
-    /// Takes components into use that were behind, if they were prepared for what is served. Else they are released, and
-    /// tried again later.
+    /// Takes components into use that were behind, if they were prepared for what is served. Else they are released,
+    /// and tried again later.
     async fn adopt_components(&mut self, retried: Retried) {
         let (core, served) = (Arc::clone(&self.core), self.core.cell.world());
         let is_current = |time: &midflight_core::ComponentTime| {
             self.state.behind.contains(&time.name) && core.is_same_for(&time.name, &retried.world, &served)
         };
         if retried.tried.times.iter().all(is_current) {
-            let machine = Machine::new(Trigger::Periodic, ENGINE_AUTHOR.to_owned(), core.now());
-            let mut reload = Reload::new(&core, machine, &Aim::Nothing).with_components(retried.tried);
-            reload.run(&mut self.state, Aim::Nothing).await;
+            let machine = PhaseTracker::new(Trigger::Periodic, ENGINE_AUTHOR.to_owned(), core.now());
+            let mut reload =
+                Reload::new(&core, machine, &ReloadTarget::Nothing).with_components(retried.tried);
+            reload.run(&mut self.state, ReloadTarget::Nothing).await;
             self.show();
         }
     }
 
-    /// Follows, unless what was hinted at is here already: of its own edits a replica hears too.
-    async fn answer(&mut self, ring: Ring) {
-        if self.state.calls_for_a_look(ring.head, ring.said.as_ref()) {
+    /// Follows, unless what was hinted at is here already: a replica receives the hints of its own edits too.
+    async fn answer(&mut self, wake: Wake) {
+        if self.state.requires_look(wake.head, wake.announced.as_ref()) {
             let before = self.state.position;
-            self.follow(ring.trigger, ENGINE_AUTHOR, ring.change.as_deref()).await;
+            self.follow(wake.trigger, ENGINE_AUTHOR, wake.change.as_deref()).await;
             if self.state.position > before {
                 self.fairness.others_had_their_turn();
             }
             self.show();
         }
-        if ring.awaited {
-            self.core.fleet.say_now();
+        if wake.awaited {
+            self.core.fleet.report_now();
         }
     }
 
@@ -212,8 +214,8 @@ impl Coordinator {
                 self.tell(callers, &event);
                 different
             }
-            Request::Anew { callers, anew } => {
-                let event = self.anew(callers[0].trigger, &callers[0].by, anew).await;
+            Request::FullReload { callers, full } => {
+                let event = self.full(callers[0].trigger, &callers[0].by, full).await;
                 self.tell(callers, &event);
                 None
             }
@@ -228,7 +230,7 @@ impl Coordinator {
     pub(crate) fn show(&self) {
         let mut shown = self.shown.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shown.clone_from(&self.state);
-        // What the log said is told to other replicas too.
+        // What the log returned is published to other replicas too.
         shown.store_error = self.state.store_error.as_deref().map(|why| (self.core.redact)(why));
         drop(shown);
         self.core.fleet.changed();
@@ -239,7 +241,7 @@ impl Coordinator {
         let before = self.state.desired;
         let mut began;
         let done = loop {
-            // Whoever asked is gone before its turn, so nobody wants it any more.
+            // The caller left before its turn, so no result is wanted any more.
             if request.tries == 0 && request.reply.is_closed() {
                 return;
             }
@@ -265,7 +267,7 @@ impl Coordinator {
         let EditRequest { edit, mode, reply, .. } = request;
         self.show();
         if self.state.desired > before {
-            self.hint(done.as_ref().ok(), mode.reach == Reach::Everywhere).await;
+            self.hint(done.as_ref().ok(), mode.reach == AwaitScope::Everywhere).await;
         }
         drop(reply.send(done));
         if is_made {
@@ -276,22 +278,27 @@ impl Coordinator {
         }
     }
 
-    /// Tells the other replicas. That it cannot be told delays them and loses nothing.
-    pub(crate) async fn hint(&self, accepted: Option<&Accepted>, awaited: bool) {
-        let (head, trail) = (self.state.desired, &self.state.trail);
+    /// Notifies the other replicas. A failure to publish delays them and loses nothing.
+    pub(crate) async fn hint(&self, accepted: Option<&AcceptedEdit>, awaited: bool) {
+        let (head, digest_trail) = (self.state.desired, &self.state.digest_trail);
         let change = accepted.and_then(|accepted| {
             let revision = accepted.revision.clone().filter(|revision| revision.number == head)?;
-            let parent = trail.at(RevisionNumber::new(head.get() - 1))?.digest;
+            let parent = digest_trail.at(RevisionNumber::new(head.get() - 1))?.digest;
             Some(Arc::new(Appended { revision, documents: accepted.documents.clone(), parent }))
         });
-        let hint = Hint { head, said: trail.at(head), change, awaited };
+        let hint = Hint { head, announced: digest_trail.at(head), change, awaited };
         if let Err(error) = self.core.bus.publish(hint).await {
-            tracing::warn!(%error, "the other replicas will find the revision by their period");
+            tracing::warn!(%error, "cannot publish hint; replicas will pick up the revision by polling");
         }
     }
 
-    pub(crate) async fn reload(&mut self, trigger: Trigger, by: &str, aim: Aim<'_>) -> Ended {
-        self.reload_of(trigger, by, aim, None).await
+    pub(crate) async fn reload(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        target: ReloadTarget<'_>,
+    ) -> ReloadResult {
+        self.reload_of(trigger, by, target, None).await
     }
 
     /// A reload of documents that may have been validated already.
@@ -299,21 +306,21 @@ impl Coordinator {
         &mut self,
         trigger: Trigger,
         by: &str,
-        aim: Aim<'_>,
+        target: ReloadTarget<'_>,
         valid: Option<ValidBeforehand>,
-    ) -> Ended {
-        let machine = Machine::new(trigger, by.to_owned(), self.core.now());
-        let machine = match aim {
-            Aim::Rehearsed(Rehearsal { earlier: Some(earlier), .. }) => machine.after(earlier),
+    ) -> ReloadResult {
+        let machine = PhaseTracker::new(trigger, by.to_owned(), self.core.now());
+        let machine = match target {
+            ReloadTarget::Rehearsed(Rehearsal { earlier: Some(earlier), .. }) => machine.after(earlier),
             _ => machine,
         };
-        let reload = Reload::new(&self.core, machine, &aim).with_valid(valid);
+        let reload = Reload::new(&self.core, machine, &target).with_valid(valid);
         let mut reload = reload.on(self.rehearsal.as_mut());
-        let ended = reload.run(&mut self.state, aim).await;
+        let ended = reload.run(&mut self.state, target).await;
         let quarantine = &mut self.state.quarantine;
-        match aim {
-            Aim::Retry(revisions) => {
-                let attempted = if ended.is_refused() { Attempted::InVain } else { Attempted::AfterChange };
+        match target {
+            ReloadTarget::Retry(revisions) => {
+                let attempted = if ended.is_refused() { Attempted::Failed } else { Attempted::AfterChange };
                 quarantine.tried(revisions, ended.took, attempted);
             }
             _ => quarantine.tried(&ended.trace.retried, ended.took, Attempted::AfterChange),
@@ -322,7 +329,7 @@ impl Coordinator {
     }
 
     /// Makes an edit: compiled and checked on what is served, given its number, and live when this returns.
-    pub(crate) async fn edit(&mut self, edit: &Edit, mode: EditMode) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&mut self, edit: &Edit, mode: EditMode) -> Result<AcceptedEdit, Refused> {
         for _ in 0..EDIT_TRIES_MAX {
             if let Some(done) = self.try_edit(edit, mode, None).await {
                 return done;
@@ -337,12 +344,12 @@ impl Coordinator {
         edit: &Edit,
         mode: EditMode,
         valid: Option<ValidBeforehand>,
-    ) -> Option<Result<Accepted, Refused>> {
+    ) -> Option<Result<AcceptedEdit, Refused>> {
         if self.state.from_copy || self.state.diverged.is_some() {
             self.follow(Trigger::Notify, ENGINE_AUTHOR, None).await;
         }
-        let aim = Aim::Edit { edit, invalid: mode.invalid, extent: mode.extent };
-        let ended = self.reload_of(edit.trigger, &edit.author, aim, valid).await;
+        let target = ReloadTarget::Edit { edit, invalid: mode.invalid, extent: mode.extent };
+        let ended = self.reload_of(edit.trigger, &edit.author, target, valid).await;
         if ended.moved {
             self.fairness.others_had_their_turn();
             let before = self.state.position;
@@ -355,11 +362,11 @@ impl Coordinator {
         Some(ended.into_answer())
     }
 
-    /// Why this replica does not come to the head of the log, on which alone an edit can be made; none when it may be tried
-    /// again.
+    /// Why this replica does not come to the head of the log, on which alone an edit can be made; none when it may be
+    /// tried again.
     fn cannot_follow(&self, before: RevisionNumber, event: &ReloadEvent) -> Option<Refusal> {
         if self.state.from_copy {
-            let unread = || "it was not read yet".to_owned();
+            let unread = || "not read yet".to_owned();
             let why = self.state.store_error.clone().unwrap_or_else(unread);
             return Some(Refusal::Store(StoreError::Unavailable(why)));
         }
@@ -368,40 +375,49 @@ impl Coordinator {
             .then(|| Refusal::Rejected(event.problems.clone()))
     }
 
-    /// An edit is in the log and did not verify: what it did is taken back in the log too, as a revision of its own.
-    async fn undo(&mut self, edit: &Edit, appended: &Appended, ended: &Ended) {
+    /// An edit is in the log and failed verification: it is rolled back in the log too, as a revision of its own.
+    async fn undo(&mut self, edit: &Edit, appended: &Appended, ended: &ReloadResult) {
         let number = appended.revision.number;
         let documents = appended.documents.iter().map(|document| document.id.clone()).collect();
         self.quarantine(number, ended, documents);
         let Some(diff) = &ended.trace.diff else { return };
         let since = |change: Change| change.when(Precondition::UnchangedSince(number));
         let inverse = Edit {
-            reason: format!("takes back revision {number}, which did not verify"),
+            reason: format!("roll back revision {number}: verification failed"),
             owner: edit.owner.clone(),
             take_over: true,
             ..Edit::new(ENGINE_AUTHOR, edit.trigger, diff.inverse().changes().into_iter().map(since))
         };
-        let aim = Aim::Edit { edit: &inverse, invalid: Invalid::Refuse, extent: Extent::Edit };
-        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, aim).await;
+        let target = ReloadTarget::Edit {
+            edit: &inverse,
+            invalid: InvalidPolicy::Refuse,
+            extent: AppliedExtent::Edit,
+        };
+        let taken_back = self.reload(edit.trigger, ENGINE_AUTHOR, target).await;
         if let Some(refusal) = taken_back.refusal {
             // Then the revision stays in the log and in quarantine here, for a person to decide.
-            tracing::error!(revision = %number, %refusal, "could not be taken back in the log");
+            tracing::error!(revision = %number, %refusal, "cannot append the rollback to the log");
         }
     }
 
     /// Leaves a revision out of what is served, after this attempt to serve it.
-    pub(crate) fn quarantine(&mut self, revision: RevisionNumber, ended: &Ended, documents: Vec<DocumentId>) {
+    pub(crate) fn quarantine(
+        &mut self,
+        revision: RevisionNumber,
+        ended: &ReloadResult,
+        documents: Vec<DocumentId>,
+    ) {
         let problems = ended.problems.clone();
         tracing::warn!(%revision, %problems, "revision quarantined; serving the last valid version of its documents");
         self.state.position = self.state.position.max(revision);
-        let attempt = Attempt::first(ended.took);
+        let attempt = RetryAttempt::first(ended.took);
         self.state.quarantine.insert(revision, Quarantined { problems, documents, attempt });
-        if let Some(keeper) = self.core.keeper.as_ref().filter(|_| self.rehearsal.is_none()) {
-            keeper.live(self.state.kept_at(), Vec::new(), Base::Served);
+        if let Some(copy_writer) = self.core.copy_writer.as_ref().filter(|_| self.rehearsal.is_none()) {
+            copy_writer.live(self.state.kept_at(), Vec::new(), BaseDocuments::Served);
         }
     }
 
-    /// The event of a reload that was told; there is one for all but dry runs and those that begin again.
+    /// The event of a reported reload; there is one for all but dry runs and those that begin again.
     pub(crate) fn event(&self, event: Option<Arc<ReloadEvent>>) -> Arc<ReloadEvent> {
         let last = || self.state.last_reload.clone();
         event.or_else(last).unwrap_or_else(|| Arc::new(nothing_yet(&self.core)))
@@ -416,7 +432,7 @@ async fn at(at: Option<Instant>) {
     }
 }
 
-/// What is told of a replica that has not reloaded yet.
+/// What is reported for a replica that has not reloaded yet.
 fn nothing_yet(core: &Core) -> ReloadEvent {
     ReloadEvent {
         id: midflight_core::ReloadId(0),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_bus::Bus;
-use midflight_core::{Plan, Problem, Problems, Step};
-use midflight_live::{Slot, World, WorldCell};
+use midflight_core::{Plan, PlanStep, Problem, Problems};
+use midflight_live::{SnapshotSlot, World, WorldCell};
 use midflight_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,15 +15,15 @@ use crate::Limits;
 use crate::component::Component;
 use crate::environment::Environment;
 use crate::faults::Faults;
-use crate::fleet::Fleet;
+use crate::fleet::FleetView;
 use crate::history::History;
-use crate::keeper::Keeper;
-use crate::planner::Part;
+use crate::last_good_writer::LastGoodWriter;
+use crate::planner::ComponentSpec;
 use crate::registry::Registry;
 use crate::retrier::RetryGate;
 use crate::workers::Workers;
 
-/// Reads the time. The engine takes it as a part so that a test can say what time it is.
+/// Reads the time. The engine takes it as a part so that a test can set the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Takes what must not be shown out of a text.
@@ -33,28 +33,28 @@ pub(crate) type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub(crate) struct Core {
     pub(crate) cell: Arc<WorldCell>,
     /// Where the engine's own part of the world is.
-    pub(crate) ground: Slot,
+    pub(crate) served_index: SnapshotSlot,
     /// Where the schedules are.
-    pub(crate) schedules: Slot,
+    pub(crate) schedules: SnapshotSlot,
     pub(crate) registry: Registry,
     pub(crate) components: Vec<Arc<dyn Component>>,
-    pub(crate) component_parts: Vec<Part>,
+    pub(crate) component_parts: Vec<ComponentSpec>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) workers: Workers,
-    /// Those of dry runs: work that runs away there takes nothing from reloads.
+    /// Those of dry runs: endless work there takes nothing from reloads.
     pub(crate) background_workers: Workers,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) history: History,
     /// This replica among the others.
-    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) fleet: Arc<FleetView>,
     /// This replica's own copy of what it serves, if it has one.
-    pub(crate) keeper: Option<Arc<Keeper>>,
+    pub(crate) copy_writer: Option<Arc<LastGoodWriter>>,
     /// The variables and files of the process.
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) enforce_checks: bool,
-    /// What every message of a reload goes through before anybody sees it.
+    /// What every message of a reload passes through before it is shown.
     pub(crate) redact: Redact,
     pub(crate) faults: Arc<Faults>,
     pub(crate) retry_gate: RetryGate,
@@ -69,17 +69,17 @@ const READERS_MAX: Duration = Duration::from_millis(100);
 /// How often it is looked at meanwhile.
 const READERS_LOOK: Duration = Duration::from_millis(10);
 
-/// Frees what nobody reads, on a thread where nobody waits: it may take as long as making it.
+/// Frees a value that has no reader, on a background thread: it may take as long as building it.
 pub(crate) async fn free<T: Send + 'static>(made: T) {
     if tokio::task::spawn_blocking(move || drop(made)).await.is_err() {
-        tracing::error!("what was made could not be freed in order");
+        tracing::error!("cannot free a replaced value");
     }
 }
 
 impl Core {
-    /// Lets a world go on a thread where nobody waits: freeing a large one takes as long as making it, so it is neither
-    /// to hold up requests here nor to fall to the reader who happens to be the last.
-    pub(crate) fn let_go(&self, world: Arc<World>) {
+    /// Drops a world on a background thread: freeing a large one takes as long as building it, so it must neither delay
+    /// requests here nor fall to the last reader.
+    pub(crate) fn release(&self, world: Arc<World>) {
         let stop = self.stop.clone();
         self.retiring.spawn(async move {
             let unread = async {
@@ -125,7 +125,7 @@ impl Core {
     /// The components that a plan prepares, in its order.
     pub(crate) fn components_of(&self, plan: &Plan) -> Vec<Arc<dyn Component>> {
         let named = plan.steps.iter().filter_map(|step| match step {
-            Step::Prepare { component } => Some(component),
+            PlanStep::Prepare { component } => Some(component),
             _ => None,
         });
         let find = |name: &String| self.components.iter().find(|component| component.name() == name).cloned();

@@ -1,9 +1,9 @@
 //! Whether the log is still the one that this replica follows (HR-14).
 //!
-//! A log that was put back to an earlier state, or lost its newest revisions in a failover, goes on with other revisions
-//! under the same numbers. Whenever the log is looked at, its digest at this replica's own position is compared with what was
-//! followed; the digests are chained, so equal ones mean equal histories. On a mismatch nothing more is followed or appended
-//! until the log is right again, or an operator adopts it as it is.
+//! A log that was put back to an earlier state, or lost its newest revisions in a failover, continues with other
+//! revisions under the same numbers. Whenever the log is looked at, its digest at this replica's own position is
+//! compared with what was followed; the digests are chained, so equal ones mean equal histories. On a mismatch nothing
+//! more is followed or appended until the log is right again, or an operator adopts it as it is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,9 +13,9 @@ use midflight_core::{Appended, Digest, LogHead, LogId, ReloadEvent, RevisionNumb
 use midflight_store::{Store, StoreError};
 
 use crate::coordinator::Coordinator;
-use crate::load::{Aim, Base, LoadError, Loaded};
+use crate::load::{BaseDocuments, LoadError, LoadedDocuments, ReloadTarget};
 use crate::quarantine::Quarantine;
-use crate::status::State;
+use crate::status::CoordinatorState;
 
 /// How many digests of revisions up to the position are kept, to recognise hints that come late.
 const TRAIL_MAX: usize = 256;
@@ -53,12 +53,12 @@ impl fmt::Display for Diverged {
 
 /// The digests of what this replica read of the log.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trail {
+pub(crate) struct DigestTrail {
     log: Option<LogId>,
     digests: BTreeMap<RevisionNumber, Digest>,
 }
 
-impl Trail {
+impl DigestTrail {
     /// Keeps what was read. The digest at `position` is never forgotten.
     pub(crate) fn learn(&mut self, position: RevisionNumber, read: &[LogHead]) {
         for head in read {
@@ -82,18 +82,18 @@ impl Trail {
         Some(LogHead { log: self.log?, number, digest: *self.digests.get(&number)? })
     }
 
-    /// Whether what is said of a revision is not what was read.
-    fn contradicts(&self, said: &LogHead) -> bool {
-        let is_other_log = self.log.is_some_and(|log| log != said.log);
-        is_other_log || self.digests.get(&said.number).is_some_and(|digest| *digest != said.digest)
+    /// Whether a claim about a revision differs from what was read.
+    fn contradicts(&self, output: &LogHead) -> bool {
+        let is_other_log = self.log.is_some_and(|log| log != output.log);
+        is_other_log || self.digests.get(&output.number).is_some_and(|digest| *digest != output.digest)
     }
 }
 
-impl State {
+impl CoordinatorState {
     /// Whether what a hint names is a reason to look at the log: a newer revision, or another than the one followed.
-    pub(crate) fn calls_for_a_look(&self, number: Option<RevisionNumber>, said: Option<&LogHead>) -> bool {
+    pub(crate) fn requires_look(&self, number: Option<RevisionNumber>, output: Option<&LogHead>) -> bool {
         number.is_none_or(|number| number > self.position)
-            || said.is_some_and(|said| self.trail.contradicts(said))
+            || output.is_some_and(|output| self.digest_trail.contradicts(output))
     }
 
     /// Compares the log, whose digest at this replica's position is `found_digest`, with what was followed.
@@ -102,8 +102,8 @@ impl State {
         if self.position == RevisionNumber::ZERO {
             return Ok(());
         }
-        let own = self.trail.digests.get(&self.position).copied();
-        let is_same_log = self.trail.log.is_none_or(|log| log == found.log);
+        let own = self.digest_trail.digests.get(&self.position).copied();
+        let is_same_log = self.digest_trail.log.is_none_or(|log| log == found.log);
         // A digest that is not known here comes from a program of before; then the numbers are all there is.
         let is_same = own.is_none_or(|own| found_digest == Some(own)) && found.number >= self.position;
         match is_same_log && is_same {
@@ -114,9 +114,9 @@ impl State {
 
     fn diverged_from(&self, found: &LogHead, found_digest: Option<Digest>) -> LoadError {
         LoadError::Diverged(Box::new(Diverged {
-            log: self.trail.log,
+            log: self.digest_trail.log,
             position: self.position,
-            digest: self.trail.digests.get(&self.position).copied(),
+            digest: self.digest_trail.digests.get(&self.position).copied(),
             found: *found,
             found_digest,
         }))
@@ -137,7 +137,7 @@ impl State {
 }
 
 /// Reads the newest revision of the log, and whether it is the log that was followed. Cost: one small read.
-pub(crate) async fn head(store: &dyn Store, state: &State) -> Result<LogHead, LoadError> {
+pub(crate) async fn head(store: &dyn Store, state: &CoordinatorState) -> Result<LogHead, LoadError> {
     let (head, digests) = store.digests(&[state.position]).await?;
     state.compare(&head, digests.first().copied().flatten())?;
     Ok(head)
@@ -157,15 +157,15 @@ pub(crate) fn follows(page: &[Appended], before: Option<LogHead>) -> Result<(), 
 /// Whether what was just read of the log is of the log that was followed, and all of one history. Cost: one small read.
 pub(crate) async fn confirm(
     store: &dyn Store,
-    state: &State,
-    mut loaded: Loaded,
-) -> Result<Loaded, LoadError> {
+    state: &CoordinatorState,
+    mut loaded: LoadedDocuments,
+) -> Result<LoadedDocuments, LoadError> {
     let read = loaded.head.map_or(loaded.position, |head| head.number);
     let (now, digests) = store.digests(&[state.position, loaded.position, read]).await?;
     let digest = |place: usize| digests.get(place).copied().flatten();
     state.compare(&now, digest(0))?;
     // What was read may be an earlier state of the same history, if the log was put back only for a moment.
-    let is_earlier = loaded.base == Base::Empty && loaded.position < state.position;
+    let is_earlier = loaded.base == BaseDocuments::Empty && loaded.position < state.position;
     if is_earlier || loaded.head.is_some_and(|head| head.log != now.log || digest(2) != Some(head.digest)) {
         return Err(changed_meanwhile().into());
     }
@@ -174,11 +174,12 @@ pub(crate) async fn confirm(
     Ok(loaded)
 }
 
-/// Whether the log has a revision that came along with a hint, right after this replica's position. A hint that was recorded
-/// and is sent again may name a revision that the log has lost since. With what the log says then; cost: one small read.
+/// Whether the log has a revision that came along with a hint, right after this replica's position. A hint that was
+/// recorded and is sent again may name a revision that the log has lost since. With the state of the log then; cost:
+/// one small read.
 pub(crate) async fn confirm_next(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     next: &Appended,
 ) -> Result<Option<LogHead>, LoadError> {
     let number = next.revision.number;
@@ -190,36 +191,37 @@ pub(crate) async fn confirm_next(
 }
 
 pub(crate) fn changed_meanwhile() -> StoreError {
-    StoreError::Unavailable("the log changed while it was read; it is read again".to_owned())
+    StoreError::Unavailable("log changed while it was read; reading it again".to_owned())
 }
 
 impl Coordinator {
     /// How the log contradicts what this replica had kept, if it is known and does.
-    pub(crate) async fn kept_is_of_another_history(&self) -> Option<Diverged> {
-        let kept = match self.core.keeper.as_ref()?.read_end().await {
+    pub(crate) async fn copy_is_of_another_history(&self) -> Option<Diverged> {
+        let kept = match self.core.copy_writer.as_ref()?.read_end().await {
             Some(kept) => kept,
             None => self.kept().await?.at,
         };
         let (found, digests) = self.core.store.digests(&[kept.position]).await.ok()?;
         let mut state = self.state.clone();
         state.position = kept.position;
-        state.trail.learn(kept.position, kept.head.as_slice());
+        state.digest_trail.learn(kept.position, kept.head.as_slice());
         match state.compare(&found, digests.first().copied().flatten()) {
             Err(LoadError::Diverged(diverged)) => Some(*diverged),
             _ => None,
         }
     }
 
-    /// Follows the log as it is now, whatever was followed before: reads everything of it and serves it in one swap. The served
-    /// revision may go back by that, which is why an operator has to ask for it. If it cannot be read, all stays as it was.
+    /// Follows the log as it is now, whatever was followed before: reads everything of it and serves it in one swap.
+    /// The served revision may go back by that, which is why an operator has to ask for it. If it cannot be read, all
+    /// stays as it was.
     pub(crate) async fn adopt(&mut self, by: &str) -> Arc<ReloadEvent> {
         let before = self.state.clone();
         self.state.position = RevisionNumber::ZERO;
         self.state.desired = RevisionNumber::ZERO;
-        self.state.trail = Trail::default();
+        self.state.digest_trail = DigestTrail::default();
         self.state.diverged = None;
         self.state.quarantine = Quarantine::default();
-        let ended = self.reload(Trigger::Adopt, by, Aim::Everything).await;
+        let ended = self.reload(Trigger::Adopt, by, ReloadTarget::Everything).await;
         let event = match ended.is_refused() {
             true => self.rehearse(Trigger::Adopt, by).await.or(ended.event),
             false => ended.event,
@@ -227,7 +229,7 @@ impl Coordinator {
         if event.as_ref().is_none_or(|event| !event.outcome.is_live()) {
             let (last_refused, last_reload) = (self.state.last_refused.take(), self.state.last_reload.take());
             let store_error = self.state.store_error.take();
-            self.state = State { last_refused, last_reload, store_error, ..before };
+            self.state = CoordinatorState { last_refused, last_reload, store_error, ..before };
             return self.event(event);
         }
         self.state.from_copy = false;
@@ -249,10 +251,10 @@ mod tests {
         LogHead { log: log(1), number, digest }
     }
 
-    fn followed(heads: &[LogHead]) -> State {
-        let mut state = State::new(jiff::Timestamp::UNIX_EPOCH);
+    fn followed(heads: &[LogHead]) -> CoordinatorState {
+        let mut state = CoordinatorState::new(jiff::Timestamp::UNIX_EPOCH);
         state.position = heads.last().map_or(RevisionNumber::ZERO, |head| head.number);
-        state.trail.learn(state.position, heads);
+        state.digest_trail.learn(state.position, heads);
         state
     }
 
@@ -275,42 +277,42 @@ mod tests {
     #[test]
     fn a_mismatch_names_both_positions() {
         let state = followed(&[at(5, "five")]);
-        let said = |found: LogHead, digest| match state.compare(&found, digest) {
+        let output = |found: LogHead, digest| match state.compare(&found, digest) {
             Err(LoadError::Diverged(diverged)) => diverged.to_string(),
             other => panic!("{other:?}"),
         };
-        let earlier = said(at(3, "three"), None);
+        let earlier = output(at(3, "three"), None);
         assert!(earlier.starts_with("this replica followed revision 5 (digest "), "{earlier}");
         assert!(
             earlier.contains("the log is at revision 3 ") && earlier.ends_with("an earlier state"),
             "{earlier}"
         );
-        let forked = said(at(6, "six"), Some(at(5, "x").digest));
+        let forked = output(at(6, "six"), Some(at(5, "x").digest));
         assert!(forked.contains("with digest ") && forked.ends_with(" at revision 5"), "{forked}");
-        let other = said(LogHead { log: log(2), ..at(6, "six") }, None);
+        let other = output(LogHead { log: log(2), ..at(6, "six") }, None);
         assert!(other.ends_with("which is another log"), "{other}");
     }
 
     #[test]
-    fn hints_that_say_what_is_known_are_no_reason_to_look() {
+    fn hints_of_known_revisions_cause_no_look() {
         let state = followed(&[at(4, "four"), at(5, "five")]);
-        let looks = |said: LogHead| state.calls_for_a_look(Some(said.number), Some(&said));
+        let looks = |output: LogHead| state.requires_look(Some(output.number), Some(&output));
         assert!(!looks(at(5, "five")) && !looks(at(4, "four")) && !looks(at(1, "long ago")));
         assert!(looks(at(6, "six")) && looks(at(4, "other")) && looks(LogHead { log: log(2), ..at(1, "x") }));
-        assert!(state.calls_for_a_look(None, None) && !state.calls_for_a_look(Some(at(5, "").number), None));
+        assert!(state.requires_look(None, None) && !state.requires_look(Some(at(5, "").number), None));
     }
 
     #[test]
     fn the_trail_is_bounded_and_keeps_the_position() {
-        let mut trail = Trail::default();
+        let mut digest_trail = DigestTrail::default();
         let position = RevisionNumber::new(3);
         for number in 1..1000 {
-            trail.learn(position, &[at(number, &number.to_string())]);
+            digest_trail.learn(position, &[at(number, &number.to_string())]);
         }
-        assert_eq!(trail.at(position), Some(at(3, "3")));
-        trail.learn(RevisionNumber::new(999), &[]);
+        assert_eq!(digest_trail.at(position), Some(at(3, "3")));
+        digest_trail.learn(RevisionNumber::new(999), &[]);
         assert_eq!(
-            (trail.digests.len(), trail.at(RevisionNumber::new(999))),
+            (digest_trail.digests.len(), digest_trail.at(RevisionNumber::new(999))),
             (TRAIL_MAX, Some(at(999, "999")))
         );
     }

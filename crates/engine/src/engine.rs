@@ -26,41 +26,41 @@ use crate::core::{Clock, Core, Redact};
 use crate::environment::Environment;
 use crate::faults::Faults;
 use crate::first_edit::{FirstEdit, FirstEdits};
-use crate::fleet::{Acks, Fleet, Identity};
-use crate::follower::{Bell, Refresh, follow, follow_availability};
-use crate::ground::Ground;
+use crate::fleet::{Acks, FleetView, Identity};
+use crate::follower::{Refresh, WakeSignal, follow, follow_availability};
 use crate::history::History;
-use crate::keeper::Keeper;
 use crate::lanes::Lanes;
+use crate::last_good_writer::LastGoodWriter;
 use crate::load;
-use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
-use crate::planner::Part;
-use crate::registry::{AnyKind, KindSlot, Registered, Registry};
+use crate::outcome::{AcceptedEdit, EditMode, InvalidPolicy, Refusal, Refused, ReloadScope, Validated};
+use crate::planner::ComponentSpec;
+use crate::registry::{AnyKind, KindSlot, RegisteredKind, Registry};
 use crate::requests::Requests;
 use crate::retrier::RetryGate;
 use crate::schedule::{Agenda, Scheduled, Scheduler, Schedules};
-use crate::status::{EngineStatus, KindStatus, State, StoreStatus};
+use crate::served_index::ServedIndex;
+use crate::status::{CoordinatorState, EngineStatus, KindStatus, StoreStatus};
 use crate::workers::Workers;
 use crate::{DocumentSchema, Kind, Limits};
 
-/// How long a stop waits for tasks that were told to stop.
+/// How long a stop waits for tasks that were asked to stop.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Nobody said where the log is.
+    /// The place of the log is not set.
     #[error("no store was given; say where the log is, as by EngineBuilder::sqlite or EngineBuilder::store")]
     NoStore,
     /// The store could not be opened.
     #[error(transparent)]
     Store(StoreError),
     /// Two kinds or two components have one name.
-    #[error("there are two called {0:?}; names are unique within an engine")]
+    #[error("duplicate name {0:?}; names are unique within an engine")]
     TwoOfOneName(String),
     /// The log could not be read, or nothing of it could be served.
-    #[error("nothing can be served from the log ({}): {}", .0.outcome, .0.problems)]
+    #[error("cannot serve anything from the log ({}): {}", .0.outcome, .0.problems)]
     FirstReload(Box<ReloadEvent>),
     /// An edit of the start cannot be made.
     #[error("cannot make the edit of the start ({reason}): {refused}")]
@@ -108,8 +108,8 @@ enum Log {
 }
 
 impl EngineBuilder {
-    /// Keeps the log in a SQLite file, which is made, with its folder, when it is not there. One process at a time has it. For
-    /// other options open a `SqliteStore` and give it to [`Self::store`].
+    /// Keeps the log in a SQLite file, which is made, with its folder, when it is not there. One process at a time has
+    /// it. For other options open a `SqliteStore` and give it to [`Self::store`].
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn sqlite(mut self, path: impl Into<PathBuf>) -> Self {
@@ -117,7 +117,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Keeps the log in memory: it is gone with the engine. For tests, and for what is filled anew at each start.
+    /// Keeps the log in memory: it is gone with the engine. For tests, and for what is filled again at each start.
     #[must_use]
     pub fn memory(self) -> Self {
         self.store(Arc::new(MemoryStore::new()))
@@ -141,7 +141,7 @@ impl EngineBuilder {
     pub fn kind<K: Kind>(&mut self, kind: K) -> KindSlot<K> {
         let name = Kind::name(&kind);
         let slot = self.world.add(AnyKind::empty(&kind));
-        self.registry.add(Registered { name, slot, kind: Arc::new(kind) });
+        self.registry.add(RegisteredKind { name, slot, kind: Arc::new(kind) });
         KindSlot::new(slot)
     }
 
@@ -157,7 +157,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets whether and how often the log is looked at without being told.
+    /// Sets whether and how often the log is polled.
     pub fn refresh(&mut self, refresh: Refresh) -> &mut Self {
         self.refresh = refresh;
         self
@@ -169,7 +169,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the variables and files that documents may refer to. Each reload reads them once. By default there are none.
+    /// Sets the variables and files that documents may refer to. Each reload reads them once. By default there are
+    /// none.
     pub fn environment(&mut self, environment: impl Environment) -> &mut Self {
         self.environment = Arc::new(environment);
         self
@@ -181,14 +182,15 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets what takes secrets out of texts. Every message of a reload goes through it before it is logged, kept, sent to
-    /// other replicas or answered (HR-10). By default they are as kinds, components and the log say them.
+    /// Sets what takes secrets out of texts. Every message of a reload goes through it before it is logged, kept, sent
+    /// to other replicas or answered (HR-10). By default they are as kinds, components and the log report them.
     pub fn redact(&mut self, redact: impl Fn(&str) -> String + Send + Sync + 'static) -> &mut Self {
         self.redact = Arc::new(redact);
         self
     }
 
-    /// Keeps a copy of what is served in a file of this replica's own, and starts from it when the log is away (HR-9).
+    /// Keeps a copy of what is served in a file of this replica's own, and starts from it when the log is unavailable
+    /// (HR-9).
     pub fn last_good(&mut self, file: LastGoodFile) -> &mut Self {
         self.last_good = Some(file);
         self
@@ -200,9 +202,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Adds an edit that the start makes if it is due. The first one that is due goes live with everything that the log holds,
-    /// in the first reload: no component runs on anything else before. The others follow before [`Self::start`] returns. While
-    /// the log is unavailable none is made; what is served then comes from the local copy.
+    /// Adds an edit that the start makes if it is due. The first one that is due goes live with everything that the log
+    /// holds, in the first reload: no component runs on anything else before. The others follow before [`Self::start`]
+    /// returns. While the log is unavailable none is made; what is served then comes from the local copy.
     pub fn first_edit(&mut self, first: FirstEdit) -> &mut Self {
         self.first_edits.push(first);
         self
@@ -221,12 +223,12 @@ impl EngineBuilder {
         self
     }
 
-    /// Starts on the log: everything it holds is served when this returns, but for what does not hold, which is left
-    /// out and reported.
+    /// Starts on the log: everything in it is served when this returns, except what is invalid, which is quarantined
+    /// and reported.
     ///
     /// # Errors
-    /// [`StartError`] when names collide, the log cannot be read, nothing of it can be served, or an edit of the start is
-    /// refused.
+    /// [`StartError`] when names collide, the log cannot be read, nothing of it can be served, or an edit of the start
+    /// is refused.
     pub async fn start(mut self) -> Result<Engine, StartError> {
         let schedules = self.kind(Schedules).slot();
         self.check_names()?;
@@ -243,26 +245,31 @@ impl EngineBuilder {
             checked.map_err(|refusal| StartError::first_edit(&edit.reason, refusal.into()))?;
         }
         let mut first_edits = FirstEdits::new(self.first_edits);
-        let ground = self.world.add(Arc::new(Ground::default()));
+        let served_index = self.world.add(Arc::new(ServedIndex::default()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (history, writer) = History::open(Arc::clone(&store), self.limits.history_max).await;
-        // The writer stops last, when every other task has said what it had to say.
+        // The writer stops last, when every other task has sent its events.
         let stop_writer = CancellationToken::new();
         let writer = tokio::spawn(writer.run(stop_writer.clone()));
-        let part = |component: &Arc<dyn Component>| Part {
+        let part = |component: &Arc<dyn Component>| ComponentSpec {
             name: component.name().to_owned(),
             order: component.order(),
             sections: component.sections(),
         };
         let started_at = (self.clock)();
         let all = self.components.iter().map(|component| component.name().to_owned());
-        let state = State { behind: all.collect(), ..State::new(started_at) };
+        let state = CoordinatorState { behind: all.collect(), ..CoordinatorState::new(started_at) };
         let shown = Arc::new(RwLock::new(state));
         let core = Arc::new(Core {
-            fleet: Arc::new(Fleet::new(self.identity, started_at, Arc::clone(&shown), Arc::clone(&store))),
+            fleet: Arc::new(FleetView::new(
+                self.identity,
+                started_at,
+                Arc::clone(&shown),
+                Arc::clone(&store),
+            )),
             cell: WorldCell::new(self.world.build()),
-            ground,
+            served_index,
             schedules,
             registry: self.registry,
             component_parts: self.components.iter().map(part).collect(),
@@ -275,7 +282,7 @@ impl EngineBuilder {
             clock: self.clock,
             environment: self.environment,
             history,
-            keeper: self.last_good.map(|file| Arc::new(Keeper::new(file))),
+            copy_writer: self.last_good.map(|file| Arc::new(LastGoodWriter::new(file))),
             enforce_checks: self.enforce_checks,
             redact: self.redact,
             faults: self.faults,
@@ -285,13 +292,13 @@ impl EngineBuilder {
             retiring: TaskTracker::new(),
         });
         let (requests, ends) = Requests::new(&core.limits);
-        let bell = Arc::new(Bell::default());
+        let signal = Arc::new(WakeSignal::default());
         let refresh = watch::Sender::new(self.refresh);
         // One that is validated, beside the one that is being validated.
         let (validated, large) = mpsc::channel(1);
         let requests_in_turn = Lanes::new(ends.small, large);
         let mut coordinator =
-            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), requests_in_turn, Arc::clone(&bell));
+            Coordinator::new(Arc::clone(&core), Arc::clone(&shown), requests_in_turn, Arc::clone(&signal));
         let background =
             Background::new(Arc::clone(&core), Arc::clone(&shown), requests.downgrade(), ends.background);
         if let Err(error) = start(&mut coordinator, &mut first_edits).await {
@@ -299,17 +306,17 @@ impl EngineBuilder {
             stop_writer.cancel();
             return Err(error);
         }
-        if let Some(keeper) = &core.keeper {
-            tasks.spawn(Arc::clone(keeper).run(stop.clone()));
+        if let Some(copy_writer) = &core.copy_writer {
+            tasks.spawn(Arc::clone(copy_writer).run(stop.clone()));
         }
-        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&bell), stop.clone()));
-        tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&bell), stop.clone()));
+        tasks.spawn(Arc::clone(&core.fleet).run(Arc::clone(&signal), stop.clone()));
+        tasks.spawn(follow_availability(Arc::clone(&core.store), Arc::clone(&signal), stop.clone()));
         tasks.spawn(coordinator.run());
         tasks.spawn(validate_large(Arc::clone(&core), ends.large, validated));
         tasks.spawn(background.run());
         tasks.spawn(Scheduler::new(Arc::clone(&core), requests.downgrade()).run(stop.clone()));
         let reports = core.fleet.reports();
-        tasks.spawn(follow(Arc::clone(&core.bus), bell, reports, refresh.subscribe(), stop));
+        tasks.spawn(follow(Arc::clone(&core.bus), signal, reports, refresh.subscribe(), stop));
         let writer = Some(HistoryWriter { stop: stop_writer, task: writer });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
         Ok(Engine { core, shown, requests, refresh, writer, first_edits: first_edits.made().into() })
@@ -346,7 +353,7 @@ async fn start(coordinator: &mut Coordinator, edits: &mut FirstEdits) -> Result<
 
 /// Whether the first reload left nothing to serve. It may have failed as a whole, while revision by revision the log
 /// could be followed to its end. A critical component without a value is nothing to serve with.
-fn serves_nothing(first: &ReloadEvent, state: &State, core: &Core) -> bool {
+fn serves_nothing(first: &ReloadEvent, state: &CoordinatorState, core: &Core) -> bool {
     let is_missing = |component: &Arc<dyn Component>| {
         component.criticality() == Criticality::Critical && state.behind.contains(component.name())
     };
@@ -364,14 +371,14 @@ fn serves_nothing(first: &ReloadEvent, state: &State, core: &Core) -> bool {
 #[derive(Clone)]
 pub struct Engine {
     core: Arc<Core>,
-    shown: Arc<RwLock<State>>,
+    shown: Arc<RwLock<CoordinatorState>>,
     requests: Requests,
     refresh: watch::Sender<Refresh>,
     writer: Arc<tokio::sync::Mutex<Option<HistoryWriter>>>,
     first_edits: Arc<[Option<RevisionNumber>]>,
 }
 
-/// The task that writes reload events, and how to tell it that no more will come.
+/// The task that writes reload events, and the signal that no more will come.
 struct HistoryWriter {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -423,47 +430,47 @@ impl Engine {
     /// Makes an edit. It is live here when this returns `Ok`; when it returns an error, nothing of it is in the log
     /// and what was served is served. Dropping the future before its turn came cancels it; after, it is finished.
     ///
-    /// Edits of one document that wait at the same time are made in the order in which they came. Of those that come after a
-    /// large edit (about 64 KiB of bodies, or 256 changes), 16 small ones may go before it, and one more before each time that it
-    /// is tried again because other writers were faster.
+    /// Edits of one document that wait at the same time are made in the order in which they came. Of those that come
+    /// after a large edit (about 64 KiB of bodies, or 256 changes), 16 small ones may go before it, and one more before
+    /// each time that it is tried again because other writers were faster.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
-    pub async fn apply(&self, edit: impl IntoEdit) -> Result<Accepted, Refused> {
+    pub async fn apply(&self, edit: impl IntoEdit) -> Result<AcceptedEdit, Refused> {
         let edit = edit.into_edit().map_err(Refusal::Invalid)?;
         self.apply_with(edit, EditMode::default()).await
     }
 
-    /// Makes an edit as [`Engine::apply`] does, without those of its documents that are invalid, break a check or do not
-    /// compile without the others that are; [`Accepted::left_out`] has what is wrong with them. It is one revision and one
-    /// reload. Cost: a dry run, which compiles what is left after each round of problems, at most 50 times; other edits do not
-    /// wait for it. Then the edit.
+    /// Makes an edit as [`Engine::apply`] does, without those of its documents that are invalid, break a check or do
+    /// not compile without the others that are; [`AcceptedEdit::left_out`] has what is wrong with them. It is one
+    /// revision and one reload. Cost: a dry run, which compiles what is left after each round of problems, at most 50
+    /// times; other edits do not wait for it. Then the edit.
     ///
     /// # Errors
-    /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is not in
-    /// them.
-    pub async fn apply_valid(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.apply_with(edit, EditMode { invalid: Invalid::LeaveOut, ..EditMode::default() }).await
+    /// [`Refused`] as for [`Engine::apply`], also when all of its documents would be left out, or when what is wrong is
+    /// not in them.
+    pub async fn apply_valid(&self, edit: Edit) -> Result<AcceptedEdit, Refused> {
+        self.apply_with(edit, EditMode { invalid: InvalidPolicy::LeaveOut, ..EditMode::default() }).await
     }
 
     /// Makes an edit as [`Engine::apply`] does, in a mode.
     ///
     /// # Errors
     /// [`Refused`], with what is known of it.
-    pub async fn apply_with(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
+    pub async fn apply_with(&self, edit: Edit, mode: EditMode) -> Result<AcceptedEdit, Refused> {
         match mode.invalid {
-            Invalid::Refuse => self.requests.edit(edit, mode).await,
-            Invalid::LeaveOut => self.apply_without_invalid(edit, mode).await,
+            InvalidPolicy::Refuse => self.requests.edit(edit, mode).await,
+            InvalidPolicy::LeaveOut => self.apply_without_invalid(edit, mode).await,
         }
     }
 
     /// Finds the invalid documents in a dry run first: that may take seconds, and edits wait for each other.
-    async fn apply_without_invalid(&self, mut edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
-        let tried = match self.requests.dry_run(edit.clone(), Invalid::LeaveOut).await {
+    async fn apply_without_invalid(&self, mut edit: Edit, mode: EditMode) -> Result<AcceptedEdit, Refused> {
+        let tried = match self.requests.dry_run(edit.clone(), InvalidPolicy::LeaveOut).await {
             Ok(tried) => tried,
             Err(Refused { refusal: Refusal::Invalid(problems), diff, .. }) => {
                 // Like any other refused edit it leaves an event, or it is valid by now.
-                let strict = EditMode { invalid: Invalid::Refuse, ..mode };
+                let strict = EditMode { invalid: InvalidPolicy::Refuse, ..mode };
                 return match self.requests.edit(edit, strict).await {
                     Err(Refused { refusal: Refusal::Invalid(_), event, .. }) => {
                         Err(Refused { refusal: Refusal::Invalid(problems), event, diff })
@@ -481,8 +488,8 @@ impl Engine {
         Ok(accepted)
     }
 
-    /// The revision that an edit under this key became in the last 24 hours; none when there is none. For a caller who has
-    /// more to do with an edit than to make it, and must not do that twice: [`Engine::apply`] looks by itself.
+    /// The revision that an edit under this key became in the last 24 hours; none when there is none. For a caller who
+    /// has more to do with an edit than to make it, and must not do that twice: [`Engine::apply`] looks by itself.
     ///
     /// # Errors
     /// [`Refusal::KeyReused`] when the key was used for another request, or [`Refusal::Store`].
@@ -490,19 +497,19 @@ impl Engine {
         load::made_under(&*self.core.store, key, self.core.now()).await
     }
 
-    /// How every replica stands to a revision: once all that are alive have said, or after `within`.
+    /// The state of every replica for a revision: once all that are alive have reported, or after `within`.
     ///
     /// # Errors
-    /// [`StoreError`] when what the others say cannot be read.
+    /// [`StoreError`] when the reports of the others cannot be read.
     pub async fn acks(&self, revision: RevisionNumber, within: Duration) -> Result<Acks, StoreError> {
         let deadline = tokio::time::Instant::now() + within;
         self.core.fleet.acks(&*self.core.store, revision, deadline).await
     }
 
-    /// Every replica that was heard of in the last five minutes, ordered by id, this one among them.
+    /// Every replica that reported in the last five minutes, ordered by id, this one among them.
     ///
     /// # Errors
-    /// [`StoreError`] when what the others say cannot be read.
+    /// [`StoreError`] when the reports of the others cannot be read.
     pub async fn replicas(&self) -> Result<Vec<SeenReplica>, StoreError> {
         self.core.fleet.replicas(&*self.core.store).await
     }
@@ -517,15 +524,15 @@ impl Engine {
     ///
     /// # Errors
     /// What [`Engine::apply`] would have answered.
-    pub async fn dry_run(&self, edit: Edit) -> Result<Accepted, Refused> {
-        self.dry_run_with(edit, Invalid::Refuse).await
+    pub async fn dry_run(&self, edit: Edit) -> Result<AcceptedEdit, Refused> {
+        self.dry_run_with(edit, InvalidPolicy::Refuse).await
     }
 
     /// Does the same for an edit of which invalid documents may be left out.
     ///
     /// # Errors
     /// What [`Engine::apply_with`] would have answered.
-    pub async fn dry_run_with(&self, edit: Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+    pub async fn dry_run_with(&self, edit: Edit, invalid: InvalidPolicy) -> Result<AcceptedEdit, Refused> {
         self.requests.dry_run(edit, invalid).await
     }
 
@@ -537,29 +544,31 @@ impl Engine {
         &self,
         trigger: Trigger,
         by: &str,
-        scope: Scope,
+        scope: ReloadScope,
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         self.requests.reload(trigger, by, scope).await
     }
 
-    /// Follows the log as it is now, whatever log was followed before: everything is read from it. The served revision may
-    /// go back by that. The reload event names who asked and why; if nothing of the log can be served, all stays as it was.
+    /// Follows the log as it is now, whatever log was followed before: everything is read from it. The served revision
+    /// may go back by that. The reload event names who asked and why; if nothing of the log can be served, all stays as
+    /// it was.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for a reason that is too long, [`Refusal::Busy`] or [`Refusal::Stopping`]; how it ended is in its
-    /// event.
+    /// [`Refusal::Invalid`] for a reason that is too long, [`Refusal::Busy`] or [`Refusal::Stopping`]; how it ended is
+    /// in its event.
     pub async fn adopt_log(&self, by: &str, reason: &str) -> Result<Arc<ReloadEvent>, Refusal> {
         midflight_core::check_texts(by, reason).map_err(Refusal::Invalid)?;
         self.requests.adopt(&format!("{by}: {reason}")).await
     }
 
-    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload of everything
-    /// does, and drops it: nothing that is served changes. All who ask while one waits its turn get its answer, and it ends
-    /// when they all are gone. `by` is the caller, who may wait for a few at a time. Cost: compiles everything, beside reloads
-    /// and edits.
+    /// Makes a candidate of everything the log holds, checks and what is in quarantine included, as a reload of
+    /// everything does, and drops it: nothing that is served changes. All callers that ask while one waits its turn get
+    /// its answer, and it ends when all of them left. `by` is the caller, who may wait for a few at a time. Cost:
+    /// compiles everything, beside reloads and edits.
     ///
     /// # Errors
-    /// [`Refusal::Busy`], [`Refusal::CallerBusy`], [`Refusal::Stopping`], or [`Refusal::Store`]. What does not hold is no error but the answer.
+    /// [`Refusal::Busy`], [`Refusal::CallerBusy`], [`Refusal::Stopping`], or [`Refusal::Store`]. Invalid documents are
+    /// the answer, not an error.
     pub async fn validate(&self, by: &str) -> Result<Validated, Refusal> {
         self.requests.validate(by).await
     }
@@ -570,7 +579,7 @@ impl Engine {
         self.core.cell.world()
     }
 
-    /// Hears of every change of what is served from now on.
+    /// Receives every change of what is served from now on.
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.core.cell.changes()
@@ -609,20 +618,20 @@ impl Engine {
         self.core.enforce_checks
     }
 
-    /// Changes whether and how often the log is looked at without being told.
+    /// Changes whether and how often the log is polled.
     pub fn set_refresh(&self, refresh: Refresh) {
         self.refresh.send_replace(refresh);
     }
 
-    /// The copy that this replica keeps of what it serves, to read documents from while the log is unavailable; none without one.
-    /// It may be one write behind what is served; [`LastGoodView::at`] says of which revision it is. Cost: reads the whole file
-    /// the first time after it has changed.
+    /// The copy that this replica keeps of what it serves, to read documents from while the log is unavailable; none
+    /// without one. It may be one write behind what is served; [`LastGoodView::at`] is its revision. Cost: reads the
+    /// whole file the first time after it has changed.
     ///
     /// # Errors
     /// When its file cannot be read.
     pub async fn local_copy(&self) -> std::io::Result<Option<Arc<LastGoodView>>> {
-        match &self.core.keeper {
-            Some(keeper) => keeper.view().await,
+        match &self.core.copy_writer {
+            Some(copy_writer) => copy_writer.view().await,
             None => Ok(None),
         }
     }
@@ -630,7 +639,7 @@ impl Engine {
     /// The schemas of every kind's documents, the checks among them.
     #[must_use]
     pub fn schemas(&self) -> Vec<(String, DocumentSchema)> {
-        let of_kind = |kind: &Registered| {
+        let of_kind = |kind: &RegisteredKind| {
             let schemas = kind.kind.schemas().into_iter().chain([check::schema()]);
             schemas.map(|schema| (kind.name.to_string(), schema)).collect::<Vec<_>>()
         };
@@ -643,15 +652,15 @@ impl Engine {
         self.core.registry.names()
     }
 
-    /// How this replica stands to the log. Cost: small, however many documents there are.
+    /// The state of this replica against the log. Cost: small, however many documents there are.
     #[must_use]
     pub fn status(&self) -> EngineStatus {
         let state = self.shown.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let world = self.core.cell.world();
-        let ground = world.get::<Ground>(self.core.ground);
-        let kind = |registered: &Registered| KindStatus {
+        let served_index = world.get::<ServedIndex>(self.core.served_index);
+        let kind = |registered: &RegisteredKind| KindStatus {
             kind: registered.name.clone(),
-            documents: ground.map_or(0, |ground| ground.count(&registered.name)),
+            documents: served_index.map_or(0, |served_index| served_index.count(&registered.name)),
             figures: world.get_any(registered.slot).map_or_else(Vec::new, |it| registered.kind.figures(it)),
         };
         let store = StoreStatus::new(self.core.store.availability(), &state, self.core.now());
@@ -663,12 +672,12 @@ impl Engine {
             last_refused: state.last_refused,
             quarantined: state.quarantine.into_revisions(),
             store,
-            position: state.trail.at(state.position),
+            position: state.digest_trail.at(state.position),
             diverged: state.diverged,
             from_copy: state.from_copy,
             behind: state.behind,
             failed_checks: state.failed_checks,
-            copy_error: self.core.keeper.as_ref().and_then(|keeper| keeper.error()),
+            copy_error: self.core.copy_writer.as_ref().and_then(|copy_writer| copy_writer.error()),
             last_reload: state.last_reload,
             runaways: self.core.workers.runaways().total() + self.core.background_workers.runaways().total(),
             blocked_kinds: self.core.workers.runaways().blocked(),
@@ -684,8 +693,8 @@ impl Engine {
         self.core.retiring.reopen();
     }
 
-    pub(crate) fn ground(&self) -> midflight_live::Slot {
-        self.core.ground
+    pub(crate) fn served_index(&self) -> midflight_live::SnapshotSlot {
+        self.core.served_index
     }
 
     /// The revision that is served.
@@ -704,12 +713,12 @@ impl Engine {
             self.retired().await;
         };
         if tokio::time::timeout(STOP_MAX, all).await.is_err() {
-            tracing::error!("a task did not stop in {} ms and is left behind", STOP_MAX.as_millis());
+            tracing::error!("task did not stop within {} ms; abandoned", STOP_MAX.as_millis());
         }
         if let Some(writer) = self.writer.lock().await.take() {
             writer.stop.cancel();
             if writer.task.await.is_err() {
-                tracing::error!("the writer of reload events failed");
+                tracing::error!("writer of reload events failed");
             }
         }
     }

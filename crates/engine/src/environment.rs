@@ -8,43 +8,43 @@ use midflight_core::Digest;
 
 /// Who wrote a document, and so what it may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Writer {
+pub enum DocumentWriter {
     /// The operator of this process, in the config file that the process was started with.
     Operator,
-    /// Anybody who may edit the log. Such a document refers only to what the operator allowed.
+    /// Any caller with the permission to edit the log. Such a document refers only to what the operator allowed.
     Log,
 }
 
 /// The variables and files of a process that its documents may refer to.
 ///
-/// A kind does no I/O: it reads them from its [`crate::Work`], as an input of the reload beside the documents. The answers
-/// may change from one reload to the next; the next look at the log finds snapshots that were made of other answers, and
-/// compiles them again.
+/// A kind does no I/O: it reads them from its [`crate::Work`], as an input of the reload beside the documents. The
+/// answers may change from one reload to the next; the next look at the log finds snapshots that were made of other
+/// answers, and compiles them again.
 ///
-/// The common mistake is to answer every [`Writer`] alike: whoever may edit a document would then read every file and every
-/// variable of the process.
+/// The common mistake is to answer every [`DocumentWriter`] alike: any editor of a document could then read every file
+/// and every variable of the process.
 pub trait Environment: Send + Sync + 'static {
     /// A variable of the environment; none when it is not set.
     ///
     /// # Errors
     /// Why this writer may not refer to it, and the cure.
-    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String>;
+    fn variable(&self, name: &str, by: DocumentWriter) -> Result<Option<String>, String>;
 
-    /// What a file says, without the line break at its end.
+    /// The contents of a file, without the line break at its end.
     ///
     /// # Errors
     /// Why it cannot be read or this writer may not refer to it, without any of its content.
-    fn file(&self, path: &str, by: Writer) -> Result<String, String>;
+    fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String>;
 }
 
 /// Nothing: no variable is set, and there are no files.
 impl Environment for () {
-    fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
+    fn variable(&self, _: &str, _: DocumentWriter) -> Result<Option<String>, String> {
         Ok(None)
     }
 
-    fn file(&self, _: &str, _: Writer) -> Result<String, String> {
-        Err("there are no files here".to_owned())
+    fn file(&self, _: &str, _: DocumentWriter) -> Result<String, String> {
+        Err("files are not available here".to_owned())
     }
 }
 
@@ -62,7 +62,7 @@ impl InputName {
     ///
     /// # Errors
     /// As [`Environment::variable`] and [`Environment::file`].
-    pub fn read(&self, environment: &dyn Environment, by: Writer) -> Result<Option<String>, String> {
+    pub fn read(&self, environment: &dyn Environment, by: DocumentWriter) -> Result<Option<String>, String> {
         match self {
             Self::Variable(name) => environment.variable(name, by),
             Self::File(path) => environment.file(path, by).map(Some),
@@ -79,49 +79,49 @@ impl fmt::Display for InputName {
     }
 }
 
-/// An input of which a snapshot was made: a variable or a file, and the digest of what it said.
+/// An input of which a snapshot was made: a variable or a file, and the digest of its contents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Input {
+pub struct EnvironmentInput {
     /// Which one.
     pub name: InputName,
     /// Who refers to it.
-    pub by: Writer,
-    /// The digest of what it said. It never leaves the process: a short secret could be guessed from it.
+    pub by: DocumentWriter,
+    /// The digest of its contents. It never leaves the process: a short secret could be guessed from it.
     pub digest: Digest,
 }
 
-impl Input {
-    /// An input that said this.
+impl EnvironmentInput {
+    /// An input with these contents.
     #[must_use]
-    pub fn new(name: InputName, by: Writer, text: &str) -> Self {
+    pub fn new(name: InputName, by: DocumentWriter, text: &str) -> Self {
         Self { name, by, digest: Digest::of_bytes(text.as_bytes()) }
     }
 
-    /// Whether it says something else now, or cannot be read any more.
+    /// Whether its contents changed, or cannot be read any more.
     #[must_use]
     pub fn is_stale(&self, environment: &dyn Environment) -> bool {
-        let said = self.name.read(environment, self.by).ok().flatten();
-        said.is_none_or(|text| Digest::of_bytes(text.as_bytes()) != self.digest)
+        let output = self.name.read(environment, self.by).ok().flatten();
+        output.is_none_or(|text| Digest::of_bytes(text.as_bytes()) != self.digest)
     }
 }
 
-type Answers = BTreeMap<(InputName, Writer), Result<Option<String>, String>>;
+type Answers = BTreeMap<(InputName, DocumentWriter), Result<Option<String>, String>>;
 
-/// An environment of which each variable and file is read once, when it is first asked for. It is made for one reload, so
-/// that every part of the reload sees the same; it holds secrets, and is dropped with the reload.
-pub struct Inputs {
+/// An environment of which each variable and file is read once, when it is first asked for. It is made for one reload,
+/// so that every part of the reload sees the same; it holds secrets, and is dropped with the reload.
+pub struct EnvironmentInputs {
     environment: Arc<dyn Environment>,
     answers: Mutex<Answers>,
 }
 
-impl Inputs {
+impl EnvironmentInputs {
     /// The inputs of a reload that begins now.
     #[must_use]
     pub fn new(environment: Arc<dyn Environment>) -> Self {
         Self { environment, answers: Mutex::default() }
     }
 
-    fn answer(&self, name: InputName, by: Writer) -> Result<Option<String>, String> {
+    fn answer(&self, name: InputName, by: DocumentWriter) -> Result<Option<String>, String> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name, by);
         if let Some(answer) = answers.get(&key) {
@@ -133,19 +133,19 @@ impl Inputs {
     }
 }
 
-impl Environment for Inputs {
-    fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
+impl Environment for EnvironmentInputs {
+    fn variable(&self, name: &str, by: DocumentWriter) -> Result<Option<String>, String> {
         self.answer(InputName::Variable(name.to_owned()), by)
     }
 
-    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+    fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String> {
         let text = self.answer(InputName::File(path.to_owned()), by)?;
         Ok(text.unwrap_or_default())
     }
 }
 
 /// Without values: they may be secret.
-impl fmt::Debug for Inputs {
+impl fmt::Debug for EnvironmentInputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         f.debug_set().entries(answers.keys()).finish()
@@ -156,43 +156,43 @@ impl fmt::Debug for Inputs {
 mod tests {
     use super::*;
 
-    /// Says something else each time.
+    /// Has other contents each time.
     #[derive(Default)]
     struct Changing(Mutex<u32>);
 
     impl Environment for Changing {
-        fn variable(&self, name: &str, by: Writer) -> Result<Option<String>, String> {
+        fn variable(&self, name: &str, by: DocumentWriter) -> Result<Option<String>, String> {
             self.file(name, by).map(Some)
         }
 
-        fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+        fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String> {
             let mut count = self.0.lock().unwrap();
             *count += 1;
             match by {
-                Writer::Operator => Ok(format!("{path} {count}")),
-                Writer::Log => Err(format!("{path} is refused {count}")),
+                DocumentWriter::Operator => Ok(format!("{path} {count}")),
+                DocumentWriter::Log => Err(format!("{path} is refused {count}")),
             }
         }
     }
 
     #[test]
     fn an_input_is_read_once_in_a_reload_and_for_each_writer() {
-        let inputs = Inputs::new(Arc::new(Changing::default()));
+        let inputs = EnvironmentInputs::new(Arc::new(Changing::default()));
         for _ in 0..2 {
-            assert_eq!(inputs.variable("A", Writer::Operator), Ok(Some("A 1".to_owned())));
-            assert_eq!(inputs.file("A", Writer::Operator), Ok("A 2".to_owned()));
-            assert_eq!(inputs.variable("A", Writer::Log), Err("A is refused 3".to_owned()));
+            assert_eq!(inputs.variable("A", DocumentWriter::Operator), Ok(Some("A 1".to_owned())));
+            assert_eq!(inputs.file("A", DocumentWriter::Operator), Ok("A 2".to_owned()));
+            assert_eq!(inputs.variable("A", DocumentWriter::Log), Err("A is refused 3".to_owned()));
         }
-        let told = format!("{inputs:?}");
-        assert!(told.contains("Variable(\"A\")") && !told.contains("A 1"), "{told}");
+        let message = format!("{inputs:?}");
+        assert!(message.contains("Variable(\"A\")") && !message.contains("A 1"), "{message}");
     }
 
     #[test]
-    fn an_input_is_stale_when_it_says_something_else() {
+    fn an_input_is_stale_when_its_contents_changed() {
         let name = InputName::Variable("A".to_owned());
-        let inputs = Inputs::new(Arc::new(Changing::default()));
-        let input = Input::new(name.clone(), Writer::Operator, "A 1");
+        let inputs = EnvironmentInputs::new(Arc::new(Changing::default()));
+        let input = EnvironmentInput::new(name.clone(), DocumentWriter::Operator, "A 1");
         assert!(!input.is_stale(&inputs) && input.is_stale(&()));
-        assert!(Input::new(name, Writer::Operator, "A 2").is_stale(&inputs));
+        assert!(EnvironmentInput::new(name, DocumentWriter::Operator, "A 2").is_stale(&inputs));
     }
 }

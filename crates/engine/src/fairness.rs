@@ -1,8 +1,8 @@
 //! Lets other replicas have their turn at the log.
 //!
-//! Who appended last can append again at once. Everybody else has to follow that revision first, and is late again. So a
-//! replica with many edits would refuse the edits of the others for as long as it goes on. After some edits in a row it waits
-//! for as long as another one needs to follow and to make its own.
+//! Who appended last can append again at once. All others have to follow that revision first, and are late again. So a
+//! replica with many edits would refuse the edits of the others for as long as it continues. After some edits in a row
+//! it waits for as long as another one needs to follow and to make its own.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 /// How many edits a replica makes in a row before it waits.
 const IN_A_ROW_MAX: u32 = 8;
-/// How long it waits, in times of what its last edit took: to follow costs as much as an edit, and to be called again a part of
-/// that.
+/// How long it waits, in times of what its last edit took: to follow costs as much as an edit, and to be called again a
+/// part of that.
 const PAUSE_EDITS: u32 = 3;
 /// The shortest pause: a processor that is busy may keep a replica from its turn for so long.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -28,8 +28,8 @@ pub(crate) struct Fairness {
 }
 
 impl Fairness {
-    /// An edit was made from `began` until now. One that began later than another replica would have needed after the edit
-    /// before it is the first of its row.
+    /// An edit was made from `began` until now. One that began later than another replica would have needed after the
+    /// edit before it is the first of its row.
     pub(crate) fn made(&mut self, began: Instant) {
         let (now, took) = (Instant::now(), began.elapsed());
         let is_next = self.last.is_some_and(|(ended, took)| began < ended + pause_after(took));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_leaves_time_between_its_edits_or_was_overtaken_does_not_wait() {
+    async fn a_replica_that_pauses_between_its_edits_or_was_overtaken_does_not_wait() {
         let mut fairness = Fairness::default();
         for _ in 0..3 * IN_A_ROW_MAX {
             edit(&mut fairness).await;

@@ -2,16 +2,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use midflight_core::{Phase, Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, Phase, Problem, Problems};
 
-/// Fails the next reload that comes to a phase. Without being told to, it fails nothing.
+/// Fails the next reload that reaches a phase. By default it fails nothing.
 #[derive(Debug, Default)]
 pub struct Faults {
     fail_in: Mutex<Option<Phase>>,
 }
 
 impl Faults {
-    /// Makes the next reload that comes to `phase` fail there, once.
+    /// Makes the next reload that reaches `phase` fail there, once.
     pub fn fail_next(&self, phase: Phase) {
         *self.fail_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase);
     }
@@ -28,7 +28,7 @@ impl Faults {
             return Ok(());
         }
         *fail_in = None;
-        let message = format!("a fault was asked for in {phase}");
-        Err(Problem::new("fault", Pointer::root(), message).into())
+        let message = format!("fault injected in {phase}");
+        Err(Problem::new("fault", JsonPointer::root(), message).into())
     }
 }

@@ -1,15 +1,15 @@
 //! Edits that a start makes, so that nothing runs on anything else first: a config file, the first documents of a log.
 //!
-//! The first of them that is due is laid over what the log holds and goes live with it, in the first reload. The others are
-//! edits like any other then.
+//! The first of them that is due is laid over what the log holds and goes live with it, in the first reload. The others
+//! are edits like any other then.
 
 use midflight_core::{Change, Document, Edit, RevisionNumber, Trigger};
 use midflight_store::Store;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
-use crate::load::Aim;
-use crate::outcome::{Accepted, EditMode, Refusal, Refused};
-use crate::reload::Ended;
+use crate::load::ReloadTarget;
+use crate::outcome::{AcceptedEdit, EditMode, Refusal, Refused};
+use crate::reload::ReloadResult;
 
 /// How often the first reload is tried again when other writers are faster.
 const FIRST_TRIES_MAX: u32 = 16;
@@ -28,14 +28,14 @@ pub struct FirstEdit {
 pub enum FirstEditWhen {
     /// When the log has no revision.
     LogIsEmpty,
-    /// When one of its documents says something else in the log, or is not there.
+    /// When one of its documents differs in the log, or does not exist.
     Differs,
 }
 
 /// The reason of an edit that cannot be made, and why it is refused.
 pub(crate) type NotMade = (String, Refused);
 
-/// What became of one.
+/// The result of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstEditState {
     NotDue,
@@ -43,7 +43,7 @@ enum FirstEditState {
     Made(RevisionNumber),
 }
 
-/// The edits of a start, and what became of each.
+/// The edits of a start, and the result of each.
 pub(crate) struct FirstEdits(Vec<(FirstEdit, FirstEditState)>);
 
 impl FirstEdits {
@@ -60,7 +60,7 @@ impl FirstEdits {
         made.collect()
     }
 
-    /// Looks which are due. A log that is unavailable does not say; then none is.
+    /// Looks which are due. An unavailable log has no answer; then none is.
     async fn look(&mut self, store: &dyn Store) {
         for (first, state) in &mut self.0 {
             let ids: Vec<_> = first.edit.changes.iter().map(|change| change.id.clone()).collect();
@@ -87,17 +87,17 @@ impl FirstEdit {
 }
 
 impl Coordinator {
-    /// The first reload: everything in the log, and with it the first of these edits that is due. One that cannot go live
-    /// with all that is there stays due.
+    /// The first reload: everything in the log, and with it the first of these edits that is due. One that cannot go
+    /// live with all that is there stays due.
     ///
     /// # Errors
     /// The edit that is refused on an empty log.
-    pub(crate) async fn first_reload(&mut self, edits: &mut FirstEdits) -> Result<Ended, NotMade> {
+    pub(crate) async fn first_reload(&mut self, edits: &mut FirstEdits) -> Result<ReloadResult, NotMade> {
         edits.look(&*self.core.store).await;
         let first = edits.0.iter_mut().find(|(_, state)| *state == FirstEditState::Due);
         let Some((first, state)) = first else { return Ok(self.everything_at_once().await) };
         for _ in 0..FIRST_TRIES_MAX {
-            let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::First(&*first)).await;
+            let ended = self.reload(Trigger::Startup, ENGINE_AUTHOR, ReloadTarget::First(&*first)).await;
             if ended.moved {
                 continue;
             }
@@ -120,8 +120,8 @@ impl Coordinator {
         Ok(self.everything_at_once().await)
     }
 
-    async fn everything_at_once(&mut self) -> Ended {
-        self.reload(Trigger::Startup, ENGINE_AUTHOR, Aim::Everything).await
+    async fn everything_at_once(&mut self) -> ReloadResult {
+        self.reload(Trigger::Startup, ENGINE_AUTHOR, ReloadTarget::Everything).await
     }
 
     /// Makes the edits that are due still, and reports to other replicas what was made.
@@ -129,7 +129,7 @@ impl Coordinator {
     /// # Errors
     /// The edit that is refused.
     pub(crate) async fn make_first_edits(&mut self, edits: &mut FirstEdits) -> Result<(), NotMade> {
-        // Nothing can be made without the log. What the files say is tried again when they are looked at.
+        // Nothing can be made without the log. The contents of the files are tried again when they are checked.
         let is_read =
             !self.state.from_copy && self.state.store_error.is_none() && self.state.diverged.is_none();
         let mut newest = edits.made().into_iter().flatten().max();
@@ -141,7 +141,7 @@ impl Coordinator {
                 edit.computed_at = Some(newest.unwrap_or(RevisionNumber::ZERO));
             }
             match self.edit(&edit, EditMode::default()).await {
-                Ok(Accepted { revision: Some(revision), .. }) => {
+                Ok(AcceptedEdit { revision: Some(revision), .. }) => {
                     *state = FirstEditState::Made(revision.number);
                     newest = Some(revision.number);
                 }
@@ -149,7 +149,8 @@ impl Coordinator {
                     *state = FirstEditState::NotDue;
                 }
                 Err(Refused { refusal: Refusal::Store(error), .. }) => {
-                    tracing::warn!(%error, reason = edit.reason, "log unavailable; an edit of the start is not made");
+                    tracing::warn!(%error, reason = edit.reason, "log unavailable; edit of the start not \
+                                                                  made");
                 }
                 Err(refused) => return Err((edit.reason, refused)),
             }

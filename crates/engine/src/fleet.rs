@@ -1,4 +1,4 @@
-//! What this replica says of itself to the others that follow the log, and what they say: who serves what.
+//! The reports of this replica to the others that follow the log, and their reports: who serves what.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,9 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::follower::{Bell, Ring};
+use crate::follower::{Wake, WakeSignal};
 use crate::sealed_inputs::SealedInputs;
-use crate::status::State;
+use crate::status::CoordinatorState;
 
 /// How often a replica reports, when nothing changes. Cost: two updates of one small row a second for each replica, not
 /// flushed to the disk.
@@ -23,18 +23,18 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 pub const REPLICA_SILENT_AFTER: Duration = Duration::from_millis(1000);
 /// How far apart reports of changes are at least: however many edits there are, a replica writes at most ten a second.
 const REPORT_PAUSE: Duration = Duration::from_millis(100);
-/// A replica that was not heard of for so long does not count any more when a caller waits for all.
+/// A replica that did not report for so long does not count any more when a caller waits for all.
 const ALIVE: Duration = Duration::from_secs(7);
 /// After so long it is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// After how many of its reports a replica looks whether there are others at all.
+/// After how many of its reports a replica checks whether there are others at all.
 const REPORTS_PER_LOOK: u32 = 10;
-/// How often what the others report is read while a caller waits and no report is notified: a replica of an earlier version
-/// does not notify, and not every bus carries it. All who wait share one look.
+/// How often what the others report is read while a caller waits and no report is notified: a replica of an earlier
+/// version does not notify, and not every bus carries it. All who wait share one look.
 const LOOK: Duration = Duration::from_millis(100);
 /// How far apart looks are at least, however many reports are notified.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
-/// How long a stop may take to say goodbye.
+/// How long a stop may take to deregister.
 const GOODBYE_MAX: Duration = Duration::from_millis(50);
 
 /// Who this replica is.
@@ -52,55 +52,55 @@ pub struct Identity {
     pub has_others: bool,
 }
 
-/// How a replica stands to one revision.
+/// The state of a replica for one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ack {
+pub enum AckState {
     /// It serves the revision, and verified it.
     Serves,
     /// It leaves the revision out, and why.
     Refuses(String),
-    /// It has not said either yet.
+    /// It has reported neither yet.
     Missing,
 }
 
-/// How the replicas stand to one revision.
+/// The state of the replicas for one revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Acks {
-    /// What each says that is alive, by its id.
-    pub said: Vec<(String, Ack)>,
+    /// The report of each replica that is alive, by its id.
+    pub announced: Vec<(String, AckState)>,
     /// Those that reported in the last five minutes, but not in the last seven seconds. They are not waited for.
     pub silent: Vec<SeenReplica>,
 }
 
 /// This replica among the others.
-pub(crate) struct Fleet {
+pub(crate) struct FleetView {
     pub(crate) identity: Identity,
     started_at: Timestamp,
-    shown: Arc<RwLock<State>>,
+    shown: Arc<RwLock<CoordinatorState>>,
     store: Arc<dyn Store>,
     say: Notify,
     changed: Notify,
     /// How many reports of others were notified.
     reports: watch::Sender<u64>,
-    heard: Mutex<Option<Heard>>,
+    received: Mutex<Option<StoredFleet>>,
     /// Whether another replica was alive when that was looked at last.
     others_are_alive: AtomicBool,
-    /// The inputs as they are reported, once the store has told the key of the log.
+    /// The inputs as they are reported, once the store has returned the key of the log.
     sealed: SyncMutex<SealedInputs>,
 }
 
-impl Fleet {
+impl FleetView {
     pub(crate) fn new(
         identity: Identity,
         started_at: Timestamp,
-        shown: Arc<RwLock<State>>,
+        shown: Arc<RwLock<CoordinatorState>>,
         store: Arc<dyn Store>,
     ) -> Self {
         let (say, changed) = (Notify::new(), Notify::new());
         let reports = watch::Sender::new(0);
-        let (heard, sealed) = (Mutex::default(), SyncMutex::default());
+        let (received, sealed) = (Mutex::default(), SyncMutex::default());
         let others_are_alive = AtomicBool::default();
-        Self { identity, started_at, shown, store, say, changed, reports, heard, others_are_alive, sealed }
+        Self { identity, started_at, shown, store, say, changed, reports, received, others_are_alive, sealed }
     }
 
     /// Counts the reports of others, and wakes those who wait for one.
@@ -113,8 +113,8 @@ impl Fleet {
         self.changed.notify_one();
     }
 
-    /// Says how this replica is as soon as may be: somebody waits to hear it.
-    pub(crate) fn say_now(&self) {
+    /// Reports the state of this replica as soon as possible: a caller waits for it.
+    pub(crate) fn report_now(&self) {
         self.say.notify_one();
     }
 
@@ -123,7 +123,7 @@ impl Fleet {
         self.others_are_alive.load(Ordering::Relaxed)
     }
 
-    /// What the store has heard of replicas, in so much time.
+    /// What the store knows of replicas, in so much time.
     async fn seen(&self, store: &dyn Store, within: Duration) -> Result<Vec<SeenReplica>, StoreError> {
         let seen = store.replicas(within).await?;
         let is_other = |seen: &SeenReplica| seen.age <= ALIVE && seen.replica.id != self.identity.id;
@@ -131,7 +131,7 @@ impl Fleet {
         Ok(seen)
     }
 
-    /// What this replica says of itself.
+    /// The report of this replica.
     fn own(&self) -> Replica {
         let state = self.shown.read().unwrap_or_else(PoisonError::into_inner);
         let refused = state.quarantine.iter();
@@ -143,7 +143,7 @@ impl Fleet {
             version: identity.version,
             started_at: self.started_at,
             applied: state.position,
-            applied_digest: state.trail.at(state.position).map(|head| head.digest),
+            applied_digest: state.digest_trail.at(state.position).map(|head| head.digest),
             diverged: state.diverged.is_some(),
             refused: refused.map(|(revision, why)| (revision, why.problems.to_string())).collect(),
             degraded: match &state.diverged {
@@ -158,9 +158,10 @@ impl Fleet {
         self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the store for the key of the log that is followed, unless it is known. Without it a report leaves the inputs out.
+    /// Asks the store for the key of the log that is followed, unless it is known. Without it a report leaves the
+    /// inputs out.
     async fn know_key(&self) {
-        let log = self.shown.read().unwrap_or_else(PoisonError::into_inner).trail.log();
+        let log = self.shown.read().unwrap_or_else(PoisonError::into_inner).digest_trail.log();
         if !self.sealed().has_key_of(log)
             && let Ok(key) = self.store.hint_key().await
         {
@@ -179,7 +180,7 @@ impl Fleet {
     }
 
     /// Reports how this replica is: when that changed, when it is asked to, and from time to time, until it stops.
-    pub(crate) async fn run(self: Arc<Self>, bell: Arc<Bell>, stop: CancellationToken) {
+    pub(crate) async fn run(self: Arc<Self>, signal: Arc<WakeSignal>, stop: CancellationToken) {
         if !self.identity.has_others {
             return;
         }
@@ -188,7 +189,7 @@ impl Fleet {
             if reports == 0 {
                 tokio::select! {
                     seen = self.seen(store, ALIVE) => if let Err(error) = seen {
-                        tracing::debug!(%error, "could not look whether there are other replicas");
+                        tracing::debug!(%error, "cannot read the state of the other replicas");
                     },
                     () = stop.cancelled() => break,
                 }
@@ -199,11 +200,11 @@ impl Fleet {
             }
             let (own, at) = (self.own(), Instant::now());
             tokio::select! {
-                said = store.put_replica(&own) => if let Err(error) = said {
-                    tracing::debug!(%error, "could not say how this replica is");
-                    // Whoever reads the log finds out whether it is away, and looks again until it is back.
+                announced = store.put_replica(&own) => if let Err(error) = announced {
+                    tracing::debug!(%error, "heartbeat failed");
+                    // The reader of the log finds out whether it is unavailable, and polls until it is back.
                     if own.degraded.is_none() {
-                        bell.ring(Ring::look(Trigger::Periodic));
+                        signal.wake(Wake::look(Trigger::Periodic));
                     }
                 },
                 () = stop.cancelled() => break,
@@ -215,11 +216,11 @@ impl Fleet {
                 () = stop.cancelled() => break,
             }
         }
-        // Whether or not it is heard: one that says nothing any more is forgotten by itself.
+        // Whether or not it arrives: a replica that reports nothing any more is forgotten by itself.
         drop(tokio::time::timeout(GOODBYE_MAX, store.forget_replica(&self.identity.id)).await);
     }
 
-    /// Every replica that was heard of in the last minutes, this one as it is now.
+    /// Every replica that reported in the last minutes, this one as it is now.
     pub(crate) async fn replicas(&self, store: &dyn Store) -> Result<Vec<SeenReplica>, StoreError> {
         let mut seen = match self.identity.has_others {
             true => self.seen(store, REMEMBERED).await?,
@@ -242,7 +243,7 @@ impl Fleet {
         }
     }
 
-    /// How each replica that is alive stands to a revision: once all have said, or when the time is over.
+    /// The state of each replica that is alive for a revision: once all have reported, or when the time is over.
     pub(crate) async fn acks(
         &self,
         store: &dyn Store,
@@ -252,11 +253,11 @@ impl Fleet {
         let mut reports = self.reports.subscribe();
         loop {
             reports.mark_unchanged();
-            let Look { alive, silent, digests } = self.look(store).await?;
-            let said: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
-            let missing = said.iter().any(|(_, ack)| *ack == Ack::Missing);
+            let FleetSnapshot { alive, silent, digests } = self.look(store).await?;
+            let announced: Vec<_> = alive.iter().map(|seen| ack(&seen.replica, revision, &digests)).collect();
+            let missing = announced.iter().any(|(_, ack)| *ack == AckState::Missing);
             if !missing || Instant::now() >= deadline {
-                return Ok(Acks { said, silent });
+                return Ok(Acks { announced, silent });
             }
             tokio::select! {
                 _ = reports.changed() => {}
@@ -272,7 +273,7 @@ impl Fleet {
         applied.dedup();
         let mut known: Digests = {
             let state = self.shown.read().unwrap_or_else(PoisonError::into_inner);
-            let read = |number: &RevisionNumber| Some((*number, state.trail.at(*number)?.digest));
+            let read = |number: &RevisionNumber| Some((*number, state.digest_trail.at(*number)?.digest));
             applied.iter().filter_map(read).collect()
         };
         applied.retain(|number| !known.contains_key(number));
@@ -286,47 +287,47 @@ impl Fleet {
     }
 
     /// The replicas, and the digests at what they applied. However many wait, the store is asked once for each report.
-    async fn look(&self, store: &dyn Store) -> Result<Look, StoreError> {
-        let Look { mut alive, mut silent, mut digests } = Look::default();
+    async fn look(&self, store: &dyn Store) -> Result<FleetSnapshot, StoreError> {
+        let FleetSnapshot { mut alive, mut silent, mut digests } = FleetSnapshot::default();
         if self.identity.has_others {
-            let mut heard = self.heard.lock().await;
-            let last = heard.take();
+            let mut received = self.received.lock().await;
+            let last = received.take();
             let pause = last.as_ref().map(|last| last.at + LOOK_PAUSE);
             let is_current =
-                |last: &Heard| last.reports == *self.reports.borrow() && last.at.elapsed() < LOOK / 2;
-            let heard = match last.filter(is_current) {
-                Some(current) => heard.insert(current),
+                |last: &StoredFleet| last.reports == *self.reports.borrow() && last.at.elapsed() < LOOK / 2;
+            let received = match last.filter(is_current) {
+                Some(current) => received.insert(current),
                 None => {
                     tokio::time::sleep_until(pause.unwrap_or_else(Instant::now)).await;
                     // What is reported from now on may be missed by this look.
                     let (at, reports) = (Instant::now(), *self.reports.borrow());
                     let seen = self.seen(store, REMEMBERED).await?;
                     let digests = self.digests(store, &seen).await?;
-                    heard.insert(Heard { at, reports, seen, digests })
+                    received.insert(StoredFleet { at, reports, seen, digests })
                 }
             };
-            (alive, silent) = heard.seen.iter().cloned().partition(|one| one.age <= ALIVE);
+            (alive, silent) = received.seen.iter().cloned().partition(|one| one.age <= ALIVE);
             silent.retain(|one| one.replica.id != self.identity.id);
-            digests.clone_from(&heard.digests);
+            digests.clone_from(&received.digests);
         }
         self.put_own(&mut alive);
         let own = self.own();
         digests.extend(own.applied_digest.filter(|_| !own.diverged).map(|digest| (own.applied, digest)));
-        Ok(Look { alive, silent, digests })
+        Ok(FleetSnapshot { alive, silent, digests })
     }
 }
 
 /// The replicas that are alive and those that are silent, and the digests of the log at what they applied.
 #[derive(Debug, Default)]
-struct Look {
+struct FleetSnapshot {
     alive: Vec<SeenReplica>,
     silent: Vec<SeenReplica>,
     digests: Digests,
 }
 
-/// What the store says of the replicas, and the digests of the log at what they applied.
+/// The reports of replicas in the store, and the digests of the log at what they applied.
 #[derive(Debug)]
-struct Heard {
+struct StoredFleet {
     /// When it was read.
     at: Instant,
     /// How many reports were notified before.
@@ -337,14 +338,14 @@ struct Heard {
 
 type Digests = BTreeMap<RevisionNumber, Digest>;
 
-/// A replica that came as far serves the revision if what it applied is of the same history: digests are chained. One of a
-/// program of before does not say, and is believed.
-fn ack(replica: &Replica, revision: RevisionNumber, log: &Digests) -> (String, Ack) {
+/// A replica that came as far serves the revision if what it applied is of the same history: digests are chained. One
+/// of an earlier version does not report it, and is trusted.
+fn ack(replica: &Replica, revision: RevisionNumber, log: &Digests) -> (String, AckState) {
     let refused = replica.refused.iter().find(|(of, _)| *of == revision);
     let ack = match refused {
-        Some((_, why)) => Ack::Refuses(why.clone()),
-        None if replica.applied >= revision && is_of_the_log(replica, log) => Ack::Serves,
-        None => Ack::Missing,
+        Some((_, why)) => AckState::Refuses(why.clone()),
+        None if replica.applied >= revision && is_of_the_log(replica, log) => AckState::Serves,
+        None => AckState::Missing,
     };
     (replica.id.clone(), ack)
 }
@@ -375,23 +376,27 @@ mod tests {
     }
 
     /// A fleet of two, of which this one serves revision 1.
-    async fn fleet() -> (Arc<Fleet>, Arc<MemoryStore>) {
+    async fn fleet() -> (Arc<FleetView>, Arc<MemoryStore>) {
         let store = Arc::new(MemoryStore::new());
-        let state = State { position: RevisionNumber::new(1), ..State::new(Timestamp::UNIX_EPOCH) };
+        let state = CoordinatorState {
+            position: RevisionNumber::new(1),
+            ..CoordinatorState::new(Timestamp::UNIX_EPOCH)
+        };
         let identity = Identity { id: "a".to_owned(), has_others: true, ..Identity::default() };
         let shown = Arc::new(RwLock::new(state));
-        let fleet = Fleet::new(identity, Timestamp::UNIX_EPOCH, shown, Arc::clone(&store) as Arc<dyn Store>);
+        let fleet =
+            FleetView::new(identity, Timestamp::UNIX_EPOCH, shown, Arc::clone(&store) as Arc<dyn Store>);
         store.put_replica(&replica("b", 0)).await.unwrap();
         (Arc::new(fleet), store)
     }
 
-    async fn acked(fleet: Arc<Fleet>) -> (Vec<Ack>, Duration) {
+    async fn acked(fleet: Arc<FleetView>) -> (Vec<AckState>, Duration) {
         let began = Instant::now();
         let acks = fleet.acks(&*fleet.store, RevisionNumber::new(1), began + Duration::from_secs(60)).await;
-        (acks.unwrap().said.into_iter().map(|(_, ack)| ack).collect(), began.elapsed())
+        (acks.unwrap().announced.into_iter().map(|(_, ack)| ack).collect(), began.elapsed())
     }
 
-    /// Lets everything that can go on without the clock go on.
+    /// Lets everything that needs no clock continue.
     async fn settle() {
         for _ in 0..100 {
             tokio::task::yield_now().await;
@@ -399,7 +404,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_report_wakes_those_who_wait_and_without_one_they_look_again() {
+    async fn a_report_wakes_all_waiters_and_without_one_they_poll() {
         for is_notified in [true, false] {
             let (fleet, store) = fleet().await;
             let waiting = tokio::spawn(acked(Arc::clone(&fleet)));
@@ -409,14 +414,14 @@ mod tests {
                 fleet.reports().send_modify(|count| *count += 1);
             }
             let (acks, took) = waiting.await.unwrap();
-            assert_eq!(acks, [Ack::Serves, Ack::Serves]);
+            assert_eq!(acks, [AckState::Serves, AckState::Serves]);
             assert_eq!(took <= LOOK_PAUSE, is_notified, "{took:?}");
             assert!(took <= LOOK * 2, "{took:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_who_wait_share_a_look_and_one_that_is_too_old_is_not_taken() {
+    async fn waiters_share_a_look_and_one_that_is_too_old_is_not_used() {
         let (fleet, store) = fleet().await;
         let waiting: Vec<_> = (0..10).map(|_| tokio::spawn(acked(Arc::clone(&fleet)))).collect();
         settle().await;
@@ -427,7 +432,7 @@ mod tests {
         fleet.reports().send_modify(|count| *count += 1);
         for one in waiting {
             let (acks, took) = one.await.unwrap();
-            assert_eq!(acks, [Ack::Serves, Ack::Serves]);
+            assert_eq!(acks, [AckState::Serves, AckState::Serves]);
             assert!(took <= LOOK_PAUSE * 2, "{took:?}");
         }
     }

@@ -8,12 +8,12 @@ use midflight_store::{LastGood, StoreError};
 use tokio::time::Instant;
 
 use crate::coordinator::{Coordinator, ENGINE_AUTHOR};
-use crate::load::{Aim, Base, Retries, left_out};
-use crate::quarantine::{Attempt, CHEAP, Quarantined, left_out_before};
-use crate::reload::Ended;
+use crate::load::{BaseDocuments, ReloadTarget, Retries, left_out};
+use crate::quarantine::{CHEAP, Quarantined, RetryAttempt, left_out_before};
+use crate::reload::ReloadResult;
 
-/// What came of going on in the log.
-enum Gone {
+/// The result of continuing in the log.
+enum FollowResult {
     /// As far as was wanted, or the log did not answer.
     Forward(Option<Arc<ReloadEvent>>),
     /// It was refused, after so long.
@@ -41,8 +41,8 @@ impl Coordinator {
         self.retry(trigger, &all).await.unwrap_or(event)
     }
 
-    /// Goes on from the revision that was looked at last. What is refused is left out, revision by revision.
-    /// `change` may be the revision that is next, so that the log need not be asked for it.
+    /// Continues from the revision that was looked at last. What is refused is left out, revision by revision. `change`
+    /// may be the revision that is next, so that the log need not be asked for it.
     pub(crate) async fn catch_up(
         &mut self,
         trigger: Trigger,
@@ -55,11 +55,11 @@ impl Coordinator {
         }
         let next = self.state.position.next();
         let change = change.filter(|it| self.state.quarantine.is_empty() && it.revision.number == next);
-        let aim = match change {
-            Some(change) => Aim::Next(change),
-            None => Aim::Log { upto: None, retries: Retries::Concerned },
+        let target = match change {
+            Some(change) => ReloadTarget::Next(change),
+            None => ReloadTarget::Log { upto: None, retries: Retries::Concerned },
         };
-        let ended = self.reload(trigger, by, aim).await;
+        let ended = self.reload(trigger, by, target).await;
         if !ended.is_refused() {
             return self.event(ended.event);
         }
@@ -78,36 +78,38 @@ impl Coordinator {
         }
     }
 
-    /// Goes on to the head in strides: half as long after each that is refused, down to a single revision, and twice as long
-    /// after each that passes. `refused` is the attempt to bring in everything at once.
+    /// Continues to the head in steps: half as long after each that is refused, down to a single revision, and twice as
+    /// long after each that passes. `refused` is the attempt to bring in everything at once.
     pub(crate) async fn step_to_head(
         &mut self,
         trigger: Trigger,
         by: &str,
-        refused: Option<Ended>,
+        refused: Option<ReloadResult>,
     ) -> Arc<ReloadEvent> {
         let head = self.state.desired;
         let mut stride = head.get().saturating_sub(self.state.position.get());
         let mut is_cheap = true;
-        // Of one revision alone that attempt says all there is to know.
+        // For a single revision that attempt is conclusive.
         let mut first_try = None;
         if let Some(refused) = refused {
             (stride, is_cheap) = (stride / 2, refused.took <= CHEAP);
-            first_try = (stride == 0 && !refused.trace.with_besides).then_some(refused);
+            first_try = (stride == 0 && !refused.trace.with_extra_work).then_some(refused);
         }
         let mut event = None;
         while self.state.position < head && !self.core.stop.is_cancelled() {
             let before = self.state.position;
-            // What is slow to fail is tried once more, alone.
+            // What is slow to fail is tried again, alone.
             let length = if is_cheap { stride.max(1) } else { 1 };
             let upto = RevisionNumber::new(before.get().saturating_add(length)).min(head);
-            let gone = match upto == before.next() {
+            let removed = match upto == before.next() {
                 true => self.step(trigger, by, first_try.take()).await,
                 false => self.stride(trigger, by, upto).await,
             };
-            match gone {
-                Ok(Gone::Forward(latest)) => (event, stride) = (latest.or(event), length.saturating_mul(2)),
-                Ok(Gone::Refused(took)) => {
+            match removed {
+                Ok(FollowResult::Forward(latest)) => {
+                    (event, stride) = (latest.or(event), length.saturating_mul(2))
+                }
+                Ok(FollowResult::Refused(took)) => {
                     stride = length / 2;
                     is_cheap = is_cheap && took <= CHEAP;
                     continue;
@@ -115,7 +117,7 @@ impl Coordinator {
                 Err(error) => return self.store_failed(&error, event),
             }
             if self.state.position == before {
-                // The log did not answer; the next trigger goes on from here.
+                // The log did not respond; the next trigger continues from here.
                 break;
             }
         }
@@ -123,9 +125,18 @@ impl Coordinator {
     }
 
     /// Brings what is served up to a later revision at once, with what is in quarantine and may be concerned.
-    async fn stride(&mut self, trigger: Trigger, by: &str, upto: RevisionNumber) -> Result<Gone, StoreError> {
+    async fn stride(
+        &mut self,
+        trigger: Trigger,
+        by: &str,
+        upto: RevisionNumber,
+    ) -> Result<FollowResult, StoreError> {
         let ended = self.forward(trigger, by, upto, Retries::Concerned).await?;
-        Ok(if ended.is_refused() { Gone::Refused(ended.took) } else { Gone::Forward(ended.event) })
+        Ok(if ended.is_refused() {
+            FollowResult::Refused(ended.took)
+        } else {
+            FollowResult::Forward(ended.event)
+        })
     }
 
     /// Brings what is served up to the next revision, or leaves that one out. What is in quarantine is tried along with
@@ -134,15 +145,15 @@ impl Coordinator {
         &mut self,
         trigger: Trigger,
         by: &str,
-        first_try: Option<Ended>,
-    ) -> Result<Gone, StoreError> {
+        first_try: Option<ReloadResult>,
+    ) -> Result<FollowResult, StoreError> {
         let next = self.state.position.next();
         let together = match first_try {
             Some(ended) => ended,
             None => self.forward(trigger, by, next, Retries::Concerned).await?,
         };
         if !together.is_refused() {
-            return Ok(Gone::Forward(together.event));
+            return Ok(FollowResult::Forward(together.event));
         }
         let retried = together.trace.retried.clone();
         let alone = match retried.is_empty() {
@@ -156,7 +167,7 @@ impl Coordinator {
         } else if retried.len() > 1 {
             self.retry_each(trigger, &retried).await;
         }
-        Ok(Gone::Forward(alone.event))
+        Ok(FollowResult::Forward(alone.event))
     }
 
     /// One reload from the position to a later revision.
@@ -166,18 +177,16 @@ impl Coordinator {
         by: &str,
         upto: RevisionNumber,
         retries: Retries,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<ReloadResult, StoreError> {
         let Some(at_first) = self.at_first().await? else {
-            let ended = self.reload(trigger, by, Aim::Log { upto: Some(upto), retries }).await;
-            return match ended.is_refused() && ended.trace.base == Base::Empty {
-                true => Err(StoreError::Unavailable(
-                    "the log was compacted meanwhile; it is read again".to_owned(),
-                )),
+            let ended = self.reload(trigger, by, ReloadTarget::Log { upto: Some(upto), retries }).await;
+            return match ended.is_refused() && ended.trace.base == BaseDocuments::Empty {
+                true => Err(StoreError::Unavailable("log compacted meanwhile; reading it again".to_owned())),
                 false => Ok(ended),
             };
         };
         let upto = upto.min(RevisionNumber::new(at_first.first.get() - 1));
-        Ok(self.reload(trigger, by, Aim::Before { at_first: &at_first, upto, retries }).await)
+        Ok(self.reload(trigger, by, ReloadTarget::Before { at_first: &at_first, upto, retries }).await)
     }
 
     /// Tries revisions in quarantine again: together, and if that is refused each alone. Answers the last event; none
@@ -190,7 +199,7 @@ impl Coordinator {
         if revisions.is_empty() {
             return None;
         }
-        let ended = self.reload(trigger, ENGINE_AUTHOR, Aim::Retry(revisions)).await;
+        let ended = self.reload(trigger, ENGINE_AUTHOR, ReloadTarget::Retry(revisions)).await;
         match ended.is_refused() {
             true if revisions.len() > 1 => self.retry_each(trigger, revisions).await,
             true => {
@@ -201,8 +210,8 @@ impl Coordinator {
         }
     }
 
-    /// Tries each alone, oldest first, and begins again as long as that releases one: it may have been what kept another
-    /// out.
+    /// Tries each alone, oldest first, and begins again as long as that releases one: it may have been what kept
+    /// another out.
     async fn retry_each(
         &mut self,
         trigger: Trigger,
@@ -216,7 +225,7 @@ impl Coordinator {
                 if self.core.stop.is_cancelled() || !self.state.quarantine.contains(*revision) {
                     continue;
                 }
-                let ended = self.reload(trigger, ENGINE_AUTHOR, Aim::Retry(&[*revision])).await;
+                let ended = self.reload(trigger, ENGINE_AUTHOR, ReloadTarget::Retry(&[*revision])).await;
                 if ended.is_refused() {
                     self.state.quarantine.explain(&[*revision], &ended.problems);
                 }
@@ -232,7 +241,7 @@ impl Coordinator {
     /// Takes over what an earlier process had left out of its copy.
     pub(crate) async fn adopt_left_out(&mut self, kept: &LastGood) -> Result<(), StoreError> {
         for (revision, documents) in left_out(&*self.core.store, kept).await? {
-            let attempt = Attempt::first(Duration::ZERO);
+            let attempt = RetryAttempt::first(Duration::ZERO);
             if documents.is_empty() {
                 self.state.quarantine.remove(revision);
             } else {

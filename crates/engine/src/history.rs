@@ -1,4 +1,4 @@
-//! The reloads of this replica: a bounded list in memory, kept in the store on the side, told to those who listen.
+//! The reloads of this replica: a bounded list in memory, kept in the store in the background, sent to observers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How many reports a slow listener may be behind before it is told that it missed some.
+/// How many reports a slow observer may be behind before it is notified that it missed some.
 const LISTENER_LAG_MAX: usize = 256;
 /// How many events may wait to be written before some are only kept in memory.
 const UNWRITTEN_MAX: usize = 4096;
@@ -23,12 +23,12 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long a stop waits for the last events to be written.
 const LAST_WRITE_MAX: Duration = Duration::from_millis(50);
 
-/// A reload and what it changed, as told to those who listen.
+/// A reload and what it changed, as sent to observers.
 #[derive(Debug, Clone)]
 pub struct ReloadReport {
     /// The event that history keeps.
     pub event: Arc<ReloadEvent>,
-    /// What became of which document; cut at `changes_told_max`, the event has the true count.
+    /// The result for each document; cut at `changes_told_max`, the event has the true count.
     pub changes: Arc<[(DocumentId, Effect)]>,
     /// How many documents of each kind it changed: all of them, where `changes` is cut.
     pub changed: BTreeMap<KindName, usize>,
@@ -55,7 +55,7 @@ pub struct Statistics {
 }
 
 /// Oldest first.
-type Kept = Arc<Mutex<VecDeque<Arc<ReloadEvent>>>>;
+type SharedEvents = Arc<Mutex<VecDeque<Arc<ReloadEvent>>>>;
 
 /// What the store kept of earlier reloads, oldest first.
 async fn earlier(store: &dyn EventStore, max: usize) -> Result<Vec<Arc<ReloadEvent>>, StoreError> {
@@ -64,13 +64,13 @@ async fn earlier(store: &dyn EventStore, max: usize) -> Result<Vec<Arc<ReloadEve
     Ok(page.items.into_iter().rev().map(Arc::new).collect())
 }
 
-fn locked(kept: &Kept) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
+fn locked(kept: &SharedEvents) -> MutexGuard<'_, VecDeque<Arc<ReloadEvent>>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The reloads of this replica, newest last.
 pub struct History {
-    kept: Kept,
+    kept: SharedEvents,
     max: usize,
     observers: RwLock<Vec<Observer>>,
     listeners: broadcast::Sender<ReloadReport>,
@@ -79,18 +79,18 @@ pub struct History {
 
 impl History {
     /// Reads what the store kept. Answers the history and the part of it that writes, to be run as a task.
-    pub(crate) async fn open(store: Arc<dyn Store>, max: usize) -> (Self, Writer) {
+    pub(crate) async fn open(store: Arc<dyn Store>, max: usize) -> (Self, EventWriter) {
         let (kept, numbering) = match earlier(&*store, max).await {
             Ok(kept) => (kept.into(), Numbering::Settled { until: 0, by: 0 }),
             Err(error) => {
-                tracing::warn!(%error, "earlier reloads cannot be read yet; the numbers of new ones may change");
+                tracing::warn!(%error, "cannot read earlier reloads; the numbers of new ones may change");
                 (VecDeque::new(), Numbering::Provisional)
             }
         };
         let kept = Arc::new(Mutex::new(kept));
         let (unwritten, events) = mpsc::channel(UNWRITTEN_MAX);
         let listeners = broadcast::Sender::new(LISTENER_LAG_MAX);
-        let writer = Writer { store, events, kept: Arc::clone(&kept), max, numbering };
+        let writer = EventWriter { store, events, kept: Arc::clone(&kept), max, numbering };
         (Self { kept, max, observers: RwLock::default(), listeners, unwritten }, writer)
     }
 
@@ -117,17 +117,17 @@ impl History {
         let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner);
         observers.iter().for_each(|observer| observer(&report));
         drop(observers);
-        // Nobody listening is no fault.
+        // It is not an error that no observer listens.
         drop(self.listeners.send(report));
     }
 
-    /// Calls `observer` with every reload from now on, before the next one begins: none is missed, as a slow listener may. It
-    /// is called by what reloads, so it must be quick, and it must not own the engine.
+    /// Calls `observer` with every reload from now on, before the next one begins: none is missed, as a slow listener
+    /// may. It is called by what reloads, so it must be quick, and it must not own the engine.
     pub fn observe(&self, observer: impl Fn(&ReloadReport) + Send + Sync + 'static) {
         self.observers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(observer));
     }
 
-    /// Hears every reload from now on.
+    /// Receives every reload from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<ReloadReport> {
         self.listeners.subscribe()
@@ -139,13 +139,13 @@ impl History {
         self.kept().back().cloned()
     }
 
-    /// The reloads that `wanted` says yes to, newest first, at most `limit` of them. Cost: looks through all.
+    /// The reloads that match `wanted`, newest first, at most `limit` of them. Cost: looks through all.
     #[must_use]
     pub fn select(&self, limit: usize, wanted: impl Fn(&ReloadEvent) -> bool) -> Vec<Arc<ReloadEvent>> {
         self.kept().iter().rev().filter(|event| wanted(event)).take(limit).cloned().collect()
     }
 
-    /// Counts and times of those that `wanted` says yes to, of all that is kept. Cost: looks through all.
+    /// Counts and times of those that match `wanted`, of all that is kept. Cost: looks through all.
     #[must_use]
     pub fn statistics(&self, wanted: impl Fn(&ReloadEvent) -> bool) -> Statistics {
         let kept = self.kept();
@@ -180,25 +180,25 @@ impl std::fmt::Debug for History {
     }
 }
 
-/// Writes events to the store, off the road of the reloads.
-pub(crate) struct Writer {
+/// Writes events to the store in the background.
+pub(crate) struct EventWriter {
     store: Arc<dyn Store>,
     events: mpsc::Receiver<Arc<ReloadEvent>>,
-    kept: Kept,
+    kept: SharedEvents,
     max: usize,
     numbering: Numbering,
 }
 
-/// Where the numbers of events begin. A store that was away at the start cannot say which were given before.
+/// Where the numbers of events begin. A store that was unavailable at the start does not know which were given before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Numbering {
-    /// At one for now, until the store says.
+    /// At one for now, until the store answers.
     Provisional,
-    /// After what the store kept. Those up to `until` were given before it said so, and are `by` too low.
+    /// After what the store kept. Those up to `until` were given before the answer, and are `by` too low.
     Settled { until: u64, by: u64 },
 }
 
-impl Writer {
+impl EventWriter {
     /// Writes until stopped, then writes what is left, if the store takes it without delay.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let stopped = async {
@@ -228,14 +228,14 @@ impl Writer {
                     self.events.close();
                     self.events.recv_many(&mut batch, UNWRITTEN_MAX).await;
                     if let Err(error) = self.write(&batch).await {
-                        tracing::warn!(%error, count = batch.len(), "the last reload events are not kept");
+                        tracing::warn!(%error, count = batch.len(), "last reload events not stored");
                     }
                     return;
                 }
             }
             match self.write(&batch).await {
                 Ok(()) => batch.clear(),
-                Err(error) if !failed => tracing::warn!(%error, "reload events wait for the store"),
+                Err(error) if !failed => tracing::warn!(%error, "waiting to store reload events"),
                 Err(_) => {}
             }
             failed = !batch.is_empty();
@@ -266,7 +266,7 @@ impl Writer {
     }
 }
 
-/// Puts earlier events before those that are kept, whose numbers go on from there. Answers the last number that was
+/// Puts earlier events before those that are kept, whose numbers continue from there. Answers the last number that was
 /// given before, and what it was short of.
 fn settle(kept: &mut VecDeque<Arc<ReloadEvent>>, earlier: Vec<Arc<ReloadEvent>>, max: usize) -> (u64, u64) {
     let until = kept.back().map_or(0, |event| event.id.0);
@@ -289,7 +289,7 @@ mod tests {
     use midflight_core::{Problems, RevisionNumber};
 
     #[test]
-    fn numbers_go_on_from_what_the_store_kept() {
+    fn numbers_continue_from_those_in_the_store() {
         let event = |id: u64, by: &str| {
             Arc::new(ReloadEvent {
                 id: ReloadId(id),

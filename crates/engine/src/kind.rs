@@ -5,13 +5,13 @@ use std::sync::Arc;
 use midflight_core::{DocumentName, KindName, Problem, Problems};
 use serde_json::Value;
 
-use crate::{Environment, Input, Work};
+use crate::{Environment, EnvironmentInput, Work};
 
 /// A kind of document, and how to serve it.
 ///
 /// A kind is a pure function. It does no I/O and reads no clock and no randomness: the same documents make the same
 /// snapshot on the replica that takes an edit, on every other one, in a dry run and in a test. So an edit can be
-/// compiled and checked before it is accepted, and nobody needs a server to test a kind. Documents that refer to variables
+/// compiled and checked before it is accepted, and a kind is tested without a server. Documents that refer to variables
 /// or files of the process get them as a second input, [`Work::inputs`]; a replica reports digests of what it got.
 ///
 /// # How to write one
@@ -51,7 +51,7 @@ use crate::{Environment, Input, Work};
 ///     ) -> Result<Self::Snapshot, Problems> {
 ///         let mut next = previous.clone();
 ///         for change in changes {
-///             work.go_on()?;
+///             work.check()?;
 ///             match change.document {
 ///                 Some(text) => next.insert(change.name, text),
 ///                 None => next.remove(&change.name),
@@ -110,21 +110,22 @@ pub trait Kind: Send + Sync + 'static {
         work: &Work,
     ) -> Result<Self::Snapshot, Problems>;
 
-    /// The inputs of which the snapshot was made beside its documents: what [`Work::inputs`] said to [`Kind::compile`]. By
-    /// default none. It is asked after each reload that compiled the kind, so it costs what the inputs cost.
-    fn inputs(&self, _snapshot: &Self::Snapshot) -> Vec<Input> {
+    /// The inputs of which the snapshot was made beside its documents: the answers of [`Work::inputs`] to
+    /// [`Kind::compile`]. By default none. It is asked after each reload that compiled the kind, so it costs what the
+    /// inputs cost.
+    fn inputs(&self, _snapshot: &Self::Snapshot) -> Vec<EnvironmentInput> {
         Vec::new()
     }
 
-    /// Whether the snapshot has to be made again of the same documents: then [`Kind::compile`] is asked without any change.
-    /// It is asked whenever somebody wants the log looked at. By default it is so when one of [`Kind::inputs`] says something
-    /// else now.
+    /// Whether the snapshot has to be made again of the same documents: then [`Kind::compile`] is asked without any
+    /// change. It is asked at every look at the log. By default it is so when the contents of one of [`Kind::inputs`]
+    /// changed.
     fn is_stale(&self, snapshot: &Self::Snapshot, environment: &dyn Environment) -> bool {
         self.inputs(snapshot).iter().any(|input| input.is_stale(environment))
     }
 
-    /// The body of a document as it was put, if the snapshot has it. A reload of everything then has what did not change in
-    /// memory once, and does not parse it. By default none.
+    /// The body of a document as it was put, if the snapshot has it. A reload of everything then has what did not
+    /// change in memory once, and does not parse it. By default none.
     fn body<'a>(&self, _snapshot: &'a Self::Snapshot, _name: &DocumentName) -> Option<&'a Arc<Value>> {
         None
     }
@@ -152,7 +153,7 @@ pub trait Kind: Send + Sync + 'static {
 pub struct KindChange<D> {
     /// Which one.
     pub name: DocumentName,
-    /// What it says now; none when it is there no more.
+    /// Its current body; none when it no longer exists.
     pub document: Option<D>,
 }
 
@@ -168,8 +169,8 @@ pub struct DocumentSchema {
 }
 
 impl DocumentSchema {
-    /// The variables of [`Self::names`] with their values in a name, in order; none for a name of another sort. A variable
-    /// is one segment of the name, so a name with more or fewer segments is of another sort.
+    /// The variables of [`Self::names`] with their values in a name, in order; none for a name of another sort. A
+    /// variable is one segment of the name, so a name with more or fewer segments is of another sort.
     ///
     /// ```
     /// # use midflight_core::DocumentName;
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_a_sort_say_what_the_segments_of_a_name_are() {
+    fn the_names_of_a_sort_describe_the_segments_of_a_name() {
         let schema = |names| DocumentSchema { title: "sort", names, schema: Value::Null };
         type Ids = Option<&'static [(&'static str, &'static str)]>;
         let table: [(&'static str, &str, Ids); 10] = [

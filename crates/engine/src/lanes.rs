@@ -1,5 +1,5 @@
-//! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one document are
-//! made in the order in which they came.
+//! The order in which edits have their turns: small ones do not wait for large ones that wait, and edits of one
+//! document are made in the order in which they came.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use midflight_core::{Change, DocumentId, Edit, json_bytes};
 use tokio::sync::mpsc;
 
-/// From about how many bytes on an edit is large. 64 KiB: a reload of that takes milliseconds, one of a megabyte a hundred.
+/// From about how many bytes on an edit is large. 64 KiB: a reload of that takes milliseconds, one of a megabyte a
+/// hundred.
 const LARGE_BYTES: usize = 64 << 10;
 /// What a change costs beside its body, in bytes of it.
 const CHANGE_BYTES: usize = 256;
@@ -26,8 +27,8 @@ pub(crate) struct InLargeLane {
 }
 
 impl LargeEdits {
-    /// Whether an edit goes into the lane of the large ones: because it is large, or behind one there that changes one of its
-    /// documents.
+    /// Whether an edit goes into the lane of the large ones: because it is large, or behind one there that changes one
+    /// of its documents.
     pub(crate) fn enter(self: &Arc<Self>, edit: &Edit) -> Option<InLargeLane> {
         let is_large = is_large(&edit.changes);
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +78,8 @@ impl<T> Numbered<T> {
     }
 }
 
-/// Gives everything that comes its number: only small ones count, so that the difference of two numbers is how many of them
-/// came between, however many large ones did.
+/// Gives everything that comes its number: only small ones count, so that the difference of two numbers is how many of
+/// them came between, however many large ones did.
 #[derive(Default)]
 pub(crate) struct Numbers(AtomicU64);
 
@@ -143,7 +144,7 @@ impl<T> Lanes<T> {
         if is_large { self.large.take() } else { self.small.take() }
     }
 
-    /// The next; none when nobody can ask for anything any more. Nothing is lost when the future is dropped.
+    /// The next; none when no sender is left. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<T> {
         if let Some(next) = self.next_waiting() {
             return Some(next);
@@ -158,7 +159,8 @@ impl<T> Lanes<T> {
         self.next_waiting()
     }
 
-    /// Puts the large one that was taken last back to its place, or behind the first small one. Answers it when no small one waits.
+    /// Puts the large one that was taken last back to its place, or behind the first small one. Answers it when no
+    /// small one waits.
     pub(crate) fn put_back(&mut self, item: T) -> Option<T> {
         let Some(small) = self.small.number() else { return Some(item) };
         // However many went before it already, that one may too.
@@ -188,8 +190,8 @@ mod tests {
     fn edits_are_large_by_their_bodies_or_by_their_number() {
         assert!(!is_large(&[put("a", 60_000)]) && is_large(&[put("a", 66_000)]));
         assert!(is_large(&[put("a", 33_000), put("b", 33_000)]));
-        let gone = |count| -> Vec<_> { (0..count).map(|n| put(&format!("d{n}"), 0)).collect() };
-        assert!(!is_large(&gone(200)) && is_large(&gone(300)));
+        let removed = |count| -> Vec<_> { (0..count).map(|n| put(&format!("d{n}"), 0)).collect() };
+        assert!(!is_large(&removed(200)) && is_large(&removed(300)));
     }
 
     #[test]
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn small_ones_go_first_but_few_of_those_that_came_later() {
+    async fn small_edits_go_first_but_few_of_the_later_ones() {
         let (small, small_lane) = mpsc::channel(200);
         let (large, large_lane) = mpsc::channel(200);
         let (mut lanes, numbers) = (Lanes::new(small_lane, large_lane), Numbers::default());
@@ -226,7 +228,7 @@ mod tests {
         send_large("large");
         assert_eq!(lanes.next().await, Some("large"), "it does not wait for small ones that do not come");
         assert_eq!(lanes.put_back("large"), Some("large"), "nor when it is tried again");
-        // So many have gone before it by now that it is its turn, but one more may go before each further attempt.
+        // So many went before it by now that it is its turn, but one more may go before each further attempt.
         for _ in 0..OVERTAKING_MAX {
             numbers.of_small(());
         }

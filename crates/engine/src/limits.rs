@@ -11,10 +11,10 @@ pub struct Limits {
     pub documents_max: u64,
     /// How long a reload may take before it passes the point of no return. 30,000 ms: an edit's caller is waiting.
     pub reload_ms_max: u64,
-    /// How much memory one compile may say it needs, in bytes. 1 GiB.
+    /// How much memory one compile may reserve, in bytes. 1 GiB.
     pub compile_bytes_max: u64,
-    /// How many edits and reloads may wait their turn; large edits and forced reloads as many again each. 1,024: at more, tell the
-    /// callers to come back.
+    /// How many edits and reloads may be queued; large edits and forced reloads as many again each. 1,024: at more,
+    /// callers have to retry.
     pub queue_max: usize,
     /// How many of these may be one caller's. 256: a quarter, so that no caller shuts out the others.
     pub queue_per_caller_max: usize,
@@ -28,9 +28,9 @@ pub struct Limits {
     pub validations_per_caller_max: usize,
     /// How many reload events are kept. 10,000.
     pub history_max: usize,
-    /// How many threads may be lost to work of one kind that never ends before no more work of that kind is taken. 4.
+    /// How many threads may be abandoned with endless work of one kind before no more work of that kind is taken. 4.
     pub runaways_max: usize,
-    /// How many changes of one reload are told one by one to those who listen; the rest are only counted. 1,000.
+    /// How many changes of one reload are reported one by one to observers; the rest are only counted. 1,000.
     pub changes_told_max: usize,
 }
 

@@ -5,49 +5,49 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Appended, Diff, Document, DocumentId, Edit, EditKey, LogHead, Pointer, Problem, Problems, RevisionNumber,
-    is_key_valid,
+    Appended, Diff, Document, DocumentId, Edit, EditKey, JsonPointer, LogHead, Problem, Problems,
+    RevisionNumber, is_key_valid,
 };
 use midflight_live::World;
 use midflight_store::{LastGood, Store, StoreError, heads_as, newest_state, state_at};
 
 use crate::bodies::ServedBodies;
-use crate::candidate::Wanted;
+use crate::candidate::LoadedDocument;
 use crate::divergence::{self, Diverged};
 use crate::first_edit::FirstEdit;
 use crate::rehearsal::{AtFirst, Rehearsal};
-use crate::status::State;
-use crate::{Extent, Invalid, Refusal};
+use crate::status::CoordinatorState;
+use crate::{AppliedExtent, InvalidPolicy, Refusal};
 
 /// How many revisions are read at once.
 const PAGE: u32 = 256;
 
 /// What a reload is for.
 #[derive(Clone, Copy)]
-pub(crate) enum Aim<'a> {
+pub(crate) enum ReloadTarget<'a> {
     /// What the log has beyond what was looked at, up to a revision or all of it.
     Log { upto: Option<RevisionNumber>, retries: Retries },
     /// The revision after the last that was looked at, which came along with a hint.
     Next(&'a Appended),
     /// These revisions in quarantine again, and nothing else.
     Retry(&'a [RevisionNumber]),
-    /// What this replica had kept, since the log is away or does not compile as a whole.
+    /// What this replica had kept, since the log is unavailable or does not compile as a whole.
     Copy(&'a LastGood),
-    /// Everything there is, compiled anew.
+    /// Everything there is, compiled again.
     Everything,
-    /// The state at a revision, compiled anew. Of a revision before the first that can be read in full there is what is
-    /// still in the state at that first one.
+    /// The state at a revision, compiled again. Of a revision before the first that can be read in full there is what
+    /// is still in the state at that first one.
     At(RevisionNumber),
     /// What the state at the first revision that can be read in full has of the revisions before it, up to one of them.
     Before { at_first: &'a AtFirst, upto: RevisionNumber, retries: Retries },
-    /// What a rehearsal came to.
+    /// The result of a rehearsal.
     Rehearsed(&'a Rehearsal),
     /// Nothing of the log: what is served, with components that were prepared beside it.
     Nothing,
     /// Everything there is, with an edit of a start laid over it if that is due.
     First(&'a FirstEdit),
     /// An edit that is not in the log yet.
-    Edit { edit: &'a Edit, invalid: Invalid, extent: Extent },
+    Edit { edit: &'a Edit, invalid: InvalidPolicy, extent: AppliedExtent },
 }
 
 /// What of the quarantine is tried again along with what is new.
@@ -60,7 +60,7 @@ pub(crate) enum Retries {
 
 /// What the documents of a reload are laid over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Base {
+pub(crate) enum BaseDocuments {
     /// What is served: they are what changes of it.
     #[default]
     Served,
@@ -70,7 +70,7 @@ pub(crate) enum Base {
 
 /// Where the documents of a reload come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Source {
+pub(crate) enum DocumentSource {
     /// The log, or an edit for it.
     #[default]
     Log,
@@ -82,7 +82,7 @@ pub(crate) enum Source {
 
 /// What was read.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedDocuments {
     pub(crate) to: RevisionNumber,
     /// How far in the log that is: further than `to`, if what comes after it is left out.
     pub(crate) position: RevisionNumber,
@@ -90,11 +90,11 @@ pub(crate) struct Loaded {
     pub(crate) head: Option<LogHead>,
     /// Revisions whose digest was read, that of `position` among them.
     pub(crate) known: Vec<LogHead>,
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<LoadedDocument>,
     /// Which revision wanted which document.
-    pub(crate) origins: Origins,
-    pub(crate) base: Base,
-    pub(crate) source: Source,
+    pub(crate) origins: DocumentOrigins,
+    pub(crate) base: BaseDocuments,
+    pub(crate) source: DocumentSource,
     /// The revisions in quarantine that are tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
     /// The world that was made of them before.
@@ -103,9 +103,9 @@ pub(crate) struct Loaded {
     pub(crate) edit: Option<(Edit, Diff)>,
 }
 
-impl Loaded {
+impl LoadedDocuments {
     /// These documents of the log.
-    fn new(to: RevisionNumber, head: Option<LogHead>, wanted: Vec<Wanted>) -> Self {
+    fn new(to: RevisionNumber, head: Option<LogHead>, wanted: Vec<LoadedDocument>) -> Self {
         let origins = wanted.iter().map(|one| (one.id.clone(), one.revision)).collect();
         Self {
             to,
@@ -114,8 +114,8 @@ impl Loaded {
             known: head.into_iter().collect(),
             origins,
             wanted,
-            base: Base::Served,
-            source: Source::Log,
+            base: BaseDocuments::Served,
+            source: DocumentSource::Log,
             retried: Vec::new(),
             made: None,
             edit: None,
@@ -128,7 +128,7 @@ impl Loaded {
     }
 }
 
-/// Why there is nothing to go on with.
+/// Why there is nothing to continue with.
 #[derive(Debug)]
 pub(crate) enum LoadError {
     /// What is wanted is what is there. With the head of the log, which was read for it.
@@ -163,42 +163,44 @@ impl From<Refusal> for LoadError {
 /// Reads what a reload is for. `now` is the time by this replica's clock.
 pub(crate) async fn load(
     store: &dyn Store,
-    state: &State,
-    aim: Aim<'_>,
+    state: &CoordinatorState,
+    target: ReloadTarget<'_>,
     served: &ServedBodies,
     now: impl Fn() -> Timestamp,
-) -> Result<Loaded, LoadError> {
-    match aim {
-        Aim::Log { upto, retries } => load_log(store, state, upto, retries, served).await,
-        Aim::Next(next) => load_next(store, state, next, served).await,
-        Aim::Retry(revisions) => load_retry(store, state, revisions).await,
-        Aim::Copy(kept) => Ok(load_copy(kept)),
-        Aim::Everything => load_everything(store, state, served).await,
-        Aim::At(revision) => load_at(store, state, revision, served).await,
-        Aim::Before { at_first, upto, retries } => load_before(store, state, at_first, upto, retries).await,
-        Aim::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
-        Aim::Nothing => Ok(Loaded::new(state.newest_served(), None, Vec::new())),
-        Aim::First(first) => load_first(store, state, first, served).await,
-        Aim::Edit { edit, .. } => load_edit(store, state, edit, served, now).await,
+) -> Result<LoadedDocuments, LoadError> {
+    match target {
+        ReloadTarget::Log { upto, retries } => load_log(store, state, upto, retries, served).await,
+        ReloadTarget::Next(next) => load_next(store, state, next, served).await,
+        ReloadTarget::Retry(revisions) => load_retry(store, state, revisions).await,
+        ReloadTarget::Copy(kept) => Ok(load_copy(kept)),
+        ReloadTarget::Everything => load_everything(store, state, served).await,
+        ReloadTarget::At(revision) => load_at(store, state, revision, served).await,
+        ReloadTarget::Before { at_first, upto, retries } => {
+            load_before(store, state, at_first, upto, retries).await
+        }
+        ReloadTarget::Rehearsed(rehearsal) => load_rehearsed(store, state, rehearsal).await,
+        ReloadTarget::Nothing => Ok(LoadedDocuments::new(state.newest_served(), None, Vec::new())),
+        ReloadTarget::First(first) => load_first(store, state, first, served).await,
+        ReloadTarget::Edit { edit, .. } => load_edit(store, state, edit, served, now).await,
     }
 }
 
 async fn load_log(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     upto: Option<RevisionNumber>,
     retries: Retries,
     served: &ServedBodies,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let head = divergence::head(store, state).await?;
     let to = upto.unwrap_or(head.number).min(head.number);
     if to <= state.position {
         return Err(LoadError::NothingToDo(head, Diff::default()));
     }
     // Of a document that changed several times, the newest counts: the latest wins.
-    let mut newest: BTreeMap<DocumentId, Wanted> = BTreeMap::new();
+    let mut newest: BTreeMap<DocumentId, LoadedDocument> = BTreeMap::new();
     let mut position = state.position;
-    let mut known: Vec<_> = state.trail.at(position).into_iter().collect();
+    let mut known: Vec<_> = state.digest_trail.at(position).into_iter().collect();
     while position < to {
         let left = u32::try_from(to.get() - position.get()).unwrap_or(PAGE);
         let page = match store.since(position, left.min(PAGE)).await {
@@ -225,41 +227,56 @@ async fn load_log(
     }
     known.push(head);
     let reads_more = !retried.is_empty();
-    let loaded = Loaded { retried, known, ..Loaded::new(to, Some(head), newest.into_values().collect()) };
+    let loaded = LoadedDocuments {
+        retried,
+        known,
+        ..LoadedDocuments::new(to, Some(head), newest.into_values().collect())
+    };
     if reads_more { divergence::confirm(store, state, loaded).await } else { Ok(loaded) }
 }
 
-/// What the local copy says. Its newest revision may be one that was left out of it; then an earlier one is served.
-fn load_copy(kept: &LastGood) -> Loaded {
+/// The contents of the local copy. Its newest revision may be one that was left out of it; then an earlier one is
+/// served.
+fn load_copy(kept: &LastGood) -> LoadedDocuments {
     let to = kept.at.served();
     let wanted = kept.documents.iter();
-    let wanted =
-        wanted.map(|(id, body)| Wanted { id: id.clone(), revision: to, body: Some(Arc::clone(body)) });
+    let wanted = wanted.map(|(id, body)| LoadedDocument {
+        id: id.clone(),
+        revision: to,
+        body: Some(Arc::clone(body)),
+    });
     let position = kept.at.position;
     let known = kept.at.head.into_iter().collect();
-    let (base, source, origins) = (Base::Empty, Source::Copy, Arc::default());
-    Loaded { position, known, origins, base, source, ..Loaded::new(to, None, wanted.collect()) }
+    let (base, source, origins) = (BaseDocuments::Empty, DocumentSource::Copy, Arc::default());
+    LoadedDocuments {
+        position,
+        known,
+        origins,
+        base,
+        source,
+        ..LoadedDocuments::new(to, None, wanted.collect())
+    }
 }
 
-/// What came along with a hint, if the log confirms it; else what the log says.
+/// The change in a hint, if the log confirms it; else that of the log.
 async fn load_next(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     next: &Appended,
     served: &ServedBodies,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let Some(head) = divergence::confirm_next(store, state, next).await? else {
         return load_log(store, state, None, Retries::Concerned, served).await;
     };
     let to = next.revision.number;
     let wanted = next.documents.iter().cloned().map(wanted).collect();
     let known = vec![head.at(to, next.revision.digest), head];
-    Ok(Loaded { known, ..Loaded::new(to, Some(head), wanted) })
+    Ok(LoadedDocuments { known, ..LoadedDocuments::new(to, Some(head), wanted) })
 }
 
 /// The revisions in quarantine that are tried along with these documents.
 fn retried<'a>(
-    state: &State,
+    state: &CoordinatorState,
     changed: impl IntoIterator<Item = &'a DocumentId>,
     retries: Retries,
 ) -> Vec<RevisionNumber> {
@@ -271,27 +288,28 @@ fn retried<'a>(
 
 async fn load_retry(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     revisions: &[RevisionNumber],
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let wanted = pending(store, state, revisions).await?;
     let left = state.quarantine.replaced_by(wanted.iter().map(|one| (&one.id, one.revision)));
     let retried = revisions.to_vec();
-    let loaded = Loaded { retried, ..Loaded::new(left.newest_served(state.position), None, wanted) };
+    let loaded =
+        LoadedDocuments { retried, ..LoadedDocuments::new(left.newest_served(state.position), None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
 /// What these revisions in quarantine wanted of the documents that no later one has replaced; of several the last.
 async fn pending(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     revisions: &[RevisionNumber],
-) -> Result<Vec<Wanted>, StoreError> {
+) -> Result<Vec<LoadedDocument>, StoreError> {
     let mut pending = BTreeMap::new();
     for revision in revisions {
         for id in state.quarantine.get(*revision).into_iter().flat_map(|one| &one.documents) {
             let document = match store.document_at(id, *revision).await {
-                // What was compacted away was replaced by a later revision, or is the newest still.
+                // A compacted version was replaced by a later revision, or is the newest still.
                 Err(StoreError::Compacted { .. }) => {
                     let (_, mut newest) = store.heads(std::slice::from_ref(id)).await?;
                     newest.pop().flatten().filter(|document| document.revision == *revision)
@@ -306,43 +324,48 @@ async fn pending(
 
 async fn load_everything(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     served: &ServedBodies,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let served = served.clone();
     let (head, wanted) = newest_state(store, move |stored| served.document(stored).map(wanted)).await?;
-    let loaded = Loaded { base: Base::Empty, ..Loaded::new(head.number, Some(head), wanted) };
+    let loaded = LoadedDocuments {
+        base: BaseDocuments::Empty,
+        ..LoadedDocuments::new(head.number, Some(head), wanted)
+    };
     divergence::confirm(store, state, loaded).await
 }
 
 async fn load_at(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     revision: RevisionNumber,
     served: &ServedBodies,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let (head, first, served) = (store.head().await?, store.first().await?, served.clone());
     let mut documents = state_at(store, revision.max(first), move |stored| served.document(stored)).await?;
     documents.retain(|document| document.revision <= revision);
     let wanted = documents.into_iter().map(wanted).collect();
-    let loaded = Loaded { base: Base::Empty, ..Loaded::new(revision, Some(head), wanted) };
+    let loaded =
+        LoadedDocuments { base: BaseDocuments::Empty, ..LoadedDocuments::new(revision, Some(head), wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
 async fn load_before(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     at_first: &AtFirst,
     upto: RevisionNumber,
     retries: Retries,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let documents = at_first.documents.iter();
     let new = documents.filter(|document| document.revision > state.position && document.revision <= upto);
     let mut wanted: Vec<_> = new.cloned().map(wanted).collect();
     if upto.next() == at_first.first {
         // When each was deleted is not known any more.
-        let gone = at_first.gone.iter().map(|id| Wanted { id: id.clone(), revision: upto, body: None });
-        wanted.extend(gone);
+        let removed =
+            at_first.removed.iter().map(|id| LoadedDocument { id: id.clone(), revision: upto, body: None });
+        wanted.extend(removed);
     }
     let retried = retried(state, wanted.iter().map(|one| &one.id), retries);
     for pending in pending(store, state, &retried).await? {
@@ -350,25 +373,26 @@ async fn load_before(
             wanted.push(pending);
         }
     }
-    let loaded = Loaded { retried, ..Loaded::new(upto, None, wanted) };
+    let loaded = LoadedDocuments { retried, ..LoadedDocuments::new(upto, None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
-/// What a rehearsal came to, compiled. What is left out of it was decided there.
+/// The result of a rehearsal, compiled. What is left out of it was decided there.
 async fn load_rehearsed(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     rehearsal: &Rehearsal,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let to = state.newest_served();
     let documents = rehearsal.documents.iter();
     let wanted = documents
-        .filter(|(_, body)| body.is_some() || rehearsal.base == Base::Served)
-        .map(|(id, body)| Wanted { id: id.clone(), revision: to, body: body.clone() })
+        .filter(|(_, body)| body.is_some() || rehearsal.base == BaseDocuments::Served)
+        .map(|(id, body)| LoadedDocument { id: id.clone(), revision: to, body: body.clone() })
         .collect();
-    let (position, base, source) = (state.position, rehearsal.base, Source::Rehearsal);
+    let (position, base, source) = (state.position, rehearsal.base, DocumentSource::Rehearsal);
     let (made, origins) = (Some(Arc::clone(&rehearsal.world)), Arc::default());
-    let loaded = Loaded { position, base, source, origins, made, ..Loaded::new(to, None, wanted) };
+    let loaded =
+        LoadedDocuments { position, base, source, origins, made, ..LoadedDocuments::new(to, None, wanted) };
     divergence::confirm(store, state, loaded).await
 }
 
@@ -404,7 +428,7 @@ async fn documents_of(store: &dyn Store, revision: RevisionNumber) -> Result<Vec
     Ok(documents.into_iter().map(|document| document.id).collect())
 }
 
-/// The revision of the newest version of a document that the copy has, if the log still says so.
+/// The revision of the newest version of a document that the copy has, if the log still has it.
 async fn newest_served(
     store: &dyn Store,
     kept: &LastGood,
@@ -430,11 +454,11 @@ fn before(revision: RevisionNumber) -> RevisionNumber {
 
 async fn load_edit(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     edit: &Edit,
     served: &ServedBodies,
     now: impl Fn() -> Timestamp,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let problems = twice_in(edit);
     if !problems.is_empty() {
         return Err(LoadError::Refused(Refusal::Invalid(problems)));
@@ -457,7 +481,7 @@ async fn load_edit(
     }
     let to = head.number.next();
     let wanted = wanted_by(&edit, to).collect();
-    Ok(Loaded { edit: Some((edit, diff)), ..Loaded::new(to, Some(head), wanted) })
+    Ok(LoadedDocuments { edit: Some((edit, diff)), ..LoadedDocuments::new(to, Some(head), wanted) })
 }
 
 /// The revision that a repeat of the edit under this key became; none when the key is new, or too old to count.
@@ -475,10 +499,10 @@ pub(crate) async fn made_under(
 
 async fn load_first(
     store: &dyn Store,
-    state: &State,
+    state: &CoordinatorState,
     first: &FirstEdit,
     served: &ServedBodies,
-) -> Result<Loaded, LoadError> {
+) -> Result<LoadedDocuments, LoadError> {
     let everything = load_everything(store, state, served).await?;
     let ids: Vec<_> = first.edit.changes.iter().map(|change| change.id.clone()).collect();
     let (head, current) = store.heads(&ids).await?;
@@ -499,13 +523,22 @@ async fn load_first(
     wanted.retain(|one| !changed.contains(&one.id));
     wanted.extend(wanted_by(&edit, to));
     let known = everything.known;
-    Ok(Loaded { base: Base::Empty, edit: Some((edit, diff)), known, ..Loaded::new(to, Some(head), wanted) })
+    Ok(LoadedDocuments {
+        base: BaseDocuments::Empty,
+        edit: Some((edit, diff)),
+        known,
+        ..LoadedDocuments::new(to, Some(head), wanted)
+    })
 }
 
 /// What an edit wants as a revision.
-fn wanted_by(edit: &Edit, to: RevisionNumber) -> impl Iterator<Item = Wanted> {
+fn wanted_by(edit: &Edit, to: RevisionNumber) -> impl Iterator<Item = LoadedDocument> {
     let changes = edit.changes.iter();
-    changes.map(move |change| Wanted { id: change.id.clone(), revision: to, body: change.body.clone() })
+    changes.map(move |change| LoadedDocument {
+        id: change.id.clone(),
+        revision: to,
+        body: change.body.clone(),
+    })
 }
 
 /// What of an edit changes something where its documents are these, and what it changes.
@@ -547,15 +580,15 @@ fn twice_in(edit: &Edit) -> Problems {
     let mut seen = BTreeSet::new();
     let again = edit.changes.iter().filter(|change| !seen.insert(&change.id));
     let problem = |change: &midflight_core::Change| {
-        let message = "is changed twice in one edit; say once what it is to be";
-        Problem::new("duplicate_document", Pointer::root(), message).in_document(&change.id)
+        let message = "is changed twice in one edit; change it once";
+        Problem::new("duplicate_document", JsonPointer::root(), message).in_document(&change.id)
     };
     again.map(problem).collect()
 }
 
-fn wanted(document: Document) -> Wanted {
-    Wanted { id: document.id, revision: document.revision, body: document.body }
+fn wanted(document: Document) -> LoadedDocument {
+    LoadedDocument { id: document.id, revision: document.revision, body: document.body }
 }
 
 /// Which revision wanted which document.
-pub(crate) type Origins = Arc<[(DocumentId, RevisionNumber)]>;
+pub(crate) type DocumentOrigins = Arc<[(DocumentId, RevisionNumber)]>;

@@ -1,4 +1,4 @@
-//! What an edit or a reload comes to, for the one who asked.
+//! The result of an edit or a reload, for the caller.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::divergence::Diverged;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It is not valid, does not compile, or breaks a check: mend it.
+    /// It is not valid, does not compile, or breaks a check: correct it.
     #[error("the edit is not valid: {0}")]
     Invalid(Problems),
     /// A document is not what the edit was made on: read it again.
     #[error(transparent)]
     Precondition(#[from] PreconditionFailed),
-    /// A document belongs to somebody else.
-    #[error("{id} belongs to {owner}; change it there, or take it over on purpose")]
+    /// A document has another owner.
+    #[error("{id} belongs to {owner}; change it there, or take it over explicitly")]
     Owned {
         /// The document.
         id: DocumentId,
@@ -34,8 +34,8 @@ pub enum Refusal {
     /// A component could not prepare for it.
     #[error("the edit was rejected: {0}")]
     Rejected(Problems),
-    /// It was live, did not verify and was taken back.
-    #[error("the edit was taken back: {0}")]
+    /// It was live, failed verification and was rolled back.
+    #[error("the edit was rolled back: {0}")]
     RolledBack(Problems),
     /// Too much is waiting: come back later.
     #[error("{queue_max} requests are waiting ({bound}); try again in a moment")]
@@ -63,7 +63,7 @@ pub enum Refusal {
     },
     /// Another request was made under its key in the last hours: send this one under a key of its own.
     #[error(
-        "revision {revision} was made of another request under the same key; send this one under a new key \
+        "revision {revision} was made by another request with the same key; send this one with a new key \
          (key_hours_max: {KEY_HOURS_MAX})"
     )]
     KeyReused {
@@ -71,7 +71,7 @@ pub enum Refusal {
         revision: RevisionNumber,
     },
     /// The log kept moving under it: try again.
-    #[error("other writers were faster {tries} times; try again")]
+    #[error("conflict with other writers, {tries} times; try again")]
     Contended {
         /// How often it was tried.
         tries: u32,
@@ -79,8 +79,8 @@ pub enum Refusal {
     /// The engine stops.
     #[error("the engine is stopping")]
     Stopping,
-    /// The log was asked to take it, and nothing more was heard: look at the log before trying again.
-    #[error("it is not known whether the log took it as revision {revision}: {why}")]
+    /// The log was asked to append it, and no answer was received: look at the log before trying again.
+    #[error("unknown whether the log appended revision {revision}: {why}")]
     Unknown {
         /// The number that it has if it was taken.
         revision: RevisionNumber,
@@ -99,7 +99,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What does not hold, where that is the reason.
+    /// What is invalid, where that is the reason.
     #[must_use]
     pub fn problems(&self) -> Option<&Problems> {
         match self {
@@ -111,16 +111,16 @@ impl Refusal {
 
 /// What a reload brings in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum ReloadScope {
     /// What is new in the log.
     New,
     /// Everything in the log, compiled from the beginning whether or not it changed.
     Everything,
 }
 
-/// What becomes of an edit when some of its documents are invalid.
+/// How an edit with invalid documents is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Invalid {
+pub enum InvalidPolicy {
     /// It is refused, with all that is wrong with it.
     #[default]
     Refuse,
@@ -130,7 +130,7 @@ pub enum Invalid {
 
 /// Who is to report that an edit is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reach {
+pub enum AwaitScope {
     /// This replica, to the caller.
     #[default]
     Here,
@@ -140,11 +140,11 @@ pub enum Reach {
 
 /// What goes live with an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Extent {
+pub enum AppliedExtent {
     /// What it changes.
     #[default]
     Edit,
-    /// Whatever a look at the log brings in too: kinds whose inputs say something else now ([`crate::Kind::is_stale`]), and
+    /// Everything that a look at the log brings in too: kinds whose inputs changed ([`crate::Kind::is_stale`]), and
     /// components that stayed behind.
     Look,
 }
@@ -152,21 +152,21 @@ pub enum Extent {
 /// How an edit is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EditMode {
-    /// What becomes of it when some of its documents are invalid.
-    pub invalid: Invalid,
+    /// How it is handled when some of its documents are invalid.
+    pub invalid: InvalidPolicy,
     /// Who is to report that it is live.
-    pub reach: Reach,
+    pub reach: AwaitScope,
     /// What goes live with it.
-    pub extent: Extent,
+    pub extent: AppliedExtent,
 }
 
-/// What became of an edit that was not refused.
+/// The result of an edit that was not refused.
 #[derive(Debug, Clone)]
-pub struct Accepted {
+pub struct AcceptedEdit {
     /// The revision it became; none when it changed nothing, or was a dry run.
     pub revision: Option<Revision>,
-    /// The revision that an edit with the same key had become before, here or on another replica; this one changed nothing
-    /// then.
+    /// The revision that an edit with the same key had become before, here or on another replica; this one changed
+    /// nothing then.
     pub repeats: Option<RevisionNumber>,
     /// The new versions of its documents.
     pub documents: Vec<Document>,
@@ -176,8 +176,8 @@ pub struct Accepted {
     pub plan: Option<Plan>,
     /// The reload that made it live here; none for a dry run.
     pub event: Option<Arc<ReloadEvent>>,
-    /// With [`Invalid::LeaveOut`], what is wrong with the documents that were left out: at least one problem of each. At most
-    /// 50 times [`Problems::LISTED_MAX`].
+    /// With [`InvalidPolicy::LeaveOut`], what is wrong with the documents that were left out: at least one problem of
+    /// each. At most 50 times [`Problems::LISTED_MAX`].
     pub left_out: Vec<Problem>,
 }
 
@@ -200,13 +200,13 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// What a look at everything in the log came to.
+/// The result of a look at everything in the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Validated {
     /// The newest revision that was looked at.
     pub revision: RevisionNumber,
     /// The documents that were looked at, checks among them.
     pub documents: Vec<DocumentId>,
-    /// What does not hold; nothing when all of it does.
+    /// What is invalid; empty when everything is valid.
     pub problems: Problems,
 }

@@ -1,25 +1,25 @@
-//! The components of one reload: prepared together, committed in order, taken back in the other order.
+//! The components of one reload: prepared together, committed in order, rolled back in reverse order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use midflight_core::{ComponentState, ComponentTime, Pointer, Problem, Problems};
+use midflight_core::{ComponentState, ComponentTime, JsonPointer, Problem, Problems};
 use midflight_live::World;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::component::{Committed, Component, Criticality, Prepared};
 
-/// How long a component may take to say whether what is in use does what it should.
+/// How long a component may take to check whether what is in use works.
 const VERIFY_MAX: Duration = Duration::from_secs(5);
 
 /// Replacements that are ready, in the order of their commits. Dropping them releases them.
 #[derive(Default)]
 pub(crate) struct PreparedParts {
     ready: Vec<ReadyPart>,
-    /// What components that are only tried for had to say.
+    /// The problems of components that are only tried for.
     pub(crate) left_behind: Problems,
 }
 
@@ -30,8 +30,8 @@ struct ReadyPart {
     prepared: Box<dyn Prepared>,
 }
 
-/// What came of preparing: the parts, unless a critical one refused, and what became of each component.
-pub(crate) struct Tried {
+/// The result of preparing: the parts, unless a critical one refused, and the state of each component.
+pub(crate) struct PrepareResult {
     pub(crate) parts: Result<PreparedParts, Problems>,
     pub(crate) times: Vec<ComponentTime>,
 }
@@ -44,7 +44,7 @@ pub(crate) async fn prepare(
     new: &World,
     deadline: Instant,
     stop: &CancellationToken,
-) -> Tried {
+) -> PrepareResult {
     let deadline = tokio::time::Instant::from_std(deadline);
     let lanes = lanes(components).into_iter().map(|lane| async move {
         let mut done = Vec::with_capacity(lane.len());
@@ -93,10 +93,10 @@ pub(crate) async fn prepare(
         };
         times.push(ComponentTime { name, state: state.into(), took });
     }
-    Tried { parts: fatal.or(parts), times }
+    PrepareResult { parts: fatal.or(parts), times }
 }
 
-impl Default for Tried {
+impl Default for PrepareResult {
     /// Nothing was to be prepared.
     fn default() -> Self {
         Self { parts: Ok(PreparedParts::default()), times: Vec::new() }
@@ -131,7 +131,7 @@ fn named(component: &str, problem: &Problem) -> Problem {
     Problem { message: format!("{component}: {}", problem.message), ..problem.clone() }
 }
 
-/// Notes what became of a component in its pause, and how long that took beside its preparation.
+/// Notes the result of a component's pause, and how long that took beside its preparation.
 fn mark(times: &mut [ComponentTime], name: &str, state: ComponentState, took: Duration) {
     if let Some(time) = times.iter_mut().find(|time| time.name == name) {
         time.state = state.into();
@@ -141,8 +141,8 @@ fn mark(times: &mut [ComponentTime], name: &str, state: ComponentState, took: Du
 
 fn late(component: &str) -> Problems {
     let message =
-        format!("{component} took longer than its deadline; raise reload_ms_max if that is its nature");
-    Problem::new("deadline_exceeded", Pointer::root(), message).into()
+        format!("{component} took longer than its deadline; raise reload_ms_max if it needs more time");
+    Problem::new("deadline_exceeded", JsonPointer::root(), message).into()
 }
 
 impl PreparedParts {
@@ -151,8 +151,9 @@ impl PreparedParts {
         self.ready.is_empty()
     }
 
-    /// Pauses what they replace, in order, all before the deadline. One that is only tried for and does not pause is released
-    /// and left behind; `times` says so then. On an error the caller drops this, and everything that was paused goes on.
+    /// Pauses what they replace, in order, all before the deadline. One that is only tried for and does not pause is
+    /// released and left behind; `times` says so then. On an error the caller drops this, and everything that was
+    /// paused continues.
     pub(crate) async fn pause(
         &mut self,
         deadline: Instant,
@@ -206,7 +207,7 @@ pub(crate) struct CommittedParts {
 }
 
 impl CommittedParts {
-    /// Lets each look whether it does what it should.
+    /// Lets each check whether it works.
     pub(crate) async fn verify(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();
         for (name, committed) in &self.in_use {
@@ -223,7 +224,7 @@ impl CommittedParts {
         self.in_use.into_iter().rev().for_each(|(_, committed)| committed.rollback());
     }
 
-    /// Releases the old ones, each after its grace, without anybody waiting for it.
+    /// Retires the old ones in the background, each after its grace.
     pub(crate) fn retire(self, tasks: &TaskTracker, stop: &CancellationToken) {
         for (name, committed) in self.in_use {
             let stop = stop.clone();
@@ -232,7 +233,7 @@ impl CommittedParts {
                     () = tokio::time::sleep(committed.grace()) => {}
                     () = stop.cancelled() => {}
                 }
-                tracing::debug!(component = name, "releases what it replaced");
+                tracing::debug!(component = name, "retiring the replaced component");
                 committed.retire().await;
             });
         }

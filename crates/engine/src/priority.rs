@@ -4,12 +4,12 @@
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// Lowers the priority of this thread, so that others do not wait for a processor behind its work. On Linux a nice value is
-/// that of a thread; elsewhere it is that of the process, which keeps its own.
+/// Lowers the priority of this thread, so that others do not wait for a processor behind its work. On Linux a nice
+/// value is that of a thread; elsewhere it is that of the process, which keeps its own.
 #[doc(hidden)]
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICE) {
-        tracing::debug!(%error, "a thread for long work keeps the priority of the others");
+        tracing::debug!(%error, "cannot lower the priority of a background thread");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_core::{DocumentId, KindName, Pointer, Problem, Problems, RevisionNumber};
+use midflight_core::{DocumentId, JsonPointer, KindName, Problem, Problems, RevisionNumber};
 use tokio::time::Instant;
 
 /// An attempt that took no longer is repeated whenever a document of its kinds changes.
@@ -13,7 +13,7 @@ pub(crate) const CHEAP: Duration = Duration::from_millis(100);
 const REST_FACTOR: u32 = 10;
 /// The pause before the first attempt without any change. Each is twice as long as the one before.
 const PAUSE_MIN: Duration = Duration::from_secs(5);
-/// The longest pause: what keeps a revision out may be this process, and then nothing in the log says when it is over.
+/// The longest pause: what prevents a revision may be this process, and then nothing in the log shows when it is over.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// A revision whose documents this replica leaves out, since they did not compile or verify here.
@@ -24,19 +24,19 @@ pub struct Quarantined {
     /// Its documents that no later revision has replaced.
     pub documents: Vec<DocumentId>,
     /// The last attempt to serve it.
-    pub(crate) attempt: Attempt,
+    pub(crate) attempt: RetryAttempt,
 }
 
 /// When a revision was last tried, and what that cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Attempt {
+pub(crate) struct RetryAttempt {
     at: Instant,
     took: Duration,
     /// How many attempts in a row were refused though nothing had changed.
     count: u32,
 }
 
-impl Attempt {
+impl RetryAttempt {
     /// The first attempt, which ended now.
     pub(crate) fn first(took: Duration) -> Self {
         Self { at: Instant::now(), took, count: 0 }
@@ -75,15 +75,16 @@ impl Quarantined {
     }
 }
 
-/// The revisions that are left out of what is served. It is a value: what a reload makes of it is part of its candidate.
+/// The revisions that are left out of what is served. It is a value: what a reload makes of it is part of its
+/// candidate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Quarantine(BTreeMap<RevisionNumber, Quarantined>);
 
-/// What came of another attempt.
+/// The result of another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempted {
     /// It was refused, though nothing had changed.
-    InVain,
+    Failed,
     /// Something had changed, or it was not refused.
     AfterChange,
 }
@@ -92,7 +93,7 @@ impl Quarantine {
     /// What the local copy leaves out. What these revisions change is read from the log later.
     pub(crate) fn of_copy(revisions: &[RevisionNumber]) -> Self {
         let unread = |revision: &RevisionNumber| {
-            let attempt = Attempt::first(Duration::ZERO);
+            let attempt = RetryAttempt::first(Duration::ZERO);
             (*revision, Quarantined { problems: left_out_before(), documents: Vec::new(), attempt })
         };
         Self(revisions.iter().map(unread).collect())
@@ -174,10 +175,10 @@ impl Quarantine {
         for revision in revisions {
             if let Some(one) = self.0.get_mut(revision) {
                 let count = match attempted {
-                    Attempted::InVain => one.attempt.count.saturating_add(1),
+                    Attempted::Failed => one.attempt.count.saturating_add(1),
                     Attempted::AfterChange => 0,
                 };
-                one.attempt = Attempt { count, ..Attempt::first(took) };
+                one.attempt = RetryAttempt { count, ..RetryAttempt::first(took) };
             }
         }
     }
@@ -191,8 +192,8 @@ impl Quarantine {
         }
     }
 
-    /// The same without documents that were replaced, and without revisions of which none is left: once documents of these
-    /// revisions are served.
+    /// The same without documents that were replaced, and without revisions of which none is left: once documents of
+    /// these revisions are served.
     pub(crate) fn replaced_by<'a>(
         &self,
         served: impl IntoIterator<Item = (&'a DocumentId, RevisionNumber)>,
@@ -224,8 +225,8 @@ impl Quarantine {
 
 /// Why a revision is in quarantine that an earlier process has put there.
 pub(crate) fn left_out_before() -> Problems {
-    let message = "was left out by an earlier process of this replica; it is tried again";
-    Problem::new("quarantined_before", Pointer::root(), message).into()
+    let message = "quarantined by an earlier process of this replica; trying again";
+    Problem::new("quarantined_before", JsonPointer::root(), message).into()
 }
 
 #[cfg(test)]
@@ -238,7 +239,8 @@ mod tests {
 
     fn quarantine(took: Duration) -> Quarantine {
         let documents = vec![id("words/a"), id("words/b")];
-        let one = Quarantined { problems: Problems::default(), documents, attempt: Attempt::first(took) };
+        let one =
+            Quarantined { problems: Problems::default(), documents, attempt: RetryAttempt::first(took) };
         Quarantine([2, 3].map(|number| (RevisionNumber::new(number), one.clone())).into())
     }
 
@@ -271,7 +273,7 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
             let due = quarantine.due();
             assert_eq!(due.len(), 2, "{seconds}");
-            quarantine.tried(&due, Duration::ZERO, Attempted::InVain);
+            quarantine.tried(&due, Duration::ZERO, Attempted::Failed);
         }
     }
 
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_local_copy_leaves_out_stays_until_the_log_says_what_that_was() {
+    async fn what_the_local_copy_omits_stays_until_the_log_has_it() {
         let copy = Quarantine::of_copy(&[RevisionNumber::new(1)]);
         let served = copy.replaced_by([(&id("words/a"), RevisionNumber::new(9))]);
         assert_eq!(numbers(served.revisions()), [1]);

@@ -4,31 +4,31 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
-use midflight_live::Slot;
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
+use midflight_live::SnapshotSlot;
 use serde_json::Value;
 
-use crate::{DocumentSchema, Environment, Input, Kind, KindChange, Work};
+use crate::{DocumentSchema, Environment, EnvironmentInput, Kind, KindChange, Work};
 
 /// A document that its kind found valid, of whatever type that is.
-pub(crate) type AnyDocument = Box<dyn Any + Send>;
+pub(crate) type ErasedDocument = Box<dyn Any + Send>;
 /// A snapshot of a kind, of whatever type that is.
-pub(crate) type AnySnapshot = Arc<dyn Any + Send + Sync>;
+pub(crate) type ErasedSnapshot = Arc<dyn Any + Send + Sync>;
 
 /// A kind's place in the world, and what type is there.
 pub struct KindSlot<K> {
-    pub(crate) slot: Slot,
+    pub(crate) slot: SnapshotSlot,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K> KindSlot<K> {
-    pub(crate) fn new(slot: Slot) -> Self {
+    pub(crate) fn new(slot: SnapshotSlot) -> Self {
         Self { slot, kind: PhantomData }
     }
 
     /// The place, to find the kind's snapshot in a [`midflight_live::World`] with.
     #[must_use]
-    pub fn slot(&self) -> Slot {
+    pub fn slot(&self) -> SnapshotSlot {
         self.slot
     }
 }
@@ -49,33 +49,43 @@ impl<K> std::fmt::Debug for KindSlot<K> {
 
 /// [`Kind`] without its types, so that an engine can hold several.
 pub(crate) trait AnyKind: Send + Sync {
-    fn validate(&self, name: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<AnyDocument, Problems>;
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<ErasedDocument, Problems>;
     fn compile(
         &self,
         previous: &(dyn Any + Send + Sync),
-        changes: Vec<(DocumentName, Option<AnyDocument>)>,
+        changes: Vec<(DocumentName, Option<ErasedDocument>)>,
         work: &Work,
-    ) -> Result<AnySnapshot, Problems>;
+    ) -> Result<ErasedSnapshot, Problems>;
     fn is_stale(&self, snapshot: &(dyn Any + Send + Sync), environment: &dyn Environment) -> bool;
-    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input>;
+    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<EnvironmentInput>;
     fn body(&self, snapshot: &(dyn Any + Send + Sync), name: &DocumentName) -> Option<Arc<Value>>;
     fn answer(&self, snapshot: &(dyn Any + Send + Sync), input: &Value) -> Result<Value, Problem>;
-    fn empty(&self) -> AnySnapshot;
+    fn empty(&self) -> ErasedSnapshot;
     fn schemas(&self) -> Vec<DocumentSchema>;
     fn figures(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<(&'static str, u64)>;
 }
 
 impl<K: Kind> AnyKind for K {
-    fn validate(&self, name: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<AnyDocument, Problems> {
-        Kind::validate(self, name, body, work).map(|document| Box::new(document) as AnyDocument)
+    fn validate(
+        &self,
+        name: &DocumentName,
+        body: &Arc<Value>,
+        work: &Work,
+    ) -> Result<ErasedDocument, Problems> {
+        Kind::validate(self, name, body, work).map(|document| Box::new(document) as ErasedDocument)
     }
 
     fn compile(
         &self,
         previous: &(dyn Any + Send + Sync),
-        changes: Vec<(DocumentName, Option<AnyDocument>)>,
+        changes: Vec<(DocumentName, Option<ErasedDocument>)>,
         work: &Work,
-    ) -> Result<AnySnapshot, Problems> {
+    ) -> Result<ErasedSnapshot, Problems> {
         let previous = previous.downcast_ref().ok_or_else(mixed_up)?;
         let typed = changes.into_iter().map(|(name, document)| {
             let document = document.map(|document| document.downcast().map(|it| *it)).transpose();
@@ -89,7 +99,7 @@ impl<K: Kind> AnyKind for K {
         snapshot.downcast_ref().is_some_and(|snapshot| Kind::is_stale(self, snapshot, environment))
     }
 
-    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<Input> {
+    fn inputs(&self, snapshot: &(dyn Any + Send + Sync)) -> Vec<EnvironmentInput> {
         snapshot.downcast_ref().map_or_else(Vec::new, |snapshot| Kind::inputs(self, snapshot))
     }
 
@@ -101,7 +111,7 @@ impl<K: Kind> AnyKind for K {
         Kind::answer(self, snapshot.downcast_ref().ok_or_else(mixed_up)?, input)
     }
 
-    fn empty(&self) -> AnySnapshot {
+    fn empty(&self) -> ErasedSnapshot {
         Arc::new(Kind::empty(self))
     }
 
@@ -114,35 +124,35 @@ impl<K: Kind> AnyKind for K {
     }
 }
 
-/// One kind's values came to another kind: a defect of the engine, refused like any other.
+/// A kind got the values of another kind: a defect of the engine, refused like any other.
 fn mixed_up() -> Problem {
     Problem::new(
         "mixed_up",
-        Pointer::root(),
+        JsonPointer::root(),
         "the engine gave a kind the values of another; please report it",
     )
 }
 
 /// A kind and its place.
 #[derive(Clone)]
-pub(crate) struct Registered {
+pub(crate) struct RegisteredKind {
     pub(crate) name: KindName,
-    pub(crate) slot: Slot,
+    pub(crate) slot: SnapshotSlot,
     pub(crate) kind: Arc<dyn AnyKind>,
 }
 
 /// Every kind of an engine; few, so they are looked through.
 #[derive(Clone, Default)]
 pub(crate) struct Registry {
-    kinds: Vec<Registered>,
+    kinds: Vec<RegisteredKind>,
 }
 
 impl Registry {
-    pub(crate) fn add(&mut self, registered: Registered) {
+    pub(crate) fn add(&mut self, registered: RegisteredKind) {
         self.kinds.push(registered);
     }
 
-    pub(crate) fn get(&self, name: &KindName) -> Option<&Registered> {
+    pub(crate) fn get(&self, name: &KindName) -> Option<&RegisteredKind> {
         self.kinds.iter().find(|registered| registered.name == *name)
     }
 
@@ -150,7 +160,7 @@ impl Registry {
         self.iter().map(|registered| registered.name.as_str()).collect()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RegisteredKind> {
         self.kinds.iter()
     }
 }

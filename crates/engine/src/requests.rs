@@ -1,5 +1,5 @@
-//! The way to the coordinator and to dry runs: what is asked of them waits in bounded queues, and no caller may fill one
-//! alone.
+//! The way to the coordinator and to dry runs: what is asked of them waits in bounded queues, and no caller may fill
+//! one alone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +8,11 @@ use midflight_core::{Edit, ReloadEvent, Trigger};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Limits;
-use crate::anew::Anew;
 use crate::background::{DryRun, Validations};
 use crate::coordinator::{EditRequest, ReloadCaller, Request};
+use crate::full_reload::FullReload;
 use crate::lanes::{LargeEdits, Numbered, Numbers};
-use crate::outcome::{Accepted, EditMode, Invalid, Refusal, Refused, Scope, Validated};
+use crate::outcome::{AcceptedEdit, EditMode, InvalidPolicy, Refusal, Refused, ReloadScope, Validated};
 
 /// How many requests of one queue each caller has waiting.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ struct Callers {
 }
 
 /// One caller's place in a queue, until it is dropped.
-pub(crate) struct Turn {
+pub(crate) struct QueueTurn {
     callers: Arc<Callers>,
     caller: String,
 }
@@ -34,7 +34,7 @@ impl Callers {
         Arc::new(Self { waiting: Mutex::default(), per_caller_max, bound })
     }
 
-    fn take_turn(self: &Arc<Self>, caller: &str) -> Result<Turn, Refusal> {
+    fn take_turn(self: &Arc<Self>, caller: &str) -> Result<QueueTurn, Refusal> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.entry(caller.to_owned()).or_default();
         if *count >= self.per_caller_max {
@@ -42,11 +42,11 @@ impl Callers {
             return Err(Refusal::CallerBusy { per_caller_max, bound });
         }
         *count += 1;
-        Ok(Turn { callers: Arc::clone(self), caller: caller.to_owned() })
+        Ok(QueueTurn { callers: Arc::clone(self), caller: caller.to_owned() })
     }
 }
 
-impl Drop for Turn {
+impl Drop for QueueTurn {
     fn drop(&mut self) {
         let mut waiting = self.callers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = waiting.get_mut(&self.caller) {
@@ -114,7 +114,7 @@ impl<T> WeakQueue<T> {
     }
 }
 
-/// The queues. The coordinator runs as long as somebody has them.
+/// The queues. The coordinator runs as long as there is a handle to them.
 #[derive(Clone)]
 pub(crate) struct Requests {
     changes: Queue<Numbered<Request>>,
@@ -142,14 +142,14 @@ pub(crate) struct WeakRequests {
 }
 
 /// The other ends of the queues.
-pub(crate) struct Ends {
+pub(crate) struct RequestReceivers {
     pub(crate) small: mpsc::Receiver<Numbered<Request>>,
     pub(crate) large: mpsc::Receiver<Numbered<Request>>,
-    pub(crate) background: Waiting,
+    pub(crate) background: BackgroundReceivers,
 }
 
 /// The other ends of the queues of what is done in the background.
-pub(crate) struct Waiting {
+pub(crate) struct BackgroundReceivers {
     pub(crate) forced: mpsc::Receiver<ReloadCaller>,
     pub(crate) dry_runs: mpsc::Receiver<DryRun>,
     pub(crate) validations: Arc<Validations>,
@@ -157,7 +157,7 @@ pub(crate) struct Waiting {
 
 impl Requests {
     /// Empty queues and their other ends.
-    pub(crate) fn new(limits: &Limits) -> (Self, Ends) {
+    pub(crate) fn new(limits: &Limits) -> (Self, RequestReceivers) {
         let callers = Callers::new(limits.queue_per_caller_max, "queue_per_caller_max");
         let (forced, waiting_forced) = Queue::new(limits.queue_max, "queue_max", Arc::clone(&callers));
         let (large, waiting_large) = Queue::new(limits.queue_max, "queue_max", Arc::clone(&callers));
@@ -166,7 +166,7 @@ impl Requests {
         let (dry_runs, waiting_dry_runs) = Queue::new(limits.dry_runs_max, "dry_runs_max", callers);
         let validations = Arc::new(Validations::new(limits.validations_max));
         let validators = Callers::new(limits.validations_per_caller_max, "validations_per_caller_max");
-        let background = Waiting {
+        let background = BackgroundReceivers {
             forced: waiting_forced,
             dry_runs: waiting_dry_runs,
             validations: Arc::clone(&validations),
@@ -181,7 +181,7 @@ impl Requests {
             validations,
             validators,
         };
-        (requests, Ends { small: waiting, large: waiting_large, background })
+        (requests, RequestReceivers { small: waiting, large: waiting_large, background })
     }
 
     pub(crate) fn downgrade(&self) -> WeakRequests {
@@ -197,7 +197,7 @@ impl Requests {
         }
     }
 
-    pub(crate) async fn edit(&self, edit: Edit, mode: EditMode) -> Result<Accepted, Refused> {
+    pub(crate) async fn edit(&self, edit: Edit, mode: EditMode) -> Result<AcceptedEdit, Refused> {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.changes.callers.take_turn(&edit.author)?;
         let lane = self.large_edits.enter(&edit);
@@ -213,7 +213,7 @@ impl Requests {
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
-    pub(crate) async fn dry_run(&self, edit: Edit, invalid: Invalid) -> Result<Accepted, Refused> {
+    pub(crate) async fn dry_run(&self, edit: Edit, invalid: InvalidPolicy) -> Result<AcceptedEdit, Refused> {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.dry_runs.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
@@ -225,22 +225,22 @@ impl Requests {
         &self,
         trigger: Trigger,
         by: &str,
-        scope: Scope,
+        scope: ReloadScope,
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
         let caller = ReloadCaller { trigger, by: by.to_owned(), reply, _turn: turn };
         match scope {
-            Scope::New => self.changes.send(self.numbers.of_small(Request::Follow(caller)))?,
-            Scope::Everything => self.forced.send(caller)?,
+            ReloadScope::New => self.changes.send(self.numbers.of_small(Request::Follow(caller)))?,
+            ReloadScope::Everything => self.forced.send(caller)?,
         }
         done.await.map_err(|_| Refusal::Stopping)
     }
 
-    /// Hands over what was compiled anew. It waits for a place in the queue.
-    pub(crate) async fn serve_anew(&self, callers: Vec<ReloadCaller>, anew: Option<Box<Anew>>) {
-        // The coordinator is gone when the engine has stopped; then the callers learn of it by their closed channels.
-        drop(self.changes.queue.send(self.numbers.of_small(Request::Anew { callers, anew })).await);
+    /// Hands over what was compiled. It waits for a place in the queue.
+    pub(crate) async fn serve_full_reload(&self, callers: Vec<ReloadCaller>, full: Option<Box<FullReload>>) {
+        // The coordinator ends when the engine has stopped; then the callers learn of it by their closed channels.
+        drop(self.changes.queue.send(self.numbers.of_small(Request::FullReload { callers, full })).await);
     }
 
     pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
@@ -260,7 +260,7 @@ impl Requests {
 }
 
 impl WeakRequests {
-    /// The queues, while anybody else has them.
+    /// The queues, while there is another handle to them.
     pub(crate) fn upgrade(&self) -> Option<Requests> {
         Some(Requests {
             changes: self.changes.upgrade()?,

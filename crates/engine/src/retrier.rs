@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::core::Core;
-use crate::parts::{self, Tried};
+use crate::parts::{self, PrepareResult};
 
 /// The first pause. Each is twice as long as the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ impl RetryGate {
         reloading
     }
 
-    /// What comes of it, unless a reload comes between.
+    /// Its result, unless a reload comes between.
     async fn retry<T>(&self, preparing: impl Future<Output = T>) -> Option<T> {
         let mut reloads = self.reloads.subscribe();
         reloads.wait_for(|count| *count == 0).await.ok()?;
@@ -57,10 +57,10 @@ impl Drop for Reloading<'_> {
     }
 }
 
-/// What a retry came to, on the world that was served when it began.
+/// The result of a retry, on the world that was served when it began.
 pub(crate) struct Retried {
     pub(crate) world: Arc<World>,
-    pub(crate) tried: Tried,
+    pub(crate) tried: PrepareResult,
 }
 
 /// Waits for the next retry, and runs it on a task of its own.
@@ -73,8 +73,8 @@ pub(crate) struct Retrier {
 }
 
 impl Retrier {
-    /// Waits until the components that are behind were tried again; for ever when there are none. Cancelling the wait loses
-    /// nothing.
+    /// Waits until the components that are behind were tried again; for ever when there are none. Cancelling the wait
+    /// loses nothing.
     pub(crate) async fn retried(&mut self, core: &Arc<Core>, behind: &BTreeSet<String>) -> Retried {
         if behind.is_empty() {
             *self = Self::default();
@@ -87,7 +87,7 @@ impl Retrier {
                 match ended {
                     Ok(Some(retried)) => return retried,
                     Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "a retry of components panicked"),
+                    Err(error) => tracing::error!(%error, "retry of components panicked"),
                 }
             }
             let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));

@@ -8,16 +8,16 @@ use midflight_core::{Digest, KindName, LogId};
 use midflight_store::SeenReplica;
 use sha2::Sha256;
 
-use crate::environment::Input;
+use crate::environment::EnvironmentInput;
 
-type Inputs = BTreeMap<KindName, Vec<Input>>;
+type InputsByKind = BTreeMap<KindName, Vec<EnvironmentInput>>;
 
 /// The inputs of this replica, sealed once for as long as they and the key stay the same.
 #[derive(Default)]
 pub(crate) struct SealedInputs {
     /// The key, and of which log it is.
     key: Option<(Option<LogId>, [u8; 32])>,
-    last: Option<(Arc<Inputs>, BTreeMap<String, Digest>)>,
+    last: Option<(Arc<InputsByKind>, BTreeMap<String, Digest>)>,
 }
 
 impl SealedInputs {
@@ -32,7 +32,7 @@ impl SealedInputs {
     }
 
     /// The digests of inputs; none while there is no key.
-    pub(crate) fn of(&mut self, inputs: &Arc<Inputs>) -> BTreeMap<String, Digest> {
+    pub(crate) fn of(&mut self, inputs: &Arc<InputsByKind>) -> BTreeMap<String, Digest> {
         let Some((_, key)) = &self.key else { return BTreeMap::new() };
         match &self.last {
             Some((of, sealed)) if Arc::ptr_eq(of, inputs) => sealed.clone(),
@@ -50,19 +50,19 @@ const INPUT_PURPOSE: &[u8] = b"midflight input 1\n";
 /// How many inputs are reported by their names. The report is written twice a second, so it has to be small.
 const INPUTS_NAMED_MAX: usize = 64;
 
-/// The digests of inputs, by their names, as other replicas of the log may compare them: keyed, so that nobody without the
-/// key of the log can guess a short secret from its digest.
-fn sealed(inputs: &Inputs, key: &[u8; 32]) -> BTreeMap<String, Digest> {
-    let mut said: BTreeMap<String, Vec<&Input>> = BTreeMap::new();
+/// The digests of inputs, by their names, as other replicas of the log may compare them: keyed, so that a short secret
+/// cannot be guessed from its digest without the key of the log.
+fn sealed(inputs: &InputsByKind, key: &[u8; 32]) -> BTreeMap<String, Digest> {
+    let mut output: BTreeMap<String, Vec<&EnvironmentInput>> = BTreeMap::new();
     let count = inputs.values().map(Vec::len).sum::<usize>();
     for input in inputs.values().flatten() {
         let name = match count > INPUTS_NAMED_MAX {
             true => "(all)".to_owned(),
             false => input.name.to_string(),
         };
-        said.entry(name).or_default().push(input);
+        output.entry(name).or_default().push(input);
     }
-    let seal = |(name, mut inputs): (String, Vec<&Input>)| {
+    let seal = |(name, mut inputs): (String, Vec<&EnvironmentInput>)| {
         inputs.sort_unstable();
         // A key of any length is a key for HMAC, so this is never none.
         let mut keyed = Hmac::<Sha256>::new_from_slice(key).ok()?.chain_update(INPUT_PURPOSE);
@@ -73,11 +73,11 @@ fn sealed(inputs: &Inputs, key: &[u8; 32]) -> BTreeMap<String, Digest> {
         }
         Some((name, Digest::new(keyed.finalize().into_bytes().into())))
     };
-    said.into_iter().filter_map(seal).collect()
+    output.into_iter().filter_map(seal).collect()
 }
 
-/// The inputs ([`midflight_store::Replica::inputs`]) by which replicas differ: for each replica that differs, their names. What
-/// most replicas have is the rule; where no answer is the most common, all of them differ.
+/// The inputs ([`midflight_store::Replica::inputs`]) by which replicas differ: for each replica that differs, their
+/// names. What most replicas have is the rule; where no answer is the most common, all of them differ.
 #[must_use]
 pub fn differing_inputs(seen: &[SeenReplica]) -> BTreeMap<String, Vec<String>> {
     let mut answers: BTreeMap<&str, BTreeMap<Digest, Vec<&str>>> = BTreeMap::new();
@@ -145,7 +145,7 @@ mod tests {
         let kind = KindName::new("config").unwrap();
         let of = |count: usize| {
             let name = |n: usize| crate::InputName::Variable(format!("V{n}"));
-            let input = |n| Input::new(name(n), crate::Writer::Operator, "secret");
+            let input = |n| EnvironmentInput::new(name(n), crate::DocumentWriter::Operator, "secret");
             BTreeMap::from([(kind.clone(), (0..count).map(input).collect::<Vec<_>>())])
         };
         let (one, other) = (sealed(&of(2), &[1; 32]), sealed(&of(2), &[2; 32]));
@@ -160,7 +160,11 @@ mod tests {
     #[test]
     fn inputs_are_sealed_once_until_they_or_the_log_change() {
         let inputs = |text: &str| {
-            let input = Input::new(crate::InputName::Variable("A".to_owned()), crate::Writer::Operator, text);
+            let input = EnvironmentInput::new(
+                crate::InputName::Variable("A".to_owned()),
+                crate::DocumentWriter::Operator,
+                text,
+            );
             Arc::new(BTreeMap::from([(KindName::new("config").unwrap(), vec![input])]))
         };
         let (one, other) = (inputs("1"), inputs("2"));

@@ -11,8 +11,8 @@ use midflight_core::{
 use midflight_store::{Availability, KeptAt};
 use tokio::time::Instant;
 
-use crate::divergence::{Diverged, Trail};
-use crate::environment::Input;
+use crate::divergence::{DigestTrail, Diverged};
+use crate::environment::EnvironmentInput;
 use crate::quarantine::{Quarantine, Quarantined};
 
 /// The last thing that was wanted here and did not go live.
@@ -32,7 +32,7 @@ pub struct LastRefused {
 
 /// What the coordinator knows beside the world. It alone changes it.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
+pub(crate) struct CoordinatorState {
     /// How far in the log this replica has looked.
     pub(crate) position: RevisionNumber,
     /// The newest revision it knows to be in the log.
@@ -43,7 +43,7 @@ pub(crate) struct State {
     pub(crate) last_refused: Option<LastRefused>,
     pub(crate) store_error: Option<String>,
     /// The digests of what was read of the log.
-    pub(crate) trail: Trail,
+    pub(crate) digest_trail: DigestTrail,
     /// How the log differs from the one that was followed; none when it does not.
     pub(crate) diverged: Option<Diverged>,
     /// Whether what is served was read from this replica's own copy, and not held against the log since.
@@ -51,7 +51,7 @@ pub(crate) struct State {
     /// The checks that failed when the local copy went live. It was verified before, so it is served all the same.
     pub(crate) failed_checks: Problems,
     /// The inputs of which what is served was made beside the documents.
-    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<Input>>>,
+    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<EnvironmentInput>>>,
     /// The components that have not followed to what is served: at first all, later those that were only tried for.
     pub(crate) behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
@@ -75,15 +75,15 @@ pub(crate) struct WentLive<'a> {
     pub(crate) at: Timestamp,
     /// What is left out of it.
     pub(crate) quarantine: Quarantine,
-    /// What became of the components that took part.
+    /// The state of the components that took part.
     pub(crate) components: &'a [ComponentTime],
     /// The checks that fail on it.
     pub(crate) failed_checks: Problems,
     /// The inputs of which it was made beside the documents.
-    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<Input>>>,
+    pub(crate) inputs: Arc<BTreeMap<KindName, Vec<EnvironmentInput>>>,
 }
 
-impl State {
+impl CoordinatorState {
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             position: RevisionNumber::ZERO,
@@ -93,7 +93,7 @@ impl State {
             last_checked_at: None,
             last_refused: None,
             store_error: None,
-            trail: Trail::default(),
+            digest_trail: DigestTrail::default(),
             diverged: None,
             from_copy: false,
             failed_checks: Problems::default(),
@@ -106,7 +106,7 @@ impl State {
     /// Of which revision this replica's own copy is.
     pub(crate) fn kept_at(&self) -> KeptAt {
         let left_out = self.quarantine.revisions();
-        KeptAt { position: self.position, head: self.trail.at(self.position), left_out }
+        KeptAt { position: self.position, head: self.digest_trail.at(self.position), left_out }
     }
 
     /// Keeps what a look at the log found.
@@ -118,9 +118,9 @@ impl State {
                     self.last_checked_at = Some(at);
                     self.store_error = None;
                     self.diverged = None;
-                    self.trail.learn(self.position, &[head]);
+                    self.digest_trail.learn(self.position, &[head]);
                 }
-                self.trail.learn(self.position, known);
+                self.digest_trail.learn(self.position, known);
             }
             LogLook::Unavailable(why) => self.store_error = Some(why),
             LogLook::Diverged(diverged) => {
@@ -133,7 +133,7 @@ impl State {
     /// Keeps that the log took an edit, and its newest revision since.
     pub(crate) fn appended(&mut self, head: LogHead) {
         self.desired = self.desired.max(head.number);
-        self.trail.learn(self.position, &[head]);
+        self.digest_trail.learn(self.position, &[head]);
     }
 
     /// Keeps what is different since a world went live.
@@ -181,7 +181,7 @@ pub struct StoreStatus {
 }
 
 impl StoreStatus {
-    pub(crate) fn new(measured: Option<Availability>, state: &State, now: Timestamp) -> Self {
+    pub(crate) fn new(measured: Option<Availability>, state: &CoordinatorState, now: Timestamp) -> Self {
         let last_look = state.last_checked_at.map(|at| now.duration_since(at).unsigned_abs());
         let Some(measured) = measured else {
             let error = state.store_error.clone();
@@ -210,7 +210,7 @@ pub struct KindStatus {
     pub figures: Vec<(&'static str, u64)>,
 }
 
-/// How this replica stands to the log.
+/// The state of this replica against the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineStatus {
     /// The newest revision known to be in the log.
@@ -231,10 +231,10 @@ pub struct EngineStatus {
     pub position: Option<LogHead>,
     /// How the log differs from the one that was followed; none when it does not. Nothing is followed while it does.
     pub diverged: Option<Diverged>,
-    /// Whether it started from its own copy, since the log was away, and has not seen the log since.
+    /// Whether it started from its own copy, since the log was unavailable, and has not read the log since.
     pub from_copy: bool,
-    /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified before,
-    /// and what changed since is this process or its environment.
+    /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified
+    /// before, and what changed since is this process or its environment.
     pub failed_checks: Problems,
     /// Why its own copy is not up to date; none when it is, or there is none.
     pub copy_error: Option<String>,
@@ -246,7 +246,7 @@ pub struct EngineStatus {
     pub runaways: usize,
     /// The kinds that get no more work because of it (`runaways_max`), with how many threads each lost.
     pub blocked_kinds: BTreeMap<KindName, usize>,
-    /// Whether the log is looked at from time to time without being told.
+    /// Whether the log is polled.
     pub refresh: crate::Refresh,
     /// Each kind.
     pub kinds: Vec<KindStatus>,

@@ -1,16 +1,16 @@
-//! A budget for the work of a kind: a deadline, a cancellation and a bound on memory, asked for as the work goes on.
+//! A budget for the work of a kind: a deadline, a cancellation and a bound on memory, checked while the work runs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use midflight_core::{KindName, Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, KindName, Problem, Problems};
 
-use crate::environment::{Environment, Inputs};
+use crate::environment::{Environment, EnvironmentInputs};
 
 /// What a kind may still spend on the work it was given, and what it may read beside documents.
 ///
-/// A kind asks [`Work::go_on`] once per document or loop, and [`Work::spend`] before it keeps much memory. One that
+/// A kind asks [`Work::check`] once per document or loop, and [`Work::charge`] before it keeps much memory. One that
 /// never asks is left behind on its thread when its deadline passes: the revision is refused, the process serves on,
 /// and the thread is lost until the work ends by itself. Asking is how a kind avoids that.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Work {
     /// The kind whose code runs, for a thread that has to be abandoned.
     kind: Mutex<Option<KindName>>,
     /// None: no variable is set, and there are no files.
-    inputs: Option<Arc<Inputs>>,
+    inputs: Option<Arc<EnvironmentInputs>>,
 }
 
 /// The work was stopped from outside; what was made so far is to be dropped.
@@ -79,13 +79,14 @@ impl Work {
 
     /// The same budget, for work that may read these inputs.
     #[must_use]
-    pub fn with_inputs(mut self, inputs: Arc<Inputs>) -> Self {
+    pub fn with_inputs(mut self, inputs: Arc<EnvironmentInputs>) -> Self {
         self.inputs = Some(inputs);
         self
     }
 
-    /// The variables and files that documents may refer to. Each says the same throughout a reload. Without
-    /// [`Work::with_inputs`] there are none. Cost: the first question for each reads it, which may wait for a file system.
+    /// The variables and files that documents may refer to. Each is the same throughout a reload. Without
+    /// [`Work::with_inputs`] there are none. Cost: the first question for each reads it, which may wait for a file
+    /// system.
     #[must_use]
     pub fn inputs(&self) -> &dyn Environment {
         match &self.inputs {
@@ -94,16 +95,16 @@ impl Work {
         }
     }
 
-    /// Says that the work is not wanted any more.
+    /// Reports that the work is not wanted any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether to go on. Cost: a clock reading, some 25 ns; ask it per document, not per byte.
+    /// Whether to continue. Cost: a clock reading, some 25 ns; ask it per document, not per byte.
     ///
     /// # Errors
     /// [`Interrupted`], which is to be returned at once (it turns into [`Problems`] with `?`).
-    pub fn go_on(&self) -> Result<(), Interrupted> {
+    pub fn check(&self) -> Result<(), Interrupted> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(Interrupted::Cancelled);
         }
@@ -113,16 +114,16 @@ impl Work {
         }
     }
 
-    /// Whether to go on with a step that cannot be interrupted, such as one search of a regular expression. `worst_ns` is
-    /// how long it may take in the worst case, in ns. Cost: that of [`Work::go_on`].
+    /// Whether to continue with a step that cannot be interrupted, such as one search of a regular expression.
+    /// `worst_ns` is how long it may take in the worst case, in ns. Cost: that of [`Work::check`].
     ///
     /// # Errors
-    /// [`Interrupted`], as [`Work::go_on`]; and [`Interrupted::LongStep`].
+    /// [`Interrupted`], as [`Work::check`]; and [`Interrupted::LongStep`].
     pub fn step(&self, worst_ns: u64) -> Result<(), Interrupted> {
         if worst_ns > self.step_ns_max {
             return Err(Interrupted::LongStep);
         }
-        self.go_on()
+        self.check()
     }
 
     /// Notes whose code runs from now on.
@@ -142,7 +143,7 @@ impl Work {
     ///
     /// # Errors
     /// [`Interrupted::Memory`] when fewer are left.
-    pub fn spend(&self, bytes: u64) -> Result<(), Interrupted> {
+    pub fn charge(&self, bytes: u64) -> Result<(), Interrupted> {
         let take = |left: u64| left.checked_sub(bytes);
         match self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
             Ok(_) => Ok(()),
@@ -159,7 +160,7 @@ impl From<Interrupted> for Problems {
             Interrupted::Cancelled => "cancelled",
             Interrupted::LongStep => "long_step",
         };
-        Problem::new(code, Pointer::root(), interrupted.to_string()).into()
+        Problem::new(code, JsonPointer::root(), interrupted.to_string()).into()
     }
 }
 
@@ -168,14 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_ends_by_time_by_memory_and_by_word() {
+    fn a_budget_ends_by_time_memory_or_cancellation() {
         let work = Work::new(Instant::now(), 10);
-        assert_eq!(work.go_on(), Err(Interrupted::Deadline));
-        assert_eq!((work.spend(6), work.spend(5), work.spend(4)), (Ok(()), Err(Interrupted::Memory), Ok(())));
+        assert_eq!(work.check(), Err(Interrupted::Deadline));
+        assert_eq!(
+            (work.charge(6), work.charge(5), work.charge(4)),
+            (Ok(()), Err(Interrupted::Memory), Ok(()))
+        );
         let work = Work::unbounded();
-        assert_eq!(work.go_on(), Ok(()));
+        assert_eq!(work.check(), Ok(()));
         work.cancel();
-        assert_eq!(work.go_on(), Err(Interrupted::Cancelled));
+        assert_eq!(work.check(), Err(Interrupted::Cancelled));
     }
 
     #[test]

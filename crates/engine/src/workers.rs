@@ -6,29 +6,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use midflight_core::{KindName, Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, KindName, Problem, Problems};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Inputs;
+use crate::environment::EnvironmentInputs;
+use crate::leaked_threads::LeakedThreads;
 use crate::priority::lower_priority;
-use crate::runaways::Runaways;
 use crate::{Interrupted, Work};
 
-/// How long work that was told to stop may take to notice before its thread is given up.
+/// How long work that was asked to stop may take to notice before its thread is abandoned.
 const NOTICE: Duration = Duration::from_millis(100);
 /// Room for recursion over bodies of the deepest allowed nesting.
 const STACK_BYTES: usize = 8 << 20;
 
-type Job = Box<dyn FnOnce() + Send>;
+type WorkerJob = Box<dyn FnOnce() + Send>;
 
-/// A pool of threads that are given up, not waited for, when their work does not end.
+/// A pool of threads that are abandoned, not waited for, when their work does not end.
 ///
 /// Not the runtime's blocking threads: those are waited for when the runtime stops, and one endless loop there would
 /// make a process that never exits.
 pub(crate) struct Workers {
-    idle: Mutex<Vec<mpsc::Sender<Job>>>,
-    runaways: Arc<Runaways>,
+    idle: Mutex<Vec<mpsc::Sender<WorkerJob>>>,
+    runaways: Arc<LeakedThreads>,
     /// Whether there are no threads, and work is done where it is asked for.
     inline: bool,
     /// Whether the threads have a lower priority than those of edits and of what is followed.
@@ -40,13 +40,13 @@ pub(crate) struct Workers {
 pub(crate) struct Allowance {
     pub(crate) deadline: Instant,
     pub(crate) bytes_max: u64,
-    pub(crate) inputs: Arc<Inputs>,
+    pub(crate) inputs: Arc<EnvironmentInputs>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Workers {
     pub(crate) fn new(runaways_max: usize, inline: bool) -> Self {
-        let runaways = Arc::new(Runaways::new(runaways_max));
+        let runaways = Arc::new(LeakedThreads::new(runaways_max));
         Self { idle: Mutex::default(), runaways, inline, gives_way: false }
     }
 
@@ -55,8 +55,8 @@ impl Workers {
         Self { gives_way: true, ..Self::new(runaways_max, inline) }
     }
 
-    /// The threads that were given up and still run.
-    pub(crate) fn runaways(&self) -> &Arc<Runaways> {
+    /// The abandoned threads that still run.
+    pub(crate) fn runaways(&self) -> &Arc<LeakedThreads> {
         &self.runaways
     }
 
@@ -65,8 +65,8 @@ impl Workers {
         self.runaways.refusal(kind)
     }
 
-    /// Does `job` on a thread of its own and waits for it, but never past its deadline or the stop. The job notes in its
-    /// [`Work`] whose code it runs, so that a thread that has to be given up counts against that kind.
+    /// Does `job` on a thread of its own and waits for it, but never past its deadline or the stop. The job notes in
+    /// its [`Work`] whose code it runs, so that an abandoned thread counts against that kind.
     pub(crate) async fn run<T, F>(&self, allowance: &Allowance, job: F) -> Result<T, Problems>
     where
         T: Send + 'static,
@@ -82,7 +82,7 @@ impl Workers {
         let sent = {
             let work = Arc::clone(&work);
             worker.send(Box::new(move || {
-                // The receiver is gone when this thread was given up; then nobody wants the result.
+                // The receiver is dropped when this thread was abandoned; then the result is not wanted.
                 drop(reply.send(caught(job, &work)));
             }))
         };
@@ -98,7 +98,7 @@ impl Workers {
         };
         work.cancel();
         if let Ok(done) = tokio::time::timeout(NOTICE, &mut result).await {
-            // What it says of the interruption is less than what we know.
+            // Its report of the interruption has less than we know.
             drop(self.finished::<T>(worker, done));
         } else {
             self.give_up(worker, work.kind());
@@ -108,33 +108,33 @@ impl Workers {
 
     fn finished<T>(
         &self,
-        worker: mpsc::Sender<Job>,
+        worker: mpsc::Sender<WorkerJob>,
         done: Result<Result<T, Problems>, oneshot::error::RecvError>,
     ) -> Result<T, Problems> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         done.unwrap_or_else(|_| Err(lost_thread()))
     }
 
-    /// Lets go of a thread that does not end. It is counted until it does.
-    fn give_up(&self, worker: mpsc::Sender<Job>, kind: Option<KindName>) {
+    /// Abandons a thread that does not end. It is counted until it does.
+    fn give_up(&self, worker: mpsc::Sender<WorkerJob>, kind: Option<KindName>) {
         let name = kind.as_ref().map_or("", KindName::as_str).to_owned();
-        let counted = Runaways::add(&self.runaways, kind);
+        let counted = LeakedThreads::add(&self.runaways, kind);
         tracing::error!(
             kind = name,
             runaways = self.runaways.total(),
             "abandoned a thread whose work does not end"
         );
         // Queued behind the endless work, so it runs if that ever ends; then the thread ends too. What cannot be queued
-        // is dropped, and counted no more, for there is no such thread.
+        // is dropped, and not counted, for there is no such thread.
         drop(worker.send(Box::new(move || drop(counted))));
     }
 
-    fn take_idle(&self) -> Result<mpsc::Sender<Job>, Problems> {
+    fn take_idle(&self) -> Result<mpsc::Sender<WorkerJob>, Problems> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(worker) = idle {
             return Ok(worker);
         }
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (sender, jobs) = mpsc::channel::<WorkerJob>();
         let builder = std::thread::Builder::new().name("midflight-work".into()).stack_size(STACK_BYTES);
         let gives_way = self.gives_way;
         let work = move || {
@@ -146,8 +146,8 @@ impl Workers {
         match builder.spawn(work) {
             Ok(_detached) => Ok(sender),
             Err(error) => {
-                let message = format!("no thread for it: {error}");
-                Err(Problem::new("no_thread", Pointer::root(), message).into())
+                let message = format!("cannot start a thread: {error}");
+                Err(Problem::new("no_thread", JsonPointer::root(), message).into())
             }
         }
     }
@@ -162,11 +162,11 @@ fn panicked(panic: &(dyn Any + Send)) -> Problems {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     let message = format!("the kind's code panicked: {text}; this is a defect in the kind, please report it");
-    Problem::new("panicked", Pointer::root(), message).into()
+    Problem::new("panicked", JsonPointer::root(), message).into()
 }
 
 fn lost_thread() -> Problems {
-    Problem::new("lost_thread", Pointer::root(), "the thread that worked on it is gone").into()
+    Problem::new("lost_thread", JsonPointer::root(), "the worker thread ended").into()
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
         Allowance {
             deadline: Instant::now() + Duration::from_millis(millis),
             bytes_max: u64::MAX,
-            inputs: Arc::new(Inputs::new(Arc::new(()))),
+            inputs: Arc::new(EnvironmentInputs::new(Arc::new(()))),
             stop: CancellationToken::new(),
         }
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_problem_and_the_thread_goes_on() {
+    async fn a_panic_is_a_problem_and_the_thread_continues() {
         let workers = Workers::new(1, false);
         let result = workers.run(&allowance(60_000), |_| -> Result<(), _> { panic!("boom {}", 1) }).await;
         assert!(result.unwrap_err().to_string().contains("boom 1"));
@@ -246,7 +246,7 @@ mod tests {
         let allowance = allowance(60_000);
         allowance.stop.cancel();
         let asks = |work: &Work| loop {
-            work.go_on()?;
+            work.check()?;
         };
         assert_eq!(code(workers.run(&allowance, asks).await), "cancelled");
         assert_eq!(workers.runaways().total(), 0);

@@ -1,5 +1,5 @@
-//! Logs on a real PostgreSQL that lose what replicas have served: a standby that is promoted too late, a restored backup. No
-//! replica serves what the log does not say without saying so, and none mixes two histories (HR-14).
+//! Logs on a real PostgreSQL that lose what replicas have served: a standby that is promoted too late, a restored
+//! backup. No replica serves what the log does not say without saying so, and none mixes two histories (HR-14).
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 #[path = "support/words.rs"]
@@ -9,16 +9,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_bus::{Bus as _, Heard, Hint, Hints, MemoryBus};
+use midflight_bus::{Bus as _, Hint, HintEvent, Hints, MemoryBus};
 use midflight_core::{Outcome, RevisionNumber, Trigger};
-use midflight_engine::{EditMode, Engine, EngineStatus, Extent, Identity, Invalid, Reach, Refresh, Refusal};
+use midflight_engine::{
+    AppliedExtent, AwaitScope, EditMode, Engine, EngineStatus, Identity, InvalidPolicy, Refresh, Refusal,
+};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, PostgresOptions, PostgresStore};
 use midflight_testkit::{DEADLINE, Postgres};
 use words::{WordMap, Words, edit, put};
 
 const EVERYWHERE: EditMode =
-    EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere, extent: Extent::Edit };
+    EditMode { invalid: InvalidPolicy::Refuse, reach: AwaitScope::Everywhere, extent: AppliedExtent::Edit };
 
 struct Replica {
     engine: Engine,
@@ -43,7 +45,7 @@ impl Replica {
     }
 
     /// The texts of the words that are served, by name.
-    fn says(&self) -> Vec<(String, String)> {
+    fn stored(&self) -> Vec<(String, String)> {
         self.words.load().iter().map(|(name, word)| (name.to_string(), word.text.clone())).collect()
     }
 
@@ -72,23 +74,23 @@ impl Replica {
     }
 }
 
-fn said(words: &[(&str, &str)]) -> Vec<(String, String)> {
+fn announced(words: &[(&str, &str)]) -> Vec<(String, String)> {
     words.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
 /// The hint of a revision, with its change.
 async fn hint_of(hints: &mut dyn Hints, number: RevisionNumber) -> Hint {
-    let heard = async {
+    let received = async {
         loop {
-            if let Some(Heard::Hint(hint)) = hints.next().await
+            if let Some(HintEvent::Hint(hint)) = hints.next().await
                 && hint.head == number
             {
                 return hint;
             }
         }
     };
-    let hint = tokio::time::timeout(DEADLINE, heard).await.unwrap();
-    assert!(hint.change.is_some() && hint.said.is_some());
+    let hint = tokio::time::timeout(DEADLINE, received).await.unwrap();
+    assert!(hint.change.is_some() && hint.announced.is_some());
     hint
 }
 
@@ -108,7 +110,7 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
         let number = a.edit(name, text).await;
         recorded.push(hint_of(&mut *hints, number).await);
     }
-    let lost = said(&[("x", "4, lost"), ("y", "5, lost")]);
+    let lost = announced(&[("x", "4, lost"), ("y", "5, lost")]);
     b.serves(5).await;
 
     server.fail_over_to(name, is_standby);
@@ -117,7 +119,7 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
     let status = a.engine.status();
     let diverged = status.diverged.unwrap();
     assert_eq!((diverged.position.get(), diverged.found.number.get(), diverged.found_digest), (5, 3, None));
-    assert_eq!((status.served.get(), a.says(), b.says()), (5, lost.clone(), lost.clone()));
+    assert_eq!((status.served.get(), a.stored(), b.stored()), (5, lost.clone(), lost.clone()));
     let refused = a.engine.apply(edit([put("z", "no")])).await.unwrap_err().refusal;
     assert!(matches!(&refused, Refusal::LogDiverged(_)), "{refused}");
     assert!(refused.to_string().contains("midflight log adopt"), "{refused}");
@@ -131,20 +133,20 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
         bus.publish(hint).await.unwrap();
     }
     assert_eq!(fresh.edit("x", "4, new").await.get(), 4);
-    assert_eq!(fresh.says(), said(&[("x", "4, new")]));
+    assert_eq!(fresh.stored(), announced(&[("x", "4, new")]));
 
     // The numbers are level again, and the histories are not: nobody is mixed, and nobody is taken for level.
     let number = fresh.edit("z", "5, new").await;
     assert_eq!(number.get(), 5);
     let acks = fresh.engine.acks(number, Duration::from_millis(500)).await.unwrap();
     let serve: Vec<_> = acks
-        .said
+        .announced
         .iter()
-        .filter(|(_, ack)| *ack == midflight_engine::Ack::Serves)
+        .filter(|(_, ack)| *ack == midflight_engine::AckState::Serves)
         .map(|(id, _)| id.as_str())
         .collect();
     assert_eq!(serve, ["fresh"], "{acks:?}");
-    assert_eq!((a.says(), b.says()), (lost.clone(), lost.clone()));
+    assert_eq!((a.stored(), b.stored()), (lost.clone(), lost.clone()));
     assert!(a.engine.status().diverged.unwrap().found_digest.is_some(), "it has another revision 5");
 
     // One that starts with its copy serves that, and says so.
@@ -152,17 +154,17 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
     let b = start("b").await;
     let status = b.engine.status();
     assert!(status.diverged.is_some() && status.from_copy, "{status:?}");
-    assert_eq!((status.served.get(), b.says()), (5, lost));
+    assert_eq!((status.served.get(), b.stored()), (5, lost));
 
     // Adopted, all serve what the log says.
-    let new = said(&[("x", "4, new"), ("z", "5, new")]);
+    let new = announced(&[("x", "4, new"), ("z", "5, new")]);
     for replica in [&a, &b] {
         let event = replica.engine.adopt_log("anna", "two revisions were lost").await.unwrap();
         assert_eq!((event.outcome, event.trigger), (Outcome::Success.into(), Trigger::Adopt.into()));
         assert_eq!(event.triggered_by, "anna: two revisions were lost");
         let status = replica.engine.status();
         assert_eq!(
-            (status.served.get(), status.diverged, status.from_copy, replica.says()),
+            (status.served.get(), status.diverged, status.from_copy, replica.stored()),
             (5, None, false, new.clone())
         );
     }
@@ -172,8 +174,8 @@ async fn loses_two(server: &mut Postgres, name: &str, is_standby: bool) {
     b.engine.stop().await;
     let b = start("b").await;
     assert_eq!(
-        (b.engine.status().diverged, b.says()),
-        (None, a.says()),
+        (b.engine.status().diverged, b.stored()),
+        (None, a.stored()),
         "its copy is of the log that it adopted"
     );
     for replica in [a, b, fresh] {
@@ -193,7 +195,7 @@ async fn a_backup_of_two_revisions_ago_is_restored() {
 
 /// The right log is back: nobody need do anything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_goes_on_by_itself_when_its_log_is_back() {
+async fn a_replica_continues_by_itself_when_its_log_is_back() {
     let mut server = Postgres::start();
     let url = server.database();
     let bus = MemoryBus::new();

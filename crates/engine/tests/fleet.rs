@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use midflight_bus::MemoryBus;
 use midflight_core::{Change, DocumentId, Outcome, RevisionNumber, Trigger};
 use midflight_engine::{
-    Ack, EditMode, Engine, Extent, Identity, Invalid, Reach, Refresh, Scope, differing_inputs,
+    AckState, AppliedExtent, AwaitScope, EditMode, Engine, Identity, InvalidPolicy, Refresh, ReloadScope,
+    differing_inputs,
 };
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
@@ -24,7 +25,7 @@ use words::{Words, edit, id, put};
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 const EVERYWHERE: EditMode =
-    EditMode { invalid: Invalid::Refuse, reach: Reach::Everywhere, extent: Extent::Edit };
+    EditMode { invalid: InvalidPolicy::Refuse, reach: AwaitScope::Everywhere, extent: AppliedExtent::Edit };
 
 async fn replica(name: &str, store: &MemoryStore, bus: &MemoryBus) -> Engine {
     let mut builder = Engine::builder().store(Arc::new(store.clone())).bus(Arc::new(bus.clone()));
@@ -34,7 +35,7 @@ async fn replica(name: &str, store: &MemoryStore, bus: &MemoryBus) -> Engine {
     builder.start().await.unwrap()
 }
 
-fn names(acks: &[(String, Ack)], wanted: &Ack) -> Vec<String> {
+fn names(acks: &[(String, AckState)], wanted: &AckState) -> Vec<String> {
     acks.iter().filter(|(_, ack)| ack == wanted).map(|(name, _)| name.clone()).collect()
 }
 
@@ -64,7 +65,7 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     let accepted = a.apply_with(edit([put("x", "one")]), EVERYWHERE).await.unwrap();
     let number = accepted.revision.unwrap().number;
     let acks = a.acks(number, DEADLINE).await.unwrap();
-    assert_eq!(names(&acks.said, &Ack::Serves), ["a", "b", "c"]);
+    assert_eq!(names(&acks.announced, &AckState::Serves), ["a", "b", "c"]);
     assert!(b.served() == number && c.served() == number, "an ack means served");
 
     // A revision by hand that does not hold is refused by each, and each says why.
@@ -76,9 +77,9 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     let accepted = b.apply_with(edit([put("y", "two")]), EVERYWHERE).await.unwrap();
     let third = accepted.revision.unwrap().number;
     assert_eq!(third, RevisionNumber::new(3));
-    assert_eq!(names(&b.acks(third, DEADLINE).await.unwrap().said, &Ack::Serves), ["a", "b", "c"]);
-    for (name, ack) in b.acks(RevisionNumber::new(2), DEADLINE).await.unwrap().said {
-        assert!(matches!(&ack, Ack::Refuses(why) if why.contains("write a string")), "{name}: {ack:?}");
+    assert_eq!(names(&b.acks(third, DEADLINE).await.unwrap().announced, &AckState::Serves), ["a", "b", "c"]);
+    for (name, ack) in b.acks(RevisionNumber::new(2), DEADLINE).await.unwrap().announced {
+        assert!(matches!(&ack, AckState::Refuses(why) if why.contains("write a string")), "{name}: {ack:?}");
     }
 
     // One that stops in order is not waited for; a revision that is not there yet is missing everywhere.
@@ -86,8 +87,10 @@ async fn an_edit_is_acknowledged_by_every_replica_that_is_alive_and_refused_with
     all_seen(&a, &["a", "b"]).await;
     let none_yet = async {
         // Those who wait for acknowledgements share a look at the replicas, which may be some milliseconds old.
-        while names(&a.acks(RevisionNumber::new(9), Duration::ZERO).await.unwrap().said, &Ack::Missing)
-            != ["a", "b"]
+        while names(
+            &a.acks(RevisionNumber::new(9), Duration::ZERO).await.unwrap().announced,
+            &AckState::Missing,
+        ) != ["a", "b"]
         {
             tokio::task::yield_now().await;
         }
@@ -163,32 +166,32 @@ async fn a_replica_whose_environment_differs_reports_it() {
     differing_are(a, &["c"]).await;
     differing_are(c, &["c"]).await;
     other.set("hello");
-    let event = c.reload(Trigger::Manual, "test", Scope::New).await.unwrap();
+    let event = c.reload(Trigger::Manual, "test", ReloadScope::New).await.unwrap();
     assert_eq!(event.outcome.known(), Some(Outcome::Success));
     differing_are(a, &[]).await;
 }
 
 #[tokio::test]
-async fn one_reload_makes_an_edit_and_brings_in_what_inputs_say_now() {
+async fn one_reload_makes_an_edit_and_brings_in_current_inputs() {
     let environment = Changing::new("one");
     let mut builder = Engine::builder().memory();
     let (slot, _) = (builder.kind(Variables), builder.kind(Words));
     builder.environment(environment.clone());
     let engine = builder.start().await.unwrap();
     let live = engine.live(slot);
-    let said = || live.load().values().map(|said| said.text.clone()).collect::<Vec<_>>();
+    let announced = || live.load().values().map(|announced| announced.text.clone()).collect::<Vec<_>>();
     let reloads = || engine.history().select(usize::MAX, |_| true).len();
     engine.apply(edit([refers()])).await.unwrap();
     environment.set("two");
     engine.apply(edit([put("x", "one")])).await.unwrap();
-    assert_eq!(said(), ["one"], "an edit is about what it changes");
-    let look = EditMode { extent: Extent::Look, ..EditMode::default() };
+    assert_eq!(announced(), ["one"], "an edit is about what it changes");
+    let look = EditMode { extent: AppliedExtent::Look, ..EditMode::default() };
     let before = reloads();
     engine.apply_with(edit([put("x", "two")]), look).await.unwrap();
-    assert_eq!((said(), reloads()), (vec!["two".to_owned()], before + 1));
+    assert_eq!((announced(), reloads()), (vec!["two".to_owned()], before + 1));
     // Also when there is nothing else to do.
     environment.set("three");
     let same = engine.apply_with(edit([put("x", "two")]), look).await.unwrap();
     assert!(same.revision.is_none());
-    assert_eq!((said(), reloads()), (vec!["three".to_owned()], before + 2));
+    assert_eq!((announced(), reloads()), (vec!["three".to_owned()], before + 2));
 }

@@ -117,8 +117,8 @@ async fn twenty_schedules_are_done_once_each_by_three_replicas() {
     assert_eq!(log.len(), 20);
     for appended in log {
         let revision = &appended.revision;
-        let told = (revision.author.as_str(), revision.reason.as_str(), revision.trigger);
-        assert_eq!(told, ("anna", "at night", Trigger::Schedule.into()));
+        let message = (revision.author.as_str(), revision.reason.as_str(), revision.trigger);
+        assert_eq!(message, ("anna", "at night", Trigger::Schedule.into()));
         let ops: Vec<_> = revision.changes.iter().map(|it| format!("{} {}", it.op, it.id.kind)).collect();
         assert_eq!(
             ops,
@@ -129,7 +129,7 @@ async fn twenty_schedules_are_done_once_each_by_three_replicas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_missed_while_nobody_was_there_is_done_at_the_next_start_unless_its_window_is_closed() {
+async fn a_missed_schedule_is_done_at_the_next_start_unless_its_window_is_closed() {
     let bench = Bench::at("2026-01-31T00:00:00Z");
     let engine = bench.replica().await;
     let window = json!({"cron": "0 3 * * *", "time_zone": "Europe/Rome", "length_ms": 1_800_000});
@@ -178,7 +178,7 @@ async fn what_is_cancelled_or_put_off_is_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_at_its_time_says_why_and_waits_to_be_put_anew() {
+async fn a_schedule_refused_at_its_time_has_the_reason_until_it_is_put_again() {
     let bench = Bench::at("2026-01-31T00:00:00Z");
     let engine = bench.replica().await;
     engine.apply(edit([put("a", "one")])).await.unwrap();
@@ -203,9 +203,9 @@ async fn what_is_refused_at_its_time_says_why_and_waits_to_be_put_anew() {
     bench.set_clock("2026-03-31T03:00:00Z");
     settle().await;
     assert_eq!(bench.store.head().await.unwrap(), head, "it is not tried again");
-    let mut anew = body;
-    anew["changes"][0]["if_version"] = json!(2);
-    engine.apply(schedule("s", anew)).await.unwrap();
+    let mut full = body;
+    full["changes"][0]["if_version"] = json!(2);
+    engine.apply(schedule("s", full)).await.unwrap();
     settle().await;
     assert_eq!((bench.text(&engine, "a").as_deref(), engine.schedules().len()), (Some("two"), 0));
 }
@@ -309,10 +309,10 @@ async fn what_cannot_be_marked_as_refused_is_not_tried_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn schedules_that_say_nothing_right_are_refused_at_once() {
+async fn invalid_schedules_are_refused_at_once() {
     let bench = Bench::at("2026-01-31T00:00:00Z");
     let engine = bench.replica().await;
     let refused = engine.apply(schedule("s", json!({"reload": true, "window": {"cron": "0 0 31 2 *"}})));
     let refused = refused.await.unwrap_err().to_string();
-    assert!(refused.contains("schedules/s at /window/cron: never comes"), "{refused}");
+    assert!(refused.contains("schedules/s at /window/cron: never occurs"), "{refused}");
 }

@@ -81,7 +81,7 @@ async fn each_was_done_once(store: &dyn Store) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_whose_clock_is_wrong_goes_by_the_clock_of_the_log() {
+async fn a_leader_with_a_wrong_clock_uses_the_clock_of_the_log() {
     let server = Postgres::shared();
     for wrong_by in [SignedDuration::from_hours(1), -SignedDuration::from_hours(1)] {
         let url = server.database();
@@ -101,7 +101,7 @@ async fn a_leader_whose_clock_is_wrong_goes_by_the_clock_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_is_done_once_when_the_leader_goes_in_the_middle() {
+async fn each_is_done_once_when_the_leader_dies_halfway() {
     let server = Postgres::shared();
     let url = server.database();
     let bus = MemoryBus::new();
@@ -120,7 +120,7 @@ async fn each_is_done_once_when_the_leader_goes_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_is_done_once_when_the_leader_is_cut_off_and_comes_back() {
+async fn each_is_done_once_when_the_leader_is_cut_off_and_returns() {
     let server = Postgres::shared();
     let url = server.database();
     let proxy = Proxy::to(server.port());

@@ -20,18 +20,18 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge::Edge;
+use crate::edge::HttpEdge;
 use crate::limits::HttpLimits;
 use crate::write_idle::WriteIdle;
 
 /// How long an accept that failed, as for want of file descriptors, waits before the next.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection answers requests that came together before other tasks run. 200 µs: ten small requests, and with
-/// twenty such connections a thread still comes around in 4 ms.
+/// How long a connection answers requests that came together before other tasks run. 200 µs: ten small requests, and
+/// with twenty such connections a thread still comes around in 4 ms.
 const TURN_US_MAX: u64 = 200;
 
 /// Serves until stopped, then lets requests in flight finish.
-pub async fn serve(listener: TcpListener, edge: Edge, limits: HttpLimits, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, edge: HttpEdge, limits: HttpLimits, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -54,7 +54,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, limits: HttpLimits, stop: 
     if tokio::time::timeout(drain, connections.wait()).await.is_err() {
         tracing::warn!(
             drain_ms_max = limits.drain_ms_max,
-            "some requests did not finish in time and are cut"
+            "requests did not finish in time; closing their connections"
         );
         cut.cancel();
         connections.wait().await;
@@ -70,7 +70,7 @@ async fn accept(
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, Peer(peer), place)),
         Err(error) => {
-            tracing::debug!(%error, "a connection was not accepted");
+            tracing::debug!(%error, "cannot accept a connection");
             tokio::time::sleep(PAUSE).await;
             None
         }
@@ -83,17 +83,17 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 async fn connection(
     (stream, peer): (TcpStream, Peer),
-    edge: Edge,
+    edge: HttpEdge,
     limits: HttpLimits,
     stop: CancellationToken,
     cut: CancellationToken,
 ) {
     // Answers are small and whole; waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps Nagle's delay");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let stream = WriteIdle::new(stream, Duration::from_millis(limits.write_idle_ms_max));
-    let turn = Turn::new();
+    let turn = ConnectionTurn::new();
     let of_requests = turn.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (edge, turn) = (edge.clone(), of_requests.clone());
@@ -121,14 +121,14 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection ended early");
     }
 }
 
 /// Ends the turn of a connection that has answered requests for [`TURN_US_MAX`]. A client that sends many at once would
-/// otherwise have so many answered in a row, and every step of everybody else's request waits for that.
+/// otherwise have so many answered in a row, and every step of all other requests waits for that.
 #[derive(Debug, Clone)]
-struct Turn(Arc<TurnEnd>);
+struct ConnectionTurn(Arc<TurnEnd>);
 
 #[derive(Debug)]
 struct TurnEnd {
@@ -137,7 +137,7 @@ struct TurnEnd {
     end: AtomicU64,
 }
 
-impl Turn {
+impl ConnectionTurn {
     fn new() -> Self {
         Self(Arc::new(TurnEnd { accepted: Instant::now(), end: AtomicU64::new(0) }))
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_took_a_whole_turn_end_it() {
-        let turn = Turn::new();
+        let turn = ConnectionTurn::new();
         let polls = AtomicU64::new(0);
         let connection = async {
             for _ in 0..3 {

@@ -13,7 +13,7 @@ use crate::code::Code;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Value, ApiError>> + Send>>;
+type FunctionFuture = Pin<Box<dyn Future<Output = Result<Value, ApiError>> + Send>>;
 
 /// A function that agents may call by its name, as programs call a route. It changes nothing.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub struct AgentFunction {
     pub description: &'static str,
     /// The JSON Schema of its arguments, an object.
     pub input_schema: Value,
-    run: Arc<dyn Fn(Principal, Value) -> Answer + Send + Sync>,
+    run: Arc<dyn Fn(Principal, Value) -> FunctionFuture + Send + Sync>,
 }
 
 impl AgentFunction {
@@ -35,7 +35,7 @@ impl AgentFunction {
         F: Fn(Principal, T) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Value, ApiError>> + Send + 'static,
     {
-        let run = move |principal, arguments| -> Answer {
+        let run = move |principal, arguments| -> FunctionFuture {
             match serde_json::from_value(arguments) {
                 Ok(arguments) => Box::pin(run(principal, arguments)),
                 Err(error) => {
@@ -50,7 +50,7 @@ impl AgentFunction {
     /// Calls it for a caller.
     ///
     /// # Errors
-    /// As the route does that it stands for.
+    /// As its route does.
     pub async fn call(&self, principal: Principal, arguments: Map<String, Value>) -> Result<Value, ApiError> {
         (self.run)(principal, Value::Object(arguments)).await
     }

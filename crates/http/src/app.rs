@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{AuditTrail, RoutePermissions};
 use crate::byte_budget::{ByteBudget, SMALL_BYTES_MAX};
 use crate::compute::ComputePool;
-use crate::docs::Document;
+use crate::docs::OpenApiPage;
 use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::limits::HttpLimits;
@@ -25,7 +25,7 @@ use crate::metrics::registry::MetricsRegistry;
 use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
 use crate::monitoring::HotReloadSettings;
-use crate::recent::Recent;
+use crate::revision_cache::RevisionCache;
 use crate::sorts::DocumentSorts;
 use crate::tokens::Tokens;
 
@@ -34,12 +34,12 @@ const EXPORTS_AT_ONCE: usize = 2;
 
 /// What every handler shares. Cloning it gives another handle on the same.
 #[derive(Clone)]
-pub struct App(Arc<Shared>);
+pub struct AppState(Arc<AppStateParts>);
 
 /// Takes secrets out of a text.
-pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+pub type RedactText = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-/// What an [`App`] is made of.
+/// What an [`AppState`] is made of.
 pub struct Parts {
     /// The engine that answers are computed from.
     pub engine: Engine,
@@ -57,7 +57,7 @@ pub struct Parts {
     pub directories: Vec<DirectoryHandle>,
     /// The bounds.
     pub limits: HttpLimits,
-    /// How the log is looked at without being told.
+    /// How the log is polled.
     pub hot_reload: HotReloadSettings,
     /// The name of this replica.
     pub replica_id: String,
@@ -65,13 +65,13 @@ pub struct Parts {
     pub address: SocketAddr,
     /// Whether reads need a token even so.
     pub requires_token: bool,
-    /// Takes secrets out of what is told.
-    pub redact: Redact,
-    /// What is said at a scrape of the metrics.
+    /// Removes secrets from messages.
+    pub redact: RedactText,
+    /// Work at a scrape of the metrics.
     pub scrape: Scrape,
 }
 
-/// What is said at a scrape of the metrics.
+/// Work at a scrape of the metrics.
 pub type Scrape = Arc<dyn Fn() -> ScrapeSettings + Send + Sync>;
 
 /// How metrics are shown.
@@ -83,8 +83,8 @@ pub struct ScrapeSettings {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The parts of an [`App`].
-pub struct Shared {
+/// The parts of an [`AppState`].
+pub struct AppStateParts {
     /// What answers are computed from.
     pub engine: Engine,
     /// Who sends a request is known by these.
@@ -93,7 +93,7 @@ pub struct Shared {
     pub metrics: MetricsRegistry,
     pub(crate) replica_metrics: ReplicaMetrics,
     pub(crate) request_metrics: RequestMetrics,
-    /// Tells reloads to those who listen.
+    /// Sends reloads to observers.
     pub events: EventBroadcaster,
     /// The server sides of the kinds.
     pub kinds: Kinds,
@@ -103,7 +103,7 @@ pub struct Shared {
     pub limits: HttpLimits,
     /// Runs what takes too long for the async threads.
     pub compute: ComputePool,
-    /// How the log is looked at without being told.
+    /// How the log is polled.
     pub hot_reload: HotReloadSettings,
     /// The name of this replica.
     pub replica_id: String,
@@ -111,15 +111,15 @@ pub struct Shared {
     pub bus: Arc<dyn Bus>,
     /// Whether other replicas follow the log too.
     pub is_shared: bool,
-    /// What the scrape of the metrics is told at that moment.
+    /// State that the scrape of the metrics reads at that moment.
     pub(crate) scrape: Scrape,
     pub(crate) started_at: Timestamp,
     /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
     pub(crate) is_on_loopback: bool,
     /// Whether reads need a token even so.
     pub(crate) requires_token: bool,
-    /// Takes the secrets of the config out of what is told.
-    pub(crate) redact: Redact,
+    /// Removes the secrets of the config from messages.
+    pub(crate) redact: RedactText,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// The same of small ones, which nearly all are.
@@ -136,13 +136,13 @@ pub struct Shared {
     pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
-    pub(crate) recent: Recent,
+    pub(crate) recent: RevisionCache,
     /// Keeps who did what.
     pub(crate) audit: AuditTrail,
     /// Which routes the audit has, once they are known.
     pub(crate) audited: OnceLock<RoutePermissions>,
     /// The OpenAPI document, once the routes are known.
-    pub(crate) docs: OnceLock<Document>,
+    pub(crate) docs: OnceLock<OpenApiPage>,
     /// The directories that this replica watches.
     pub(crate) directories: Vec<DirectoryHandle>,
     /// Cancelled when the server begins to stop.
@@ -151,12 +151,12 @@ pub struct Shared {
     pub tasks: TaskTracker,
 }
 
-impl App {
+impl AppState {
     /// Puts together what handlers share.
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { engine, kinds, metrics, tokens, bus, is_shared, directories, .. } = parts;
         let limits = parts.limits;
-        Self(Arc::new(Shared {
+        Self(Arc::new(AppStateParts {
             tokens,
             audit: AuditTrail::new(&metrics),
             audited: OnceLock::new(),
@@ -178,7 +178,7 @@ impl App {
             requires_token: parts.requires_token,
             redact: parts.redact,
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
-            recent: Recent::default(),
+            recent: RevisionCache::default(),
             docs: OnceLock::new(),
             merge_turns: MergeTurns::default(),
             bodies: ByteBudget::new(
@@ -202,19 +202,19 @@ impl App {
         }))
     }
 
-    /// Begins to stop: watchers and sockets are told. Requests are still answered.
+    /// Begins to stop: watchers and sockets are notified. Requests are still answered.
     pub fn begin_stop(&self) {
         self.stopping.cancel();
     }
 
-    /// Stops: waits for sockets and queued writes, for `drain_ms_max` at most, and then for what the kinds run. The engine still
-    /// answers.
+    /// Stops: waits for sockets and queued writes, for `drain_ms_max` at most, and then for what the kinds run. The
+    /// engine still answers.
     pub async fn stop(&self) {
         self.begin_stop();
         self.tasks.close();
         let drain = Duration::from_millis(self.limits.drain_ms_max);
         if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
-            tracing::warn!("some sockets or queued writes did not end in time; they are dropped");
+            tracing::warn!("sockets or queued writes did not end in time; dropping them");
         }
         // Of what was answered until now.
         if let Err(error) = self.audit.write(&**self.engine.store()).await {
@@ -224,9 +224,9 @@ impl App {
     }
 }
 
-impl std::ops::Deref for App {
-    type Target = Shared;
-    fn deref(&self) -> &Shared {
+impl std::ops::Deref for AppState {
+    type Target = AppStateParts;
+    fn deref(&self) -> &AppStateParts {
         &self.0
     }
 }

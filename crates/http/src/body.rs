@@ -9,10 +9,10 @@ use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::header;
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use midflight_core::{Digest, Pointer};
+use midflight_core::{Digest, JsonPointer};
 use serde::de::DeserializeOwned;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::byte_budget::{HeldBytes, SMALL_BYTES_MAX};
 use crate::code::Code;
 use crate::limits::HttpLimits;
@@ -31,13 +31,13 @@ impl<S, T> FromRequest<S> for JsonBody<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
-    App: FromRef<S>,
+    AppState: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         is_json(&request)?;
-        let limits = App::from_ref(state).limits;
+        let limits = AppState::from_ref(state).limits;
         let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
         weigh(&bytes, &limits, occupied.as_ref()).await?;
@@ -53,13 +53,13 @@ impl<S, T> FromRequest<S> for OptionalJsonBody<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
-    App: FromRef<S>,
+    AppState: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let typed = is_json(&request);
-        let limits = App::from_ref(state).limits;
+        let limits = AppState::from_ref(state).limits;
         let occupied = request.extensions().get::<BodyBytes>().cloned();
         let bytes = receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -71,8 +71,8 @@ where
     }
 }
 
-/// A JSON body that carries documents to import, at most `import_bytes_max` long. It is counted among imports, for which other
-/// bodies do not wait.
+/// A JSON body that carries documents to import, at most `import_bytes_max` long. It is counted among imports, for
+/// which other bodies do not wait.
 #[derive(Debug)]
 pub struct ImportJsonBody<T> {
     /// The body.
@@ -86,13 +86,13 @@ impl<S, T> FromRequest<S> for ImportJsonBody<T>
 where
     S: Send + Sync,
     T: DeserializeOwned,
-    App: FromRef<S>,
+    AppState: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         is_json(&request)?;
-        let limits = App::from_ref(state).limits;
+        let limits = AppState::from_ref(state).limits;
         let occupied = request.extensions().get::<BodyBytes>().cloned();
         if let Some(occupied) = &occupied {
             occupied.count_as_import();
@@ -125,7 +125,7 @@ impl<T> ImportJsonBody<T> {
     }
 }
 
-/// The type that a body says it is of, without its parameters; none when it does not say.
+/// The type of a body, without its parameters; none when it has none.
 pub(crate) fn media_type(request: &Request) -> Option<&str> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
     Some(value.split(';').next().unwrap_or_default().trim())
@@ -157,7 +157,7 @@ impl std::fmt::Debug for BodyBytes {
 }
 
 struct OfOne {
-    app: App,
+    app: AppState,
     principal: Principal,
     held: Mutex<HeldBytes>,
     /// What it occupies while it is small.
@@ -168,7 +168,7 @@ struct OfOne {
 }
 
 impl BodyBytes {
-    pub(crate) fn new(app: App, principal: Principal) -> Self {
+    pub(crate) fn new(app: AppState, principal: Principal) -> Self {
         let (held, small) = (Mutex::default(), Mutex::default());
         Self(Arc::new(OfOne {
             app,
@@ -256,14 +256,14 @@ pub async fn receive(
         }
         Ok(Err(Uncollected::Busy(busy))) => Err(busy),
         Err(_) => {
-            let detail = format!("the body did not come within {receive_ms_max} ms (receive_ms_max)");
+            let detail = format!("the body was not received within {receive_ms_max} ms (receive_ms_max)");
             Err(ApiError::new(Code::TOO_SLOW, detail))
         }
     }
 }
 
-/// The bytes of a body; none when they are more than `bytes_max`. A little more than that is read and thrown away, so
-/// that a client which only listens once it has sent everything hears the refusal rather than a reset.
+/// The bytes of a body; none when they are more than `bytes_max`. A little more than that is read and dropped, so that
+/// a client which reads only after it has sent everything receives the refusal rather than a reset.
 async fn collect(
     mut body: Body,
     bytes_max: usize,
@@ -316,7 +316,8 @@ pub(crate) fn fits_parsed(parsed: usize, bytes_max: usize, bound: &str) -> Resul
         return Ok(());
     }
     let detail = format!(
-        "the values of the body need about {parsed} bytes of memory and may need {bytes_max} ({bound}); send fewer at once"
+        "the values of the body need about {parsed} bytes of memory, and {bytes_max} are allowed \
+         ({bound}); send fewer at once"
     );
     Err(ApiError::new(Code::TOO_LARGE, detail))
 }
@@ -333,8 +334,8 @@ fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiE
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Ok(_) => Pointer::root(),
-        Err(placed) => Pointer::from(placed.path()),
+        Ok(_) => JsonPointer::root(),
+        Err(placed) => JsonPointer::from(placed.path()),
     };
     ApiError::new(Code::INVALID_BODY, format!("the body has the wrong shape: {error}"))
         .at(&path, error.to_string())

@@ -1,5 +1,5 @@
-//! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other, so
-//! that the first cannot keep the second from reading and writing.
+//! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other,
+//! so that the first cannot keep the second from reading and writing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) const SMALL_BYTES_MAX: usize = 64 << 10;
 /// Up to this many bytes an answer is short: it is written where it is asked for, and not counted.
 pub(crate) const SHORT_BYTES_MAX: usize = 64 << 10;
 
-/// What one permit stands for, in bytes.
+/// The bytes of one permit.
 const UNIT: usize = 1024;
 /// How long a request waits for bytes before it is refused: others release theirs within milliseconds, unless their
 /// clients do not read.
@@ -39,8 +39,8 @@ pub struct ByteBudget {
 pub struct HeldBytes(Option<OwnedSemaphorePermit>);
 
 impl ByteBudget {
-    /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as `one_max`,
-    /// so each half has that many.
+    /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as
+    /// `one_max`, so each half has that many.
     pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
         let half = units((bytes_max / 2).max(one_max));
         Self {
@@ -109,7 +109,7 @@ impl ByteBudget {
 
     fn busy(&self) -> ApiError {
         let detail = format!(
-            "other requests occupy the {} bytes that there are for them ({}); try again in a moment",
+            "other requests use the {} bytes that are available ({}); try again in a moment",
             self.bytes_max, self.name
         );
         ApiError::new(Code::BUSY, detail)
@@ -167,39 +167,39 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_shared_and_come_back_when_the_last_part_is_dropped() {
         let budget = ByteBudget::new(16 << 10, 4 << 10, "test_bytes_max");
-        let nobody = Principal::anonymous();
+        let no_one = Principal::anonymous();
         let known = Principal::with_token("anna", Role::Admin.into(), TokenId::of(&blake3::hash(b"token")));
-        let held = budget.take(&nobody, 8 << 10).await.unwrap();
-        let refused = budget.take(&nobody, 1).await.unwrap_err();
+        let held = budget.take(&no_one, 8 << 10).await.unwrap();
+        let refused = budget.take(&no_one, 1).await.unwrap_err();
         assert_eq!(refused.body().code, "busy");
         assert!(refused.body().detail.contains("test_bytes_max"), "{}", refused.body().detail);
         budget.take(&known, 8 << 10).await.unwrap();
         let bytes = held.guard(Bytes::from_static(b"0123456789"));
         let part = bytes.slice(2..4);
         drop(bytes);
-        budget.take(&nobody, 1).await.unwrap_err();
+        budget.take(&no_one, 1).await.unwrap_err();
         assert_eq!(&part[..], b"23");
         drop(part);
-        budget.take(&nobody, 8 << 10).await.unwrap();
+        budget.take(&no_one, 8 << 10).await.unwrap();
     }
 
     #[tokio::test]
     async fn many_small_parts_occupy_no_more_than_their_sum() {
         let budget = ByteBudget::new(16 << 10, 0, "test_bytes_max");
-        let (nobody, held) = (Principal::anonymous(), Mutex::default());
+        let (no_one, held) = (Principal::anonymous(), Mutex::default());
         for part in 1..=800 {
-            budget.grow(&nobody, &held, 10 * part).await.unwrap();
+            budget.grow(&no_one, &held, 10 * part).await.unwrap();
         }
         assert_eq!(held.lock().unwrap().units(), 8);
         let mut more = HeldBytes::default();
-        assert_eq!(budget.grow_at_once(&nobody, &mut more, 1).unwrap_err().body().code, "busy");
+        assert_eq!(budget.grow_at_once(&no_one, &mut more, 1).unwrap_err().body().code, "busy");
         held.lock().unwrap().shrink_to(3 << 10);
-        budget.grow_at_once(&nobody, &mut more, 5 << 10).unwrap();
+        budget.grow_at_once(&no_one, &mut more, 5 << 10).unwrap();
         assert_eq!((held.lock().unwrap().units(), more.units()), (3, 5));
         more.shrink_to(0);
         assert_eq!(more.units(), 0);
         // More than there is gets all of it.
-        budget.grow(&nobody, &held, 1 << 20).await.unwrap();
+        budget.grow(&no_one, &held, 1 << 20).await.unwrap();
         assert_eq!(held.lock().unwrap().units(), 8);
     }
 }

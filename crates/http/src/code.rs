@@ -12,7 +12,8 @@ pub struct Code {
 }
 
 impl Code {
-    /// A code: the stable word, the HTTP status, what it means in a few words, and the page that explains it, in Markdown.
+    /// A code: the stable word, the HTTP status, what it means in a few words, and the page that explains it, in
+    /// Markdown.
     #[must_use]
     pub const fn new(
         word: &'static str,
@@ -98,7 +99,7 @@ codes! {
     OWNED => "owned", CONFLICT, "Document has another owner";
     /// A token has the name.
     TOKEN_EXISTS => "token_exists", CONFLICT, "Token exists";
-    /// Without the token nobody could manage tokens.
+    /// Without the token no caller could manage tokens.
     LAST_ADMIN_TOKEN => "last_admin_token", CONFLICT, "Last admin token";
     /// There are as many tokens as there may be.
     TOO_MANY_TOKENS => "too_many_tokens", UNPROCESSABLE_ENTITY, "Too many tokens";

@@ -1,5 +1,5 @@
 //! Runs work that takes too long for the async threads: on a bounded number of threads, with a bounded queue, a time
-//! limit, and a cancellation when the caller is gone.
+//! limit, and a cancellation when the caller leaves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,8 @@ impl TimeLimit {
     }
 }
 
-/// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of threads;
-/// one that is not is computed again in the pool.
+/// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of
+/// threads; one that is not is computed again in the pool.
 pub fn brief() -> Work {
     let deadline = std::time::Instant::now() + BRIEF;
     Work::new(deadline, BRIEF_BYTES as u64).with_steps_of(BRIEF_STEP)
@@ -53,25 +53,25 @@ pub fn brief() -> Work {
 
 /// Whose work it is. Callers without a token have a share of the pool, so that they cannot keep the others from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
+pub enum PoolShare {
     /// That of callers without a token.
     Anonymous,
     /// That of callers with a token, and of answers to edits.
     Known,
 }
 
-impl From<&Principal> for Share {
+impl From<&Principal> for PoolShare {
     fn from(principal: &Principal) -> Self {
         if principal.is_anonymous() { Self::Anonymous } else { Self::Known }
     }
 }
 
-/// A pool for work that occupies a processor: as many threads as there are processors. On Linux they have a lower priority
-/// than the threads that answer, follow the log and make edits.
+/// A pool for work that occupies a processor: as many threads as there are processors. On Linux they have a lower
+/// priority than the threads that answer, follow the log and make edits.
 ///
 /// Callers without a token have at most half of the threads and of the queue. They never have the last of two or more
-/// threads. A thread that runs work past its time limit stays occupied until the work ends, so work asks [`Work::go_on`]
-/// often.
+/// threads. A thread that runs work past its time limit stays occupied until the work ends, so work asks
+/// [`Work::check`] often.
 #[derive(Debug)]
 pub struct ComputePool {
     threads: Threads,
@@ -147,17 +147,17 @@ impl ComputePool {
     }
 
     /// What work of a share must have: its own part first, so that nothing of the whole is held while it waits.
-    fn slots(&self, share: Share) -> impl Iterator<Item = &Slots> {
-        let own = (share == Share::Anonymous).then_some(&self.anonymous);
+    fn slots(&self, share: PoolShare) -> impl Iterator<Item = &Slots> {
+        let own = (share == PoolShare::Anonymous).then_some(&self.anonymous);
         own.into_iter().chain([&self.all])
     }
 
-    /// Runs `job` and returns what it returns. Dropping the future cancels the job: its [`Work`] says so. The memory of its
-    /// [`Work`] is not bounded.
+    /// Runs `job` and returns what it returns. Dropping the future cancels the job: its [`Work`] reports it. The memory
+    /// of its [`Work`] is not bounded.
     ///
     /// # Errors
     /// As [`ComputePool::run_within`].
-    pub async fn run<T, F>(&self, share: Share, limit: TimeLimit, job: F) -> Result<T, ApiError>
+    pub async fn run<T, F>(&self, share: PoolShare, limit: TimeLimit, job: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: FnOnce(&Work) -> T + Send + 'static,
@@ -169,10 +169,10 @@ impl ComputePool {
     ///
     /// # Errors
     /// `busy` when the queue is full or no thread was free within the limit, `too_expensive` when the job did not end
-    /// within the limit. The job itself returns what its [`Work`] interrupts, so that it can say more.
+    /// within the limit. The job itself returns what its [`Work`] interrupts, so that it can add details.
     pub async fn run_within<T, F>(
         &self,
-        share: Share,
+        share: PoolShare,
         limit: TimeLimit,
         bytes_max: usize,
         job: F,
@@ -214,8 +214,8 @@ impl ComputePool {
 impl Slots {
     fn busy(&self) -> ApiError {
         let detail = format!(
-            "all threads for long computations are occupied and {} requests may wait (compute_queue_max); try again in a \
-             moment",
+            "all threads for long computations are busy and {} requests may wait (compute_queue_max); try \
+             again in a moment",
             self.queue_max
         );
         ApiError::new(Code::BUSY, detail)
@@ -255,7 +255,7 @@ mod tests {
 
     fn until_interrupted(work: &Work) -> Interrupted {
         loop {
-            if let Err(interrupted) = work.go_on() {
+            if let Err(interrupted) = work.check() {
                 return interrupted;
             }
         }
@@ -264,27 +264,30 @@ mod tests {
     #[tokio::test]
     async fn work_returns_what_it_computes_and_a_panic_is_an_error() {
         let pool = ComputePool::with_threads(1, 0);
-        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
-        assert_eq!(code(pool.run(Share::Known, limit(60_000), |_| panic!("no")).await), "internal");
-        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+        assert_eq!(pool.run(PoolShare::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+        assert_eq!(code(pool.run(PoolShare::Known, limit(60_000), |_| panic!("no")).await), "internal");
+        assert_eq!(pool.run(PoolShare::Known, limit(60_000), |_| 7).await.unwrap(), 7);
     }
 
     #[tokio::test]
     async fn work_that_asks_ends_at_its_time_limit() {
         let pool = ComputePool::with_threads(1, 0);
-        assert_eq!(pool.run(Share::Known, limit(1), until_interrupted).await.unwrap(), Interrupted::Deadline);
+        assert_eq!(
+            pool.run(PoolShare::Known, limit(1), until_interrupted).await.unwrap(),
+            Interrupted::Deadline
+        );
     }
 
     #[tokio::test]
     async fn work_that_does_not_ask_is_answered_without_and_occupies_its_thread() {
         let pool = ComputePool::with_threads(1, 0);
         let (release, held) = mpsc::channel::<()>();
-        let deaf = pool.run(Share::Known, limit(1), move |_| held.recv().unwrap_err()).await;
+        let deaf = pool.run(PoolShare::Known, limit(1), move |_| held.recv().unwrap_err()).await;
         let detail = deaf.unwrap_err().body().detail.clone();
         assert!(detail.contains("more than 1 ms (test_ms_max)"), "{detail}");
-        assert_eq!(code(pool.run(Share::Known, limit(60_000), |_| ()).await), "busy");
+        assert_eq!(code(pool.run(PoolShare::Known, limit(60_000), |_| ()).await), "busy");
         drop(release);
-        while pool.run(Share::Known, limit(60_000), |_| ()).await.is_err() {
+        while pool.run(PoolShare::Known, limit(60_000), |_| ()).await.is_err() {
             tokio::task::yield_now().await;
         }
     }
@@ -295,19 +298,21 @@ mod tests {
         let (release, held) = mpsc::channel::<()>();
         let first = tokio::spawn({
             let pool = Arc::clone(&pool);
-            async move { pool.run(Share::Known, limit(60_000), move |_| held.recv().unwrap_err()).await.map(drop) }
+            async move {
+                pool.run(PoolShare::Known, limit(60_000), move |_| held.recv().unwrap_err()).await.map(drop)
+            }
         });
         while pool.all.threads.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         let second = tokio::spawn({
             let pool = Arc::clone(&pool);
-            async move { pool.run(Share::Known, limit(60_000), |_| 7).await }
+            async move { pool.run(PoolShare::Known, limit(60_000), |_| 7).await }
         });
         while pool.all.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = pool.run(Share::Known, limit(60_000), |_| ()).await.unwrap_err();
+        let refused = pool.run(PoolShare::Known, limit(60_000), |_| ()).await.unwrap_err();
         assert!(refused.body().detail.contains("1 requests may wait (compute_queue_max)"));
         drop(release);
         first.await.unwrap().unwrap();
@@ -315,13 +320,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_is_gone_cancels_its_work() {
+    async fn a_dropped_caller_cancels_its_work() {
         let pool = Arc::new(ComputePool::with_threads(1, 0));
         let (ended, end) = mpsc::channel();
         let task = tokio::spawn({
             let pool = Arc::clone(&pool);
             async move {
-                pool.run(Share::Known, limit(60_000), move |work| ended.send(until_interrupted(work))).await
+                pool.run(PoolShare::Known, limit(60_000), move |work| ended.send(until_interrupted(work)))
+                    .await
             }
         });
         while pool.all.threads.available_permits() > 0 {
@@ -340,17 +346,17 @@ mod tests {
         let occupy = || {
             let (pool, held) = (Arc::clone(&pool), Arc::clone(&held));
             let job = move |_: &Work| held.lock().map(|held| held.recv().is_err()).unwrap();
-            tokio::spawn(async move { pool.run(Share::Anonymous, limit(60_000), job).await })
+            tokio::spawn(async move { pool.run(PoolShare::Anonymous, limit(60_000), job).await })
         };
         // Two run, and two wait.
         let anonymous: Vec<_> = (0..4).map(|_| occupy()).collect();
         while pool.anonymous.places.available_permits() > 0 || pool.all.threads.available_permits() > 2 {
             tokio::task::yield_now().await;
         }
-        let refused = pool.run(Share::Anonymous, limit(60_000), |_| ()).await.unwrap_err();
+        let refused = pool.run(PoolShare::Anonymous, limit(60_000), |_| ()).await.unwrap_err();
         assert_eq!(refused.body().code, "busy");
         assert!(refused.body().detail.contains("2 requests may wait (compute_queue_max)"));
-        assert_eq!(pool.run(Share::Known, limit(60_000), |_| 7).await.unwrap(), 7);
+        assert_eq!(pool.run(PoolShare::Known, limit(60_000), |_| 7).await.unwrap(), 7);
         drop(release);
         for one in anonymous {
             assert!(one.await.unwrap().unwrap());

@@ -3,8 +3,8 @@
 /// How many descriptors are kept for the log, watched files, hints and components.
 const RESERVED: u64 = 128;
 
-/// As many connections as the process can have: its soft limit of open files is raised to what they need, as far as the hard
-/// limit allows, and where that is not enough there are fewer of them.
+/// As many connections as the process can have: its soft limit of open files is raised to what they need, as far as the
+/// hard limit allows, and where that is not enough there are fewer of them.
 pub fn allowed_connections(connections_max: usize) -> usize {
     let wanted = (connections_max as u64).saturating_add(RESERVED);
     let Some(files_max) = raised(wanted) else { return connections_max };
@@ -41,7 +41,7 @@ fn raised(wanted: u64) -> Option<u64> {
     match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }) {
         Ok(()) => Some(raised),
         Err(error) => {
-            tracing::debug!(%error, "the soft limit of open files stays");
+            tracing::debug!(%error, "cannot raise the soft limit of open files");
             Some(current)
         }
     }

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::href;
 use crate::wire::DocumentDiffAnswer;
 
-/// How many values two versions of a document may be compared in; what is past that is replaced as a whole. A body of 1 MiB
-/// has at most half as many values.
+/// How many values two versions of a document may be compared in; what is past that is replaced as a whole. A body of 1
+/// MiB has at most half as many values.
 const NODES_MAX: usize = 2_000_000;
 /// Up to this many bytes of bodies a diff costs less than another thread.
 const HERE_BYTES_MAX: usize = 32 << 10;
 /// How long the lines of one document may be compared. What is not done then is shown as removed and added.
 const TEXT_MAX: Duration = Duration::from_millis(200);
-/// How many bytes two versions of a document may have as lines together for a diff as text. 8 MiB: the largest documents with
-/// twice their length for the indents.
+/// How many bytes two versions of a document may have as lines together for a diff as text. 8 MiB: the largest
+/// documents with twice their length for the indents.
 const PRETTY_BYTES_MAX: usize = 8 << 20;
 /// What a diff without patch and text is long, in bytes, beside its name.
 const ENTRY_BYTES: usize = 96;
@@ -99,7 +99,7 @@ fn entry(diff: &DocumentDiff) -> DocumentDiffAnswer {
     }
 }
 
-/// A diff of which only is said that there is one.
+/// A diff without contents.
 pub(crate) fn marked(diff: &DocumentDiff) -> DocumentDiffAnswer {
     let mut answer = entry(diff);
     mark(&mut answer, diff);
@@ -146,8 +146,8 @@ fn operation(op: PatchOp) -> Value {
     }
 }
 
-/// The diff as unified text of at most so many bytes, and whether lines at its end are missing. Of bodies that are too long
-/// to be written line by line there is none at all.
+/// The diff as unified text of at most so many bytes, and whether lines at its end are missing. Of bodies that are too
+/// long to be written line by line there is none at all.
 fn unified(diff: &DocumentDiff, bytes_max: usize) -> (String, bool) {
     let mut left = PRETTY_BYTES_MAX;
     let bodies = [&diff.old, &diff.new].into_iter().flatten();
@@ -175,9 +175,9 @@ fn take_pretty(body: &Value, left: &mut usize) -> bool {
     *left > 0
 }
 
-/// How long a value is with a line for each member and item, as JSON, or as YAML with a line for each line of a text; in
-/// bytes, counted up to `max`. It may be far longer than the value: each line is indented by two for each level. Texts are
-/// counted with all that may have to be escaped.
+/// How long a value is with a line for each member and item, as JSON, or as YAML with a line for each line of a text;
+/// in bytes, counted up to `max`. It may be far longer than the value: each line is indented by two for each level.
+/// Texts are counted with all that may have to be escaped.
 pub(crate) fn pretty_bytes(value: &Value, max: usize) -> usize {
     let text = |text: &str, depth: usize| {
         let escaped = |byte: u8| match byte {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_diff_is_marked_and_says_where_the_versions_are() {
+    fn a_long_diff_is_marked_and_links_to_the_versions() {
         let long = diff(json!({"a": "x".repeat(5000)}), json!({"a": "y".repeat(5000)}));
         let answer = DiffMaker::new(1000, true).make(&long);
         assert!(answer.truncated && answer.patch.is_null() && answer.text.is_none());

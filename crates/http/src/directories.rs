@@ -7,7 +7,7 @@ use axum::extract::State;
 use midflight_source::{DirectoryHandle, DirectoryStatus, FileProblem, HeldLoss};
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Permission::Operate;
@@ -17,17 +17,17 @@ use crate::routes::Routes;
 use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
 
 /// The routes of watched directories.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Operate, routes!(confirm_loss))
 }
 
-/// Makes the log what a watched directory says, once: the documents that it has lost are deleted, however many they are, and an
-/// old copy replaces what is newer. Only the replica that watches it can do so.
+/// Applies a watched directory to the log, once: the documents that it has lost are deleted, however many they are, and
+/// an old copy replaces what is newer. Only the replica that watches it can do so.
 #[utoipa::path(post, path = "/api/v1/directories/confirm-loss", tag = "log", request_body = ConfirmLossBody,
     responses((status = 200, body = DirectoryAnswer), (status = "default", body = ProblemBody)))]
 async fn confirm_loss(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     JsonBody(body): JsonBody<ConfirmLossBody>,
 ) -> Result<Json<DirectoryAnswer>, ApiError> {
     // Paths are compared as such, so that a slash at the end is of no account.

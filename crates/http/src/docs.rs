@@ -7,7 +7,7 @@ use bytes::Bytes;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::Read;
@@ -23,16 +23,16 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The OpenAPI document as it is sent; made once, since it never changes while the server runs.
-pub(crate) struct Document(Result<Bytes, String>);
+pub(crate) struct OpenApiPage(Result<Bytes, String>);
 
-impl Document {
+impl OpenApiPage {
     pub(crate) fn new(document: &OpenApi) -> Self {
         Self(document.to_json().map(Bytes::from).map_err(|error| error.to_string()))
     }
 }
 
 /// The routes of the documentation.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().of(Read, Reach::Nothing, routes!(document)).of(Read, Reach::Nothing, routes!(page)).of(
         Read,
         Reach::Nothing,
@@ -43,8 +43,8 @@ pub(crate) fn routes() -> Routes<App> {
 /// The OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", tag = "docs",
     responses((status = 200, body = serde_json::Value), (status = "default", body = ProblemBody)))]
-async fn document(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    let document = app.docs.get().ok_or_else(|| ApiError::internal(&"there is no OpenAPI document"))?;
+async fn document(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {
+    let document = app.docs.get().ok_or_else(|| ApiError::internal(&"no OpenAPI document"))?;
     let document = document.0.clone().map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], document))
 }
@@ -63,7 +63,7 @@ async fn page(headers: HeaderMap) -> Response {
     responses((status = 200, body = String, content_type = "text/markdown"),
         (status = "default", body = ProblemBody)))]
 async fn error_page(
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(code): InPath<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let known = app.kinds.codes().find(|known| known.as_str() == code);

@@ -1,8 +1,8 @@
 //! The JSON Schemas of the documents as components of the OpenAPI document.
 //!
-//! A body of a sort of document refers to its schema, so that a generated client knows its members. The library of the OpenAPI
-//! document has types for a part of JSON Schema only; so a component is `{"allOf": [SCHEMA]}`, of which the one member is kept
-//! word for word, but for one reference of each circle.
+//! A body of a sort of document refers to its schema, so that a generated client knows its members. The library of the
+//! OpenAPI document has types for a part of JSON Schema only; so a component is `{"allOf": [SCHEMA]}`, of which the one
+//! member is kept word for word, but for one reference of each circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,8 @@ pub fn refer(kind: &str, title: &str) -> RefOr<Schema> {
     Ref::from_schema_name(component(kind, title)).into()
 }
 
-/// Refers to the schema of a sort of document, or to an object with what a call accepts beside it: `described` says what.
+/// Refers to the schema of a sort of document, or to an object with what a call accepts beside it: `described` says
+/// what.
 #[must_use]
 pub fn refer_or(kind: &str, title: &str, described: ObjectBuilder) -> RefOr<Schema> {
     let mut either = AnyOf::new();
@@ -61,8 +62,8 @@ pub(crate) fn answer_of(answer: &str, kind: &str, title: &str) -> RefOr<Schema> 
     RefOr::T(Schema::AllOf(both))
 }
 
-/// The name of the component with the schema of a sort of document. A kind of a program may have a sort of the same title, so the
-/// kind is part of it.
+/// The name of the component with the schema of a sort of document. A kind of a program may have a sort of the same
+/// title, so the kind is part of it.
 #[must_use]
 pub fn component(kind: &str, title: &str) -> String {
     format!("{}{}Document", joined(kind), joined(title))
@@ -132,7 +133,8 @@ impl Circles {
         Self(graph)
     }
 
-    /// Whether a reference is the one of its circle that is left out: programs that write a schema out cannot end otherwise.
+    /// Whether a reference is the one of its circle that is left out: programs that write a schema out cannot end
+    /// otherwise.
     fn is_cut(&self, from: &str, to: &str) -> bool {
         to <= from && self.leads(to, from, &mut BTreeSet::new())
     }
@@ -156,8 +158,8 @@ impl Circles {
                 let component = if to == WHOLE { name.to_owned() } else { format!("{name}{}", joined(&to)) };
                 if self.is_cut(part, &to) {
                     members.remove("$ref");
-                    let said = format!("Again as {component}; /api/v1/schemas has the whole schema.");
-                    members.insert("description".to_owned(), Value::String(said));
+                    let output = format!("Again as {component}; /api/v1/schemas has the whole schema.");
+                    members.insert("description".to_owned(), Value::String(output));
                 } else {
                     members.insert("$ref".to_owned(), Value::String(format!("{COMPONENTS}{component}")));
                 }

@@ -1,4 +1,4 @@
-//! What stands before every handler: is the request meant for this server, and who sends it?
+//! Runs before every handler: is the request meant for this server, and who sends it?
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use futures_util::StreamExt as _;
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::audit::{Asked, RoutePermissions};
 use crate::body::BodyBytes;
 use crate::code::Code;
-use crate::docs::Document;
-use crate::layers::{answer_of, around};
+use crate::docs::OpenApiPage;
+use crate::layers::{answer_of, surrounding};
 use crate::long_answer::counted;
 use crate::origin::{came_by_proxy, check_host, check_origin};
 use crate::principal::{Access, Principal};
@@ -28,9 +28,9 @@ use crate::router::router;
 /// Where the route of the metrics is.
 const METRICS: &str = "/metrics";
 
-/// The routes with all that stands around them. Cheap to clone.
+/// The routes with all their layers. Cheap to clone.
 #[derive(Clone)]
-pub struct Edge {
+pub struct HttpEdge {
     routes: Router,
     openapi: Arc<OpenApi>,
     /// Where the metrics are beside their own path.
@@ -39,14 +39,14 @@ pub struct Edge {
     is_of_metrics: bool,
 }
 
-impl Edge {
+impl HttpEdge {
     /// Adds the routes of the kinds to those that every kind has.
     #[must_use]
-    pub fn new(app: &App) -> Self {
+    pub fn new(app: &AppState) -> Self {
         let (routes, openapi) = router(app.clone());
-        app.docs.get_or_init(|| Document::new(&openapi));
+        app.docs.get_or_init(|| OpenApiPage::new(&openapi));
         app.audited.get_or_init(|| RoutePermissions::of(&openapi));
-        let (routes, openapi) = (around(routes, app), Arc::new(openapi));
+        let (routes, openapi) = (surrounding(routes, app), Arc::new(openapi));
         Self { routes, openapi, metrics_path: None, is_of_metrics: false }
     }
 
@@ -76,7 +76,7 @@ impl Edge {
         let is_own_path = path == METRICS;
         let is_metrics = is_own_path || self.metrics_path.as_deref() == Some(path);
         if self.is_of_metrics && !is_metrics {
-            return ApiError::new(Code::NO_SUCH_PATH, "this port answers the metrics alone").into_response();
+            return ApiError::new(Code::NO_SUCH_PATH, "this port serves metrics only").into_response();
         }
         if is_metrics && !is_own_path {
             let mut parts = request.uri().clone().into_parts();
@@ -90,9 +90,9 @@ impl Edge {
     }
 }
 
-/// Says of a request who sends it, and answers it, or refuses it.
+/// Finds the sender of a request, and answers it, or refuses it.
 pub(crate) fn enter<S>(
-    app: &App,
+    app: &AppState,
     request: Request,
     inner: &mut S,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<S>
@@ -135,18 +135,18 @@ where
 }
 
 /// Ends a stream of events when who asked for it is no longer known. Other answers come to their end by themselves.
-fn while_known(app: &App, principal: &Principal, response: Response) -> Response {
+fn while_known(app: &AppState, principal: &Principal, response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     if principal.is_anonymous() || !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
         return response;
     }
     let (app, principal) = (app.clone(), principal.clone());
-    let gone = async move { app.tokens.gone(&principal).await };
-    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(gone))))
+    let removed = async move { app.tokens.removed(&principal).await };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(removed))))
 }
 
 /// Who sends a request, and whether it needs a token to read here.
-fn access(app: &App, request: &Request) -> Result<Access, ApiError> {
+fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
     let (headers, uri) = (request.headers(), request.uri());
     // Without a token nothing can be read that a page of another origin could be after.
     if app.is_on_loopback && !app.requires_token {
@@ -157,7 +157,7 @@ fn access(app: &App, request: &Request) -> Result<Access, ApiError> {
         _ if app.requires_token => Some("this server was started with --require-token"),
         false => Some("this server can be reached from other machines"),
         true if came_by_proxy(request) => {
-            Some("this request came through a proxy, so it may be of another machine")
+            Some("this request came through a proxy, so it may come from another machine")
         }
         true => None,
     };

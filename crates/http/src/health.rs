@@ -1,4 +1,4 @@
-//! Health: alive, ready, and the seed's look at hot reloading. Every answer has a body; unhealthy is 503.
+//! Health: alive, ready, and the compatibility endpoint for hot reloading. Every answer has a body; unhealthy is 503.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::app::{App, Redact};
+use crate::app::{AppState, RedactText};
 use crate::directories;
 use crate::kind::{KindHealth, Members, add_to, members_of};
 use crate::monitoring_status::MonitoringStatus;
@@ -22,7 +22,7 @@ use crate::routes::Routes;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Open, routes!(live)).at(Open, routes!(ready)).at(Read, routes!(hot_reload))
 }
 
@@ -56,11 +56,11 @@ struct ReadyAnswer {
     degraded: Vec<String>,
 }
 
-/// Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
-/// that the log has is quarantined here.
+/// Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve. It is
+/// not while all that the log has is quarantined here.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
-async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
+async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
     let status = app.engine.status();
     let serves_nothing =
         !status.quarantined.is_empty() && status.kinds.iter().all(|kind| kind.documents == 0);
@@ -80,7 +80,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyAnswer>) {
     (code, Json(answer))
 }
 
-/// What the seed looks at.
+/// The checks of the compatibility endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 struct Checks {
     /// The log is looked at from time to time.
@@ -89,15 +89,15 @@ struct Checks {
     last_reload_successful: bool,
 }
 
-/// The health of hot reloading, in the seed's words.
+/// The health of hot reloading, for the compatibility endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 struct HotReloadHealth {
-    /// `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` says
-    /// what is wrong, else `unhealthy`.
+    /// `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` has
+    /// problems, else `unhealthy`.
     status: &'static str,
-    /// Whether the log is looked at from time to time without being told.
+    /// Whether the log is polled.
     monitoring_active: bool,
-    /// What `HOT_RELOAD_ENABLED` says.
+    /// The value of `HOT_RELOAD_ENABLED`.
     auto_reload_enabled: bool,
     /// When the last reload ended.
     last_reload: Option<String>,
@@ -117,17 +117,17 @@ struct HotReloadHealth {
     store_available: bool,
     /// The same, with since when.
     store: StoreAnswer,
-    /// Whether what is served comes from the local copy, since the log was away at the start.
+    /// Whether what is served comes from the local copy, since the log was unavailable at the start.
     from_copy: bool,
     /// What carries the hints.
     bus: BusAnswer,
-    /// Everything that hints come in by: `bus`, and beside Redis or NATS what a log in PostgreSQL says by itself.
+    /// Everything that hints come in by: `bus`, and beside Redis or NATS the notifications of a log in PostgreSQL.
     hint_sources: Vec<BusAnswer>,
-    /// What is wrong without keeping anybody from being answered.
+    /// What is wrong and does not prevent answers.
     degraded: Vec<String>,
 }
 
-/// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as gone after 500 ms
+/// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as lost after 500 ms
 /// without an answer.
 #[derive(Debug, Serialize, ToSchema)]
 struct BusAnswer {
@@ -139,20 +139,20 @@ struct BusAnswer {
     connected: bool,
     /// For how long that has been so.
     since_ms: f64,
-    /// How often it was connected anew.
+    /// How often it reconnected.
     reconnects: u64,
     /// How many hints went out.
     published: u64,
     /// How many came in.
     heard: u64,
-    /// How many messages came in that nobody with the log's key had sent.
+    /// How many messages were not signed with the log's key.
     ignored: u64,
     /// Why it is not connected, or was not the last time.
     last_error: Option<String>,
 }
 
 impl BusAnswer {
-    fn new(status: BusStatus, redact: &Redact) -> Self {
+    fn new(status: BusStatus, redact: &RedactText) -> Self {
         Self {
             name: status.name,
             address: status.address,
@@ -171,30 +171,30 @@ impl BusAnswer {
 fn blocked(status: &EngineStatus) -> impl Iterator<Item = String> {
     status.blocked_kinds.iter().map(|(kind, lost)| {
         format!(
-            "changes of the kind {kind} are refused here: {lost} left work that does not end (runaways_max); restart this \
-             process, and change what took so long"
+            "changes of the kind {kind} are refused here: {lost} left threads that do not end \
+             (runaways_max); restart this process, and change what took too long"
         )
     })
 }
 
-/// What is wrong without keeping anybody from being answered.
+/// What is wrong and does not prevent answers.
 fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if !status.store.available {
         let answered = status.store.answered.map_or_else(
-            || "the log has not answered yet".to_owned(),
-            |ago| format!("the log does not answer (last answer {} ms ago)", ago.as_millis()),
+            || "the log has not responded yet".to_owned(),
+            |ago| format!("log unavailable (last response {} ms ago)", ago.as_millis()),
         );
-        wrong.push(format!("{answered}; what is served may be out of date"));
+        wrong.push(format!("{answered}; the served revision may be out of date"));
     }
     if let Some(diverged) = &status.diverged {
         wrong.push(format!("log_diverged: {diverged}"));
     }
     if status.from_copy {
-        wrong.push("what is served comes from the local copy".to_owned());
+        wrong.push("serving the local copy".to_owned());
     }
     if let Some(error) = &status.copy_error {
-        wrong.push(format!("the local copy of what is served cannot be written: {error}"));
+        wrong.push(format!("cannot write the local copy: {error}"));
     }
     wrong.extend(blocked(status));
     let connected: Vec<_> =
@@ -202,20 +202,20 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
     let others = if connected.is_empty() { "nothing".to_owned() } else { connected.join(", ") };
     for source in sources.iter().filter(|source| !source.connected) {
         let (name, since) = (source.name, source.since.elapsed().as_millis());
-        wrong.push(format!("no hints by {name} for {since} ms; hints come by {others}; {looked}"));
+        wrong.push(format!("no hints from {name} for {since} ms; hints come from {others}; {looked}"));
     }
     if !status.failed_checks.is_empty() {
-        wrong.push(format!("checks fail on what is served from the local copy: {}", status.failed_checks));
+        wrong.push(format!("checks fail on the local copy: {}", status.failed_checks));
     }
     wrong
 }
 
-/// The health of hot reloading: 503 when a check fails. A log that does not answer fails none, since what is served goes
-/// on being served; the status is `degraded` then. With monitoring switched off, or without any document, it is
-/// unhealthy; probes that route requests should ask `/health/ready`.
+/// The health of hot reloading: 503 when a check fails. An unavailable log fails none, since the current revision stays
+/// in service; the status is `degraded` then. With monitoring switched off, or without any document, it is unhealthy;
+/// probes that route requests should ask `/health/ready`.
 #[utoipa::path(get, path = "/health/hot-reload", tag = "health",
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
-async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>), ApiError> {
+async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Members>), ApiError> {
     let status = app.engine.status();
     let now = MonitoringStatus::new(&app, &status);
     let succeeded = status
@@ -227,8 +227,8 @@ async fn hot_reload(State(app): State<App>) -> Result<(StatusCode, Json<Members>
     let last_looked_ms =
         status.last_checked_at.map(|at| ms(Timestamp::now().duration_since(at).unsigned_abs()));
     let looked = last_looked_ms.map_or_else(
-        || "the log was not looked at yet".to_owned(),
-        |ago| format!("the log was last looked at {ago:.0} ms ago"),
+        || "the log was not polled yet".to_owned(),
+        |ago| format!("the log was last polled {ago:.0} ms ago"),
     );
     let mut kinds = app.kinds.health(&status);
     let mut degraded = degraded(&status, &sources, &looked);

@@ -1,4 +1,4 @@
-//! The key of a write: whoever sends a request again under it, since they do not know what became of it, has it done once
+//! The key of a write: a client that sends a request again with it, since it does not know the result, has it done once
 //! (`Idempotency-Key`, as the IETF draft of that name has it).
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use axum::extract::OptionalFromRequestParts;
 use axum::http::request::Parts;
 use midflight_core::{Digest, EditKey};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::{BodyBytes, KEY_HEADER};
 use crate::code::Code;
 use crate::principal::Principal;
@@ -16,11 +16,11 @@ use crate::problem::ApiError;
 /// The longest key, in bytes. 128: a UUID and a name fit into it.
 const BYTES_MAX: usize = 128;
 
-/// The key of a request, with what tells the request from another one under the same key.
+/// The key of a request, with what distinguishes the request from another one with the same key.
 #[derive(Clone)]
-pub struct RequestKey(Arc<Inner>);
+pub struct RequestKey(Arc<IdempotencyState>);
 
-struct Inner {
+struct IdempotencyState {
     key: String,
     /// The method and the address.
     target: String,
@@ -44,13 +44,13 @@ impl RequestKey {
         };
         let target = format!("{} {}", parts.method, parts.uri);
         let body = parts.extensions.get::<BodyBytes>().cloned();
-        Ok(Some(Self(Arc::new(Inner { key: key.to_owned(), target, body }))))
+        Ok(Some(Self(Arc::new(IdempotencyState { key: key.to_owned(), target, body }))))
     }
 
-    /// The key of the edit that the request makes: each principal has keys of its own. The body must have been received, since
-    /// its digest is part of it.
+    /// The key of the edit that the request makes: each principal has keys of its own. The body must have been
+    /// received, since its digest is part of it.
     pub fn of_edit(&self, principal: &Principal) -> EditKey {
-        let Inner { key, target, body } = &*self.0;
+        let IdempotencyState { key, target, body } = &*self.0;
         let sender = principal.token_id().map_or_else(|| principal.name().to_owned(), |id| id.to_string());
         let body = body.as_ref().and_then(BodyBytes::digest).map_or_else(String::new, |it| it.to_string());
         let request = Digest::of_bytes(format!("{target}\n{body}").as_bytes());
@@ -58,7 +58,7 @@ impl RequestKey {
     }
 
     /// Whether an edit was made under it before, however long ago.
-    pub(crate) async fn is_known(&self, app: &App, principal: &Principal) -> Result<bool, ApiError> {
+    pub(crate) async fn is_known(&self, app: &AppState, principal: &Principal) -> Result<bool, ApiError> {
         let key = self.of_edit(principal);
         Ok(app.engine.store().revision_of_key(&key.text).await?.is_some())
     }

@@ -1,5 +1,5 @@
-//! The server side of a kind: what the answers, the events and the health of the server have for it beside what they have
-//! for every kind.
+//! The server side of a kind: what the answers, the events and the health of the server have for it beside what they
+//! have for every kind.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use crate::agent_function::AgentFunction;
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::events::event::Event;
 use crate::metrics::registry::MetricsRegistry;
@@ -25,22 +25,23 @@ use crate::wire::ProblemItem;
 /// Members of a JSON object.
 pub type Members = Map<String, Value>;
 
-/// The server side of a kind. Only [`KindApi::kind`] is required: documents, schemas, events, export, import, history and
-/// health are there for a kind without a server side too.
+/// The server side of a kind. Only [`KindApi::kind`] is required: documents, schemas, events, export, import, history
+/// and health are there for a kind without a server side too.
 ///
-/// The common mistake is to answer a member that the generic answer has already: that one stays, and the kind's is dropped.
+/// The common mistake is to answer a member that the generic answer has already: that one stays, and the kind's is
+/// dropped.
 #[async_trait]
 pub trait KindApi: Send + Sync + 'static {
     /// The kind.
     fn kind(&self) -> KindName;
 
     /// Its own routes, beside those that every kind has.
-    fn routes(&self, _: &App) -> Routes<App> {
+    fn routes(&self, _: &AppState) -> Routes<AppState> {
         Routes::new()
     }
 
     /// Its functions that agents may call, beside the tools of a catalogue.
-    fn functions(&self, _: &App) -> Vec<AgentFunction> {
+    fn functions(&self, _: &AppState) -> Vec<AgentFunction> {
         Vec::new()
     }
 
@@ -74,13 +75,13 @@ pub trait KindApi: Send + Sync + 'static {
         KindHealth::default()
     }
 
-    /// Looks again at what the kind is made of beside the log here, as a file, and says what came of it.
+    /// Looks again at what the kind is made of beside the log here, as a file, and reports the result.
     async fn reread(&self, _: &Principal) -> Vec<Reread> {
         Vec::new()
     }
 
-    /// Brings the metrics up to date that it does not count as things happen. Called before each scrape, with the registry for
-    /// labels that are known only then.
+    /// Brings the metrics up to date that it does not count as things happen. Called before each scrape, with the
+    /// registry for labels that are known only then.
     fn metrics(&self, _: &MetricsRegistry) {}
 
     /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
@@ -104,9 +105,9 @@ pub struct Reread {
 }
 
 /// A kind without anything of its own.
-pub struct Plain(pub KindName);
+pub struct PlainKind(pub KindName);
 
-impl KindApi for Plain {
+impl KindApi for PlainKind {
     fn kind(&self) -> KindName {
         self.0.clone()
     }
@@ -155,7 +156,7 @@ impl Kinds {
         Code::ALL.iter().chain(self.iter().flat_map(KindApi::codes)).copied()
     }
 
-    /// What an edit that was made comes to beside the documents.
+    /// The results of an edit beside the documents.
     pub fn effects(&self, diff: &Diff) -> Members {
         let mut effects = Members::new();
         self.iter().for_each(|kind| add_to(&mut effects, kind.effects(diff)));
@@ -189,7 +190,7 @@ pub fn add_to(answer: &mut Members, members: Members) {
 pub fn members_of(answer: &impl Serialize) -> Result<Members, ApiError> {
     match serde_json::to_value(answer) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(ApiError::internal(&"an answer is no JSON object")),
+        Ok(_) => Err(ApiError::internal(&"an answer is not a JSON object")),
         Err(error) => Err(ApiError::internal(&error)),
     }
 }

@@ -1,5 +1,5 @@
-//! What stands around every handler: an id and a span for each request, metrics, compression, a time limit, and an answer to a
-//! panic.
+//! The layers of every handler: an id and a span for each request, metrics, compression, a time limit, and an answer to
+//! a panic.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tracing::{Instrument as _, info_span};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::edge::enter;
 use crate::middleware::Middleware;
@@ -28,12 +28,13 @@ use crate::request_id::{self, REQUEST_ID};
 
 /// Answers of fewer bytes are sent as they are: a packet holds them.
 const COMPRESSED_BYTES_MIN: u16 = 1024;
-/// Answers of more bytes that are there at once are sent as they are: compressing one would hold up a thread for other requests.
-/// One that comes in parts is compressed part by part.
+/// Answers of more bytes that are there at once are sent as they are: compressing one would hold up a thread for other
+/// requests. One that comes in parts is compressed part by part.
 const COMPRESSED_BYTES_MAX: u64 = 1 << 20;
 
-/// Puts them around routes: as one layer of the router, which boxes each layer, and few in it, since each costs every request.
-pub(crate) fn around(routes: Router, app: &App) -> Router {
+/// Puts them around routes: as one layer of the router, which boxes each layer, and few in it, since each costs every
+/// request.
+pub(crate) fn surrounding(routes: Router, app: &AppState) -> Router {
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN)).and(is_short));
@@ -46,7 +47,7 @@ pub(crate) fn around(routes: Router, app: &App) -> Router {
 
 /// Gives a request its id and a span, and counts it, by the method that it came with.
 fn observed<S, B>(
-    app: &App,
+    app: &AppState,
     request: Request,
     inner: &mut S,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<S, B>
@@ -68,8 +69,8 @@ where
     }
 }
 
-/// The answer of a handler, or that there was none in time, or that it panicked. Handlers share nothing that a panic could leave
-/// half changed: they read snapshots and send edits.
+/// The answer of a handler, or that there was none in time, or that it panicked. Handlers share nothing that a panic
+/// could leave half changed: they read snapshots and send edits.
 pub(crate) async fn answer_of(handled: impl Future<Output = Response>, request_ms_max: u64) -> Response {
     let handled = AssertUnwindSafe(handled).catch_unwind();
     match timeout(Duration::from_millis(request_ms_max), handled).await {
@@ -83,9 +84,9 @@ pub(crate) async fn answer_of(handled: impl Future<Output = Response>, request_m
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
-    ApiError::internal(&format!("a handler panicked: {said}")).into_response()
+    let output = panic.downcast_ref::<&str>().copied();
+    let output = output.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+    ApiError::internal(&format!("a handler panicked: {output}")).into_response()
 }
 
 fn is_short(
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_an_answer_that_says_nothing_of_the_inside() {
+    async fn a_panic_is_an_answer_without_internal_details() {
         for panic in [Box::new("secret") as Box<dyn Any + Send>, Box::new("secret".to_owned()), Box::new(3)] {
             let response = panicked(panic.as_ref());
             assert_eq!(response.status(), 500);

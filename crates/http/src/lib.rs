@@ -1,5 +1,6 @@
-//! The HTTP edge of Midflight, for whatever kinds a server has: connections, bodies, authentication, problems, documents, edits,
-//! the log and its stream, reload events, export and import, reloads, schedules, health, metrics, and the OpenAPI document.
+//! The HTTP edge of Midflight, for whatever kinds a server has: connections, bodies, authentication, problems,
+//! documents, edits, the log and its stream, reload events, export and import, reloads, schedules, health, metrics, and
+//! the OpenAPI document.
 //!
 //! It knows no kind. A kind brings its server side as a [`kind::KindApi`], and comes in by a [`setup::KindSetup`].
 
@@ -24,7 +25,6 @@ pub mod href;
 pub mod idempotency;
 pub mod jwt;
 pub mod kind;
-pub mod later;
 mod layers;
 pub mod limits;
 pub mod log;
@@ -41,13 +41,14 @@ pub mod parsed_size;
 pub mod principal;
 pub mod problem;
 pub mod reach;
-pub mod recent;
 pub mod refusal;
 pub mod reload;
 mod request_id;
 pub mod resource;
+pub mod revision_cache;
 pub mod router;
 pub mod routes;
+pub mod schedule_params;
 pub mod scopes;
 pub mod setup;
 pub mod sorts;

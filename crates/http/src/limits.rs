@@ -5,30 +5,32 @@
 pub struct HttpLimits {
     /// The largest body of a request, in bytes. 1 MiB: a request carries what a person edits or an input.
     pub body_bytes_max: usize,
-    /// How many bytes of memory the values of a body may need once it is parsed, in bytes, as estimated before. 32 MiB: 32
-    /// times the largest body. Usual documents and inputs need 3 to 20 times their text, and `{"":0}` over and over 100 times.
+    /// How many bytes of memory the values of a body may need once it is parsed, in bytes, as estimated before. 32 MiB:
+    /// 32 times the largest body. Usual documents and inputs need 3 to 20 times their text, and `{"":0}` over and over
+    /// 100 times.
     pub body_parsed_bytes_max: usize,
     /// The largest body of an import, in bytes. 64 MiB: a whole log's worth of documents at once.
     pub import_bytes_max: usize,
-    /// The same as `body_parsed_bytes_max` for an import, in bytes. 1 GiB: 16 times the largest import, and what usual documents
-    /// need in YAML.
+    /// The same as `body_parsed_bytes_max` for an import, in bytes. 1 GiB: 16 times the largest import, and what usual
+    /// documents need in YAML.
     pub import_parsed_bytes_max: usize,
-    /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need; callers
-    /// without a token may have half of them. Imports have as much again for themselves, and small bodies (up to 64 KiB) a
-    /// quarter of it, so that an edit waits for no import. 128 MiB: one full import. An import may always be received.
+    /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need;
+    /// callers without a token may have half of them. Imports have as much again for themselves, and small bodies (up
+    /// to 64 KiB) a quarter of it, so that an edit waits for no import. 128 MiB: one full import. An import may always
+    /// be received.
     pub bodies_bytes_max: usize,
-    /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of the
-    /// largest documents, or thousands of usual ones.
+    /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of
+    /// the largest documents, or thousands of usual ones.
     pub answer_bytes_max: usize,
-    /// How many bytes all long answers that are made or sent may have together, in bytes; callers without a token may have
-    /// half of them. 128 MiB: 16 full pages with what making them takes.
+    /// How many bytes all long answers that are made or sent may have together, in bytes; callers without a token may
+    /// have half of them. 128 MiB: 16 full pages with what making them takes.
     pub answers_bytes_max: usize,
     /// How long a client may read nothing of what it is sent, in ms. 30,000: longer, and its connection is closed.
     pub write_idle_ms_max: u64,
     /// How long the headers of a request, and then its body, may take to come, in ms. 30,000.
     pub receive_ms_max: u64,
-    /// How long a request may take to be answered, in ms, from its headers on; what is sent after those of the answer is not
-    /// counted. 120,000: a body that comes slowly, an import that takes long, and a wait for all replicas.
+    /// How long a request may take to be answered, in ms, from its headers on; what is sent after those of the answer
+    /// is not counted. 120,000: a body that comes slowly, an import that takes long, and a wait for all replicas.
     pub request_ms_max: u64,
     /// How many connections may be open. 20,000: the WebSocket clients and as many again.
     pub connections_max: usize,
@@ -42,14 +44,14 @@ pub struct HttpLimits {
     pub watchers_max: usize,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
     pub compute_queue_max: usize,
-    /// How many documents one restore may change. 1,000,000: as many as the log may hold, since an import may be undone whatever
-    /// its size.
+    /// How many documents one restore may change. 1,000,000: as many as the log may hold, since an import may be undone
+    /// whatever its size.
     pub restore_documents_max: usize,
-    /// How many bytes of memory the bodies may need that one restore brings back, in bytes, as estimated. 1 GiB: what an import
-    /// may need. There is one restore at a time.
+    /// How many bytes of memory the bodies may need that one restore brings back, in bytes, as estimated. 1 GiB: what
+    /// an import may need. There is one restore at a time.
     pub restore_bytes_max: usize,
-    /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The others are
-    /// marked, and link to the versions.
+    /// How many bytes the diffs of one answer may have together, in bytes. 256 KiB: more than a person reads. The
+    /// others are marked, and link to the versions.
     pub diff_bytes_max: usize,
     /// How long the diffs of one answer may be computed, in ms. 2,000.
     pub diff_ms_max: u64,

@@ -5,27 +5,27 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::byte_budget::{HeldBytes, SHORT_BYTES_MAX};
 use crate::principal::Principal;
 use crate::problem::ApiError;
 
 /// Occupies what a page of documents needs while it is made: the texts, and the answer that repeats them.
-pub async fn room_for_page(app: &App, principal: &Principal) -> Result<HeldBytes, ApiError> {
+pub async fn room_for_page(app: &AppState, principal: &Principal) -> Result<HeldBytes, ApiError> {
     app.answers.take(principal, app.limits.answer_bytes_max.saturating_mul(2)).await
 }
 
 /// Occupies what one document needs while it is read and written.
-pub(crate) async fn room_for_document(app: &App, principal: &Principal) -> Result<HeldBytes, ApiError> {
+pub(crate) async fn room_for_document(app: &AppState, principal: &Principal) -> Result<HeldBytes, ApiError> {
     app.answers.take(principal, app.engine.limits().body_bytes_max.saturating_mul(2)).await
 }
 
-/// Says that what an answer occupies is counted already.
+/// Marks that the memory of an answer is counted already.
 #[derive(Debug, Clone, Copy)]
-struct Counted;
+struct AnswerCounted;
 
-/// Writes an answer that has about so many bytes, on another thread when that is long. `room` is what was occupied to make
-/// it; the answer keeps of it what it is long, until its last byte is sent.
+/// Writes an answer that has about so many bytes, on another thread when that is long. `room` is what was occupied to
+/// make it; the answer keeps of it what it is long, until its last byte is sent.
 pub async fn json<T, F>(bytes: u64, room: HeldBytes, make: F) -> Result<Response, ApiError>
 where
     T: Serialize,
@@ -46,21 +46,21 @@ pub fn of_written(written: Vec<u8>, mut room: HeldBytes) -> Response {
     let body = Body::from(room.guard(written.into()));
     let kind = HeaderValue::from_static("application/json");
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
-    response.extensions_mut().insert(Counted);
+    response.extensions_mut().insert(AnswerCounted);
     response
 }
 
-/// Counts an answer until its last byte is sent, whoever made it. A read that finds no room is refused; a change was made,
-/// and is answered all the same: such an answer is bounded by itself.
+/// Counts an answer until its last byte is sent, whatever made it. A read that finds no room is refused; a change was
+/// made, and is answered all the same: such an answer is bounded by itself.
 pub(crate) async fn counted(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     method: &Method,
     response: Response,
 ) -> Response {
     let length =
         response.body().size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let is_counted = response.extensions().get::<Counted>().is_some();
+    let is_counted = response.extensions().get::<AnswerCounted>().is_some();
     match length.filter(|length| *length > SHORT_BYTES_MAX && !is_counted) {
         // Boxed, so that the future of a short answer, which nearly all are, is small.
         Some(length) => Box::pin(count(app, principal, method, response, length)).await,
@@ -69,7 +69,7 @@ pub(crate) async fn counted(
 }
 
 async fn count(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     method: &Method,
     response: Response,

@@ -1,10 +1,10 @@
-//! Changes some members of a document, as by a JSON Merge Patch (RFC 7396): made on what the document says now.
+//! Changes some members of a document, as by a JSON Merge Patch (RFC 7396): on its current version.
 
 use axum::response::Response;
 use midflight_core::{Change, Document, DocumentId, Precondition};
 use serde_json::{Map, Value};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::log::documents::absent;
 use crate::principal::Principal;
@@ -15,7 +15,7 @@ use crate::write::{Submitted, WriteParams, answer, submit};
 /// change, so this many changes in a row would have to be faster.
 const TRIES_MAX: u32 = 64;
 
-/// What becomes of a patch of a document that is not there.
+/// How a patch of an absent document is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absent {
     /// It makes the document.
@@ -24,10 +24,10 @@ pub enum Absent {
     Refused,
 }
 
-/// Makes the edit that a patch is, under the precondition that the caller asked for. The append always carries the version
-/// that the patch was made on, so no change that was acknowledged meanwhile is lost.
+/// Makes the edit that a patch is, under the precondition that the caller asked for. The append always carries the
+/// version that the patch was made on, so no change that was acknowledged meanwhile is lost.
 pub async fn merge(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     id: &DocumentId,
     params: &WriteParams,
@@ -40,14 +40,14 @@ pub async fn merge(
     Ok(answer(app, params, submitted).await)
 }
 
-/// Makes the edit that `alter` makes of what the document says now, as [`merge`] does. `alter` is called again whenever the
-/// document was changed meanwhile.
+/// Makes the edit that `alter` makes of the current version of a document, as [`merge`] does. `alter` is called again
+/// whenever the document was changed meanwhile.
 ///
 /// # Errors
-/// What [`submit`] refuses; 404 for a document that is not there, where that is refused; `contended` when others were faster
-/// each time.
+/// What [`submit`] refuses; 404 for a document that is not there, where that is refused; `contended` when others were
+/// faster each time.
 pub async fn revise(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     id: &DocumentId,
     params: &WriteParams,
@@ -60,7 +60,7 @@ pub async fn revise(
     for _ in 0..TRIES_MAX {
         let change = altered(app, id, &alter, asked, if_absent).await?;
         match submit(app, params, params.edit(principal, vec![change])).await {
-            // The document was changed by somebody else. Whether the caller's own precondition still holds is seen
+            // The document was changed by another writer. Whether the caller's own precondition still holds is seen
             // when it is read again.
             Err(error) if is_lost_race(&error) => {}
             submitted => return submitted,
@@ -77,9 +77,9 @@ pub fn is_lost_race(error: &ApiError) -> bool {
     lost.iter().any(|code| error.body().code == code.as_str())
 }
 
-/// The change that is made of what a document says now.
+/// The change to the current version of a document.
 async fn altered(
-    app: &App,
+    app: &AppState,
     id: &DocumentId,
     alter: &impl Fn(&mut Value),
     asked: Precondition,

@@ -8,8 +8,8 @@ use tokio::sync::{Mutex, MutexGuard};
 /// How many documents can be patched at once in this process.
 const TURNS: usize = 64;
 
-/// The turns of patches in this process: those of one document are made one after the other, so that they do not have to
-/// be repeated for each other.
+/// The turns of patches in this process: those of one document are made one after the other, so that they do not have
+/// to be repeated for each other.
 #[derive(Debug)]
 pub(crate) struct MergeTurns([Mutex<()>; TURNS]);
 

@@ -1,6 +1,6 @@
-//! A middleware that is a function: it calls what it stands around, and gives a future that waits for the answer.
+//! A middleware that is a function: it calls the inner service, and gives a future that waits for the answer.
 //!
-//! axum's `from_fn` does the same for an async function, but copies what that stands around and boxes it, and boxes both
+//! axum's `from_fn` does the same for an async function, but copies the inner service and boxes it, and boxes both
 //! futures, for each request. This does neither.
 
 use std::convert::Infallible;
@@ -10,17 +10,17 @@ use axum::extract::Request;
 use axum::response::Response;
 use tower::{Layer, Service};
 
-use crate::app::App;
+use crate::app::AppState;
 
 /// Puts a function around services.
 #[derive(Clone)]
 pub(crate) struct Middleware<F> {
-    app: App,
+    app: AppState,
     function: F,
 }
 
 impl<F> Middleware<F> {
-    pub(crate) fn new(app: &App, function: F) -> Self {
+    pub(crate) fn new(app: &AppState, function: F) -> Self {
         Self { app: app.clone(), function }
     }
 }
@@ -42,7 +42,7 @@ pub(crate) struct WithMiddleware<F, S> {
 
 impl<F, S, Fut> Service<Request> for WithMiddleware<F, S>
 where
-    F: Fn(&App, Request, &mut S) -> Fut,
+    F: Fn(&AppState, Request, &mut S) -> Fut,
     S: Service<Request, Error = Infallible>,
     Fut: Future<Output = Result<Response, Infallible>>,
 {

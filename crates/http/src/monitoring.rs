@@ -1,4 +1,4 @@
-//! How the log is looked at without being told.
+//! How the log is polled.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ const SHOWN_CHARS: usize = 40;
 pub struct SettingError {
     /// The variable.
     pub variable: &'static str,
-    /// What it says.
+    /// Its body.
     pub value: String,
     /// What it takes.
     pub wanted: &'static str,
 }
 
-/// The settings of the seed: `HOT_RELOAD_*`.
+/// The settings of the compatibility API: `HOT_RELOAD_*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HotReloadSettings {
-    /// `HOT_RELOAD_ENABLED`: whether the log is looked at from time to time without being told. True.
+    /// `HOT_RELOAD_ENABLED`: whether the log is polled. True.
     pub enabled: bool,
     /// `HOT_RELOAD_INTERVAL_SECONDS`: how often. 30.
     pub interval_seconds: u64,
@@ -56,7 +56,8 @@ impl HotReloadSettings {
         })
     }
 
-    /// The same, where a variable that is not set or empty may have another name: pairs of a name of the settings and its alias.
+    /// The same, where a variable that is not set or empty may have another name: pairs of a name of the settings and
+    /// its alias.
     ///
     /// # Errors
     /// [`SettingError`] names the variable that was read and what it takes.
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_variables_are_read_or_named_when_wrong() {
+    fn the_compatibility_variables_are_read_or_named_when_wrong() {
         let default = HotReloadSettings::default();
         check(&[], Ok(default));
         check(&[("HOT_RELOAD_ENABLED", "")], Ok(default));
@@ -164,10 +165,10 @@ mod tests {
             Err("OTHER_ON is \"maybe\"; it takes true or false".to_owned())
         );
         for bad in ["0", "-1", "1.5", "x"] {
-            let said = format!(
+            let output = format!(
                 "HOT_RELOAD_INTERVAL_SECONDS is {bad:?}; it takes a whole number of seconds, 1 to 86400"
             );
-            check(&[("HOT_RELOAD_INTERVAL_SECONDS", bad)], Err(&said));
+            check(&[("HOT_RELOAD_INTERVAL_SECONDS", bad)], Err(&output));
         }
     }
 }

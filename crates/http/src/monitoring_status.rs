@@ -6,16 +6,16 @@ use midflight_engine::EngineStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::wire::{QuarantinedRevisions, stamp};
 
 /// The state of hot reloading. Kinds add members to it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = HotReloadStatus)]
 pub struct MonitoringStatus {
-    /// Whether the log is looked at from time to time without being told.
+    /// Whether the log is polled.
     pub(crate) monitoring_active: bool,
-    /// What `HOT_RELOAD_ENABLED` says.
+    /// The value of `HOT_RELOAD_ENABLED`.
     pub(crate) auto_reload_enabled: bool,
     /// How often.
     pub(crate) reload_interval_seconds: u64,
@@ -39,14 +39,14 @@ pub struct MonitoringStatus {
     pub(crate) desired_revision: u64,
     /// Whether the log answers and was looked at within `max_age_seconds`.
     pub(crate) fresh: bool,
-    /// What `HOT_RELOAD_MAX_AGE_SECONDS` says.
+    /// The value of `HOT_RELOAD_MAX_AGE_SECONDS`.
     pub(crate) max_age_seconds: u64,
 }
 
 impl MonitoringStatus {
     /// As it is now.
     #[must_use]
-    pub fn new(app: &App, status: &EngineStatus) -> Self {
+    pub fn new(app: &AppState, status: &EngineStatus) -> Self {
         let max_age_seconds = app.hot_reload.max_age_seconds;
         let age = status.last_checked_at.map(|at| Timestamp::now().duration_since(at));
         let is_young = age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64);
@@ -79,8 +79,8 @@ pub fn ended_at(event: &ReloadEvent) -> Timestamp {
     event.started_at.saturating_add(event.took).unwrap_or(event.started_at)
 }
 
-/// How many reloads there were: their numbers go on over restarts.
-pub fn reload_count(app: &App) -> u64 {
+/// How many reloads there were: their numbers continue over restarts.
+pub fn reload_count(app: &AppState) -> u64 {
     app.engine.history().last().map_or(0, |event| event.id.0)
 }
 

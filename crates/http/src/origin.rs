@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, Uri, Version, header};
 use crate::code::Code;
 use crate::problem::ApiError;
 
-/// Refuses a Host that is neither this machine nor an address, while reads are open to whoever reaches the server.
+/// Refuses a Host that is neither this machine nor an address, while reads are open to every client that reaches the
+/// server.
 ///
 /// A page of `evil.example` whose name suddenly resolves to 127.0.0.1 is of the same origin as this server for its
-/// browser; its Host header gives it away.
+/// browser; its Host header reveals it.
 pub(crate) fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
     let Some(authority) = host(headers, uri) else { return Ok(()) };
     let name = without_port(authority);
@@ -21,7 +22,7 @@ pub(crate) fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError>
     if is_local {
         return Ok(());
     }
-    let detail = "a server on loopback answers to localhost and to addresses only; call it by one of them";
+    let detail = "a server on loopback accepts localhost and addresses only; use one of them";
     Err(ApiError::new(Code::FOREIGN_HOST, detail))
 }
 
@@ -31,9 +32,9 @@ const ADDED: [&str; 6] =
 /// How what proxies add begins.
 const FORWARDED: [&str; 2] = ["x-forwarded-", "x-original-"];
 
-/// Whether a request came through a proxy, as far as it shows. On loopback such a proxy is on this machine, and whoever sent
-/// the request need not be. A proxy that writes the Host header anew and adds nothing still shows, if it speaks HTTP/1.0 as
-/// nginx does unless it is told otherwise: no client of today does.
+/// Whether a request came through a proxy, as far as it shows. On loopback such a proxy is on this machine, and the
+/// sender of the request need not be. A proxy that rewrites the Host header and adds nothing still shows, if it speaks
+/// HTTP/1.0 as nginx does by default: no client of today does.
 pub(crate) fn came_by_proxy(request: &Request) -> bool {
     let headers = request.headers();
     let is_added =
@@ -67,7 +68,7 @@ fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
 
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
-        // The last colon of a bare IPv6 address in brackets stands before its bracket.
+        // The last colon of a bare IPv6 address in brackets is before its bracket.
         Some((name, port)) if !port.contains(']') => name,
         _ => authority,
     }

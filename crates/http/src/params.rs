@@ -1,4 +1,4 @@
-//! Reads what stands in the address and the headers: query parameters, pages, names, preconditions.
+//! Reads the address and the headers: query parameters, pages, names, preconditions.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use crate::code::Code;
 use crate::problem::ApiError;
 
-/// The header that says of which revision an answer is whose body cannot.
+/// The header with the revision of an answer whose body cannot have it.
 pub const REVISION: HeaderName = HeaderName::from_static("x-midflight-revision");
 
 /// How many items a page has unless asked.
@@ -19,7 +19,7 @@ const LIMIT_DEFAULT: u32 = 50;
 /// How many items a page has at most.
 const LIMIT_MAX: u32 = 500;
 
-/// Query parameters of a known shape; unknown ones are refused when the shape says so.
+/// Query parameters of a known type; unknown ones are refused when the type requires it.
 #[derive(Debug)]
 pub struct Params<T>(pub T);
 
@@ -36,8 +36,8 @@ impl<T: DeserializeOwned> Params<T> {
     pub(crate) fn of(uri: &Uri) -> Result<Self, ApiError> {
         Query::<T>::try_from_uri(uri).map(|Query(query)| Self(query)).map_err(|rejection| {
             let text = rejection.body_text();
-            let said = text.split_once(": ").map_or(text.as_str(), |(_, said)| said);
-            ApiError::new(Code::INVALID_PARAMETER, said)
+            let output = text.split_once(": ").map_or(text.as_str(), |(_, output)| output);
+            ApiError::new(Code::INVALID_PARAMETER, output)
         })
     }
 }
@@ -63,7 +63,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// How many items at most; 50 unless said, at most 500.
+    /// How many items at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before; the first page without.
     cursor: Option<String>,
@@ -74,7 +74,7 @@ pub fn limit(asked: Option<u32>) -> Result<u32, ApiError> {
     match asked.unwrap_or(LIMIT_DEFAULT) {
         limit @ 1..=LIMIT_MAX => Ok(limit),
         limit => {
-            let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
+            let detail = format!("invalid limit {limit}: expected 1 to {LIMIT_MAX}");
             Err(ApiError::new(Code::INVALID_PARAMETER, detail))
         }
     }
@@ -82,7 +82,7 @@ pub fn limit(asked: Option<u32>) -> Result<u32, ApiError> {
 
 /// A cursor that is a number.
 pub(crate) fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
-    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "cursor is not one that this list gave");
+    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "invalid cursor: it is not from this list");
     cursor.map(str::parse).transpose().map_err(wrong)
 }
 
@@ -135,7 +135,7 @@ pub fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
         (None, None) => Ok(Precondition::None),
         (Some(_), Some(_)) => wrong("send If-Match or If-None-Match, not both"),
         (None, Some("*")) => Ok(Precondition::Absent),
-        (None, Some(_)) => wrong("If-None-Match takes * (create, and fail when it is there)"),
+        (None, Some(_)) => wrong("If-None-Match takes * (create, and fail if it exists)"),
         (Some("*"), None) => Ok(Precondition::Present),
         (Some(tag), None) => {
             match tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(tagged) {

@@ -1,4 +1,5 @@
-//! How much memory the values of a text need once it is parsed, estimated before it is: a few bytes of text may need hundreds.
+//! How much memory the values of a text need once it is parsed, estimated before it is: a few bytes of text may need
+//! hundreds.
 
 use serde_json::Value;
 
@@ -85,7 +86,7 @@ pub(crate) fn of_value(value: &Value) -> usize {
     bytes
 }
 
-/// About how many bytes the values of a YAML text occupy, without those that its aliases stand for, which are bounded by
+/// About how many bytes the values of a YAML text occupy, without those of its aliases, which are bounded by
 /// themselves. A map begins where a line is indented further than the one before, after a `-`, or with a brace.
 ///
 /// Cost: one pass over the bytes.

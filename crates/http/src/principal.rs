@@ -1,4 +1,5 @@
-//! Who sends a request, and what they may do. What a route needs is declared where the route is added ([`crate::routes::Routes`]).
+//! Who sends a request, and what they may do. What a route needs is declared where the route is added
+//! ([`crate::routes::Routes`]).
 
 use std::sync::{Arc, LazyLock};
 
@@ -33,7 +34,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Whether nobody has it without a token.
+    /// Whether it always needs a token.
     #[must_use]
     pub const fn needs_token(self) -> bool {
         matches!(self, Self::Edit | Self::Operate | Self::Admin)
@@ -58,7 +59,7 @@ impl Permission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Role {
-    /// Somebody without a token: reads and executes, where the server is open.
+    /// A caller without a token: reads and executes, where the server is open.
     Anonymous,
     /// Reads.
     Viewer,
@@ -123,7 +124,7 @@ pub const ANONYMOUS: &str = "anonymous";
 /// The role of admins, and the name of the first token, and so the author of what it changes.
 pub const ADMIN: &str = "admin";
 
-/// Tells tokens apart, and gives none away: the first bytes of a token's hash.
+/// Distinguishes tokens without revealing any: the first bytes of a token's hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 6]);
 
@@ -156,7 +157,7 @@ struct PrincipalParts {
     scopes: Option<Scopes>,
     /// Whether the token is one of the store, which may be revoked.
     is_stored: bool,
-    /// From when on they are somebody else, or nobody.
+    /// The time from which on they are another caller, or anonymous.
     expires_at: Option<Timestamp>,
     /// What an agent with the token sees.
     agent: AgentLimits,
@@ -203,14 +204,14 @@ impl Principal {
         }))
     }
 
-    /// Nobody in particular: there was no token.
+    /// An anonymous caller: there was no token.
     #[must_use]
     pub fn anonymous() -> Self {
         static ONE: LazyLock<Principal> = LazyLock::new(|| Principal::without_token(ANONYMOUS));
         ONE.clone()
     }
 
-    /// Whoever signed a request, which its handler verified: the author of what it does, and nothing more.
+    /// The signer of a request, which its handler verified: the author of what it does, and nothing more.
     #[must_use]
     pub fn signer(name: &str) -> Self {
         Self::without_token(name)
@@ -275,7 +276,7 @@ impl Principal {
         &self.0.agent
     }
 
-    /// What a revision says of who made it.
+    /// The author in a revision.
     #[must_use]
     pub fn id(&self) -> Option<PrincipalId> {
         self.0.token_id.map(|id| PrincipalId::new(&id.to_string()))
@@ -287,7 +288,7 @@ impl Principal {
         self.0.token_id.is_none()
     }
 
-    /// Whether somebody else is the same, with the same limits.
+    /// Whether another principal is the same, with the same limits.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         let limits = |it: &Self| (it.role().as_str().to_owned(), it.scopes().cloned(), it.agent().clone());
         self.name() == other.name() && self.token_id() == other.token_id() && limits(self) == limits(other)
@@ -329,11 +330,11 @@ impl Principal {
     }
 }
 
-/// Who sent a request, and whether somebody without a token may read here. The edge gives it to every request.
+/// Who sent a request, and whether a caller without a token may read here. The edge gives it to every request.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     principal: Principal,
-    /// Why nobody may read or execute without a token; none where they may.
+    /// Why reads and executions need a token; none where they do not.
     closed: Option<&'static str>,
 }
 
@@ -352,7 +353,7 @@ impl Access {
         &self.principal
     }
 
-    /// Refuses whoever has not the permission.
+    /// Refuses a caller without the permission.
     ///
     /// # Errors
     /// 401 without a token, 403 with one that does not suffice.
@@ -448,11 +449,11 @@ mod tests {
         }
         let unknown = Principal::with_token("olga", "auditor".parse().unwrap(), id);
         assert_eq!(refused(&unknown, None), ["", "", none, none, none, none, none]);
-        // Nobody is anonymous by a token.
+        // No token makes a caller anonymous.
         assert_eq!("anonymous".parse::<Open<Role>>().unwrap().known(), None);
-        let (nobody, none) = (Principal::anonymous(), "unauthenticated");
-        assert_eq!(refused(&nobody, None), ["", "", "", "", none, none, none]);
-        assert_eq!(refused(&nobody, Some("closed")), ["", "", none, none, none, none, none]);
+        let (no_one, none) = (Principal::anonymous(), "unauthenticated");
+        assert_eq!(refused(&no_one, None), ["", "", "", "", none, none, none]);
+        assert_eq!(refused(&no_one, Some("closed")), ["", "", none, none, none, none, none]);
         assert_eq!(id.to_string().len(), 12);
     }
 }

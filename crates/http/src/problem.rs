@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Pointer, Problems};
+use midflight_core::{JsonPointer, Problems};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,12 +63,11 @@ impl ApiError {
         }))
     }
 
-    /// A defect: the log says what, the caller only learns where to look for it.
+    /// A defect: the log has the details, the caller only learns where to look for them.
     pub fn internal(what: &dyn std::fmt::Display) -> Self {
         let id = crate::request_id::current();
-        tracing::error!(request_id = %id, error = %what, "a request failed by a defect of the server");
-        let mut error =
-            Self::new(Code::INTERNAL, "look for the request_id in the server's log, and report it");
+        tracing::error!(request_id = %id, error = %what, "request failed: internal error");
+        let mut error = Self::new(Code::INTERNAL, "find the request_id in the server's log, and report it");
         error.0.request_id = Some(id);
         error
     }
@@ -93,7 +92,7 @@ impl ApiError {
 
     /// The same error about one place of the body.
     #[must_use]
-    pub fn at(mut self, path: &Pointer, message: impl Into<String>) -> Self {
+    pub fn at(mut self, path: &JsonPointer, message: impl Into<String>) -> Self {
         let item =
             ProblemItem { path: path.as_str().to_owned(), message: message.into(), ..ProblemItem::default() };
         self.0.errors.push(item);
@@ -107,12 +106,12 @@ impl ApiError {
         self
     }
 
-    /// What more the body says.
+    /// Further members of the body.
     pub fn body_mut(&mut self) -> &mut ProblemBody {
         &mut self.0
     }
 
-    /// What the body says.
+    /// The members of the body.
     pub fn body(&self) -> &ProblemBody {
         &self.0
     }

@@ -18,8 +18,8 @@ pub enum Reach {
     Document(&'static str, &'static str),
     /// All whose names begin so, and all of the kind when that is empty.
     All(&'static str, &'static str),
-    /// Those that the request names, or any: the handler compares each one ([`Principal::sees`]), and an edit is compared where
-    /// it is made.
+    /// Those that the request names, or any: the handler compares each one ([`Principal::sees`]), and an edit is
+    /// compared where it is made.
     Each,
 }
 

@@ -41,7 +41,7 @@ impl From<Refused> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let said = refusal.to_string();
+        let output = refusal.to_string();
         let listed = |code, detail: &str, problems: &Problems| Self::new(code, detail).with(problems);
         match &refusal {
             Refusal::Invalid(problems) => {
@@ -54,21 +54,21 @@ impl From<Refusal> for ApiError {
                 "the edit failed verification; the previous revision is served",
                 problems,
             ),
-            Refusal::Precondition(_) => Self::new(Code::PRECONDITION_FAILED, said),
-            Refusal::Owned { .. } => Self::new(Code::OWNED, format!("{said} (?take_over=true)")),
-            Refusal::TooManyDocuments(_) => Self::new(Code::TOO_MANY_DOCUMENTS, said),
-            Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::BUSY, said),
-            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::CONTENDED, said),
-            Refusal::Stopping => Self::new(Code::STOPPING, said),
+            Refusal::Precondition(_) => Self::new(Code::PRECONDITION_FAILED, output),
+            Refusal::Owned { .. } => Self::new(Code::OWNED, format!("{output} (?take_over=true)")),
+            Refusal::TooManyDocuments(_) => Self::new(Code::TOO_MANY_DOCUMENTS, output),
+            Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::BUSY, output),
+            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::CONTENDED, output),
+            Refusal::Stopping => Self::new(Code::STOPPING, output),
             Refusal::Unknown { revision, why } => {
-                tracing::warn!(%revision, why, "it is not known whether the log took an edit");
-                let detail = format!("look whether it is revision {revision} before sending it again");
+                tracing::warn!(%revision, why, "unknown whether the log appended an edit");
+                let detail = format!("check whether it is revision {revision} before sending it again");
                 Self::new(Code::OUTCOME_UNKNOWN, detail)
             }
-            Refusal::KeyReused { .. } => Self::new(Code::IDEMPOTENCY_KEY_REUSED, said),
-            Refusal::LogDiverged(_) => Self::new(Code::LOG_DIVERGED, said),
+            Refusal::KeyReused { .. } => Self::new(Code::IDEMPOTENCY_KEY_REUSED, output),
+            Refusal::LogDiverged(_) => Self::new(Code::LOG_DIVERGED, output),
             Refusal::Store(error) => Self::of_store(error),
-            _ => Self::internal(&said),
+            _ => Self::internal(&output),
         }
     }
 }
@@ -85,7 +85,7 @@ impl From<StoreError> for ApiError {
 
 impl ApiError {
     fn of_store(error: &StoreError) -> Self {
-        // What the store says of itself (paths, SQL) is for the log; the caller learns the class and what to do.
+        // The store's own messages (paths, SQL) are for the log; the caller learns the class and what to do.
         let logged = |code: Code, detail: &str| {
             tracing::warn!(%error, code = code.as_str(), "the store did not answer");
             Self::new(code, detail)
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_store_says_of_itself_stays_here_and_the_class_is_told() {
+    fn store_messages_stay_here_and_the_class_is_reported() {
         let secret = || "/home/anna/midflight.db".to_owned();
         for (error, status, code) in [
             (StoreError::Unavailable(secret()), 503, "store_unavailable"),

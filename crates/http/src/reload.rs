@@ -1,4 +1,4 @@
-//! Reloads that are asked for: what is read again, and what each replica says of it.
+//! Requested reloads: what is read again, and the reports of the replicas.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
 use midflight_core::{DocumentId, KindName, Open, Outcome, ReloadEvent, Trigger};
-use midflight_engine::Scope;
+use midflight_engine::ReloadScope;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
 use crate::directories;
 use crate::kind::Reread;
-use crate::later::Later;
 use crate::log::documents::absent;
 use crate::params::{Params, document};
 use crate::principal::Permission::Operate;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
 use crate::routes::Routes;
+use crate::schedule_params::ScheduleParams;
 use crate::wire::{Ack, DirectoryAnswer, QuarantinedRevisions, ReloadAnswer, WriteAnswer, ms};
 use crate::write::{Submitted, WriteParams, answer, submit_reload};
 
@@ -35,7 +35,7 @@ const HEARD_MAX: Duration = Duration::from_secs(5);
 const NAMES_MAX: usize = 500;
 
 /// The route of reloads.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Operate, routes!(reload))
 }
 
@@ -43,8 +43,8 @@ pub(crate) fn routes() -> Routes<App> {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LaterParams {
-    /// Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and the others
-    /// read the log. The answer is 202 with the schedule.
+    /// Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and
+    /// the others read the log. The answer is 202 with the schedule.
     not_before: Option<String>,
     /// Schedules the reload for a maintenance window: a cron expression of its start, as `0 3 * * *`.
     window: Option<String>,
@@ -67,8 +67,12 @@ impl LaterParams {
     ///
     /// # Errors
     /// The time is invalid, or the schedule was refused.
-    pub async fn schedule(&self, app: &App, principal: &Principal) -> Result<Option<Submitted>, ApiError> {
-        let later = Later {
+    pub async fn schedule(
+        &self,
+        app: &AppState,
+        principal: &Principal,
+    ) -> Result<Option<Submitted>, ApiError> {
+        let later = ScheduleParams {
             not_before: self.not_before.as_deref(),
             window: self.window.as_deref(),
             time_zone: self.time_zone.as_deref(),
@@ -86,8 +90,8 @@ impl LaterParams {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReloadRequest {
-    /// Limits the sources that are read again to those of this kind, which must exist. The whole log is compiled again, because
-    /// a replica never serves a mix of two revisions.
+    /// Limits the sources that are read again to those of this kind, which must exist. The whole log is compiled again,
+    /// because a replica never serves a mix of two revisions.
     kind: Option<String>,
     /// Documents of the kind that must exist; at most 500. Requires `kind`.
     names: Option<Vec<String>>,
@@ -102,8 +106,8 @@ struct ReplicaReload {
     /// Whether it serves the revision.
     #[serde(flatten)]
     ack: Ack,
-    /// `reloaded`: the replica that received the request; `followed`: it read the log and reported whether it serves the
-    /// revision; `missing`: it did not report in time.
+    /// `reloaded`: the replica that received the request; `followed`: it read the log and reported whether it serves
+    /// the revision; `missing`: it did not report in time.
     done: &'static str,
 }
 
@@ -130,8 +134,8 @@ struct ReloadedAnswer {
     sources: Vec<Reread>,
 }
 
-/// Reads the watched directories and the config file of this replica again, and then the log on every replica. The answer has the
-/// result of each replica. 422 when something is invalid; the current revision stays served.
+/// Reads the watched directories and the config file of this replica again, and then the log on every replica. The
+/// answer has the result of each replica. 422 when something is invalid; the current revision stays served.
 #[utoipa::path(post, path = "/api/v1/reload", tag = "log", params(LaterParams),
     request_body(content = Option<ReloadRequest>),
     responses((status = 200, body = ReloadedAnswer), (status = 202, body = WriteAnswer),
@@ -139,7 +143,7 @@ struct ReloadedAnswer {
         (status = "default", body = ProblemBody)))]
 async fn reload(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     Params(params): Params<LaterParams>,
     OptionalJsonBody(request): OptionalJsonBody<ReloadRequest>,
 ) -> Result<Response, ApiError> {
@@ -156,8 +160,8 @@ async fn reload(
     for meant in app.kinds.iter().filter(|it| kind.as_ref().is_none_or(|kind| it.kind() == *kind)) {
         sources.extend(meant.reread(&principal).await);
     }
-    let scope = if force || kind.is_some() { Scope::Everything } else { Scope::New };
-    let Everywhere { event, replicas } = everywhere(&app, &principal, scope).await?;
+    let scope = if force || kind.is_some() { ReloadScope::Everything } else { ReloadScope::New };
+    let FleetReload { event, replicas } = everywhere(&app, &principal, scope).await?;
     let here = &app.replica_id;
     let replicas = replicas.into_iter().map(|ack| ReplicaReload { done: done(&ack, here), ack: ack.into() });
     let directories = directories::answers(&app.directories);
@@ -182,7 +186,7 @@ async fn reload(
 }
 
 /// The kind of this name.
-fn known(app: &App, name: &str) -> Result<KindName, ApiError> {
+fn known(app: &AppState, name: &str) -> Result<KindName, ApiError> {
     let status = app.engine.status();
     let found = status.kinds.iter().find(|known| known.kind.as_str() == name);
     found.map(|known| known.kind.clone()).ok_or_else(|| {
@@ -195,7 +199,7 @@ fn known(app: &App, name: &str) -> Result<KindName, ApiError> {
 }
 
 /// 404 when a document that is named is not in the log.
-async fn exist(app: &App, kind: Option<&KindName>, names: Vec<String>) -> Result<(), ApiError> {
+async fn exist(app: &AppState, kind: Option<&KindName>, names: Vec<String>) -> Result<(), ApiError> {
     if names.is_empty() {
         return Ok(());
     }
@@ -215,32 +219,32 @@ async fn exist(app: &App, kind: Option<&KindName>, names: Vec<String>) -> Result
 
 /// A reload of this replica, and the reports of all replicas on the revision after it.
 #[derive(Debug)]
-pub struct Everywhere {
+pub struct FleetReload {
     /// The reload of this replica.
     pub event: Arc<ReloadEvent>,
     /// The report of this replica, and then those of the others.
-    pub replicas: Vec<Reported>,
+    pub replicas: Vec<ReplicaReport>,
 }
 
 /// The report of a replica on a revision after a reload.
 #[derive(Debug)]
-pub struct Reported {
+pub struct ReplicaReport {
     replica_id: String,
     ack: Ack,
     is_missing: bool,
 }
 
-impl From<Reported> for Ack {
-    fn from(reported: Reported) -> Self {
+impl From<ReplicaReport> for Ack {
+    fn from(reported: ReplicaReport) -> Self {
         reported.ack
     }
 }
 
-fn done(reported: &Reported, here: &str) -> &'static str {
+fn done(reported: &ReplicaReport, here: &str) -> &'static str {
     match reported {
-        Reported { replica_id, .. } if replica_id == here => "reloaded",
-        Reported { is_missing: true, .. } => "missing",
-        Reported { .. } => "followed",
+        ReplicaReport { replica_id, .. } if replica_id == here => "reloaded",
+        ReplicaReport { is_missing: true, .. } => "missing",
+        ReplicaReport { .. } => "followed",
     }
 }
 
@@ -248,9 +252,13 @@ fn done(reported: &Reported, here: &str) -> &'static str {
 ///
 /// # Errors
 /// The engine is stopping, or the store is unavailable.
-pub async fn everywhere(app: &App, principal: &Principal, scope: Scope) -> Result<Everywhere, ApiError> {
+pub async fn everywhere(
+    app: &AppState,
+    principal: &Principal,
+    scope: ReloadScope,
+) -> Result<FleetReload, ApiError> {
     let event = app.engine.reload(Trigger::Manual, principal.name(), scope).await?;
-    let here = Reported {
+    let here = ReplicaReport {
         replica_id: app.replica_id.clone(),
         ack: Ack::here(&app.replica_id, &event),
         is_missing: false,
@@ -259,18 +267,18 @@ pub async fn everywhere(app: &App, principal: &Principal, scope: Scope) -> Resul
     if app.is_shared {
         let revision = app.engine.world().revision();
         // Replicas that are not notified follow by polling.
-        let hint = Hint { head: revision, said: None, change: None, awaited: true };
+        let hint = Hint { head: revision, announced: None, change: None, awaited: true };
         if let Err(error) = app.bus.publish(hint).await {
             tracing::warn!(%error, "cannot notify the other replicas; they poll the log periodically");
         }
         let acks = app.engine.acks(revision, HEARD_MAX).await?;
-        let others = acks.said.into_iter().filter(|(id, _)| *id != app.replica_id);
+        let others = acks.announced.into_iter().filter(|(id, _)| *id != app.replica_id);
         replicas.extend(others.map(|(replica_id, ack)| {
-            let is_missing = matches!(ack, midflight_engine::Ack::Missing);
-            Reported { ack: Ack::from((replica_id.clone(), ack)), replica_id, is_missing }
+            let is_missing = matches!(ack, midflight_engine::AckState::Missing);
+            ReplicaReport { ack: Ack::from((replica_id.clone(), ack)), replica_id, is_missing }
         }));
     }
-    Ok(Everywhere { event, replicas })
+    Ok(FleetReload { event, replicas })
 }
 
 /// The status of the answer to a reload that ended so.

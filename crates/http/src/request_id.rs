@@ -12,8 +12,8 @@ pub(crate) static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken from a request, in bytes. 128: a trace id and a name fit into it.
 const BYTES_MAX: usize = 128;
 
-/// The id that a request brings, or a new one for it if it brings none, or one that is too long to repeat or that could forge a
-/// line of a log.
+/// The id that a request brings, or a new one for it if it brings none, or one that is too long to repeat or that could
+/// forge a line of a log.
 pub(crate) fn of(headers: &HeaderMap) -> HeaderValue {
     headers.get(&HEADER).filter(|id| is_good(id.as_bytes())).cloned().unwrap_or_else(fresh)
 }

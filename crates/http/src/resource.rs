@@ -1,4 +1,4 @@
-//! The addresses of one sort of document: a kind says which document an address means, and the rest is as for all documents.
+//! The addresses of one sort of document: a kind maps an address to a document, and the rest is as for all documents.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{Content, RefOr, Required, Schema};
 use utoipa::{PartialSchema, Path as Described, ToSchema};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::document_schemas::{answer_of, refer};
@@ -67,7 +67,7 @@ impl Resource {
     pub fn routes<S>(self) -> Routes<S>
     where
         S: Clone + Send + Sync + 'static,
-        App: FromRef<S>,
+        AppState: FromRef<S>,
     {
         let it = Arc::new(self);
         let mut routes = Routes::new();
@@ -77,7 +77,7 @@ impl Resource {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
                 describe_content(response.content.values_mut(), &answer);
             }
-            let handler = move |State(app): State<App>,
+            let handler = move |State(app): State<AppState>,
                                 principal: Principal,
                                 InPath(values): Values,
                                 Params(params): Params<ReadParams>,
@@ -97,7 +97,7 @@ impl Resource {
                 responses.extend(problem.map(|problem| ("409".to_owned(), problem)));
             }
             let put_to = Arc::clone(&it);
-            let handler = move |State(app): State<App>,
+            let handler = move |State(app): State<AppState>,
                                 principal: Principal,
                                 InPath(values): Values,
                                 params: WriteParams,
@@ -116,7 +116,7 @@ impl Resource {
             // A patch changes what is there: it has no `If-None-Match`, which is the last.
             operation.parameters.iter_mut().for_each(|all| drop(all.pop()));
             let patched = Arc::clone(&it);
-            let handler = move |State(app): State<App>,
+            let handler = move |State(app): State<AppState>,
                                 principal: Principal,
                                 InPath(values): Values,
                                 params: WriteParams,
@@ -130,7 +130,7 @@ impl Resource {
         }
         if let Some(summary) = it.delete {
             let (deleted, operation) = (Arc::clone(&it), DeleteDocument::operation());
-            let handler = move |State(app): State<App>,
+            let handler = move |State(app): State<AppState>,
                                 principal: Principal,
                                 InPath(values): Values,
                                 params: WriteParams,
@@ -151,7 +151,7 @@ impl Resource {
 
     async fn patch(
         &self,
-        (app, principal): (&App, &Principal),
+        (app, principal): (&AppState, &Principal),
         values: &[(String, String)],
         params: &WriteParams,
         headers: &HeaderMap,

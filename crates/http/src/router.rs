@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, RefOr, Required};
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::principal::Access;
 use crate::principal::Permission::{Open, Read};
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The routes that every kind has, and those of the kinds.
-fn all(app: &App) -> Routes<App> {
+fn all(app: &AppState) -> Routes<AppState> {
     let generic = Routes::new()
         .merge(log::routes())
         .merge(reload::routes())
@@ -40,7 +40,7 @@ fn all(app: &App) -> Routes<App> {
 }
 
 /// Makes the OpenAPI document complete.
-fn complete(app: &App, mut document: OpenApi) -> OpenApi {
+fn complete(app: &AppState, mut document: OpenApi) -> OpenApi {
     document.info = InfoBuilder::new()
         .title("Midflight")
         .version(env!("CARGO_PKG_VERSION"))
@@ -60,7 +60,8 @@ fn complete(app: &App, mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// Gives operations whose handlers have one name an id each, by their tag: generated clients know operations by their ids.
+/// Gives operations whose handlers have one name an id each, by their tag: generated clients know operations by their
+/// ids.
 fn distinguish(document: &mut OpenApi) {
     let mut used: HashMap<String, usize> = HashMap::new();
     for operation in document.paths.paths.values_mut().flat_map(operations) {
@@ -70,15 +71,17 @@ fn distinguish(document: &mut OpenApi) {
     }
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         let tag = operation.tags.as_ref().and_then(|tags| tags.first()).map(|tag| tag.replace('-', "_"));
-        let shared =
-            operation.operation_id.as_mut().filter(|id| used.get(id.as_str()).is_some_and(|times| *times > 1));
+        let shared = operation
+            .operation_id
+            .as_mut()
+            .filter(|id| used.get(id.as_str()).is_some_and(|times| *times > 1));
         if let (Some(id), Some(tag)) = (shared, tag) {
             *id = format!("{tag}_{id}");
         }
     }
 }
 
-/// Says of an operation that writes, which is one that may be waited for, that it takes a key.
+/// Adds to a write operation, which may be waited for, that it takes a key.
 fn describe_key(operation: &mut Operation) {
     let parameters = operation.parameters.get_or_insert_default();
     let waits = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.name == "wait");
@@ -101,7 +104,7 @@ fn describe_key(operation: &mut Operation) {
 }
 
 /// Every route, and the OpenAPI document of them.
-pub(crate) fn router(app: App) -> (Router, OpenApi) {
+pub(crate) fn router(app: AppState) -> (Router, OpenApi) {
     let (routes, document) = all(&app).into_router().split_for_parts();
     let document = complete(&app, document);
     let routes =

@@ -10,13 +10,13 @@ use utoipa::openapi::path::{Operation, PathItem, Paths};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::principal::{Access, Permission};
 use crate::problem::ApiError;
 use crate::reach::Reach;
 
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
-pub struct Routes<S = App>(OpenApiRouter<S>);
+pub struct Routes<S = AppState>(OpenApiRouter<S>);
 
 impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
     fn default() -> Self {
@@ -30,8 +30,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self(OpenApiRouter::new())
     }
 
-    /// Adds the handlers of one path that need a permission, as `routes!` gives them. Two calls may add methods to one path.
-    /// Callers with scopes are refused: [`Self::of`] says which documents a route is about.
+    /// Adds the handlers of one path that need a permission, as `routes!` gives them. Two calls may add methods to one
+    /// path. Callers with scopes are refused: [`Self::of`] says which documents a route is about.
     pub fn at(self, permission: Permission, routes: UtoipaMethodRouter<S>) -> Self {
         self.of(permission, Reach::Everything, routes)
     }
@@ -48,8 +48,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self(self.0.routes((schemas, paths, guarded(need, router))))
     }
 
-    /// Adds the handlers of a path that axum writes in another way than OpenAPI, as `{*name}`, with the operations that describe
-    /// them.
+    /// Adds the handlers of a path that axum writes in another way than OpenAPI, as `{*name}`, with the operations that
+    /// describe them.
     pub fn wildcard(
         self,
         (permission, reach): (Permission, Reach),
@@ -120,9 +120,9 @@ impl Need {
                 operation.security = Some(vec![SecurityRequirement::new("token", [] as [&str; 0])]);
             }
             // One member: of several the order would be another one at each start.
-            let said = json!({"permission": self.permission.as_str(), "documents": self.reach.text()});
-            let said = ExtensionsBuilder::new().add(ACCESS, said).build();
-            operation.extensions.get_or_insert_default().merge(said);
+            let output = json!({"permission": self.permission.as_str(), "documents": self.reach.text()});
+            let output = ExtensionsBuilder::new().add(ACCESS, output).build();
+            operation.extensions.get_or_insert_default().merge(output);
         }
     }
 }

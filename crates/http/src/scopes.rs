@@ -6,7 +6,8 @@ use midflight_core::{Change, DocumentId};
 use midflight_engine::SCHEDULES;
 use serde_json::Value;
 
-/// How many patterns the scopes of a caller may have. 100: a person reads them, and each document of an edit is compared with all.
+/// How many patterns the scopes of a caller may have. 100: a person reads them, and each document of an edit is
+/// compared with all.
 pub const PATTERNS_MAX: usize = 100;
 /// The longest pattern, in bytes: a kind's and a document's longest name, and what is between them.
 pub const PATTERN_BYTES_MAX: usize = 512;
@@ -16,8 +17,8 @@ pub const PATTERN_BYTES_MAX: usize = 512;
 pub struct Scopes(Arc<[String]>);
 
 impl Scopes {
-    /// Those of these patterns: `KIND` for all of a kind, or `KIND/NAME`, in both of which `*` stands for any text. No pattern
-    /// allows nothing.
+    /// Those of these patterns: `KIND` for all of a kind, or `KIND/NAME`, in both of which `*` stands for any text. No
+    /// pattern allows nothing.
     ///
     /// # Errors
     /// What is wrong with the first pattern that is none, and how to write it.
@@ -106,7 +107,7 @@ fn later(body: &Value) -> Vec<DocumentId> {
     items.filter_map(|item| DocumentId::new(&text(item, "kind")?, &text(item, "name")?).ok()).collect()
 }
 
-/// Whether a text is of a pattern in which `*` stands for any text. Cost: the product of their lengths at most, which are
+/// Whether a text matches a pattern in which `*` is any text. Cost: the product of their lengths at most, which are
 /// bounded.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn a_star_matches_any_text() {
         for (pattern, text, expected) in [
             ("*", "rules/a/b", true),
             ("rules/*", "rules/a/b", true),

@@ -1,10 +1,11 @@
-//! How a kind comes into a server: it is added to the engine that is being built, and has its server side once that runs.
+//! How a kind comes into a server: it is added to the engine that is being built, and has its server side once that
+//! runs.
 
 use std::sync::Arc;
 
 use midflight_engine::{Engine, EngineBuilder, Kind};
 
-use crate::kind::{KindApi, Plain};
+use crate::kind::{KindApi, PlainKind};
 use crate::metrics::registry::MetricsRegistry;
 
 /// What the server side of a kind is made of, once the engine runs.
@@ -28,13 +29,14 @@ impl KindSetup {
         Self(Arc::new(add))
     }
 
-    /// A kind with nothing beside what every kind has: documents, schemas, events, metrics, health, export, import, history.
+    /// A kind with nothing beside what every kind has: documents, schemas, events, metrics, health, export, import,
+    /// history.
     pub fn plain<K: Kind>(make: impl Fn() -> K + Send + Sync + 'static) -> Self {
         Self::new(move |builder| {
             let kind = make();
             let name = kind.name();
             builder.kind(kind);
-            Box::new(move |_| Some(Arc::new(Plain(name))))
+            Box::new(move |_| Some(Arc::new(PlainKind(name))))
         })
     }
 

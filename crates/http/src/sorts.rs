@@ -1,4 +1,4 @@
-//! The sorts of documents and the ids in their names, as the schemas of their kinds say them.
+//! The sorts of documents and the ids in their names, by the schemas of their kinds.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub struct DocumentSorts(Vec<(String, DocumentSchema)>);
 
 /// What a document is.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Sort<'d> {
+pub struct DocumentSort<'d> {
     /// A word for it, as `rule`.
     pub word: Cow<'d, str>,
     /// The ids in its name, as `("ruleset_id", "loans")`; none that is the whole name.
@@ -24,10 +24,10 @@ impl DocumentSorts {
         Self(schemas)
     }
 
-    /// The sort of a document: of the schemas for its name, the one with the most literal segments. A name that none is for
-    /// is of the sort whose last variable can stand for the rest of it, as a config's name with slashes. A document of a
-    /// kind without schemas is called as its kind, without the final `s`.
-    pub fn of<'d>(&'d self, id: &'d DocumentId) -> Sort<'d> {
+    /// The sort of a document: of the schemas for its name, the one with the most literal segments. A name without a
+    /// sort of its own is of the sort whose last variable may take the rest of it, as a config's name with slashes. A
+    /// document of a kind without schemas is called as its kind, without the final `s`.
+    pub fn of<'d>(&'d self, id: &'d DocumentId) -> DocumentSort<'d> {
         let of_kind = self.0.iter().filter(|(kind, _)| kind == id.kind.as_str());
         let matching = of_kind.filter_map(|(_, schema)| {
             let (is_exact, ids) = match schema.ids(&id.name) {
@@ -38,20 +38,19 @@ impl DocumentSorts {
             Some(((is_exact, segments - ids.len(), segments), schema.title, ids))
         });
         match matching.max_by_key(|(rank, ..)| *rank) {
-            Some((_, title, ids)) => Sort {
+            Some((_, title, ids)) => DocumentSort {
                 word: Cow::Borrowed(title),
                 ids: ids.into_iter().filter_map(|(variable, id)| Some((key(variable)?, id))).collect(),
             },
             None => {
                 let kind = id.kind.as_str();
-                Sort { word: Cow::Borrowed(kind.strip_suffix('s').unwrap_or(kind)), ids: Vec::new() }
+                DocumentSort { word: Cow::Borrowed(kind.strip_suffix('s').unwrap_or(kind)), ids: Vec::new() }
             }
         }
     }
 }
 
-/// The variables of `names` with their values in a name that has more segments: the last variable stands for all that is
-/// left.
+/// The variables of `names` with their values in a name that has more segments: the last variable takes the rest.
 fn ids_with_rest<'d>(names: &'static str, name: &'d str) -> Option<Vec<(&'static str, &'d str)>> {
     let parts = name.splitn(names.split('/').count(), '/');
     let mut ids = Vec::new();

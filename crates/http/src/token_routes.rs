@@ -1,16 +1,17 @@
-//! API tokens over HTTP: make, list, rotate, revoke. A token itself is in one answer only, that of the request that made it.
+//! API tokens over HTTP: make, list, rotate, revoke. A token itself is in one answer only, that of the request that
+//! made it.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use midflight_core::{Open, Pointer, Vocabulary as _};
+use midflight_core::{JsonPointer, Open, Vocabulary as _};
 use midflight_store::{AgentLimits, PreviousHash, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::{JsonBody, OptionalJsonBody};
 use crate::code::Code;
 use crate::params::{InPath, PageParams, Params};
@@ -32,13 +33,13 @@ const PINS_MAX: usize = 100;
 const PIN_BYTES_MAX: usize = 256;
 /// How long a token may be valid, in ms: a hundred years.
 const VALID_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
-/// How long the token before a rotation stays valid unless said, in ms: an hour.
+/// How long the token before a rotation stays valid by default, in ms: an hour.
 const OVERLAP_MS: u64 = 3_600_000;
 /// How long it may stay valid, in ms: 30 days.
 const OVERLAP_MS_MAX: u64 = 30 * 24 * 3_600_000;
 
 /// The routes of tokens.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new()
         .at(Admin, routes!(list_tokens, create_token))
         .at(Admin, routes!(get_token, revoke_token))
@@ -53,8 +54,8 @@ struct TokenBody {
     name: String,
     /// `viewer`, `executor`, `editor`, `operator` or `admin`.
     role: String,
-    /// The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at most 100.
-    /// All documents without. Not for admins.
+    /// The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
+    /// most 100. All documents without. Not for admins.
     #[serde(default)]
     scopes: Option<Vec<String>>,
     /// From when on it is refused, as `2026-01-31T03:00:00Z`; it does not expire without.
@@ -78,7 +79,7 @@ struct TokenBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RotateBody {
-    /// How long the token of before stays valid, in ms: an hour unless said, at most 30 days, 0 for not at all.
+    /// How long the earlier token stays valid, in ms: an hour by default, at most 30 days, 0 for not at all.
     #[serde(default)]
     overlap_ms: Option<u64>,
 }
@@ -136,7 +137,7 @@ struct TokenList {
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(PageParams),
     responses((status = 200, body = TokenList), (status = "default", body = ProblemBody)))]
 async fn list_tokens(
-    State(app): State<App>,
+    State(app): State<AppState>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<TokenList>, ApiError> {
     let limit = page.limit()? as usize;
@@ -154,7 +155,7 @@ async fn list_tokens(
     params(("name" = String, Path, description = "The token's name")),
     responses((status = 200, body = TokenAnswer), (status = "default", body = ProblemBody)))]
 async fn get_token(
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(name): InPath<String>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
     let (tokens, uses) = all(&app).await?;
@@ -166,7 +167,7 @@ async fn get_token(
     responses((status = 201, body = CreatedToken), (status = "default", body = ProblemBody)))]
 async fn create_token(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     JsonBody(body): JsonBody<TokenBody>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
     let secret = fresh_token().map_err(|error| ApiError::internal(&error))?;
@@ -185,13 +186,13 @@ async fn create_token(
     Ok((StatusCode::CREATED, Json(CreatedToken { token: secret, info })))
 }
 
-/// Makes a token again under its name. The one of before stays valid for a while, so that who uses it can change over. The answer
-/// is the only one that has the new one.
+/// Makes a token again under its name. The one of before stays valid for a while, so that who uses it can change over.
+/// The answer is the only one that has the new one.
 #[utoipa::path(post, path = "/api/v1/tokens/{name}/rotate", tag = "access", request_body = RotateBody,
     params(("name" = String, Path, description = "The token's name")),
     responses((status = 200, body = CreatedToken), (status = "default", body = ProblemBody)))]
 async fn rotate_token(
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(name): InPath<String>,
     OptionalJsonBody(body): OptionalJsonBody<RotateBody>,
 ) -> Result<Json<CreatedToken>, ApiError> {
@@ -214,12 +215,15 @@ async fn rotate_token(
     Ok(Json(CreatedToken { token: secret, info: TokenAnswer::new(&token, &uses) }))
 }
 
-/// Revokes a token: this replica refuses it from the answer on, the others within a second, and streams that it opened end. The
-/// last admin token that is valid stays.
+/// Revokes a token: this replica refuses it from the answer on, the others within a second, and streams that it opened
+/// end. The last admin token that is valid stays.
 #[utoipa::path(delete, path = "/api/v1/tokens/{name}", tag = "access",
     params(("name" = String, Path, description = "The token's name")),
     responses((status = 204, description = "It is revoked"), (status = "default", body = ProblemBody)))]
-async fn revoke_token(State(app): State<App>, InPath(name): InPath<String>) -> Result<StatusCode, ApiError> {
+async fn revoke_token(
+    State(app): State<AppState>,
+    InPath(name): InPath<String>,
+) -> Result<StatusCode, ApiError> {
     let (tokens, _) = all(&app).await?;
     named(&tokens, &name)?;
     let now = Timestamp::now();
@@ -238,7 +242,7 @@ async fn revoke_token(State(app): State<App>, InPath(name): InPath<String>) -> R
 type Uses = [(String, Timestamp)];
 
 /// Every token by name, and when each was last used by what is known here and in the store.
-async fn all(app: &App) -> Result<(Vec<Token>, Vec<(String, Timestamp)>), ApiError> {
+async fn all(app: &AppState) -> Result<(Vec<Token>, Vec<(String, Timestamp)>), ApiError> {
     let store = app.engine.store();
     let mut uses = store.token_uses().await?;
     uses.extend(app.tokens.uses_since(Timestamp::UNIX_EPOCH));
@@ -251,14 +255,14 @@ fn named<'a>(tokens: &'a [Token], name: &str) -> Result<&'a Token, ApiError> {
 }
 
 /// Knows the tokens as they are in the store now, so that the answer to a change is not ahead of it.
-async fn know(app: &App) -> Result<(), ApiError> {
+async fn know(app: &AppState) -> Result<(), ApiError> {
     app.tokens.know(Tokens::read(&**app.engine.store()).await?);
     Ok(())
 }
 
 fn invalid(member: &str, message: impl Into<String>) -> ApiError {
     let message = message.into();
-    let place = Pointer::root().key(member);
+    let place = JsonPointer::root().key(member);
     ApiError::new(Code::INVALID_BODY, format!("invalid {member}: {message}")).at(&place, message)
 }
 

@@ -22,21 +22,21 @@ use crate::problem::ApiError;
 const TOKEN_PREFIX: &str = "mf_";
 /// Every token that is known, by its hash, each with its holder.
 #[derive(Debug, Default)]
-pub struct Known(HashMap<TokenId, Vec<Entry>>);
+pub struct KnownTokens(HashMap<TokenId, Vec<Entry>>);
 
 #[derive(Debug)]
 struct Entry {
     hash: blake3::Hash,
     principal: Principal,
-    /// When it was last used here, in microseconds since the epoch; 0 for never. Shared by the hashes of one token, and by
-    /// one reading of the tokens with the next.
+    /// When it was last used here, in microseconds since the epoch; 0 for never. Shared by the hashes of one token, and
+    /// by one reading of the tokens with the next.
     used: Arc<AtomicI64>,
 }
 
 /// Who sends requests, by what they send. Other replicas may make new tokens, so they are read again all the time.
 #[derive(Debug)]
 pub struct Tokens {
-    known: RwLock<Arc<Known>>,
+    known: RwLock<Arc<KnownTokens>>,
     /// Says when other tokens are known than before.
     changes: watch::Sender<()>,
     /// What takes JSON Web Tokens, if the server does.
@@ -45,7 +45,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Those of the store, or the one of the file while the store does not answer.
-    pub fn new(known: Known) -> Self {
+    pub fn new(known: KnownTokens) -> Self {
         Self { known: RwLock::new(Arc::new(known)), changes: watch::Sender::default(), jwt: None }
     }
 
@@ -57,12 +57,12 @@ impl Tokens {
     }
 
     /// Reads them from the store.
-    pub async fn read(store: &dyn TokenStore) -> Result<Known, StoreError> {
-        Ok(Known::of(&store.tokens().await?))
+    pub async fn read(store: &dyn TokenStore) -> Result<KnownTokens, StoreError> {
+        Ok(KnownTokens::of(&store.tokens().await?))
     }
 
     /// Knows these from now on, and no others. Streams of those that are no longer known end.
-    pub fn know(&self, mut known: Known) {
+    pub fn know(&self, mut known: KnownTokens) {
         let mut current = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = current.used();
         for entry in known.0.values_mut().flatten() {
@@ -75,11 +75,11 @@ impl Tokens {
         self.changes.send_replace(());
     }
 
-    fn current(&self) -> Arc<Known> {
+    fn current(&self) -> Arc<KnownTokens> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says who sends these headers.
+    /// Finds the sender of these headers.
     ///
     /// # Errors
     /// 401 for a token that is not known or expired; having none is no error here.
@@ -118,7 +118,7 @@ impl Tokens {
     }
 
     /// Waits until who sent a request is no longer known, or their token expires. Of who sent none, it never comes.
-    pub(crate) async fn gone(&self, principal: &Principal) {
+    pub(crate) async fn removed(&self, principal: &Principal) {
         let Some(id) = principal.token_id() else { return std::future::pending().await };
         let mut changes = self.changes.subscribe();
         loop {
@@ -171,7 +171,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How much later a use is noted than the last one, in microseconds: a second.
 const NOTED_US: i64 = 1_000_000;
 
-impl Known {
+impl KnownTokens {
     /// Those of the store. A row that no version writes is none.
     #[must_use]
     pub fn of(tokens: &[Token]) -> Self {
@@ -202,7 +202,7 @@ impl Known {
         beginning.iter().find(|entry| bool::from(entry.hash.as_bytes().ct_eq(hash.as_bytes())))
     }
 
-    /// Somebody who is known as they were.
+    /// A caller that is known as they were.
     fn now(&self, id: TokenId, principal: &Principal) -> Option<&Principal> {
         let found = self.0.get(&id).map_or(&[][..], Vec::as_slice);
         found.iter().map(|entry| &entry.principal).find(|found| found.is_as(principal))
@@ -241,8 +241,8 @@ pub fn is_token(text: &str) -> bool {
 
 /// The hash of a token, as the store keeps it.
 ///
-/// BLAKE3 and not a slow hash for passwords: a token has 256 random bits, so nobody guesses one from its hash however fast the
-/// hash is, and every request is hashed.
+/// BLAKE3 and not a slow hash for passwords: a token has 256 random bits, so it cannot be guessed from its hash however
+/// fast the hash is, and every request is hashed.
 #[must_use]
 pub fn hash_of(token: &str) -> String {
     blake3::hash(token.as_bytes()).to_hex().to_string()
@@ -304,7 +304,7 @@ mod tests {
             let (hash, until) = (hash_of(token), hour(hours));
             Some(midflight_store::PreviousHash { hash, until })
         };
-        let tokens = Tokens::new(Known::of(&[
+        let tokens = Tokens::new(KnownTokens::of(&[
             Token { expires_at: Some(hour(-1)), ..of("old", "old") },
             Token { expires_at: Some(hour(1)), previous: previous("before", 2), ..of("ci", "now") },
             Token { previous: previous("gone", -1), ..of("cd", "then") },
@@ -318,27 +318,27 @@ mod tests {
         let used = tokens.uses_since(Timestamp::UNIX_EPOCH);
         assert_eq!(used.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["ci"]);
         // What was used goes on being known when the tokens are read again.
-        tokens.know(Known::of(&[of("ci", "now")]));
+        tokens.know(KnownTokens::of(&[of("ci", "now")]));
         assert_eq!(tokens.uses_since(Timestamp::UNIX_EPOCH), used);
     }
 
     #[tokio::test]
     async fn who_is_no_longer_known_or_known_otherwise_is_gone() {
         let of = |role: &str| Token::new("ci", role, &hash_of("token"), Timestamp::UNIX_EPOCH);
-        let tokens = Arc::new(Tokens::new(Known::of(&[of("editor")])));
+        let tokens = Arc::new(Tokens::new(KnownTokens::of(&[of("editor")])));
         let watched = |tokens: &Arc<Tokens>| {
             let (tokens, principal) = (Arc::clone(tokens), ask(tokens, "token").unwrap());
-            tokio::spawn(async move { tokens.gone(&principal).await })
+            tokio::spawn(async move { tokens.removed(&principal).await })
         };
-        let gone = watched(&tokens);
-        tokens.know(Known::of(&[of("editor")]));
-        tokens.know(Known::of(&[of("viewer")]));
-        gone.await.unwrap();
-        let gone = watched(&tokens);
-        tokens.know(Known::default());
-        gone.await.unwrap();
+        let removed = watched(&tokens);
+        tokens.know(KnownTokens::of(&[of("editor")]));
+        tokens.know(KnownTokens::of(&[of("viewer")]));
+        removed.await.unwrap();
+        let removed = watched(&tokens);
+        tokens.know(KnownTokens::default());
+        removed.await.unwrap();
         let expiring = Timestamp::now() + jiff::SignedDuration::from_millis(50);
-        tokens.know(Known::of(&[Token { expires_at: Some(expiring), ..of("editor") }]));
+        tokens.know(KnownTokens::of(&[Token { expires_at: Some(expiring), ..of("editor") }]));
         watched(&tokens).await.unwrap();
     }
 

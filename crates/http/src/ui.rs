@@ -11,7 +11,7 @@ use midflight_ui::{File, INDEX, file};
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::{self, Open};
@@ -19,7 +19,8 @@ use crate::problem::{ApiError, ProblemBody};
 use crate::reach::Reach;
 use crate::routes::Routes;
 
-/// Lets the page load its own files and talk to this server, and nothing else. No script or style in the page itself is run.
+/// Lets the page load its own files and talk to this server, and nothing else. No script or style in the page itself is
+/// run.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -47,7 +48,7 @@ struct Assets;
 const OPEN: (Permission, Reach) = (Open, Reach::Nothing);
 
 /// The routes of the web UI.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new()
         .of(Open, Reach::Nothing, routes!(root))
         .wildcard(OPEN, PAGES, get(page), Pages::openapi())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::log::apply::changes;
 use crate::principal::Permission::Operate;
@@ -21,7 +21,7 @@ use crate::wire::{ChangeRequest, ProblemItem, items};
 use crate::write::WriteParams;
 
 /// The route of validations.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Operate, routes!(validate))
 }
 
@@ -51,7 +51,7 @@ struct ValidatedAnswer {
     responses((status = 200, body = ValidatedAnswer), (status = "default", body = ProblemBody)))]
 async fn validate(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     OptionalJsonBody(request): OptionalJsonBody<ValidateRequest>,
 ) -> Result<Json<ValidatedAnswer>, ApiError> {
     let Some(requests) = request.unwrap_or_default().changes else {

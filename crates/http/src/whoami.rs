@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::principal::{Permission::Read, Principal, Role};
 use crate::problem::{ApiError, ProblemBody};
 use crate::reach::Reach;
@@ -13,7 +13,7 @@ use crate::routes::Routes;
 use crate::wire::stamp;
 
 /// The route.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().of(Read, Reach::Nothing, routes!(whoami))
 }
 

@@ -23,7 +23,7 @@ impl<S> WriteIdle<S> {
         Self { stream, idle_max, waiting: None }
     }
 
-    /// Passes on what a write came to, or that it waited for too long.
+    /// Passes on the result of a write, or that it waited for too long.
     fn checked<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = None;
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_read_bit_by_bit_comes_whole() {
+    async fn a_body_read_in_parts_is_complete() {
         let (near, mut far) = duplex(8);
         let mut stream = WriteIdle::new(near, Duration::from_secs(3600));
         let (written, read) = tokio::join!(stream.write_all(&[7; 64]), async {

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::ask::Opined;
+use crate::ask::LlmVerdict;
 use midflight_core::RevisionNumber;
 use midflight_live::Basis;
-use midflight_patterns::{Action, Category, CreatedBy, Found, Match};
+use midflight_patterns::{Action, Category, CreatedBy, Match, PatternMatch};
 
 /// Where a classification comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum AnswerSource {
     /// A pattern that a person made.
     Pattern,
     /// A pattern that was learned.
@@ -21,7 +21,7 @@ pub enum Source {
     None,
 }
 
-impl Source {
+impl AnswerSource {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Pattern, Self::Learned, Self::Llm, Self::None];
 
@@ -37,7 +37,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for AnswerSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Source {
 
 /// A query's classification.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct QueryAnswer {
     /// What the query is; none when nothing classified it.
     pub category: Option<Arc<str>>,
     /// How sure that is, 0 to 1.
@@ -57,7 +57,7 @@ pub struct Answer {
     /// The pattern that matched.
     pub matched: Option<Matched>,
     /// Where this comes from.
-    pub source: Source,
+    pub source: AnswerSource,
     /// The query as exact patterns see it.
     pub normalized: String,
     /// Whether an LLM was asked, by this query or by an equal one at the same time.
@@ -81,9 +81,9 @@ pub struct Matched {
     pub key: Arc<str>,
 }
 
-impl Answer {
-    /// What a pattern says.
-    pub(crate) fn found(found: &Found<'_>, normalized: String, basis: Basis) -> Self {
+impl QueryAnswer {
+    /// The answer of a pattern.
+    pub(crate) fn found(found: &PatternMatch<'_>, normalized: String, basis: Basis) -> Self {
         let pattern = found.pattern;
         Self {
             category: Some(pattern.shared_category().clone()),
@@ -96,8 +96,8 @@ impl Answer {
                 key: found.key.clone(),
             }),
             source: match pattern.created_by() {
-                CreatedBy::Manual => Source::Pattern,
-                CreatedBy::Llm => Source::Learned,
+                CreatedBy::Manual => AnswerSource::Pattern,
+                CreatedBy::Llm => AnswerSource::Learned,
             },
             normalized,
             llm_used: false,
@@ -107,15 +107,20 @@ impl Answer {
         }
     }
 
-    /// What an LLM says, with what the prompt says of that category.
-    pub(crate) fn of_llm(opined: &Opined, category: &Category, normalized: String, basis: Basis) -> Self {
+    /// The answer of an LLM, with what the prompt has for that category.
+    pub(crate) fn of_llm(
+        verdict: &LlmVerdict,
+        category: &Category,
+        normalized: String,
+        basis: Basis,
+    ) -> Self {
         Self {
-            category: Some(Arc::clone(&opined.category)),
-            confidence: opined.confidence,
+            category: Some(Arc::clone(&verdict.category)),
+            confidence: verdict.confidence,
             action: Some(category.action),
             direct_response: category.direct_response.as_deref().map(Into::into),
             matched: None,
-            source: Source::Llm,
+            source: AnswerSource::Llm,
             normalized,
             llm_used: true,
             why: None,
@@ -132,7 +137,7 @@ impl Answer {
             action: None,
             direct_response: None,
             matched: None,
-            source: Source::None,
+            source: AnswerSource::None,
             normalized,
             llm_used: false,
             why: Some(why.into()),

@@ -5,34 +5,34 @@ use std::sync::Arc;
 use midflight_components::{ChatMessage, ChatRequest, ChatSchema, Llm, LlmError};
 use midflight_patterns::Prompt;
 
-/// What an LLM makes of a query; or that it says nothing.
-pub(crate) type Opinion = Result<Opined, Silence>;
+/// The classification of a query by an LLM; or that there is none.
+pub(crate) type LlmResult = Result<LlmVerdict, NoAnswer>;
 
-/// What an LLM says.
+/// The answer of an LLM.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Opined {
+pub(crate) struct LlmVerdict {
     pub(crate) category: Arc<str>,
     pub(crate) confidence: f64,
     pub(crate) model: Arc<str>,
 }
 
-/// Why nothing is said.
+/// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Silence {
+pub(crate) struct NoAnswer {
     pub(crate) why: Arc<str>,
     /// Whether an LLM was asked all the same.
     pub(crate) was_asked: bool,
 }
 
-impl Silence {
-    /// An LLM was asked, and said nothing that helps.
+impl NoAnswer {
+    /// An LLM was asked, and its answer does not help.
     pub(crate) fn asked(why: impl ToString) -> Self {
         Self { why: why.to_string().into(), was_asked: true }
     }
 }
 
 /// Asks. Nothing of the query can come back but a category of the prompt.
-pub(crate) async fn ask(llm: &Llm, prompt: &Prompt, query: &str) -> Opinion {
+pub(crate) async fn ask(llm: &Llm, prompt: &Prompt, query: &str) -> LlmResult {
     let message = |role: &str, content: String| ChatMessage { role: role.to_owned(), content };
     #[expect(clippy::cast_possible_truncation, reason = "a temperature needs no more digits")]
     let temperature = prompt.temperature as f32;
@@ -47,9 +47,9 @@ pub(crate) async fn ask(llm: &Llm, prompt: &Prompt, query: &str) -> Opinion {
     let chat = llm
         .chat(&request)
         .await
-        .map_err(|error| Silence { why: error.to_string().into(), was_asked: was_sent(&error) })?;
-    let reply = prompt.read(&chat.content).map_err(Silence::asked)?;
-    Ok(Opined { category: reply.name.into(), confidence: reply.confidence, model: chat.model.into() })
+        .map_err(|error| NoAnswer { why: error.to_string().into(), was_asked: was_sent(&error) })?;
+    let reply = prompt.read(&chat.content).map_err(NoAnswer::asked)?;
+    Ok(LlmVerdict { category: reply.name.into(), confidence: reply.confidence, model: chat.model.into() })
 }
 
 fn was_sent(error: &LlmError) -> bool {

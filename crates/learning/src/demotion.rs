@@ -1,4 +1,4 @@
-//! Takes patterns out of use that people say are wrong.
+//! Demotes patterns with negative feedback.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use midflight_live::Live;
 use midflight_patterns::{PatternStatus, PatternsSnapshot};
 use serde_json::{Value, json};
 
+use crate::learned_pattern;
 use crate::learner::AUTHOR;
-use crate::lesson;
-use crate::usage::{self, Usage};
+use crate::usage::{self, PatternUsage};
 
-/// Looks at patterns that somebody said were wrong: those whose accuracy is below the bound of their profile wait for
-/// somebody to approve them again. That another replica was faster, or somebody changed them, is no fault. Answers those that
-/// are to be looked at again, since the log does not answer or has no time.
+/// Checks patterns with negative feedback: those whose accuracy is below the bound of their profile wait for approval
+/// again. It is not an error that another replica was faster, or that a person changed them. Answers those that are to
+/// be looked at again, since the log does not answer or has no time.
 pub(crate) async fn look(
     engine: &Engine,
     patterns: &Live<PatternsSnapshot>,
@@ -31,10 +31,10 @@ pub(crate) async fn look(
         counted.push((Arc::<str>::from(name), usage));
     });
     if let Err(error) = read.await {
-        tracing::warn!(%error, "what people say of patterns cannot be read; it is looked at later");
+        tracing::warn!(%error, "cannot read feedback; trying again later");
         return doubted.clone();
     }
-    let is_to_go = |(name, usage): &(Arc<str>, Usage)| {
+    let is_to_go = |(name, usage): &(Arc<str>, PatternUsage)| {
         let patterns = patterns.load();
         let pattern = patterns.pattern(name).filter(|pattern| pattern.status().answers());
         let policy = pattern.and_then(|pattern| patterns.learning(pattern.profile()));
@@ -44,7 +44,7 @@ pub(crate) async fn look(
         match demote(engine, &name, usage).await {
             Ok(()) | Err(Refusal::Precondition(_)) => {}
             Err(refusal) => {
-                tracing::warn!(pattern = %name, %refusal, "a pattern could not be demoted");
+                tracing::warn!(pattern = %name, %refusal, "cannot demote a pattern");
                 if may_pass(&refusal) {
                     again.insert(name);
                 }
@@ -60,8 +60,8 @@ fn may_pass(refusal: &Refusal) -> bool {
     matches!(refusal, Busy { .. } | Contended { .. } | Store(_) | Unknown { .. })
 }
 
-async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal> {
-    let Some(id) = lesson::document(name) else { return Ok(()) };
+async fn demote(engine: &Engine, name: &str, usage: PatternUsage) -> Result<(), Refusal> {
+    let Some(id) = learned_pattern::document(name) else { return Ok(()) };
     let (_, heads) = engine.store().heads(std::slice::from_ref(&id)).await?;
     let Some((version, body)) = heads.into_iter().flatten().find_map(|head| Some((head.version, head.body?)))
     else {
@@ -69,9 +69,9 @@ async fn demote(engine: &Engine, name: &str, usage: Usage) -> Result<(), Refusal
     };
     let mut body = Value::clone(&body);
     body["status"] = json!(PatternStatus::Pending.as_str());
-    let Usage { right, wrong, .. } = usage;
+    let PatternUsage { right, wrong, .. } = usage;
     let edit = Edit {
-        reason: format!("demoted: {wrong} of {} said that it is wrong", right + wrong),
+        reason: format!("demoted: {wrong} of {} votes are negative", right + wrong),
         ..Edit::new(AUTHOR, Trigger::Learned, [Change::put(id, body).when(Precondition::Version(version))])
     };
     engine.apply(edit).await.map(drop).map_err(|refused| refused.refusal)

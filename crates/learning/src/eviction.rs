@@ -1,4 +1,4 @@
-//! Deletes learned patterns that are least used, so that there are never more than the policy says.
+//! Deletes learned patterns that are least used, so that there are never more than the policy allows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use midflight_live::Live;
 use midflight_patterns::{CreatedBy, PatternsSnapshot};
 use midflight_store::StoreError;
 
+use crate::learned_pattern::{self, LEARNED_PREFIX};
 use crate::learner::AUTHOR;
-use crate::lesson::{self, LEARNED_PREFIX};
-use crate::usage::{self, Usage};
+use crate::usage::{self, PatternUsage};
 
-/// How many patterns are looked up for one revision at most, and so how many it deletes: each is a query of the log. What
-/// was found out is remembered, so that the next revision goes on from there.
+/// How many patterns are looked up for one revision at most, and so how many it deletes: each is a query of the log.
+/// What was found out is remembered, so that the next revision continues from there.
 const LOOKUPS_MAX: usize = 200;
 
 /// Finds the learned patterns that must go for new ones.
@@ -27,7 +27,7 @@ pub(crate) struct Evictor {
 }
 
 /// What there is a place for.
-pub(crate) struct Places {
+pub(crate) struct EvictionLimits {
     /// How many of the new patterns.
     pub(crate) count: usize,
     /// What must be deleted for them.
@@ -35,11 +35,11 @@ pub(crate) struct Places {
 }
 
 /// A learned pattern that may have to go.
-struct Candidate {
+struct EvictionCandidate {
     id: DocumentId,
     version: u64,
     revision: RevisionNumber,
-    usage: Usage,
+    usage: PatternUsage,
 }
 
 impl Evictor {
@@ -57,11 +57,11 @@ impl Evictor {
         profile: &str,
         wanted: usize,
         learned_max: u32,
-    ) -> Result<Places, StoreError> {
+    ) -> Result<EvictionLimits, StoreError> {
         let learned = self.learned(profile);
         let surplus = (learned.len() + wanted).saturating_sub(learned_max as usize);
         if surplus == 0 {
-            return Ok(Places { count: wanted, deletions: Vec::new() });
+            return Ok(EvictionLimits { count: wanted, deletions: Vec::new() });
         }
         let mut deletions = Vec::new();
         let mut lookups = 0;
@@ -78,7 +78,7 @@ impl Evictor {
                 deletions.push(Change::delete(candidate.id).when(version));
             }
         }
-        Ok(Places { count: wanted.saturating_sub(surplus - deletions.len()), deletions })
+        Ok(EvictionLimits { count: wanted.saturating_sub(surplus - deletions.len()), deletions })
     }
 
     /// Never deletes these, as long as they are what they are.
@@ -101,18 +101,18 @@ impl Evictor {
     }
 
     /// All that may have to go: the least used first, of those the one that was used, or else made, the longest ago.
-    async fn candidates(&mut self, learned: &[Arc<str>]) -> Result<Vec<Candidate>, StoreError> {
+    async fn candidates(&mut self, learned: &[Arc<str>]) -> Result<Vec<EvictionCandidate>, StoreError> {
         let store = Arc::clone(self.engine.store());
-        let mut used: BTreeMap<String, Usage> = BTreeMap::new();
+        let mut used: BTreeMap<String, PatternUsage> = BTreeMap::new();
         usage::read(&*store, Some(learned), |name, usage| {
             used.insert(name.to_owned(), usage);
         })
         .await?;
-        let ids: Vec<_> = learned.iter().filter_map(|name| lesson::document(name)).collect();
+        let ids: Vec<_> = learned.iter().filter_map(|name| learned_pattern::document(name)).collect();
         let (_, heads) = store.heads(&ids).await?;
         let there = heads.into_iter().flatten().filter(|head| head.body.is_some());
         let mut candidates: Vec<_> = there
-            .map(|head| Candidate {
+            .map(|head| EvictionCandidate {
                 usage: used.get(head.id.name.as_str()).copied().unwrap_or_default(),
                 id: head.id,
                 version: head.version,
@@ -120,7 +120,7 @@ impl Evictor {
             })
             .collect();
         candidates.sort_by_key(|it| (it.usage.used, it.usage.last_used_at, it.revision));
-        // Of those that are gone nothing need be known.
+        // Of those that were deleted nothing need be known.
         let is_there = |id: &DocumentId| ids.contains(id);
         if self.kept.len() > 2 * ids.len() {
             self.kept.retain(|id, _| is_there(id));
@@ -129,8 +129,8 @@ impl Evictor {
     }
 
     /// Whether it is still as it was learned. What a person approved, changed or disabled is theirs.
-    async fn is_as_learned(&mut self, candidate: &Candidate) -> Result<bool, StoreError> {
-        let Candidate { id, version, .. } = candidate;
+    async fn is_as_learned(&mut self, candidate: &EvictionCandidate) -> Result<bool, StoreError> {
+        let EvictionCandidate { id, version, .. } = candidate;
         let newest = self.engine.store().versions(id, None, 1, None).await?;
         let is_learned = newest
             .items

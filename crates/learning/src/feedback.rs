@@ -1,4 +1,4 @@
-//! What people say of an answer, and what becomes of it.
+//! Feedback on answers, and its results.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use midflight_patterns::{Action, ClassifyError, NotLearned, PatternStatus, Patte
 use midflight_store::StoreError;
 
 use crate::Classifier;
-use crate::answer::{Answer, Matched};
-use crate::lesson::{Draft, Lesson};
-use crate::usage::Counter;
+use crate::answer::{Matched, QueryAnswer};
+use crate::learned_pattern::{LearnedPattern, PatternDraft};
+use crate::usage::UsageCounter;
 
-/// What somebody says of the answer to a query.
+/// Feedback on the answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feedback {
     /// It was right.
@@ -30,7 +30,7 @@ pub struct Sender {
     pub author: String,
     /// Who that is, as the server knows them.
     pub principal: Option<PrincipalId>,
-    /// The key of the feedback: whoever sends it again under that key has it counted once. Without a request
+    /// The key of the feedback: sent again with that key, it is counted once. Without a request
     /// ([`EditKey::of_request`]) no other feedback may be sent under it.
     pub key: Option<EditKey>,
 }
@@ -41,14 +41,14 @@ impl From<&str> for Sender {
     }
 }
 
-/// What became of a feedback.
+/// The result of a feedback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeedbackAnswer {
     /// Whether it was given before under its key: nothing is counted or learned again.
     pub is_repeated: bool,
     /// The pattern that answers the query, and of which this was counted unless it is repeated; none when nothing does.
     pub matched: Option<Matched>,
-    /// What became of a correction; none when there was none.
+    /// The result of a correction; none when there was none.
     pub correction: Option<Correction>,
     /// The revision by which the query was looked at.
     pub revision: RevisionNumber,
@@ -56,10 +56,10 @@ pub struct FeedbackAnswer {
     pub quarantined: Arc<[RevisionNumber]>,
 }
 
-/// What became of a correction.
+/// The result of a correction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Correction {
-    /// A pattern says it now.
+    /// A pattern has it now.
     Made(Corrected),
     /// The query has that category already.
     Agrees,
@@ -91,11 +91,9 @@ pub enum FeedbackError {
     #[error(transparent)]
     Classify(#[from] ClassifyError),
     /// There is no such category.
-    #[error(
-        "there is no category {category:?}; take one that a pattern or the prompt of the profile has{hint}"
-    )]
+    #[error("unknown category {category:?}; use one of a pattern or of the prompt of the profile{hint}")]
     UnknownCategory {
-        /// What was said.
+        /// The feedback.
         category: String,
         /// What may have been meant, as a clause; or nothing.
         hint: String,
@@ -104,15 +102,15 @@ pub enum FeedbackError {
     #[error(transparent)]
     Refused(#[from] Box<Refused>),
     /// What is counted under a key cannot be written; it may be there all the same.
-    #[error("whether the feedback was counted is not known; send it again under its key")]
+    #[error("unknown whether the feedback was counted; send it again with the same key")]
     Store(#[from] StoreError),
 }
 
 impl Classifier {
-    /// Takes what somebody says of the answer to a query. It counts for the pattern that answers it now. A correction
-    /// becomes an exact pattern under the policy of the profile, made by the sender; it is there when this returns. Under a key
-    /// it is counted in the store before this returns, and once on all replicas together. Another feedback under the same key
-    /// is refused if the first one made a pattern, and else counted by itself.
+    /// Takes feedback on the answer to a query. It counts for the pattern that answers it now. A correction becomes an
+    /// exact pattern under the policy of the profile, made by the sender; it is there when this returns. Under a key it
+    /// is counted in the store before this returns, and once on all replicas together. Another feedback under the same
+    /// key is refused if the first one made a pattern, and else counted by itself.
     ///
     /// # Errors
     /// [`FeedbackError`]; nothing is counted then, but see [`FeedbackError::Store`].
@@ -144,14 +142,16 @@ impl Classifier {
             Some(Ok(draft)) => Some(self.correct(query, profile, draft, &sender).await?),
             Some(Err(outcome)) => Some(outcome),
         };
-        let Answer { matched, revision, quarantined, .. } = answer;
+        let QueryAnswer { matched, revision, quarantined, .. } = answer;
         let counter = match (&correction, &matched) {
             (Some(Correction::Repeated(_)), _) => None,
-            (correction, _) if is_positive || *correction == Some(Correction::Agrees) => Some(Counter::Right),
-            (Some(Correction::Made(made)), Some(matched)) if made.id == matched.id => {
-                Some(Counter::Corrected)
+            (correction, _) if is_positive || *correction == Some(Correction::Agrees) => {
+                Some(UsageCounter::Right)
             }
-            _ => Some(Counter::Wrong),
+            (Some(Correction::Made(made)), Some(matched)) if made.id == matched.id => {
+                Some(UsageCounter::Corrected)
+            }
+            _ => Some(UsageCounter::Wrong),
         };
         let counted = match (&matched, counter) {
             (_, None) => Ok(false),
@@ -161,7 +161,7 @@ impl Classifier {
         let is_repeated = match (&correction, counted) {
             (Some(Correction::Made(_)), Err(error)) => {
                 // The correction is live; its vote is lost as those are that a crash takes along.
-                tracing::warn!(%error, "a correction was made and is not counted");
+                tracing::warn!(%error, "correction made but not counted");
                 false
             }
             (Some(Correction::Made(_)), Ok(_)) => false,
@@ -174,7 +174,7 @@ impl Classifier {
     async fn count(
         &self,
         id: &Arc<str>,
-        counter: Counter,
+        counter: UsageCounter,
         key: Option<&EditKey>,
     ) -> Result<bool, StoreError> {
         let Some(EditKey { text, request }) = key else {
@@ -186,11 +186,11 @@ impl Classifier {
         self.shared.flusher.count_once(key, id, counter).await
     }
 
-    /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`]. At most as
-    /// many at the same time as there are processors.
+    /// Classifies on a thread where that delays no other request: a query may take [`PatternsSnapshot::budget`]. At
+    /// most as many at the same time as there are processors.
     async fn computed<T: Send + 'static>(&self, compute: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let this = self.clone();
-        // Nobody closes the semaphore, so there is always a turn.
+        // The semaphore is never closed, so there is always a turn.
         let turn = Arc::clone(&self.shared.computing).acquire_owned().await;
         let work = move || {
             let _turn = turn;
@@ -210,20 +210,20 @@ impl Classifier {
         query: &str,
         profile: Option<&str>,
         correction: Option<&str>,
-    ) -> Result<(Answer, Arc<str>, Option<Result<Draft, Correction>>), FeedbackError> {
+    ) -> Result<(QueryAnswer, Arc<str>, Option<Result<PatternDraft, Correction>>), FeedbackError> {
         let patterns = self.shared.patterns.load();
         let classified = patterns.classify(query, profile)?;
         let profile = Arc::clone(classified.profile_name);
         let answer = match classified.found {
-            Some(found) => Answer::found(&found, classified.key, patterns.basis()),
-            None => Answer::none("", classified.key, patterns.basis()),
+            Some(found) => QueryAnswer::found(&found, classified.key, patterns.basis()),
+            None => QueryAnswer::none("", classified.key, patterns.basis()),
         };
         let Some(category) = correction else { return Ok((answer, profile, None)) };
         if answer.category.as_deref() == Some(category) {
             return Ok((answer, profile, Some(Err(Correction::Agrees))));
         }
-        let lesson = lesson(&patterns, &profile, query, category)?;
-        let draft = lesson.draft(&patterns).map_err(Correction::NotLearned);
+        let learned_pattern = learned_pattern(&patterns, &profile, query, category)?;
+        let draft = learned_pattern.draft(&patterns).map_err(Correction::NotLearned);
         Ok((answer, profile, Some(draft)))
     }
 
@@ -231,11 +231,11 @@ impl Classifier {
         &self,
         query: &str,
         profile: Arc<str>,
-        draft: Draft,
+        draft: PatternDraft,
         sender: &Sender,
     ) -> Result<Correction, FeedbackError> {
         let id: Arc<str> = draft.id.name.as_str().into();
-        // One that is there says what was learned of the same key before.
+        // An existing one is what was learned of the same key before.
         let change = Change::put(draft.id, draft.body).when(Precondition::None);
         let edit = Edit {
             reason: format!("correction of {:?}", midflight_core::clip(query)),
@@ -261,12 +261,12 @@ impl Classifier {
 }
 
 /// What a correction teaches. A person is sure.
-fn lesson(
+fn learned_pattern(
     patterns: &PatternsSnapshot,
     profile: &Arc<str>,
     query: &str,
     category: &str,
-) -> Result<Lesson, FeedbackError> {
+) -> Result<LearnedPattern, FeedbackError> {
     let prompted = patterns.prompt(profile).and_then(|prompt| prompt.category(category));
     let of_patterns = patterns.categories().find_map(|(known, _)| (known == category).then_some(()));
     if prompted.is_none() && of_patterns.is_none() {
@@ -275,7 +275,7 @@ fn lesson(
         let hint = midflight_core::hint(category, known.chain(of_prompt.map(|(name, _)| name)));
         return Err(FeedbackError::UnknownCategory { category: midflight_core::clip(category), hint });
     }
-    Ok(Lesson {
+    Ok(LearnedPattern {
         profile: Arc::clone(profile),
         query: query.to_owned(),
         category: category.into(),

@@ -13,9 +13,9 @@ use midflight_store::{StoreError, Tally};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::lesson;
+use crate::learned_pattern;
 use crate::performance::PROFILE;
-use crate::usage::{Counted, Counter, Counting};
+use crate::usage::{Counting, UnwrittenCounts, UsageCounter};
 
 /// How many tallies one batch has at most.
 const BATCH_MAX: usize = 5_000;
@@ -27,13 +27,13 @@ pub(crate) struct Flusher {
     counting: Arc<Counting>,
     /// Names this start of this replica among all that count.
     source: String,
-    state: Mutex<State>,
-    /// The patterns that somebody said were wrong and that were not looked at since, each with how often that was said.
+    state: Mutex<FlushState>,
+    /// The patterns with negative feedback that were not checked since, each with its count.
     doubted: std::sync::Mutex<BTreeMap<Arc<str>, u64>>,
 }
 
 #[derive(Default)]
-struct State {
+struct FlushState {
     /// The number of the last batch.
     batch: u64,
     /// What is to be written, the first under the number of the last batch, which may have come.
@@ -51,7 +51,7 @@ impl Flusher {
         Self { engine, patterns, counting, source, state, doubted }
     }
 
-    /// Writes from time to time until it is told to stop; the last time is whoever stops it to ask for.
+    /// Writes periodically until it is stopped; the last write is requested by the code that stops it.
     pub(crate) async fn run(self: Arc<Self>, period: Duration, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -62,8 +62,8 @@ impl Flusher {
         }
     }
 
-    /// Writes everything that was counted, and looks at what is doubted. What could not be done is kept, and is tried again
-    /// the next time; so is what was under way when the future is dropped.
+    /// Writes everything that was counted, and looks at what is doubted. What could not be done is kept, and is tried
+    /// again the next time; so is what was under way when the future is dropped.
     pub(crate) async fn flush(&self) {
         let mut state = self.state.lock().await;
         // What could not be written yet goes first, as it is: under its number it may be there already.
@@ -88,19 +88,19 @@ impl Flusher {
         let names = before.keys().cloned().collect();
         let left = crate::demotion::look(&self.engine, &self.patterns, &names).await;
         let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was said while it was looked may not have been seen.
+        // Feedback that arrived during the check may not have been seen.
         doubted.retain(|name, times| before.get(name) != Some(times) || left.contains(name));
     }
 
-    fn doubt(&self, counted: &Counted) {
+    fn doubt(&self, counted: &UnwrittenCounts) {
         let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((name, _), times) in counted.iter().filter(|((_, counter), _)| *counter == Counter::Wrong) {
+        for ((name, _), times) in counted.iter().filter(|((_, counter), _)| *counter == UsageCounter::Wrong) {
             *doubted.entry(Arc::clone(name)).or_default() += times;
         }
     }
 
-    /// Counts once what is counted under this key, which stands for nothing else, and writes it. Answers whether the key is new;
-    /// one is known for a day.
+    /// Counts once what is counted with this key, which identifies nothing else, and writes it. Answers whether the key
+    /// is new; one is known for a day.
     ///
     /// # Errors
     /// [`StoreError`]: whether it was counted is not known then.
@@ -108,9 +108,9 @@ impl Flusher {
         &self,
         key: Digest,
         name: &Arc<str>,
-        counter: Counter,
+        counter: UsageCounter,
     ) -> Result<bool, StoreError> {
-        let counted = Counted::from([((Arc::clone(name), counter), 1)]);
+        let counted = UnwrittenCounts::from([((Arc::clone(name), counter), 1)]);
         // Before, since the caller may leave, and after, since a look may come between. One look too many does no harm.
         self.doubt(&counted);
         let is_new =
@@ -119,7 +119,7 @@ impl Flusher {
         Ok(is_new)
     }
 
-    async fn write(&self, state: &mut State) -> bool {
+    async fn write(&self, state: &mut FlushState) -> bool {
         while let Some(batch) = state.waiting.last() {
             match self.engine.store().add_tallies(&self.source, state.batch, batch).await {
                 Ok(_) => {
@@ -129,7 +129,7 @@ impl Flusher {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "uses of patterns cannot be written; they are kept and written later");
+                    tracing::warn!(%error, "cannot write uses of patterns; keeping them to write later");
                     return false;
                 }
             }
@@ -138,12 +138,18 @@ impl Flusher {
     }
 }
 
-fn tallies(counted: Counted) -> Vec<Tally> {
+fn tallies(counted: UnwrittenCounts) -> Vec<Tally> {
     let now = Timestamp::now();
-    let tally = |((name, counter), count): ((Arc<str>, Counter), u64)| {
+    let tally = |((name, counter), count): ((Arc<str>, UsageCounter), u64)| {
         let folder = if counter.is_of_profile() { PROFILE } else { "" };
-        let name = lesson::document(&format!("{folder}{name}"))?.name;
-        Some(Tally { kind: lesson::kind(), name, counter: counter.as_str().to_owned(), count, last_at: now })
+        let name = learned_pattern::document(&format!("{folder}{name}"))?.name;
+        Some(Tally {
+            kind: learned_pattern::kind(),
+            name,
+            counter: counter.as_str().to_owned(),
+            count,
+            last_at: now,
+        })
     };
     counted.into_iter().filter_map(tally).collect()
 }

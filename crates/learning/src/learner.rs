@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::eviction::Evictor;
-use crate::lesson::Draft;
+use crate::learned_pattern::PatternDraft;
 
 /// Who changes patterns when they are learned.
 pub(crate) const AUTHOR: &str = "learning";
@@ -22,7 +22,7 @@ const BATCH_MAX: usize = 100;
 /// How often a single pattern is tried: another one is deleted for it when the first may not be.
 const TRIES_MAX: usize = 3;
 
-/// What became of something that could be learned.
+/// The result for something that could be learned.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Learned {
     /// A pattern was made.
@@ -34,7 +34,7 @@ pub enum Learned {
         /// The revision that made it.
         revision: RevisionNumber,
     },
-    /// There is such a pattern already: another replica was faster, or somebody disabled it.
+    /// There is such a pattern already: another replica was faster, or a person disabled it.
     Known,
     /// The policy does not let it.
     Left(NotLearned),
@@ -42,11 +42,11 @@ pub enum Learned {
     Refused(Arc<str>),
 }
 
-/// A pattern that is to be made, and who waits to hear that it was.
-pub(crate) struct Job {
+/// A pattern that is to be made, and who waits for it.
+pub(crate) struct LearnJob {
     pub(crate) profile: Arc<str>,
-    pub(crate) draft: Draft,
-    /// The model that said so.
+    pub(crate) draft: PatternDraft,
+    /// The model of the answer.
     pub(crate) model: Arc<str>,
     pub(crate) done: oneshot::Sender<Learned>,
 }
@@ -66,9 +66,9 @@ impl Learner {
         Self { engine, patterns, evictor, pause }
     }
 
-    /// Makes patterns until it is told to stop, and then those that wait. The first after a pause is made at once; those
+    /// Makes patterns until it is stopped, and then those that wait. The first after a pause is made at once; those
     /// that come within one, or while one is written, are made together.
-    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<LearnJob>, stop: CancellationToken) {
         let mut next_at = Instant::now();
         loop {
             let first = tokio::select! {
@@ -95,13 +95,13 @@ impl Learner {
         }
     }
 
-    async fn make(&mut self, batch: Vec<Job>) {
+    async fn make(&mut self, batch: Vec<LearnJob>) {
         let is_one = batch.len() == 1;
         let made = self.together(&batch).await;
         if !is_one
             && matches!(made, Err(Refusal::Invalid(_) | Refusal::Precondition(_) | Refusal::Owned { .. }))
         {
-            // One of them is in the way of the others.
+            // One of them conflicts with the others.
             for job in batch {
                 let made = self.alone(&job).await;
                 tell(job, &made);
@@ -118,7 +118,7 @@ impl Learner {
     }
 
     /// One by itself: again when what was to be deleted for it has changed meanwhile.
-    async fn alone(&mut self, job: &Job) -> Learned {
+    async fn alone(&mut self, job: &LearnJob) -> Learned {
         let mut tries = 1;
         loop {
             match self.together(std::slice::from_ref(job)).await {
@@ -130,18 +130,18 @@ impl Learner {
         }
     }
 
-    /// Whether there is such a pattern in the log; also when the log cannot say.
-    async fn is_known(&self, job: &Job) -> bool {
+    /// Whether there is such a pattern in the log; also when the log is unavailable.
+    async fn is_known(&self, job: &LearnJob) -> bool {
         let head = self.engine.store().document_head(&job.draft.id).await;
         head.map_or(true, |head| head.is_some_and(|head| !head.deleted))
     }
 
-    /// Makes all in one revision, and in it deletes what must go for them. What became of each, in their order.
-    async fn together(&mut self, batch: &[Job]) -> Result<Vec<Learned>, Refusal> {
+    /// Makes all in one revision, and in it deletes what must go for them. The result of each, in their order.
+    async fn together(&mut self, batch: &[LearnJob]) -> Result<Vec<Learned>, Refusal> {
         let (left, deletions) = self.admit(batch).await?;
-        let is_made = |job: &Job| !left.contains_key(&job.draft.id.name);
+        let is_made = |job: &LearnJob| !left.contains_key(&job.draft.id.name);
         let puts = batch.iter().filter(|job| is_made(job)).map(|job| {
-            let Draft { id, body, .. } = &job.draft;
+            let PatternDraft { id, body, .. } = &job.draft;
             Change::put(id.clone(), body.clone()).when(Precondition::Absent)
         });
         let puts: Vec<_> = puts.collect();
@@ -159,12 +159,12 @@ impl Learner {
     }
 
     /// Which of them there is no place for, and what must be deleted for the others.
-    async fn admit(&mut self, batch: &[Job]) -> Result<(Left, Vec<Change>), Refusal> {
-        let mut profiles: BTreeMap<&Arc<str>, Vec<&Job>> = BTreeMap::new();
+    async fn admit(&mut self, batch: &[LearnJob]) -> Result<(EvictionRefusal, Vec<Change>), Refusal> {
+        let mut profiles: BTreeMap<&Arc<str>, Vec<&LearnJob>> = BTreeMap::new();
         for job in batch {
             profiles.entry(&job.profile).or_default().push(job);
         }
-        let (mut left, mut deletions) = (Left::new(), Vec::new());
+        let (mut left, mut deletions) = (EvictionRefusal::new(), Vec::new());
         for (profile, jobs) in profiles {
             let learned_max = self.patterns.load().learning(profile).map(|policy| policy.learned_max);
             let learned_max = learned_max.unwrap_or(LearningPolicy::default().learned_max);
@@ -207,7 +207,7 @@ impl Learner {
 }
 
 /// What there is no place for, and why.
-type Left = BTreeMap<midflight_core::DocumentName, NotLearned>;
+type EvictionRefusal = BTreeMap<midflight_core::DocumentName, NotLearned>;
 
 /// Whether a check is what refused it.
 fn breaks_a_check(refusal: &Refusal) -> bool {
@@ -225,11 +225,11 @@ fn unmade(refusal: &Refusal) -> Learned {
     }
 }
 
-fn tell(job: Job, learned: &Learned) {
+fn tell(job: LearnJob, learned: &Learned) {
     if let Learned::Refused(refusal) = learned {
         let id = &job.draft.id.name;
-        tracing::warn!(%id, %refusal, "a pattern could not be learned; the next query like it is a new chance");
+        tracing::warn!(%id, %refusal, "pattern not learned; retrying on the next similar query");
     }
-    // Whoever asked may be gone.
+    // The caller may have left.
     drop(job.done.send(learned.clone()));
 }

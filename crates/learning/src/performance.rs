@@ -9,7 +9,7 @@ use midflight_patterns::wilson_lower_bound;
 use midflight_store::StoreError;
 
 use crate::Classifier;
-use crate::usage::{self, Usage};
+use crate::usage::{self, PatternUsage};
 
 /// How the patterns do, on all replicas together; what was counted in the last moments may be missing.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub struct PatternPerformance {
     /// Its category.
     pub category: Arc<str>,
     /// What was counted of it.
-    pub usage: Usage,
+    pub usage: PatternUsage,
     /// The lower bound of the share of what was right, with 95 % confidence.
     pub wilson: f64,
 }
@@ -48,7 +48,7 @@ pub struct Savings {
     pub llm: u64,
     /// How many nothing answered.
     pub none: u64,
-    /// What a call costs, as the learning policy says.
+    /// What a call costs, by the learning policy.
     pub llm_call_cost: f64,
     /// What the calls would have cost that were not made.
     pub cost_saved: f64,
@@ -82,7 +82,7 @@ impl Classifier {
             let llm_call_cost = patterns.learning(profile).map_or(0.0, |policy| policy.llm_call_cost);
             #[expect(clippy::cast_precision_loss, reason = "what is saved need not be exact")]
             let cost_saved = usage.matched as f64 * llm_call_cost;
-            let Usage { matched, llm, none, .. } = usage;
+            let PatternUsage { matched, llm, none, .. } = usage;
             profiles.insert(profile.into(), Savings { matched, llm, none, llm_call_cost, cost_saved });
         }
         let ranked = counted.len();
@@ -96,7 +96,7 @@ impl Classifier {
     ///
     /// # Errors
     /// [`StoreError`] when the counts cannot be read.
-    pub async fn usage(&self, ids: &[Arc<str>]) -> Result<BTreeMap<String, Usage>, StoreError> {
+    pub async fn usage(&self, ids: &[Arc<str>]) -> Result<BTreeMap<String, PatternUsage>, StoreError> {
         let mut found = BTreeMap::new();
         if !ids.is_empty() {
             let store = self.shared.engine.store();

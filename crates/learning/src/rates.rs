@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// How many profiles are remembered before those that are gone are forgotten.
+/// How many profiles are remembered before deleted ones are forgotten.
 const PROFILES_MAX: usize = 1_000;
 
 /// Counts what happens in each profile against its rate. A minute's worth may come at once; then it comes back evenly.
@@ -29,7 +29,7 @@ impl Rate {
 }
 
 impl Rates {
-    /// Whether one more is within the rate, and counts it if so. `is_known` says which profiles are still there.
+    /// Whether one more is within the rate, and counts it if so. `is_known` tests which profiles still exist.
     pub(crate) fn allow(&self, profile: &Arc<str>, per_minute: u32, is_known: impl Fn(&str) -> bool) -> bool {
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
         if profiles.len() >= PROFILES_MAX && !profiles.contains_key(profile) {
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_that_are_gone_are_forgotten() {
+    fn deleted_profiles_are_forgotten() {
         let rates = Rates::default();
         for n in 0..PROFILES_MAX * 2 {
             rates.allow(&n.to_string().into(), 1, |_| false);

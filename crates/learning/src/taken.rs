@@ -7,13 +7,14 @@ use midflight_core::{Digest, DocumentName};
 use midflight_store::{StoreError, Tally, TallyQuery};
 
 use crate::Classifier;
-use crate::lesson;
-use crate::usage::Counter;
+use crate::learned_pattern;
+use crate::usage::UsageCounter;
 
 /// How many patterns one batch of tallies is about: each has two counts, and how much of each was taken.
 const BATCH_MAX: usize = Tally::BATCH_MAX / 4;
 /// What was taken so far of each count.
-const TAKEN: [(&str, Counter); 2] = [("taken_used", Counter::Used), ("taken_right", Counter::Right)];
+const TAKEN: [(&str, UsageCounter); 2] =
+    [("taken_used", UsageCounter::Used), ("taken_right", UsageCounter::Right)];
 
 /// How often another program used a pattern, as it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +23,16 @@ pub struct ForeignCount {
     pub name: DocumentName,
     /// How often it answered a query.
     pub used: u64,
-    /// How often somebody said that the answer was right.
+    /// Number of positive feedbacks.
     pub right: u64,
     /// When it last answered; none when that is not known, and then the time of taking it stands for it.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl Classifier {
-    /// Adds the counts of another program to those of the patterns: of each the first time, and what it grew by since then.
-    /// Returns how many patterns got more. Of a pattern that the log does not have nothing is taken. Callers that take at the
-    /// same time on several replicas may count twice what grew between their two looks.
+    /// Adds the counts of another program to those of the patterns: of each the first time, and what it grew by since
+    /// then. Returns how many patterns got more. Of a pattern that the log does not have nothing is taken. Callers that
+    /// take at the same time on several replicas may count twice what grew between their two looks.
     ///
     /// # Errors
     /// [`StoreError`]: a part may have been taken. Taking the same counts again takes the rest.
@@ -46,7 +47,8 @@ impl Classifier {
 
     async fn take_batch(&self, counts: &[ForeignCount]) -> Result<usize, StoreError> {
         let store = self.shared.engine.store();
-        let ids: Vec<_> = counts.iter().filter_map(|count| lesson::document(count.name.as_str())).collect();
+        let ids: Vec<_> =
+            counts.iter().filter_map(|count| learned_pattern::document(count.name.as_str())).collect();
         let (_, heads) = store.stored_heads(&ids).await?;
         let live = heads.into_iter().flatten().filter(|head| head.body.is_some());
         let names: Vec<_> = live.map(|head| head.id.name).collect();
@@ -64,7 +66,7 @@ impl Classifier {
                 }
                 for counter in [word, counter.as_str()] {
                     tallies.push(Tally {
-                        kind: lesson::kind(),
+                        kind: learned_pattern::kind(),
                         name: count.name.clone(),
                         counter: counter.to_owned(),
                         count: more,
@@ -90,8 +92,12 @@ impl Classifier {
         &self,
         names: &[DocumentName],
     ) -> Result<HashMap<(DocumentName, String), u64>, StoreError> {
-        let mut query =
-            TallyQuery { kind: lesson::kind(), names: Some(names.to_vec()), after: None, limit: 5_000 };
+        let mut query = TallyQuery {
+            kind: learned_pattern::kind(),
+            names: Some(names.to_vec()),
+            after: None,
+            limit: 5_000,
+        };
         let mut taken = HashMap::new();
         loop {
             let page = self.shared.engine.store().tallies(query.clone()).await?;

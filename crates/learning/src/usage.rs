@@ -8,20 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use midflight_core::KindName;
 use midflight_store::{Store, StoreError, TallyQuery};
 
-use crate::lesson;
+use crate::learned_pattern;
 
 /// What is counted, by the word it is kept under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Counter {
+pub(crate) enum UsageCounter {
     /// A pattern answered a query.
     Used,
     /// Of a profile: one of its patterns answered a query.
     Matched,
-    /// Somebody said that the answer was right.
+    /// Positive feedback.
     Right,
-    /// Somebody said that it was wrong.
+    /// Negative feedback.
     Wrong,
-    /// The same, and the pattern says since then what somebody said instead: it is not to be doubted for that.
+    /// The same, and the pattern has the corrected answer since then: it is not to be doubted for that.
     Corrected,
     /// Of a profile: an LLM answered.
     Llm,
@@ -29,7 +29,7 @@ pub(crate) enum Counter {
     None,
 }
 
-impl Counter {
+impl UsageCounter {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Used => "used",
@@ -43,9 +43,9 @@ impl Counter {
 }
 
 /// What was counted and is not written yet, by document.
-pub(crate) type Counted = HashMap<(Arc<str>, Counter), u64>;
+pub(crate) type UnwrittenCounts = HashMap<(Arc<str>, UsageCounter), u64>;
 
-impl Counter {
+impl UsageCounter {
     /// Whether it is of a profile rather than of a pattern.
     pub(crate) fn is_of_profile(self) -> bool {
         matches!(self, Self::Matched | Self::Llm | Self::None)
@@ -58,7 +58,7 @@ const SHARDS: usize = 16;
 /// Counts in memory. Cost of counting: a lock that is rarely contended, and a look into a map.
 #[derive(Default)]
 pub(crate) struct Counting {
-    shards: [Mutex<Counted>; SHARDS],
+    shards: [Mutex<UnwrittenCounts>; SHARDS],
 }
 
 thread_local! {
@@ -79,7 +79,7 @@ fn shard() -> usize {
 
 impl Counting {
     /// Adds one to each of these.
-    pub(crate) fn count<const N: usize>(&self, counted: [(&Arc<str>, Counter); N]) {
+    pub(crate) fn count<const N: usize>(&self, counted: [(&Arc<str>, UsageCounter); N]) {
         let mut counts = self.shards[shard()].lock().unwrap_or_else(PoisonError::into_inner);
         for (name, counter) in counted {
             *counts.entry((Arc::clone(name), counter)).or_default() += 1;
@@ -87,8 +87,8 @@ impl Counting {
     }
 
     /// Takes what was counted so far.
-    pub(crate) fn take(&self) -> Counted {
-        let mut all = Counted::new();
+    pub(crate) fn take(&self) -> UnwrittenCounts {
+        let mut all = UnwrittenCounts::new();
         for shard in &self.shards {
             let counts = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
             if all.is_empty() {
@@ -101,14 +101,14 @@ impl Counting {
     }
 }
 
-/// How often a pattern was used, and what was said of it, on all replicas together.
+/// How often a pattern was used, and its feedback, on all replicas together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct PatternUsage {
     /// How often it answered a query.
     pub used: u64,
-    /// How often somebody said that the answer was right.
+    /// Number of positive feedbacks.
     pub right: u64,
-    /// How often somebody said that it was wrong.
+    /// Number of negative feedbacks.
     pub wrong: u64,
     /// When it last answered a query, as far as is written.
     pub last_used_at: Option<jiff::Timestamp>,
@@ -120,14 +120,14 @@ pub struct Usage {
     pub none: u64,
 }
 
-impl Usage {
-    /// The share of what was right, of all of which somebody said; none when nobody said anything.
+impl PatternUsage {
+    /// The share of positive feedbacks; none without feedback.
     #[must_use]
     pub fn accuracy(&self) -> Option<f64> {
-        let said = self.right.saturating_add(self.wrong);
+        let output = self.right.saturating_add(self.wrong);
         #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
-        let share = self.right as f64 / said as f64;
-        (said > 0).then_some(share)
+        let share = self.right as f64 / output as f64;
+        (output > 0).then_some(share)
     }
 
     pub(crate) fn add(&mut self, tally: &midflight_store::Tally) {
@@ -153,13 +153,13 @@ const PAGE: u32 = 5_000;
 pub(crate) async fn read(
     store: &dyn Store,
     names: Option<&[Arc<str>]>,
-    mut each: impl FnMut(&str, Usage),
+    mut each: impl FnMut(&str, PatternUsage),
 ) -> Result<(), StoreError> {
-    let kind: KindName = lesson::kind();
-    let names =
-        names.map(|names| names.iter().filter_map(|name| Some(lesson::document(name)?.name)).collect());
+    let kind: KindName = learned_pattern::kind();
+    let names = names
+        .map(|names| names.iter().filter_map(|name| Some(learned_pattern::document(name)?.name)).collect());
     let mut query = TallyQuery { kind, names, after: None, limit: PAGE };
-    let mut current: Option<(midflight_core::DocumentName, Usage)> = None;
+    let mut current: Option<(midflight_core::DocumentName, PatternUsage)> = None;
     loop {
         let page = store.tallies(query.clone()).await?;
         for tally in &page.items {
@@ -169,7 +169,7 @@ pub(crate) async fn read(
                     if let Some((name, usage)) = current.take() {
                         each(name.as_str(), usage);
                     }
-                    let mut usage = Usage::default();
+                    let mut usage = PatternUsage::default();
                     usage.add(tally);
                     current = Some((tally.name.clone(), usage));
                 }

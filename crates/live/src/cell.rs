@@ -1,4 +1,4 @@
-//! The cell that the world hangs in, and how to hear that it holds another one.
+//! The cell with the world, and how to wait until it has another one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,16 +37,16 @@ impl WorldCell {
         self.pointer.load_full()
     }
 
-    /// Makes `world` the current one and answers the one before. Readers that hold the old keep it; whoever loads
+    /// Makes `world` the current one and answers the one before. Readers that hold the old keep it; a reader that loads
     /// after this returns gets the new. Cost: one pointer swap, then waking those who wait for a change.
     pub fn publish(&self, world: Arc<World>) -> Arc<World> {
         let old = self.pointer.swap(world);
-        // After the swap: whoever is woken must find the new world.
+        // After the swap: a reader that is woken must find the new world.
         self.changed.notify(usize::MAX);
         old
     }
 
-    /// Hears of every change from now on.
+    /// Receives every change from now on.
     #[must_use]
     pub fn changes(self: &Arc<Self>) -> Changes {
         Changes { cell: Arc::clone(self), seen: self.world() }

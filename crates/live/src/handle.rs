@@ -1,5 +1,5 @@
-//! The typed handles: [`Live`] on a kind's snapshot, [`Projection`] on a part of one, [`Publisher`] for a value that
-//! stands alone.
+//! The typed handles: [`Live`] on a kind's snapshot, [`Projection`] on a part of one, [`Publisher`] for a standalone
+//! value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,24 +7,24 @@ use std::sync::Arc;
 
 use midflight_core::RevisionNumber;
 
-use crate::{Changes, Loaded, Pinned, Reader, Slot, WorldBuilder, WorldCell};
+use crate::{Changes, Loaded, Pinned, Reader, SnapshotSlot, WorldBuilder, WorldCell};
 
 /// A handle on a value that changes while it is used. Cloning it is cheap, and every clone follows the same value.
 pub struct Live<T> {
     cell: Arc<WorldCell>,
-    slot: Slot,
+    slot: SnapshotSlot,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T: Send + Sync + 'static> Live<T> {
     /// The snapshot in `slot` of the worlds in `cell`; none when a `T` is not what is there.
     #[must_use]
-    pub fn of(cell: &Arc<WorldCell>, slot: Slot) -> Option<Self> {
+    pub fn of(cell: &Arc<WorldCell>, slot: SnapshotSlot) -> Option<Self> {
         cell.world().get::<T>(slot)?;
         Some(Self { cell: Arc::clone(cell), slot, kind: PhantomData })
     }
 
-    /// A value that stands alone, outside any world, and the one handle that may change it.
+    /// A standalone value, outside of any world, and the one handle that may change it.
     #[must_use]
     pub fn new(value: T) -> (Publisher<T>, Self) {
         let mut builder = WorldBuilder::new();
@@ -53,9 +53,9 @@ impl<T: Send + Sync + 'static> Live<T> {
         Pinned::new(self.cell.world(), self.slot)
     }
 
-    /// Takes the current value into `seen`, if it is another one than that. True when it was. For a loop that does something
-    /// of its own with a new value; a change of another kind in the same world is no change here. Cost: that of
-    /// [`Self::snapshot`] and a comparison.
+    /// Takes the current value into `seen`, if it is another one than that. True when it was. For a loop that does
+    /// something of its own with a new value; a change of another kind in the same world is no change here. Cost: that
+    /// of [`Self::snapshot`] and a comparison.
     pub fn load_if_changed(&self, seen: &mut Pinned<T>) -> bool {
         let current = self.snapshot();
         let is_changed = !current.is_same_value(seen);
@@ -65,8 +65,8 @@ impl<T: Send + Sync + 'static> Live<T> {
         is_changed
     }
 
-    /// Waits until the value is another one than `seen`, and takes it into that. Several changes in a row may be seen as one:
-    /// the newest. None is missed, and cancelling the wait loses nothing.
+    /// Waits until the value is another one than `seen`, and takes it into that. Several changes in a row may be seen
+    /// as one: the newest. None is missed, and cancelling the wait loses nothing.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -102,7 +102,7 @@ impl<T: Send + Sync + 'static> Live<T> {
         Projection { live: self.clone(), part, kind: PhantomData }
     }
 
-    /// Hears of every change from now on. A change of another kind in the same world is one too.
+    /// Receives every change from now on. A change of another kind in the same world is one too.
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.cell.changes()
@@ -145,7 +145,7 @@ impl<T, U, F> fmt::Debug for Projection<T, U, F> {
     }
 }
 
-/// The one handle that may change a value that stands alone.
+/// The one handle that may change a standalone value.
 #[derive(Debug)]
 pub struct Publisher<T> {
     live: Live<T>,
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_wakes_those_who_wait_and_none_is_missed() {
+    async fn a_change_wakes_all_waiters_and_none_is_missed() {
         let (publisher, live) = Live::new(0);
         let mut changes = live.changes();
         publisher.publish(revision(1), 1);

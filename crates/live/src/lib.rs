@@ -1,6 +1,6 @@
-//! What is: the handles through which readers take the current snapshot, wholly and without a lock.
+//! The current state: the handles through which readers take the current snapshot, completely and without a lock.
 //!
-//! All snapshots hang from one pointer, the [`World`]. Publishing a revision that touches several kinds is one store
+//! All snapshots are behind one pointer, the [`World`]. Publishing a revision that touches several kinds is one store
 //! of that pointer, so a reader sees all of it or nothing (HR-1). There are four ways to read, by what they cost and
 //! how long the value may be kept:
 //!
@@ -11,8 +11,8 @@
 //! | [`Live::reader`] then [`Reader::load`] | some 1 ns | in a loop on one thread |
 //! | [`Live::constant`] | as above | a value that never changes, for tests |
 //!
-//! Per request: load once at the edge, pass it down. A task that acts on changes waits with [`Live::changed`]; a loop that has
-//! its own pace asks [`Live::load_if_changed`].
+//! Per request: load once at the edge, pass it down. A task that acts on changes waits with [`Live::changed`]; a loop
+//! that has its own pace asks [`Live::load_if_changed`].
 //!
 //! ```
 //! use midflight_live::Live;
@@ -36,4 +36,4 @@ mod world;
 pub use cell::{Changes, WorldCell};
 pub use handle::{Live, Projection, Publisher};
 pub use read::{Loaded, Pinned, Reader};
-pub use world::{Basis, Slot, World, WorldBuilder};
+pub use world::{Basis, SnapshotSlot, World, WorldBuilder};

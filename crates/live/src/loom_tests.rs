@@ -1,5 +1,5 @@
-//! Every interleaving of what this crate does around the swap, explored by loom: `make loom`. The swap itself is a mutex there:
-//! that `arc-swap` is right is not proved here.
+//! Every interleaving of what this crate does around the swap, explored by loom: `make loom`. The swap itself is a
+//! mutex there: that `arc-swap` is right is not proved here.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use loom::future::block_on;
 use loom::thread;
 use midflight_core::RevisionNumber;
 
-use crate::{Live, Slot, World, WorldBuilder, WorldCell};
+use crate::{Live, SnapshotSlot, World, WorldBuilder, WorldCell};
 
-fn two_kinds() -> (Arc<WorldCell>, Slot, Slot) {
+fn two_kinds() -> (Arc<WorldCell>, SnapshotSlot, SnapshotSlot) {
     let mut builder = WorldBuilder::new();
     let (a, b) = (builder.add(Arc::new(0_u64)), builder.add(Arc::new(0_u64)));
     (WorldCell::new(builder.build()), a, b)
 }
 
-fn publish(cell: &WorldCell, a: Slot, b: Slot, number: u64) {
+fn publish(cell: &WorldCell, a: SnapshotSlot, b: SnapshotSlot, number: u64) {
     let mut next = cell.world().to_builder();
     next.set(a, Arc::new(number)).set(b, Arc::new(number)).at(RevisionNumber::new(number), Arc::new([]));
     cell.publish(Arc::new(next.build()));
 }
 
-fn number(world: &World, slot: Slot) -> u64 {
+fn number(world: &World, slot: SnapshotSlot) -> u64 {
     *world.get(slot).expect("both slots hold a u64")
 }
 
@@ -51,7 +51,7 @@ fn a_reader_never_sees_a_mix_and_never_goes_back() {
 }
 
 #[test]
-fn whoever_waits_for_a_change_is_woken_and_finds_it() {
+fn a_waiter_for_a_change_is_woken_and_finds_it() {
     loom::model(|| {
         let (cell, a, b) = two_kinds();
         let mut changes = cell.changes();

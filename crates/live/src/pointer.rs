@@ -1,4 +1,4 @@
-//! The one pointer that is swapped: `arc-swap`, or under `cfg(loom)` a stand-in that loom can explore.
+//! The one pointer that is swapped: `arc-swap`, or under `cfg(loom)` a substitute that loom can explore.
 
 #[cfg(not(loom))]
 mod real {

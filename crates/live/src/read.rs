@@ -8,11 +8,11 @@ use std::sync::Arc;
 use midflight_core::RevisionNumber;
 
 use crate::pointer::{Cache, Guard};
-use crate::{Basis, Slot, World, WorldCell};
+use crate::{Basis, SnapshotSlot, World, WorldCell};
 
 /// The value in a slot whose type was looked at when the handle was made.
 #[inline]
-fn value<T: Send + Sync + 'static>(world: &World, slot: Slot) -> &T {
+fn value<T: Send + Sync + 'static>(world: &World, slot: SnapshotSlot) -> &T {
     match world.get(slot) {
         Some(value) => value,
         None => unreachable!("a cell's worlds have the same types in the same slots"),
@@ -36,14 +36,14 @@ fn value<T: Send + Sync + 'static>(world: &World, slot: Slot) -> &T {
 /// ```
 pub struct Loaded<T> {
     guard: Guard,
-    slot: Slot,
+    slot: SnapshotSlot,
     // A raw pointer is not Send; nothing is ever pointed at.
     not_send: PhantomData<*const T>,
 }
 
 impl<T> Loaded<T> {
     #[inline]
-    pub(crate) fn new(guard: Guard, slot: Slot) -> Self {
+    pub(crate) fn new(guard: Guard, slot: SnapshotSlot) -> Self {
         Self { guard, slot, not_send: PhantomData }
     }
 
@@ -80,15 +80,15 @@ impl<T: Send + Sync + 'static> Deref for Loaded<T> {
     }
 }
 
-/// A value to keep: it stays what it is while the world goes on.
+/// A value to keep: it stays what it is while the world changes.
 pub struct Pinned<T> {
     world: Arc<World>,
-    slot: Slot,
+    slot: SnapshotSlot,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T> Pinned<T> {
-    pub(crate) fn new(world: Arc<World>, slot: Slot) -> Self {
+    pub(crate) fn new(world: Arc<World>, slot: SnapshotSlot) -> Self {
         Self { world, slot, kind: PhantomData }
     }
 
@@ -141,7 +141,7 @@ impl<T: Send + Sync + 'static> Deref for Pinned<T> {
 /// last load alive, so do not leave one lying idle.
 pub struct Reader<T> {
     cache: Cache,
-    slot: Slot,
+    slot: SnapshotSlot,
     /// The address of the world that `value` is of. The cache keeps that world until a load finds the next, so no
     /// other world has its address meanwhile.
     of: usize,
@@ -149,7 +149,7 @@ pub struct Reader<T> {
 }
 
 impl<T: Send + Sync + 'static> Reader<T> {
-    pub(crate) fn new(cell: Arc<WorldCell>, slot: Slot) -> Self {
+    pub(crate) fn new(cell: Arc<WorldCell>, slot: SnapshotSlot) -> Self {
         let mut cache = Cache::new(cell);
         let world = cache.load();
         let (of, value) = (address(world), shared(world, slot));
@@ -174,7 +174,7 @@ fn address(world: &Arc<World>) -> usize {
 
 /// The value in a slot, shared: looked up once per world, so that a load need not.
 #[cold]
-fn shared<T: Send + Sync + 'static>(world: &World, slot: Slot) -> Arc<T> {
+fn shared<T: Send + Sync + 'static>(world: &World, slot: SnapshotSlot) -> Arc<T> {
     match world.get_shared(slot).map(Arc::downcast) {
         Some(Ok(value)) => value,
         _ => unreachable!("a cell's worlds have the same types in the same slots"),

@@ -10,7 +10,7 @@ type Snapshot = Arc<dyn Any + Send + Sync>;
 
 /// The place of a kind's snapshot in every world of one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Slot(usize);
+pub struct SnapshotSlot(usize);
 
 /// One snapshot of every kind. Immutable: the next world is made beside it from a [`WorldBuilder`].
 #[derive(Debug, Clone)]
@@ -41,19 +41,19 @@ impl World {
 
     /// The snapshot in `slot`; none when its type is another one.
     #[must_use]
-    pub fn get<T: Send + Sync + 'static>(&self, slot: Slot) -> Option<&T> {
+    pub fn get<T: Send + Sync + 'static>(&self, slot: SnapshotSlot) -> Option<&T> {
         self.snapshots.get(slot.0)?.downcast_ref()
     }
 
     /// The snapshot in `slot`, of whatever type it is.
     #[must_use]
-    pub fn get_any(&self, slot: Slot) -> Option<&(dyn Any + Send + Sync)> {
+    pub fn get_any(&self, slot: SnapshotSlot) -> Option<&(dyn Any + Send + Sync)> {
         self.snapshots.get(slot.0).map(|snapshot| &**snapshot)
     }
 
     /// The snapshot in `slot`, shared.
     #[must_use]
-    pub fn get_shared(&self, slot: Slot) -> Option<Snapshot> {
+    pub fn get_shared(&self, slot: SnapshotSlot) -> Option<Snapshot> {
         self.snapshots.get(slot.0).cloned()
     }
 
@@ -68,7 +68,7 @@ impl World {
     }
 }
 
-/// What an answer was computed from, to be kept with it: with this, the log tells all that went into it.
+/// What an answer was computed from, to be kept with it: with this, the log has all that went into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
     /// The revision.
@@ -93,20 +93,20 @@ impl WorldBuilder {
     }
 
     /// Adds a snapshot in a slot of its own.
-    pub fn add(&mut self, snapshot: Arc<dyn Any + Send + Sync>) -> Slot {
+    pub fn add(&mut self, snapshot: Arc<dyn Any + Send + Sync>) -> SnapshotSlot {
         self.snapshots.push(snapshot);
-        Slot(self.snapshots.len() - 1)
+        SnapshotSlot(self.snapshots.len() - 1)
     }
 
     /// Puts another snapshot into a slot. A slot of another cell's worlds is passed over.
-    pub fn set(&mut self, slot: Slot, snapshot: Arc<dyn Any + Send + Sync>) -> &mut Self {
+    pub fn set(&mut self, slot: SnapshotSlot, snapshot: Arc<dyn Any + Send + Sync>) -> &mut Self {
         if let Some(place) = self.snapshots.get_mut(slot.0) {
             *place = snapshot;
         }
         self
     }
 
-    /// Says which revision it will be, and which earlier ones are left out of it.
+    /// Sets which revision it will be, and which earlier ones are quarantined.
     pub fn at(&mut self, revision: RevisionNumber, quarantined: Arc<[RevisionNumber]>) -> &mut Self {
         self.revision = revision;
         self.quarantined = quarantined;

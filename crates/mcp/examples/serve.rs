@@ -1,6 +1,6 @@
-//! Serves a catalogue that changes as two replicas, for the programs under `tests/sdk`: `cargo run -p midflight-mcp --example
-//! serve`. It prints the two URLs on a line; each line of its input becomes the description of the tool `changing`. Its other
-//! tools are those that the conformance suite calls by name.
+//! Serves a catalogue that changes as two replicas, for the programs under `tests/sdk`: `cargo run -p midflight-mcp
+//! --example serve`. It prints the two URLs on a line; each line of its input becomes the description of the tool
+//! `changing`. Its other tools are those that the conformance suite calls by name.
 #![expect(clippy::print_stdout, reason = "the program that runs it reads the URLs there")]
 
 use std::error::Error;

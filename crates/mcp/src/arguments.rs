@@ -25,7 +25,8 @@ pub(crate) enum SchemaSide {
     Output,
 }
 
-/// Compiled schemas by the digest of their tool. A schema that cannot be compiled accepts everything: who is called decides.
+/// Compiled schemas by the digest of their tool. A schema that cannot be compiled accepts everything: who is called
+/// decides.
 #[derive(Default)]
 pub(crate) struct SchemaCache(Mutex<Compiled>);
 
@@ -136,7 +137,7 @@ mod tests {
         let found = check(schema.clone(), json!({"ports": [1, "x"]})).await.join("\n");
         assert!(found.contains("\"host\" is a required property"), "{found}");
         assert!(found.contains("at /ports/1: \"x\" is not of type \"integer\""), "{found}");
-        // Off the async threads too, and no more than can be read.
+        // Off the async threads too, and at most as many as can be read.
         let many: Vec<Value> = (0..5_000).map(|_| json!("x")).collect();
         assert_eq!(check(schema, json!({"host": "a", "ports": many})).await.len(), NAMED_MAX);
     }

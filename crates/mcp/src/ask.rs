@@ -75,7 +75,7 @@ struct CallState {
 }
 
 /// What a user did with a question.
-pub(crate) enum Answered {
+pub(crate) enum UserAction {
     Accepted(UserAnswer),
     /// They declined or cancelled; or the client failed.
     Not(ToolFailure),
@@ -138,11 +138,11 @@ pub(crate) fn resume(
         ErrorData::invalid_params(format!("invalid inputResponses[\"{INPUT}\"]: {error}"), None)
     })?;
     Ok(match answered(result) {
-        Answered::Accepted(answer) => {
+        UserAction::Accepted(answer) => {
             progress.answers.insert(state.key, answer);
             Ok(progress)
         }
-        Answered::Not(failure) => Err(failure),
+        UserAction::Not(failure) => Err(failure),
     })
 }
 
@@ -151,33 +151,34 @@ pub(crate) async fn by_request(
     shared: &McpShared,
     peer: &Peer<RoleServer>,
     ask: &UserQuestion,
-) -> Result<Answered, ErrorData> {
+) -> Result<UserAction, ErrorData> {
     let asked = peer.create_elicitation_with_timeout(form(ask)?, Some(shared.ask_ttl())).await;
     Ok(match asked {
         Ok(result) => answered(result),
         Err(error) => {
             let message = format!("the user could not be asked ({error}): {}", ask.otherwise);
-            Answered::Not(ToolFailure::new("not_answered", message))
+            UserAction::Not(ToolFailure::new("not_answered", message))
         }
     })
 }
 
-fn answered(result: ElicitResult) -> Answered {
+fn answered(result: ElicitResult) -> UserAction {
     match result.action {
         ElicitationAction::Accept => {
             let content = match result.content {
                 Some(Value::Object(content)) => content,
                 _ => Map::new(),
             };
-            Answered::Accepted(UserAnswer { content })
+            UserAction::Accepted(UserAnswer { content })
         }
-        ElicitationAction::Decline => Answered::Not(ToolFailure::new(
+        ElicitationAction::Decline => UserAction::Not(ToolFailure::new(
             "declined",
             "the user declined; do not call the tool again without a new reason",
         )),
-        _ => {
-            Answered::Not(ToolFailure::new("cancelled", "the user cancelled the question; nothing was done"))
-        }
+        _ => UserAction::Not(ToolFailure::new(
+            "cancelled",
+            "the user cancelled the question; nothing was done",
+        )),
     }
 }
 

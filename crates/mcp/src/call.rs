@@ -1,4 +1,5 @@
-//! `tools/call`: finds the tool, compares its arguments with its schema, has it called, and asks where someone has to agree.
+//! `tools/call`: finds the tool, compares its arguments with its schema, has it called, and asks where someone has to
+//! agree.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +18,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::arguments::SchemaSide;
-use crate::ask::{self, Answered, AskingWay, CallProgress};
+use crate::ask::{self, AskingWay, CallProgress, UserAction};
 use crate::meta_tools::{self, CALL_TOOL, DESCRIBE_TOOL, SEARCH_TOOLS, SELECT_TOOL};
 use crate::meter::{CallClass, McpCounts};
 use crate::shared::{McpShared, no_room, past_error, revision_meta};
@@ -32,7 +33,7 @@ struct Calling<'a> {
     caller: &'a McpCaller,
     /// The catalogue that it began with.
     view: CatalogueView,
-    /// The catalogue that the client works from, if it says which and it is another one.
+    /// The catalogue that the client works from, if it names one and it is another one.
     known: Option<CatalogueView>,
 }
 
@@ -91,7 +92,7 @@ async fn answer(
         };
         if progress.asked >= shared.options.asks_per_call_max {
             let max = shared.options.asks_per_call_max;
-            let message = format!("the call asked {max} questions, the most that it may: {}", ask.otherwise);
+            let message = format!("the call asked {max} questions, which is the maximum: {}", ask.otherwise);
             let failure = ToolFailure::new("too_many_questions", message);
             return Ok(failed(&shared.counts, &failure, view).into());
         }
@@ -107,17 +108,17 @@ async fn answer(
                 return Ok(asks.into());
             }
             AskingWay::ByRequest => match ask::by_request(shared, &context.peer, &ask).await? {
-                Answered::Accepted(answer) => {
+                UserAction::Accepted(answer) => {
                     progress.answers.insert(ask.key, answer);
                     progress.asked += 1;
                 }
-                Answered::Not(failure) => return Ok(failed(&shared.counts, &failure, view).into()),
+                UserAction::Not(failure) => return Ok(failed(&shared.counts, &failure, view).into()),
             },
         }
     }
 }
 
-/// The catalogue that the client says it works from, where it can be had: it only makes an error clearer.
+/// The catalogue that the client works from, where it can be had: it only makes an error clearer.
 async fn known_view(
     shared: &McpShared,
     view: &CatalogueView,
@@ -245,7 +246,7 @@ impl Calling<'_> {
                 tracing::error!(tool = name, "call of a tool panicked");
                 ToolOutcome::failed(
                     "internal",
-                    format!("`{name}` failed inside of the server; the fault is not in the arguments"),
+                    format!("`{name}` failed with an internal error; the arguments are not the cause"),
                 )
             }
             Err(_) => ToolOutcome::failed(
@@ -306,7 +307,7 @@ impl Calling<'_> {
         let problems = problems.join("; ");
         ToolOutcome::failed(
             "invalid_output",
-            format!("the answer of `{name}` does not fit its outputSchema: {problems}"),
+            format!("the answer of `{name}` does not match its outputSchema: {problems}"),
         )
     }
 }

@@ -13,20 +13,20 @@ pub enum Expose {
     /// Every tool that is offered.
     #[default]
     All,
-    /// The tools of the server and the four meta-tools, by which the others are found and called. For large catalogues: a model
-    /// chooses worse past 30 to 50 tools.
+    /// The tools of the server and the four meta-tools, by which the others are found and called. For large catalogues:
+    /// a model chooses worse past 30 to 50 tools.
     Search,
-    /// As [`Expose::Search`], and these tools of the catalogue, by id or by the name that agents know. One that is not offered is
-    /// left out.
+    /// As [`Expose::Search`], and these tools of the catalogue, by id or by the name that agents know. One that is not
+    /// offered is left out.
     PinnedAndSearch(Arc<[Arc<str>]>),
 }
 
-/// Who a request is of. The server puts it into the extensions of the HTTP request, from the token that it has verified; a request
-/// without one is of [`McpCaller::anonymous`].
+/// Who a request is of. The server puts it into the extensions of the HTTP request, from the token that it has
+/// verified; a request without one is of [`McpCaller::anonymous`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct McpCaller {
-    /// Tells callers apart: bounds are for each name, and what is sealed for one name is refused from another.
+    /// Distinguishes callers: bounds are for each name, and what is sealed for one name is refused from another.
     pub name: Arc<str>,
     /// What a list shows.
     pub expose: Expose,
@@ -34,8 +34,8 @@ pub struct McpCaller {
     pub at: Option<RevisionNumber>,
     /// What the caller is permitted, for the policies of patterns.
     pub permissions: Arc<[Arc<str>]>,
-    /// Whether every caller of the server gets the same list, so that a shared cache may keep it. Say it only of a server where no
-    /// caller has another [`McpCaller::expose`] or [`McpCaller::at`]. False by default.
+    /// Whether every caller of the server gets the same list, so that a shared cache may keep it. Use it only for a
+    /// server where no caller has another [`McpCaller::expose`] or [`McpCaller::at`]. False by default.
     pub is_list_public: bool,
     /// What the server itself wants to know of the caller when one of its tools is called.
     pub context: CallerContext,

@@ -1,4 +1,5 @@
-//! What became of tools: remembered while changes are followed, so that a call of a tool that is gone can say what to do instead.
+//! The changes of tools: remembered while they are followed, so that a call of a removed tool is answered with an
+//! alternative.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +22,8 @@ pub(crate) struct ChangeHistory {
 
 #[derive(Default)]
 struct RememberedChanges {
-    gone: HashMap<Arc<str>, GoneTool>,
-    gone_order: VecDeque<Arc<str>>,
+    removed: HashMap<Arc<str>, GoneTool>,
+    removed_order: VecDeque<Arc<str>>,
     changed: HashMap<Arc<str>, ToolChange>,
     changed_order: VecDeque<Arc<str>>,
 }
@@ -46,8 +47,8 @@ impl ChangeHistory {
         Self { kept: Mutex::default(), entries_max: entries_max.max(1) }
     }
 
-    /// Remembers what changed from one served catalogue to the next. Cost: a step for each tool, and a comparison for each that
-    /// differs.
+    /// Remembers what changed from one served catalogue to the next. Cost: a step for each tool, and a comparison for
+    /// each that differs.
     pub(crate) fn record(&self, before: &ToolsSnapshot, after: &CatalogueView) {
         let revision = after.revision();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,9 +56,9 @@ impl ChangeHistory {
             let Some(tool) = before.tool(&difference.id) else { continue };
             if difference.before.is_some() && difference.before != difference.after {
                 let name: Arc<str> = tool.mcp_name().into();
-                let gone = GoneTool { revision, tool: Arc::clone(tool) };
-                let RememberedChanges { gone: entries, gone_order, .. } = &mut *kept;
-                remember(entries, gone_order, name, gone, self.entries_max);
+                let removed = GoneTool { revision, tool: Arc::clone(tool) };
+                let RememberedChanges { removed: entries, removed_order, .. } = &mut *kept;
+                remember(entries, removed_order, name, removed, self.entries_max);
             }
             let breaking = difference.differences.iter().filter(|it| it.impact == Impact::Breaking);
             let messages: Vec<String> = breaking.take(NAMED_MAX).map(|it| it.message.clone()).collect();
@@ -69,8 +70,8 @@ impl ChangeHistory {
         }
     }
 
-    /// Why no tool of this name can be called in a catalogue; none when nothing is known of the name. `known` is the catalogue
-    /// that the client works from, if it is another one.
+    /// Why no tool of this name can be called in a catalogue; none when nothing is known of the name. `known` is the
+    /// catalogue that the client works from, if it is another one.
     pub(crate) fn why_missing(
         &self,
         name: &str,
@@ -80,9 +81,9 @@ impl ChangeHistory {
         if let Some(tool) = view.by_mcp_name(name) {
             return (!tool.is_offered()).then(|| self.not_offered(tool, view));
         }
-        let gone = self.kept.lock().unwrap_or_else(PoisonError::into_inner).gone.get(name).cloned();
-        if let Some(gone) = gone.filter(|gone| gone.revision <= view.revision()) {
-            return Some(missing(name, &gone.tool, view, &format!("in revision {}", gone.revision)));
+        let removed = self.kept.lock().unwrap_or_else(PoisonError::into_inner).removed.get(name).cloned();
+        if let Some(removed) = removed.filter(|removed| removed.revision <= view.revision()) {
+            return Some(missing(name, &removed.tool, view, &format!("in revision {}", removed.revision)));
         }
         let known = known.filter(|known| known.revision() < view.revision())?;
         let tool = known.by_mcp_name(name)?;
@@ -139,7 +140,7 @@ fn missing(name: &str, old: &Tool, view: &CatalogueView, when: &str) -> ToolFail
     }
 }
 
-/// Which tool to use instead of one that is gone: the one that fits its description best, of those that can do the same if
+/// Which tool to use instead of a removed one: the one that fits its description best, of those that can do the same if
 /// there are any.
 fn instead(old: &Tool, view: &CatalogueView) -> String {
     let query = format!("{} {}", old.tool_name(), old.description());
@@ -150,6 +151,6 @@ fn instead(old: &Tool, view: &CatalogueView) -> String {
     let found = if found.is_empty() { view.search_among(&query, 1, is_other) } else { found };
     match found.first() {
         Some(hit) => format!("use `{}`", hit.tool.mcp_name()),
-        None => "no tool of the catalogue is like it; list the tools again".to_owned(),
+        None => "no tool of the catalogue is similar; list the tools again".to_owned(),
     }
 }

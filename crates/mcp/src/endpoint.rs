@@ -1,7 +1,7 @@
 //! The HTTP side: one endpoint for both eras, as a tower service.
 //!
-//! What the transport of `rmcp` leaves open is decided here, before it: bounds on listeners and sessions, batches, and whose
-//! session an id is of.
+//! What the transport of `rmcp` leaves open is decided here, before it: bounds on listeners and sessions, batches, and
+//! whose session an id is of.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,13 +31,13 @@ use crate::{McpCaller, McpHttpOptions, McpMeter};
 /// The header with the id of a session of the old era.
 const SESSION_ID: &str = "mcp-session-id";
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+type HttpAnswer = Response<BoxBody<Bytes, Infallible>>;
 
 /// The endpoint as a tower service: mount it at one path for GET, POST and DELETE. Cheap to clone.
 ///
-/// It reads an [`McpCaller`] from the extensions of the request, which the server puts there from the token that it has verified,
-/// and never looks at `Authorization` itself. Streams stay open: a limit on the time of a request must not apply to it, and
-/// compression must not hold events back.
+/// It reads an [`McpCaller`] from the extensions of the request, which the server puts there from the token that it has
+/// verified, and never looks at `Authorization` itself. Streams stay open: a limit on the time of a request must not
+/// apply to it, and compression must not hold events back.
 #[derive(Clone)]
 pub struct McpHttpService {
     inner: StreamableHttpService<McpHandler, SealedSessions>,
@@ -102,7 +102,7 @@ impl McpHttpService {
         }
     }
 
-    async fn answer<B>(self, request: Request<B>) -> Answer
+    async fn answer<B>(self, request: Request<B>) -> HttpAnswer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -110,7 +110,7 @@ impl McpHttpService {
     {
         let (mut parts, body) = request.into_parts();
         if is_own_origin(&parts.headers) {
-            // A page of this server itself; which hosts it may be reached by is checked on its own.
+            // A page of this server itself; which hosts it may be reached by is checked separately.
             parts.headers.remove(header::ORIGIN);
         }
         let caller = parts.extensions.get().cloned().unwrap_or_else(McpCaller::anonymous);
@@ -144,7 +144,7 @@ impl McpHttpService {
         }
     }
 
-    fn unreadable(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Answer {
+    fn unreadable(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> HttpAnswer {
         if error.is::<LengthLimitError>() {
             let message = format!("the body of a request may have {} bytes; send less", self.body_bytes_max);
             return refusal(
@@ -166,7 +166,7 @@ impl McpHttpService {
         method: &Method,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(Option<CallerPermit>, Option<SessionId>), Box<Answer>> {
+    ) -> Result<(Option<CallerPermit>, Option<SessionId>), Box<HttpAnswer>> {
         let session = headers.get(SESSION_ID).map(|id| id.to_str().unwrap_or_default());
         if let Some(id) = session {
             self.check_session(caller, id).await?;
@@ -209,9 +209,9 @@ impl McpHttpService {
     }
 
     /// Refuses the id of a session that is not one of this caller, as an unknown one.
-    async fn check_session(&self, caller: &McpCaller, id: &str) -> Result<(), Box<Answer>> {
+    async fn check_session(&self, caller: &McpCaller, id: &str) -> Result<(), Box<HttpAnswer>> {
         if params_of(&self.shared, caller, id).is_none() {
-            let message = "unknown session: it ended, or it is of another caller; initialize again";
+            let message = "unknown session: it ended, or it belongs to another caller; initialize again";
             return Err(refused(
                 StatusCode::NOT_FOUND,
                 Value::Null,
@@ -226,7 +226,7 @@ impl McpHttpService {
         Ok(())
     }
 
-    async fn room_for_session(&self, id: &Value) -> Result<(), Box<Answer>> {
+    async fn room_for_session(&self, id: &Value) -> Result<(), Box<HttpAnswer>> {
         let max = self.shared.options.sessions_max;
         if self.sessions.count().await < max {
             return Ok(());
@@ -237,7 +237,7 @@ impl McpHttpService {
         Err(refused(StatusCode::SERVICE_UNAVAILABLE, id.clone(), BUSY, &message, Some(details)))
     }
 
-    fn listener(&self, caller: &McpCaller, id: Value) -> Result<CallerPermit, Box<Answer>> {
+    fn listener(&self, caller: &McpCaller, id: Value) -> Result<CallerPermit, Box<HttpAnswer>> {
         self.shared.listeners.acquire(&caller.name).map_err(|full| {
             let (message, details) = no_room("open streams that wait for notices", full);
             refused(StatusCode::TOO_MANY_REQUESTS, id, BUSY, &message, Some(details))
@@ -251,9 +251,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Response = Answer;
+    type Response = HttpAnswer;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpAnswer, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -308,12 +308,12 @@ fn refused(
     code: ErrorCode,
     message: &str,
     data: Option<Value>,
-) -> Box<Answer> {
+) -> Box<HttpAnswer> {
     Box::new(refusal(status, id, code, message, data))
 }
 
 /// A JSON-RPC error with an HTTP status.
-fn refusal(status: StatusCode, id: Value, code: ErrorCode, message: &str, data: Option<Value>) -> Answer {
+fn refusal(status: StatusCode, id: Value, code: ErrorCode, message: &str, data: Option<Value>) -> HttpAnswer {
     let mut error = json!({"code": code.0, "message": message});
     if let Some(data) = data {
         error["data"] = data;

@@ -18,7 +18,7 @@ use crate::notices::ChangeListener;
 use crate::shared::{BUSY, McpShared, no_room};
 use crate::{MIN_REVISION_KEY, McpCaller, call, definition, list, meta_tools};
 
-/// What a client is told about the server.
+/// The instructions for clients of the server.
 const INSTRUCTIONS: &str = "The list of tools can change while it is used; listen for its changes and list again. \
     Where there is search_tools, find tools with it, see their arguments with describe_tool and call them with call_tool. An error \
     of a tool says what to do about it.";
@@ -26,7 +26,7 @@ const INSTRUCTIONS: &str = "The list of tools can change while it is used; liste
 /// One connection, session or request of a client.
 pub(crate) struct McpHandler {
     shared: Arc<McpShared>,
-    /// Who began it. A request over HTTP says itself who it is of.
+    /// Who began it. A request over HTTP carries its own identity.
     caller: McpCaller,
     stop: CancellationToken,
 }
@@ -92,7 +92,7 @@ impl ServerHandler for McpHandler {
         let caller = self.caller(&context.extensions);
         tokio::select! {
             answer = call::call(&self.shared, &caller, request, &context) => answer,
-            // Nobody reads the answer; what is under way is dropped.
+            // There is no reader of the answer; what is under way is dropped.
             () = context.ct.cancelled() => {
                 Err(ErrorData::internal_error("the call was cancelled by the client", None))
             }

@@ -1,20 +1,20 @@
 //! The Model Context Protocol (MCP) on a catalogue of tools that changes while it is served.
 //!
-//! [`McpServer`] is all of it. It reads the served catalogue through [`Live`](midflight_live::Live), has tools called by a
-//! [`ToolCaller`], and reads catalogues of the past from [`PastCatalogues`]. It serves both eras of the protocol on one
-//! endpoint: sessions that begin with `initialize` (until 2025-11-25), and requests that carry their own version and
-//! capabilities (since 2026-07-28).
+//! [`McpServer`] is all of it. It reads the served catalogue through [`Live`](midflight_live::Live), has tools called
+//! by a [`ToolCaller`], and reads catalogues of the past from [`PastCatalogues`]. It serves both eras of the protocol
+//! on one endpoint: sessions that begin with `initialize` (until 2025-11-25), and requests that carry their own version
+//! and capabilities (since 2026-07-28).
 //!
 //! What it guarantees:
-//! - Every list, notification and call result names the revision it was computed from ([`REVISION_KEY`]) and the digest of
-//!   the catalogue ([`DIGEST_KEY`]).
+//! - Every list, notification and call result names the revision it was computed from ([`REVISION_KEY`]) and the digest
+//!   of the catalogue ([`DIGEST_KEY`]).
 //! - `notifications/tools/list_changed` is sent when this replica serves the changed catalogue, to listeners whose list
 //!   differs, 100 ms after the first change of a burst.
 //! - All pages of a list are of one catalogue. A cursor is sealed and lives for 5 minutes; past them it is refused.
-//! - A call finishes on the catalogue it began with. A tool that was removed, renamed or changed answers as a tool error that
-//!   says what to do instead.
-//! - Any replica can continue what another one began: cursors, questions and sessions are sealed with a key that replicas share,
-//!   and nothing else is kept of them.
+//! - A call finishes on the catalogue it began with. A tool that was removed, renamed or changed answers as a tool
+//!   error with what to do instead.
+//! - Any replica can continue what another one began: cursors, questions and sessions are sealed with a key that
+//!   replicas share, and nothing else is kept of them.
 //!
 //! ```
 //! use async_trait::async_trait;
@@ -93,13 +93,13 @@ pub use tool_caller::{
     OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer, UserQuestion,
 };
 
-/// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the list that
-/// the client works from: with it, the reason why a tool is gone can be given after a restart too.
+/// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the
+/// list that the client works from: with it, the reason why a tool was removed can be given after a restart too.
 pub const REVISION_KEY: &str = "dev.midflight/revision";
 /// The member of `_meta` with the digest of the catalogue, 64 hexadecimal digits.
 pub const DIGEST_KEY: &str = "dev.midflight/digest";
-/// The member of `_meta` of `tools/list` with the lowest revision that the client accepts, a number. The list waits up to 500 ms
-/// for it; then it is refused.
+/// The member of `_meta` of `tools/list` with the lowest revision that the client accepts, a number. The list waits up
+/// to 500 ms for it; then it is refused.
 pub const MIN_REVISION_KEY: &str = "dev.midflight/min_revision";
 /// The member of `_meta` of a tool error with its stable code, as `tool_removed`.
 pub const CODE_KEY: &str = "dev.midflight/code";

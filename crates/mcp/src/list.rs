@@ -14,7 +14,7 @@ use crate::shared::{McpShared, past_error, revision_meta};
 use crate::views::CatalogueView;
 use crate::{Expose, MIN_REVISION_KEY, McpCaller, REVISION_KEY, definition};
 
-/// Where a list goes on.
+/// Where a list continues.
 #[derive(Serialize, Deserialize)]
 struct Cursor {
     /// The revision of the first page, and so of all.
@@ -25,7 +25,7 @@ struct Cursor {
     until_ms: u64,
 }
 
-/// One page for a caller. `is_modern` says whether the client knows caching hints.
+/// One page for a caller. `is_modern` is whether the client knows caching hints.
 pub(crate) async fn list(
     shared: &McpShared,
     caller: &McpCaller,
@@ -104,7 +104,8 @@ impl ToolPage {
         self.tools.push(tool);
     }
 
-    /// Takes tools of the catalogue while there is room, one at least; answers the name of the last one if there are more.
+    /// Takes tools of the catalogue while there is room, one at least; answers the name of the last one if there are
+    /// more.
     fn fill(&mut self, tools: impl Iterator<Item = McpTool>) -> Option<String> {
         let mut last: Option<String> = None;
         for tool in tools {
@@ -145,7 +146,7 @@ async fn resume(
     Ok((view, cursor.after, cursor.until_ms))
 }
 
-/// Waits for the revision that the client has heard of, so that no replica behind a load balancer hands out an older list.
+/// Waits for the revision that the client knows of, so that no replica behind a load balancer returns an older list.
 async fn wait_for_min_revision(
     shared: &McpShared,
     caller: &McpCaller,

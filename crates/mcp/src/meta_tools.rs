@@ -35,9 +35,10 @@ pub(crate) fn input_schema(name: &str) -> Option<Value> {
         SEARCH_TOOLS => json!({
             "type": "object",
             "properties": {
-                "query": {"type": "string", "minLength": 1, "maxLength": 8192, "description": "What is to be done, in words."},
+                "query": {"type": "string", "minLength": 1, "maxLength": 8192, "description": "The task, \
+                                                                                               in words."},
                 "limit": {"type": "integer", "minimum": 1, "maximum": FOUND_MAX, "default": FOUND_DEFAULT,
-                    "description": "The most tools to find."},
+                    "description": "Maximum number of tools to find."},
             },
             "required": ["query"],
             "additionalProperties": false,
@@ -60,16 +61,23 @@ pub(crate) fn input_schema(name: &str) -> Option<Value> {
         SELECT_TOOL => json!({
             "type": "object",
             "properties": {
-                "query": {"type": "string", "maxLength": 8192, "description": "What is to be done, in words."},
-                "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool has to be able to do."},
-                "platform": {"type": "string", "description": "Where it has to run, as linux."},
-                "category": {"type": "string", "description": "What it has to be about, as network."},
-                "mode": {"type": "string", "description": "What matters, as fast, accurate, thorough, cheap, simple or balanced."},
-                "context": {"type": "object", "description": "The values of variables of estimates, as N.",
+                "query": {"type": "string", "maxLength": 8192, "description": "The task, in words."},
+                "capabilities": {"type": "array", "items": {"type": "string"}, "description": "A \
+                                                                                               capability \
+                                                                                               that the \
+                                                                                               tool must \
+                                                                                               have."},
+                "platform": {"type": "string", "description": "A platform that it must run on, as linux."},
+                "category": {"type": "string", "description": "A category that it must have, as network."},
+                "mode": {"type": "string", "description": "The priority, as fast, accurate, thorough, \
+                                                           cheap, simple or balanced."},
+                "context": {"type": "object", "description": "Values of the variables of estimates, as N.",
                     "additionalProperties": {"type": "number"}},
-                "environment": {"type": "string", "description": "Where it is to be used, as production."},
+                "environment": {"type": "string", "description": "Environment of its use, as production."},
                 "max_cost": {"type": "number", "minimum": 0, "description": "The highest cost to accept."},
-                "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "The most items of each list."},
+                "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "Maximum number \
+                                                                                            of items of \
+                                                                                            each list."},
             },
         }),
         _ => return None,
@@ -80,8 +88,8 @@ fn definition(name: &'static str) -> McpTool {
     let (title, description) = match name {
         SEARCH_TOOLS => (
             "Search the tools",
-            "Finds tools by what is to be done, best first, with their names and descriptions. describe_tool shows the arguments of \
-             one, call_tool calls it.",
+            "Finds tools for a task, best first, with their names and descriptions. describe_tool shows \
+             the arguments of one, call_tool calls it.",
         ),
         DESCRIBE_TOOL => {
             ("Describe a tool", "Shows a tool with the schemas of its arguments and of its result.")
@@ -123,7 +131,7 @@ pub(crate) fn search(view: &CatalogueView, arguments: &Map<String, Value>) -> To
         .collect();
     if tools.is_empty() {
         let message = format!(
-            "no tool of {} fits {:?}; use other words, or fewer",
+            "none of {} tools matches {:?}; use other words, or fewer",
             view.offered_count(),
             midflight_core::clip(query)
         );
@@ -176,7 +184,7 @@ pub(crate) fn select(
             None => ToolOutcome::failed(
                 "invalid_choice",
                 format!(
-                    "{:?} is none of the alternatives: {}",
+                    "{:?} is not one of the alternatives: {}",
                     midflight_core::clip(chosen),
                     alternatives.join(", ")
                 ),
@@ -199,7 +207,7 @@ pub(crate) fn select(
 }
 
 fn read_request(caller: &McpCaller, mut arguments: Map<String, Value>) -> Result<SelectionRequest, Problems> {
-    // Who calls has the permissions of the token, whatever the arguments say.
+    // The caller has the permissions of the token, whatever the arguments are.
     let permissions: Vec<&str> = caller.permissions.iter().map(|permission| &**permission).collect();
     arguments.insert("permissions".to_owned(), json!(permissions));
     SelectionRequest::read(&Value::Object(arguments))

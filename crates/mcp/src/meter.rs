@@ -15,7 +15,7 @@ pub enum CallClass {
     Success,
     /// The arguments do not fit the schema of the tool.
     InvalidArguments,
-    /// There is no such tool, or it is gone.
+    /// There is no such tool, or it was removed.
     UnknownTool,
     /// A person was asked, or would have to be, or did not agree.
     NeedsUser,

@@ -1,4 +1,4 @@
-//! Tells listeners that the list of tools changed, when this replica serves the change.
+//! Notifies listeners that the list of tools changed, when this replica serves the change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,11 @@ use crate::meter::McpCounts;
 use crate::shared::{McpShared, revision_meta};
 use crate::views::CatalogueView;
 
-/// How often what expired is released, and a listener without notices looks whether its client is still connected.
+/// How often expired entries are released, and a listener without notices checks whether its client is still connected.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
-/// Follows the served catalogue until `stop`: remembers what changed, and publishes one notice for all changes of a burst.
+/// Follows the served catalogue until `stop`: remembers what changed, and publishes one notice for all changes of a
+/// burst.
 pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
     let mut changes = shared.views.changes();
     let mut before = shared.notices.borrow().clone();
@@ -51,7 +52,7 @@ pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
     }
 }
 
-/// What a listener knows of its list, and how it hears of the next.
+/// What a listener knows of its list, and how it receives the next.
 pub(crate) struct ChangeListener {
     caller: McpCaller,
     counts: Arc<McpCounts>,
@@ -67,8 +68,8 @@ impl ChangeListener {
         Self { caller, counts: Arc::clone(&shared.counts), notices, known }
     }
 
-    /// Waits until the list of the caller is another one, and gives the notice of it. Never for a caller who is pinned to a
-    /// revision. Notices that come faster than they are sent become one.
+    /// Waits until the list of the caller is another one, and gives the notice of it. Never for a caller who is pinned
+    /// to a revision. Notices that come faster than they are sent become one.
     async fn changed(&mut self) -> ServerNotification {
         loop {
             if self.caller.at.is_some() || self.notices.changed().await.is_err() {
@@ -99,8 +100,8 @@ impl ChangeListener {
         }
     }
 
-    /// Serves a session of the old era until it ends. A session that was restored may have missed a notice while it was not here,
-    /// so it gets one at once.
+    /// Serves a session of the old era until it ends. A session that was restored may have missed a notice while it was
+    /// not here, so it gets one at once.
     pub(crate) async fn serve_session(
         mut self,
         peer: Peer<RoleServer>,

@@ -20,7 +20,8 @@ pub struct McpOptions {
     pub coalesce_ms: u64,
     /// How long a client may consider a list fresh, in ms. 60,000.
     pub list_ttl_ms: u64,
-    /// How long a call may run, in ms. 100,000: less than the 120,000 that a request may take, so that the answer says why.
+    /// How long a call may run, in ms. 100,000: less than the 120,000 that a request may take, so that the answer has
+    /// the reason.
     pub call_ms_max: u64,
     /// The most calls in flight of one caller. 64.
     pub calls_per_caller_max: usize,
@@ -49,8 +50,8 @@ pub struct McpOptions {
 }
 
 impl McpOptions {
-    /// The defaults with a key for what is sealed: cursors, questions, sessions. Every replica has to have the same key, so that
-    /// any of them can continue what another one began; derive it from a secret in the store.
+    /// The defaults with a key for what is sealed: cursors, questions, sessions. Every replica has to have the same
+    /// key, so that any of them can continue what another one began; derive it from a secret in the store.
     #[must_use]
     pub fn new(seal_key: [u8; 32]) -> Self {
         Self {
@@ -101,8 +102,9 @@ impl AllowedHosts {
         Self(HostRule::Listed(["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec()))
     }
 
-    /// What fits a listen address: loopback names for a loopback address, any host for an unspecified one such as `0.0.0.0` (the
-    /// server cannot know its names, and whoever reaches it needs a token), else that address and the loopback names.
+    /// What fits a listen address: loopback names for a loopback address, any host for an unspecified one such as
+    /// `0.0.0.0` (the server cannot know its names, and every client needs a token), else that address and the loopback
+    /// names.
     #[must_use]
     pub fn of_listen_address(address: SocketAddr) -> Self {
         let ip: IpAddr = address.ip();
@@ -137,8 +139,8 @@ impl AllowedHosts {
 pub struct McpHttpOptions {
     /// Which `Host` headers are accepted; others are answered with 403.
     pub allowed_hosts: AllowedHosts,
-    /// Which `Origin` headers are accepted, as `https://app.example.com:443`, beside the server's own; others are answered
-    /// with 403. A request without one, as programs send it, is accepted.
+    /// Which `Origin` headers are accepted, as `https://app.example.com:443`, beside the server's own; others are
+    /// answered with 403. A request without one, as programs send it, is accepted.
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes. 1 MiB. A larger one is answered with 413.
     pub body_bytes_max: usize,

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 #[non_exhaustive]
 pub enum PastError {
     /// The log does not have the revision: it was compacted, or it is yet to come.
-    #[error("there is no catalogue of revision {0}; the log does not have it any more, or not yet")]
+    #[error("no catalogue of revision {0}: the log no longer has it, or does not have it yet")]
     Unknown(RevisionNumber),
     /// It cannot be read now.
     #[error("cannot read the catalogue of revision {revision}: {reason}; try again")]

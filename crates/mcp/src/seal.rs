@@ -1,7 +1,7 @@
 //! What clients hand back is sealed: cursors, the state of a question, the ids of sessions.
 //!
-//! The seal is the one of `rmcp` (HMAC-SHA256 with an expiry), with a key derived for this purpose. It shows what is in it to who
-//! looks, and cannot be forged; it is bound to its purpose and to a caller.
+//! The seal is the one of `rmcp` (HMAC-SHA256 with an expiry), with a key derived for this purpose. It shows what is in
+//! it to who looks, and cannot be forged; it is bound to its purpose and to a caller.
 
 use std::time::Duration;
 

@@ -26,7 +26,7 @@ pub struct McpServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StdioError {
-    /// The client did not begin as the protocol says.
+    /// The client did not begin according to the protocol.
     #[error(
         "cannot begin a session on standard input: {0}; the first message is initialize or server/discover"
     )]
@@ -48,8 +48,8 @@ impl McpServer {
         Self { shared: McpShared::new(live, caller, past, options) }
     }
 
-    /// Follows the served catalogue until `stop`: without it no client hears of a change, and no call knows why a tool is gone.
-    /// Spawn it once.
+    /// Follows the served catalogue until `stop`: without it no client is notified of a change, and no call knows why a
+    /// tool was removed. Spawn it once.
     pub fn follow(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         notices::follow(Arc::clone(&self.shared), stop)
     }
@@ -60,11 +60,11 @@ impl McpServer {
         McpHttpService::new(&self.shared, options, stop)
     }
 
-    /// Serves standard input and output for one caller, until the input ends or `stop`. Nothing else may be written to standard
-    /// output meanwhile.
+    /// Serves standard input and output for one caller, until the input ends or `stop`. Nothing else may be written to
+    /// standard output meanwhile.
     ///
     /// # Errors
-    /// [`StdioError`] when the client does not begin as the protocol says, or the session fails.
+    /// [`StdioError`] when the client does not begin according to the protocol, or the session fails.
     pub async fn stdio(&self, caller: McpCaller, stop: CancellationToken) -> Result<(), StdioError> {
         let (input, output) = stdio();
         self.serve(caller, input, output, stop).await

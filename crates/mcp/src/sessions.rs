@@ -1,8 +1,8 @@
 //! Sessions of the old era, which any replica can continue.
 //!
-//! The id of a session is sealed and says all there is to it: the version and whether the client shows forms. A replica that does
-//! not know a session restores it from its id. An id of another caller, a forged one and an expired one are unknown sessions, and
-//! the client initialises again.
+//! The id of a session is sealed and has all its state: the version and whether the client shows forms. A replica that
+//! does not know a session restores it from its id. An id of another caller, a forged one and an expired one are
+//! unknown sessions, and the client initialises again.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,10 +52,10 @@ impl RequestScope {
     }
 }
 
-/// What the id of a session says.
+/// The contents of the id of a session.
 #[derive(Serialize, Deserialize)]
 struct SessionClaims {
-    /// Tells sessions apart.
+    /// Distinguishes sessions.
     id: String,
     version: ProtocolVersion,
     shows_forms: bool,

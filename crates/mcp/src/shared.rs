@@ -23,7 +23,7 @@ use crate::sessions::ClosedSessions;
 use crate::views::{CatalogueView, Views};
 use crate::{DIGEST_KEY, McpOptions, OwnTool, PastCatalogues, PastError, REVISION_KEY, ToolCaller};
 
-/// The code of a JSON-RPC error that says that there is no room: try again later.
+/// The code of a JSON-RPC error for a full server: try again later.
 pub(crate) const BUSY: ErrorCode = ErrorCode(-32000);
 
 /// What every request works with.
@@ -99,8 +99,8 @@ fn own_entries(tools: Vec<OwnTool>) -> BTreeMap<Arc<str>, OwnEntry> {
     entries
 }
 
-/// The members of `_meta` that say what an answer was computed from. `revision` is the one of the answer, where it is another than
-/// the catalogue's.
+/// The members of `_meta` with what an answer was computed from. `revision` is the one of the answer, where it is
+/// another than the catalogue's.
 pub(crate) fn revision_meta(view: &CatalogueView, revision: Option<RevisionNumber>) -> JsonObject {
     let revision = revision.unwrap_or_else(|| view.revision());
     JsonObject::from_iter([

@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 
 use crate::McpCaller;
 
-/// Calls tools. What it answers is for a model: a failure says what to do about it.
+/// Calls tools. Its answer is for a model: a failure has what to do about it.
 ///
-/// The common mistake is to answer a failure of the tool as a panic or to wait without a bound: a call that takes longer than
-/// `call_ms_max` is dropped where it waits, and its result is lost.
+/// The common mistake is to answer a failure of the tool as a panic or to wait without a bound: a call that takes
+/// longer than `call_ms_max` is dropped where it waits, and its result is lost.
 #[async_trait]
 pub trait ToolCaller: Send + Sync + 'static {
-    /// The tools of the server itself, beside those of the catalogue. Called once; a name that two have is the first one's.
+    /// The tools of the server itself, beside those of the catalogue. Called once; a name that two have is the first
+    /// one's.
     fn own_tools(&self) -> Vec<OwnTool> {
         Vec::new()
     }
@@ -93,8 +94,8 @@ pub struct ToolCall {
     pub caller: McpCaller,
     /// The revision of the catalogue that the call began with.
     pub revision: RevisionNumber,
-    /// What was answered to questions of this call so far, by their keys. Only accepted answers; the content is what a client
-    /// sent, so check it.
+    /// What was answered to questions of this call so far, by their keys. Only accepted answers; the content is what a
+    /// client sent, so check it.
     pub answers: BTreeMap<String, UserAnswer>,
 }
 
@@ -106,7 +107,7 @@ pub struct UserAnswer {
     pub content: Map<String, Value>,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ToolOutcome {
@@ -198,23 +199,24 @@ impl ToolFailure {
     }
 }
 
-/// A question to the user of a client: a form, where the client can show one; else a tool error with the text `otherwise`.
+/// A question to the user of a client: a form, where the client can show one; else a tool error with the text
+/// `otherwise`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct UserQuestion {
-    /// Tells the questions of one call apart; the answer comes under it.
+    /// Distinguishes the questions of one call; the answer has this key.
     pub key: String,
     /// What is asked.
     pub message: String,
-    /// The form, a JSON Schema of an object of texts, numbers, booleans and choices, as MCP limits it. Without properties, the
-    /// question is to be accepted or declined.
+    /// The form, a JSON Schema of an object of texts, numbers, booleans and choices, as MCP limits it. Without
+    /// properties, the question is to be accepted or declined.
     pub schema: Value,
-    /// What a model is told when nobody can be asked: what the alternatives are.
+    /// What a model gets when no user can be asked: the alternatives.
     pub otherwise: String,
 }
 
 impl UserQuestion {
-    /// Asks whether to go on. The answer comes under `approval`.
+    /// Asks whether to continue. The answer comes under `approval`.
     #[must_use]
     pub fn approval(message: impl Into<String>, otherwise: impl Into<String>) -> Self {
         Self {

@@ -13,19 +13,19 @@ use tokio::time::{Instant, timeout};
 use crate::past::PastCache;
 use crate::{Expose, McpCaller, PastError};
 
-/// The most catalogues that are kept for cursors. 64: past them, the one that expires first is read from the log when it is
-/// asked for.
+/// The most catalogues that are kept for cursors. 64: past them, the one that expires first is read from the log when
+/// it is asked for.
 const HELD_MAX: usize = 64;
 
 /// A catalogue, for as long as a request takes or a cursor lives. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct CatalogueView {
     revision: RevisionNumber,
-    catalogue: Catalogue,
+    catalogue: ViewedCatalogue,
 }
 
 #[derive(Clone)]
-enum Catalogue {
+enum ViewedCatalogue {
     Served(Pinned<ToolsSnapshot>),
     Past(Arc<ToolsSnapshot>),
 }
@@ -34,8 +34,8 @@ impl Deref for CatalogueView {
     type Target = ToolsSnapshot;
     fn deref(&self) -> &ToolsSnapshot {
         match &self.catalogue {
-            Catalogue::Served(catalogue) => catalogue,
-            Catalogue::Past(catalogue) => catalogue,
+            ViewedCatalogue::Served(catalogue) => catalogue,
+            ViewedCatalogue::Past(catalogue) => catalogue,
         }
     }
 }
@@ -51,13 +51,14 @@ impl CatalogueView {
         std::ptr::eq::<ToolsSnapshot>(&**self, &**other)
     }
 
-    /// The same catalogue without what else was served with it, to be kept for long. Cost: the same however large it is.
+    /// The same catalogue without what else was served with it, to be kept for long. Cost: the same however large it
+    /// is.
     pub(crate) fn detached(&self) -> Self {
         let catalogue = match &self.catalogue {
-            Catalogue::Served(catalogue) => Arc::new(ToolsSnapshot::clone(catalogue)),
-            Catalogue::Past(catalogue) => Arc::clone(catalogue),
+            ViewedCatalogue::Served(catalogue) => Arc::new(ToolsSnapshot::clone(catalogue)),
+            ViewedCatalogue::Past(catalogue) => Arc::clone(catalogue),
         };
-        Self { revision: self.revision, catalogue: Catalogue::Past(catalogue) }
+        Self { revision: self.revision, catalogue: ViewedCatalogue::Past(catalogue) }
     }
 
     /// The tools that a caller sees beside those of the server, as a digest: lists that are equal have equal ones.
@@ -71,7 +72,8 @@ impl CatalogueView {
         }
     }
 
-    /// The tools that are named here by id or by the name that agents know, and offered, each once, in the order of names.
+    /// The tools that are named here by id or by the name that agents know, and offered, each once, in the order of
+    /// names.
     pub(crate) fn pinned<'v>(&'v self, names: &[Arc<str>]) -> impl Iterator<Item = &'v Arc<Tool>> {
         let named = names.iter().filter_map(|name| self.tool(name).or_else(|| self.by_mcp_name(name)));
         let by_name: BTreeMap<&str, &Arc<Tool>> =
@@ -101,7 +103,7 @@ impl Views {
     /// The served catalogue.
     pub(crate) fn served(&self) -> CatalogueView {
         let pinned = self.live.snapshot();
-        CatalogueView { revision: pinned.revision(), catalogue: Catalogue::Served(pinned) }
+        CatalogueView { revision: pinned.revision(), catalogue: ViewedCatalogue::Served(pinned) }
     }
 
     /// The catalogue that a caller works with.
@@ -125,7 +127,7 @@ impl Views {
         if let Some(view) = self.at_now(revision) {
             return Ok(view);
         }
-        let catalogue = Catalogue::Past(self.past.at(revision).await?);
+        let catalogue = ViewedCatalogue::Past(self.past.at(revision).await?);
         Ok(CatalogueView { revision, catalogue })
     }
 
@@ -138,7 +140,7 @@ impl Views {
         if let Some((view, _)) = held.filter(|(_, until)| *until > Instant::now()) {
             return Some(view);
         }
-        let catalogue = Catalogue::Past(self.past.kept(revision)?);
+        let catalogue = ViewedCatalogue::Past(self.past.kept(revision)?);
         Some(CatalogueView { revision, catalogue })
     }
 

@@ -1,8 +1,8 @@
 //! Midflight changes what a running service does, in milliseconds, on every replica, with no request lost.
 //!
-//! This is the library: one dependency for a program that embeds the engine. Documents of a kind are kept in a log, compiled
-//! into a snapshot, and read through a [`Live`] handle without a lock. An edit is validated, compiled and checked before the log
-//! takes it, and it is live when [`Engine::apply`] returns.
+//! This is the library: one dependency for a program that embeds the engine. Documents of a kind are kept in a log,
+//! compiled into a snapshot, and read through a [`Live`] handle without a lock. An edit is validated, compiled and
+//! checked before the log takes it, and it is live when [`Engine::apply`] returns.
 //!
 //! ```
 //! use midflight::{Collection, Edit, Engine};
@@ -32,14 +32,14 @@
 //! # }
 //! ```
 //!
-//! Whoever handles requests holds `limits` and loads it once per request: [`Live`] says which way of reading is right when, and
-//! what it costs. Documents that are compiled together, or that answer something, are a [`Kind`] of their own. What follows a
-//! change and can fail, as a pool of connections, is a [`Component`]: it is prepared beside the old one, and the edit is refused
-//! or rolled back when that fails.
+//! Request handlers keep `limits` and load it once per request: [`Live`] says which way of reading is right when, and
+//! what it costs. Documents that are compiled together, or that answer something, are a [`Kind`] of their own. What
+//! follows a change and can fail, as a pool of connections, is a [`Component`]: it is prepared beside the old one, and
+//! the edit is refused or rolled back when that fails.
 //!
 //! # Several processes
-//! `Engine::builder().store(...)` takes a log in PostgreSQL, and `bus(...)` what tells the others that it moved. Tell
-//! [`EngineBuilder::identity`] who each process is, and [`EngineBuilder::last_good`] where it keeps its copy.
+//! `Engine::builder().store(...)` takes a log in PostgreSQL, and `bus(...)` what tells the others that it moved. Give
+//! [`EngineBuilder::identity`] the identity of each process, and [`EngineBuilder::last_good`] the path of its copy.
 //!
 //! # Features
 //! - `sqlite` (default): the log in a SQLite file, [`EngineBuilder::sqlite`] and [`store`]`::SqliteStore`.
@@ -48,39 +48,39 @@
 //! - `schema`: JSON Schemas of collections, derived by `schemars`.
 //! - `testing`: harnesses for those who write kinds and components, in `midflight::testing`.
 //! - `rules`: the kind `rules` that the server has, in `midflight::rules`.
-//! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM about
-//!   what nothing matches and learns from its answers, in `midflight::learning`.
+//! - `patterns`: the kind `patterns` that the server has, in `midflight::patterns`; with `learning`, what asks an LLM
+//!   about what nothing matches and learns from its answers, in `midflight::learning`.
 //! - `tools`: the kind `tools` that the server has, in `midflight::tools`.
-//! - `modules`: the kind `modules` and the host that runs them, in `midflight::modules` and `midflight::module_host`. It brings a
-//!   compiler of WASM, which takes minutes to build.
+//! - `modules`: the kind `modules` and the host that runs them, in `midflight::modules` and `midflight::module_host`.
+//!   It brings a compiler of WASM, which takes minutes to build.
 //! - `source`: documents from YAML and JSON files and watched directories, in `midflight::source`.
-//! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With it,
-//!   each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`, `log`
-//!   and `cache`. `examples/hot-service` is a whole one.
+//! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With
+//!   it, each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`,
+//!   `log` and `cache`. `examples/hot-service` is a whole one.
 //! - `cli`: the binary `midflight`, server and command line, and with it all of the above.
 
 pub use midflight_core::{
-    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditBuilder, EditKey, IntoEdit, KindName,
-    NameError, Open, Outcome, Owner, Pointer, Precondition, PrincipalId, Problem, Problems, ReloadEvent,
-    Revision, RevisionNumber, Trigger,
+    Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditBuilder, EditKey, IntoEdit,
+    JsonPointer, KindName, NameError, Open, Outcome, Owner, Precondition, PrincipalId, Problem, Problems,
+    ReloadEvent, Revision, RevisionNumber, Trigger,
 };
 pub use midflight_engine::{
-    Accepted, Collection, CollectionItem, CollectionItems, Committed, Component, Criticality, DocumentSchema,
-    EditMode, Engine, EngineBuilder, EngineStatus, FirstEdit, Identity, Invalid, Kind, KindChange, KindSlot,
-    Limits, Prepared, Refresh, Refusal, Refused, Schedule, Scope, Section, StartError, What, WindowText,
-    Work, schedule_id,
+    AcceptedEdit, Collection, CollectionItem, CollectionItems, Committed, Component, Criticality,
+    DocumentSchema, EditMode, Engine, EngineBuilder, EngineStatus, FirstEdit, Identity, InvalidPolicy, Kind,
+    KindChange, KindSlot, Limits, Prepared, Refresh, Refusal, Refused, ReloadScope, Schedule,
+    ScheduledAction, Section, StartError, WindowText, Work, schedule_id,
 };
-pub use midflight_live::{Basis, Changes, Live, Loaded, Pinned, Publisher, Reader, Slot, World};
+pub use midflight_live::{Basis, Changes, Live, Loaded, Pinned, Publisher, Reader, SnapshotSlot, World};
 
 /// What carries hints that the log moved.
 pub mod bus {
-    pub use midflight_bus::{Bus, BusError, BusStatus, Heard, Hint, Hints, JoinedBus, MemoryBus};
+    pub use midflight_bus::{Bus, BusError, BusStatus, Hint, HintEvent, Hints, JoinedBus, MemoryBus};
     #[cfg(feature = "nats")]
-    pub use midflight_bus::{Nats, NatsBus, NatsOptions};
+    pub use midflight_bus::{NatsBus, NatsOptions, NatsTransport};
     #[cfg(feature = "postgres")]
-    pub use midflight_bus::{Postgres, PostgresBus, PostgresOptions};
+    pub use midflight_bus::{PostgresBus, PostgresBusOptions, PostgresTransport};
     #[cfg(feature = "redis")]
-    pub use midflight_bus::{Redis, RedisBus, RedisOptions};
+    pub use midflight_bus::{RedisBus, RedisOptions, RedisTransport};
 }
 
 /// The log.
@@ -100,7 +100,7 @@ pub mod store {
 /// Harnesses for those who write kinds and components.
 #[cfg(feature = "testing")]
 pub mod testing {
-    pub use midflight_engine::testing::{Broken, fail_every_step, try_component, try_kind};
+    pub use midflight_engine::testing::{BrokenContract, fail_every_step, try_component, try_kind};
 }
 
 /// A program on one config that changes while it runs.

@@ -4,8 +4,8 @@ mod cli;
 
 use std::process::ExitCode;
 
-/// Answers of megabytes are made on many threads at once. The allocator of glibc keeps what each thread has freed; this one
-/// gives it back.
+/// Answers of megabytes are made on many threads at once. The allocator of glibc keeps what each thread has freed; this
+/// one gives it back.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

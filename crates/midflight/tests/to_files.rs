@@ -57,8 +57,8 @@ impl Scene {
         let text = format!("{body:#}\n");
         wait_for(name, || (fs::read_to_string(&self.file).ok()? == text).then_some(()));
         wait_for(name, || {
-            let (status, said) = self.service.get("/");
-            (status == 200 && said.contains(&format!("\"app\":\"{name}\""))).then_some(())
+            let (status, reported) = self.service.get("/");
+            (status == 200 && reported.contains(&format!("\"app\":\"{name}\""))).then_some(())
         });
         self.until_metrics("nothing pending", |metrics| {
             metrics.contains("state=\"verified\"") && !metrics.contains("state=\"pending\"")

@@ -1,8 +1,8 @@
-//! Runs the three versions of the example module `session-counter` one after the other, with a state that goes from version 1
-//! through 2 to 3 and back, and says what each step took.
+//! Runs the three versions of the example module `session-counter` one after the other, with a state that goes from
+//! version 1 through 2 to 3 and back, and says what each step took.
 //!
-//! `make guests` builds them and runs this: `sessions V1.wasm V2.wasm V3.wasm [SESSIONS]`, each a core module as `cargo build`
-//! writes it. It ends with 1 when the state is not what it must be.
+//! `make guests` builds them and runs this: `sessions V1.wasm V2.wasm V3.wasm [SESSIONS]`, each a core module as `cargo
+//! build` writes it. It ends with 1 when the state is not what it must be.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use midflight_core::DocumentName;
-use midflight_module_host::{HostOptions, MemoryBlobs, ModuleHandle, ModuleHost, ReloadReport};
+use midflight_module_host::{HostOptions, MemoryBlobs, ModuleHandle, ModuleHost, ModuleReloadReport};
 use midflight_modules::Manifest;
 use serde_json::json;
 use wit_component::ComponentEncoder;
@@ -38,7 +38,7 @@ async fn ask(sessions: &ModuleHandle, operation: &str, payload: &str) -> u64 {
     String::from_utf8(reply.result).unwrap().parse().unwrap()
 }
 
-fn tell(report: &ReloadReport) {
+fn tell(report: &ModuleReloadReport) {
     let Some(from) = &report.from_version else { return };
     println!(
         "{from} -> {}: {} steps, {} bytes, pause {:.2} ms",

@@ -10,15 +10,16 @@ use tokio::time::Instant;
 
 use crate::code::{InstancePurpose, ModuleFailure, StateSnapshot, Trap};
 use crate::entry::ModuleShared;
-use crate::error::{CallError, Refusal, ReloadFailure};
+use crate::error::{CallError, ModuleRefusal, ReloadFailure};
 use crate::journal::{Journal, JournalRecord};
-use crate::mailbox::{Envelope, ModuleReply};
+use crate::mailbox::{MessageEnvelope, ModuleReply};
 use crate::metrics::count;
 use crate::phase::ModulePhase;
 use crate::reload::{
-    Ended, Finished, Retained, Running, Slot, Transaction, TransactionSetup, Verified, restore, start,
+    EndedInstance, Finished, ModuleSlot, Retained, RunningInstance, Transaction, TransactionSetup, Verified,
+    restore, start,
 };
-use crate::report::{LiveModule, ParkedMessage, ReloadOutcome, ReloadReport};
+use crate::report::{LiveModule, ModuleReloadReport, ParkedMessage, ReloadOutcome};
 
 /// After so many restarts in a row that failed, messages are answered that the module is unavailable.
 const RESTARTS_FAILED_MAX: u32 = 3;
@@ -32,9 +33,9 @@ pub(crate) enum Control {
     /// Pause, and bring the candidate up to the decision.
     Pause(Box<PauseRequest>),
     /// Go back to the retained instance.
-    Return(oneshot::Sender<Result<ReloadReport, Refusal>>),
+    Return(oneshot::Sender<Result<ModuleReloadReport, ModuleRefusal>>),
     /// Give the state; with `true`, record it too.
-    Save(bool, oneshot::Sender<Result<Option<Arc<StateSnapshot>>, Refusal>>),
+    Save(bool, oneshot::Sender<Result<Option<Arc<StateSnapshot>>, ModuleRefusal>>),
     /// Give how many messages the live generation has acknowledged.
     Count(oneshot::Sender<u64>),
     /// Answer what waits, and end.
@@ -44,10 +45,10 @@ pub(crate) enum Control {
 /// A reload, from the pause to its end.
 pub(crate) struct PauseRequest {
     pub(crate) setup: TransactionSetup,
-    pub(crate) candidate: Running,
+    pub(crate) candidate: RunningInstance,
     /// When it was asked for.
     pub(crate) asked_at: std::time::Instant,
-    /// Sent when the current message is done. When nobody waits for it, the reload is abandoned.
+    /// Sent when the current message is done. When no caller waits for it, the reload is abandoned.
     pub(crate) started: oneshot::Sender<()>,
     pub(crate) verified: oneshot::Sender<Result<(), ReloadFailure>>,
     /// Commits when it is sent, rolls back when it is dropped.
@@ -57,7 +58,7 @@ pub(crate) struct PauseRequest {
 }
 
 /// A reload that committed, and the state that was taken over.
-pub(crate) type Done = (ReloadReport, Option<Arc<StateSnapshot>>);
+pub(crate) type Done = (ModuleReloadReport, Option<Arc<StateSnapshot>>);
 
 /// How restarts are spaced.
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +71,13 @@ pub(crate) struct RestartPolicy {
 pub(crate) struct Actor {
     pub(crate) module: Arc<ModuleShared>,
     pub(crate) control: mpsc::Receiver<Control>,
-    pub(crate) mailbox: mpsc::UnboundedReceiver<Envelope>,
-    pub(crate) slot: Slot,
+    pub(crate) mailbox: mpsc::UnboundedReceiver<MessageEnvelope>,
+    pub(crate) slot: ModuleSlot,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) policy: RestartPolicy,
     pub(crate) restart: Restart,
-    /// The message that trapped the last instance, to be tried once more.
-    pub(crate) pending: Option<Envelope>,
+    /// The message that trapped the last instance, to be tried again.
+    pub(crate) pending: Option<MessageEnvelope>,
     pub(crate) last_id: u64,
     /// The manifest that a return or a restore went back from.
     pub(crate) withdrawn: Option<Digest>,
@@ -158,7 +159,7 @@ impl Actor {
         }
     }
 
-    async fn next_envelope(&mut self) -> Option<Envelope> {
+    async fn next_envelope(&mut self) -> Option<MessageEnvelope> {
         match self.pending.take() {
             Some(envelope) => Some(envelope),
             None => self.mailbox.recv().await,
@@ -169,7 +170,7 @@ impl Actor {
         self.restart.failed >= RESTARTS_FAILED_MAX
     }
 
-    async fn serve(&mut self, mut envelope: Envelope) {
+    async fn serve(&mut self, mut envelope: MessageEnvelope) {
         let Some(running) = self.slot.live.as_mut() else {
             let module = self.module.name.clone();
             let why = self.restart.why.clone();
@@ -213,7 +214,7 @@ impl Actor {
     }
 
     /// The instance has ended: back to the retained one when that is exact, else a restart.
-    async fn trapped(&mut self, envelope: Option<Envelope>, trap: &Trap) {
+    async fn trapped(&mut self, envelope: Option<MessageEnvelope>, trap: &Trap) {
         count(&self.module.metrics.traps);
         self.slot.end_live();
         let generation = self.slot.current().map_or(0, |live| live.generation);
@@ -267,7 +268,7 @@ impl Actor {
             if let Some(base) = &base {
                 restore(&mut *instance, base).await?;
             }
-            Ok::<_, Refusal>(instance)
+            Ok::<_, ModuleRefusal>(instance)
         };
         match made.await {
             Ok(mut instance) => {
@@ -278,8 +279,8 @@ impl Actor {
                 self.slot.acknowledged = self.slot.acknowledged.saturating_sub(lost);
                 let generation = ended.live.generation;
                 tracing::warn!(module = %self.module.name, generation, lost, "module restarted from its recorded state");
-                let Ended { live, code, context, memory } = ended;
-                self.slot.live = Some(Running { instance, live, code, context, memory });
+                let EndedInstance { live, code, context, memory } = ended;
+                self.slot.live = Some(RunningInstance { instance, live, code, context, memory });
                 self.restart.failed = 0;
             }
             Err(refusal) => {
@@ -357,13 +358,13 @@ impl Actor {
         }
     }
 
-    async fn save(&mut self) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
+    async fn save(&mut self) -> Result<Option<Arc<StateSnapshot>>, ModuleRefusal> {
         let Some(running) = self.slot.live.as_mut() else { return Ok(self.slot.base.clone()) };
         match running.instance.save().await {
             Ok(state) => Ok(Some(Arc::new(state))),
             Err(trap) => {
                 self.trapped(None, &trap).await;
-                Err(Refusal::trap("save", &trap))
+                Err(ModuleRefusal::trap("save", &trap))
             }
         }
     }
@@ -383,33 +384,37 @@ impl Actor {
         }
     }
 
-    async fn return_to_retained(&mut self) -> Result<ReloadReport, Refusal> {
+    async fn return_to_retained(&mut self) -> Result<ModuleReloadReport, ModuleRefusal> {
         let Some(retained) = &self.slot.retained else {
             let message = "no replaced instance is retained; its grace is over: restore a generation instead";
-            return Err(Refusal::new("nothing_retained", message));
+            return Err(ModuleRefusal::new("nothing_retained", message));
         };
         if retained.acknowledged > 0 {
             let message = format!(
                 "{} messages were acknowledged since the commit and would be undone; restore a generation instead",
                 retained.acknowledged
             );
-            return Err(Refusal::new("not_exact", message));
+            return Err(ModuleRefusal::new("not_exact", message));
         }
         let began = std::time::Instant::now();
         let from_version = self.slot.current().map(|live| live.manifest.version.clone());
         self.take_retained(None).await;
         self.publish();
         self.returned(from_version, began)
-            .ok_or_else(|| Refusal::new("nothing_retained", "the retained instance has gone"))
+            .ok_or_else(|| ModuleRefusal::new("nothing_retained", "the retained instance has gone"))
     }
 
     /// The report of a return that was done.
-    fn returned(&self, from_version: Option<String>, began: std::time::Instant) -> Option<ReloadReport> {
+    fn returned(
+        &self,
+        from_version: Option<String>,
+        began: std::time::Instant,
+    ) -> Option<ModuleReloadReport> {
         let live = self.slot.current()?;
         let (generation, to) = (live.generation, live.manifest.version.clone());
         let name = &self.module.name;
-        let report = ReloadReport::new(name, ReloadOutcome::Returned, generation, from_version, to);
-        Some(ReloadReport { pause: began.elapsed(), held: self.mailbox.len() as u64, ..report })
+        let report = ModuleReloadReport::new(name, ReloadOutcome::Returned, generation, from_version, to);
+        Some(ModuleReloadReport { pause: began.elapsed(), held: self.mailbox.len() as u64, ..report })
     }
 
     async fn reload(&mut self, request: PauseRequest) {
@@ -462,7 +467,7 @@ impl Actor {
         self.publish();
         let module = self.module.name.clone();
         tracing::info!(%module, generation = live.generation, version = live.manifest.version, "module reloaded");
-        let report = ReloadReport {
+        let report = ModuleReloadReport {
             module,
             outcome: ReloadOutcome::Committed,
             generation: live.generation,
@@ -511,9 +516,9 @@ impl Actor {
 
 /// Everything between the pause and the decision.
 async fn run_to_verified(
-    slot: &mut Slot,
+    slot: &mut ModuleSlot,
     setup: TransactionSetup,
-    candidate: Running,
+    candidate: RunningInstance,
     asked_at: std::time::Instant,
 ) -> Result<Transaction<'_, Verified>, ReloadFailure> {
     let drained = Transaction::begin(slot, setup, candidate, asked_at)?;

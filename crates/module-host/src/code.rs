@@ -8,7 +8,7 @@ use midflight_core::Digest;
 
 use crate::imports::ImportContext;
 
-/// What code says of itself.
+/// The description in the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleInfo {
     /// The name of the module.
@@ -102,23 +102,23 @@ pub enum Trap {
 }
 
 /// Answers that are either a value or a failure of the module, unless the instance ended.
-pub type Answered<T> = Result<Result<T, ModuleFailure>, Trap>;
+pub type CallResult<T> = Result<Result<T, ModuleFailure>, Trap>;
 
 /// One instance of a module. After a [`Trap`] it may not be used again.
 #[async_trait]
 pub trait ModuleInstance: Send {
-    /// What the code says of itself.
+    /// The description in the code.
     async fn describe(&mut self) -> Result<ModuleInfo, Trap>;
     /// Prepares it, with the manifest's config as JSON.
-    async fn init(&mut self, config: &str) -> Answered<()>;
+    async fn init(&mut self, config: &str) -> CallResult<()>;
     /// Works on a message. It must not be dropped before it is done.
-    async fn handle(&mut self, message: &ModuleMessage) -> Answered<Vec<u8>>;
+    async fn handle(&mut self, message: &ModuleMessage) -> CallResult<Vec<u8>>;
     /// The state. It does not change it.
     async fn save(&mut self) -> Result<StateSnapshot, Trap>;
     /// Takes over a state; answers how many migration steps it applied.
-    async fn load(&mut self, snapshot: &StateSnapshot) -> Answered<u32>;
+    async fn load(&mut self, snapshot: &StateSnapshot) -> CallResult<u32>;
     /// Verifies the invariants of the state. It does not change it.
-    async fn check(&mut self) -> Answered<()>;
+    async fn check(&mut self) -> CallResult<()>;
     /// From now on the imports `emit` and `call` work.
     fn go_live(&mut self);
 }

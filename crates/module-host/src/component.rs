@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{Committed, Component, Prepared, Section};
-use midflight_live::{Slot, World};
+use midflight_live::{SnapshotSlot, World};
 use midflight_modules::{Manifest, ModulesSnapshot};
 use tokio::time::Instant;
 
@@ -23,15 +23,17 @@ const START_MAX: Duration = Duration::from_secs(10);
 
 /// Brings the modules of a host to the manifests of the world.
 ///
-/// All modules that a revision changes are one group: they are paused together, callers before those they call, and all of
-/// them commit or none. Messages wait until the whole reload is verified. A module whose manifest is gone is unloaded.
+/// All modules that a revision changes are one group: they are paused together, callers before those they call, and all
+/// of them commit or none. Messages wait until the whole reload is verified. A module whose manifest was deleted is
+/// unloaded.
 ///
-/// At the start each module is by itself, so that one which cannot be loaded here keeps no other, and not the process, from
-/// starting: it runs its last commit instead, if the journal has one. That it is behind its manifest is for the program to
-/// see ([`ModuleHost::status`]) and to mend; an edit that does not change the manifest of such a module leaves it alone.
+/// At the start each module is by itself, so that one which cannot be loaded here keeps no other, and not the process,
+/// from starting: it runs its last commit instead, if the journal has one. The program sees that it is behind its
+/// manifest ([`ModuleHost::status`]) and has to fix it; an edit that does not change the manifest of such a module does
+/// not touch it.
 pub struct ModulesComponent {
     host: ModuleHost,
-    slot: Slot,
+    slot: SnapshotSlot,
     kind: KindName,
     options: ReloadOptions,
     /// Whether what it prepared was committed once.
@@ -41,7 +43,7 @@ pub struct ModulesComponent {
 impl ModulesComponent {
     /// The component for the kind in that place of the world.
     #[must_use]
-    pub fn new(host: ModuleHost, kind: KindName, slot: Slot) -> Self {
+    pub fn new(host: ModuleHost, kind: KindName, slot: SnapshotSlot) -> Self {
         Self { host, slot, kind, options: ReloadOptions::default(), has_started: Arc::default() }
     }
 
@@ -67,7 +69,7 @@ impl ModulesComponent {
     fn problem(&self, failure: &ReloadFailure) -> Problem {
         let id = DocumentId { kind: self.kind.clone(), name: failure.module.clone() };
         let message = format!("{}: {}", failure.phase, failure.message);
-        Problem::new(failure.code.clone(), Pointer::root(), message).in_document(&id)
+        Problem::new(failure.code.clone(), JsonPointer::root(), message).in_document(&id)
     }
 }
 
@@ -98,12 +100,12 @@ impl Component for ModulesComponent {
         };
         let changed: Vec<Arc<Manifest>> = snapshot.manifests().filter(is_changed).cloned().collect();
         let is_gone = |name: &DocumentName| snapshot.manifest(name).is_none() && before(name).is_some();
-        let gone: Vec<_> = self.host.names().into_iter().filter(is_gone).collect();
-        if changed.is_empty() && gone.is_empty() && !is_start {
+        let removed: Vec<_> = self.host.names().into_iter().filter(is_gone).collect();
+        if changed.is_empty() && removed.is_empty() && !is_start {
             return Ok(None);
         }
         let order = drain_order(&changed).map_err(|refusal| {
-            Problems::from(Problem::new(refusal.code, Pointer::root(), refusal.message))
+            Problems::from(Problem::new(refusal.code, JsonPointer::root(), refusal.message))
         })?;
         let (mut ready, mut problems) = (Vec::new(), Problems::default());
         let start_until = Instant::now() + START_MAX;
@@ -131,7 +133,7 @@ impl Component for ModulesComponent {
         let (host, kind) = (self.host.clone(), self.kind.clone());
         let has_started = Arc::clone(&self.has_started);
         let paused = Vec::new();
-        let prepared = PreparedModules { host, kind, ready, paused, gone, is_start, has_started };
+        let prepared = PreparedModules { host, kind, ready, paused, removed, is_start, has_started };
         problems.or(Some(Box::new(prepared)))
     }
 }
@@ -141,7 +143,7 @@ struct PreparedModules {
     kind: KindName,
     ready: Vec<PreparedModule>,
     paused: Vec<PausedModule>,
-    gone: Vec<DocumentName>,
+    removed: Vec<DocumentName>,
     /// Whether each module is by itself.
     is_start: bool,
     has_started: Arc<AtomicBool>,
@@ -162,7 +164,9 @@ impl Prepared for PreparedModules {
                     self.paused.clear();
                     let id = DocumentId { kind: self.kind.clone(), name: failure.module.clone() };
                     let message = format!("{}: {}", failure.phase, failure.message);
-                    return Err(Problem::new(failure.code, Pointer::root(), message).in_document(&id).into());
+                    return Err(Problem::new(failure.code, JsonPointer::root(), message)
+                        .in_document(&id)
+                        .into());
                 }
             }
         }
@@ -183,7 +187,7 @@ impl Committed for CommittedModules {
     fn rollback(self: Box<Self>) {}
 
     async fn retire(self: Box<Self>) {
-        let PreparedModules { host, paused, gone, .. } = self.0;
+        let PreparedModules { host, paused, removed, .. } = self.0;
         // Those that are called first answer again.
         for module in paused.into_iter().rev() {
             if let Err(failure) = module.commit().await {
@@ -191,7 +195,7 @@ impl Committed for CommittedModules {
                 tracing::error!(module = %failure.module, %failure, "module not committed");
             }
         }
-        for name in gone {
+        for name in removed {
             host.unload(&name).await;
         }
     }

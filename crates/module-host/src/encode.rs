@@ -16,8 +16,8 @@ const COMPONENT: &[u8] = b"\0asm\x0d\x00\x01\x00";
 #[error("cannot make a component: {0}")]
 pub struct EncodeError(String);
 
-/// The component of a text in WAT: of a core module that has the names of the world `midflight:module/hosted` as the canonical
-/// ABI spells them, or of a component.
+/// The component of a text in WAT: of a core module that has the names of the world `midflight:module/hosted` as the
+/// canonical ABI spells them, or of a component.
 ///
 /// # Errors
 /// The text is not WAT, with the place; or an import or export is not as the world has it.

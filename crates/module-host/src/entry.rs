@@ -12,25 +12,26 @@ use tokio::time::Instant;
 
 use crate::actor::Control;
 use crate::code::ModuleMessage;
-use crate::error::{CallError, Refusal, ReloadFailure};
-use crate::mailbox::{Answer, Envelope, MailboxSender, ReplySlot};
+use crate::error::{CallError, ModuleRefusal, ReloadFailure};
+use crate::mailbox::{MailboxSender, MessageEnvelope, MessageResult, ReplySlot};
 use crate::metrics::{ModuleMetrics, count};
 use crate::options::ReloadObserver;
-use crate::report::{LiveModule, ModuleStatus, ParkedMessage, ReloadRecord, ReloadReport};
+use crate::report::{LiveModule, ModuleReloadReport, ModuleStatus, ParkedMessage, ReloadRecord};
 use crate::stateless::StatelessPool;
 
 /// How many manifests are in cool-down at most; the oldest goes first.
 const COOL_DOWNS_MAX: usize = 64;
 
 /// What works on messages.
-pub(crate) enum Service {
+pub(crate) enum ModuleService {
     /// A task with one instance.
     Stateful { mailbox: MailboxSender, control: mpsc::Sender<Control> },
     /// A pool of instances without state.
     Stateless(StatelessPool),
 }
 
-/// What the task of a module and those who use it share. The task does not know the rest, so that it ends when nobody does.
+/// What the task of a module and those who use it share. The task does not know the rest, so that it ends when no
+/// handle is left.
 pub(crate) struct ModuleShared {
     pub(crate) name: DocumentName,
     pub(crate) metrics: Arc<ModuleMetrics>,
@@ -44,9 +45,9 @@ pub(crate) struct ModuleShared {
     last_id: AtomicU64,
 }
 
-pub(crate) struct Entry {
+pub(crate) struct ModuleEntry {
     pub(crate) shared: Arc<ModuleShared>,
-    pub(crate) service: Service,
+    pub(crate) service: ModuleService,
     /// Who reloads it: one after the other.
     pub(crate) serial: Arc<tokio::sync::Mutex<()>>,
     /// How many reloads were asked for.
@@ -73,7 +74,7 @@ impl ModuleShared {
     }
 
     /// Tells how a reload ended.
-    pub(crate) fn observe(&self, result: Result<&ReloadReport, &ReloadFailure>, reason: Option<&str>) {
+    pub(crate) fn observe(&self, result: Result<&ModuleReloadReport, &ReloadFailure>, reason: Option<&str>) {
         if let Some(observer) = &self.observer {
             let (module, reason) = (self.name.clone(), reason.map(str::to_owned));
             observer(&ReloadRecord { module, result: result.cloned().map_err(Clone::clone), reason });
@@ -105,7 +106,8 @@ impl ModuleShared {
         });
     }
 
-    /// Takes over the limits of a manifest. A mailbox shrinks by its free places at once, and by the others at the next commit.
+    /// Takes over the limits of a manifest. A mailbox shrinks by its free places at once, and by the others at the next
+    /// commit.
     pub(crate) fn resize(&self, limits: &ModuleLimits) {
         self.message_bytes_max.store(limits.message_bytes_max, Ordering::Relaxed);
         let (now, wanted) = (self.places_max.load(Ordering::Relaxed), limits.mailbox_messages_max);
@@ -120,7 +122,7 @@ impl ModuleShared {
     }
 }
 
-impl Deref for Entry {
+impl Deref for ModuleEntry {
     type Target = ModuleShared;
 
     fn deref(&self) -> &ModuleShared {
@@ -128,8 +130,8 @@ impl Deref for Entry {
     }
 }
 
-impl Entry {
-    pub(crate) fn new(shared: Arc<ModuleShared>, service: Service, highest: u64) -> Self {
+impl ModuleEntry {
+    pub(crate) fn new(shared: Arc<ModuleShared>, service: ModuleService, highest: u64) -> Self {
         Self {
             shared,
             service,
@@ -141,22 +143,22 @@ impl Entry {
     }
 
     pub(crate) fn is_stateless(&self) -> bool {
-        matches!(self.service, Service::Stateless(_))
+        matches!(self.service, ModuleService::Stateless(_))
     }
 
     /// Sends a message that has its place.
-    pub(crate) async fn send(&self, message: ModuleMessage, place: OwnedSemaphorePermit) -> Answer {
+    pub(crate) async fn send(&self, message: ModuleMessage, place: OwnedSemaphorePermit) -> MessageResult {
         let (reply, answer) = ReplySlot::new(&self.name, &self.metrics);
         count(&self.metrics.accepted);
-        let envelope = Envelope::new(message, reply, place);
+        let envelope = MessageEnvelope::new(message, reply, place);
         match &self.service {
-            Service::Stateful { mailbox, .. } => {
+            ModuleService::Stateful { mailbox, .. } => {
                 if let Err(mpsc::error::SendError(envelope)) = mailbox.send(envelope) {
                     envelope.reply.withdraw();
                     return Err(CallError::Unloaded(self.name.clone()));
                 }
             }
-            Service::Stateless(pool) => pool.spawn(&self.shared, envelope),
+            ModuleService::Stateless(pool) => pool.spawn(&self.shared, envelope),
         }
         answer.await.unwrap_or_else(|_| Err(CallError::Abandoned(self.name.clone())))
     }
@@ -172,7 +174,7 @@ impl Entry {
     }
 
     /// Refuses a manifest that failed a moment ago.
-    pub(crate) fn check_cool_down(&self, manifest: Digest) -> Result<(), Refusal> {
+    pub(crate) fn check_cool_down(&self, manifest: Digest) -> Result<(), ModuleRefusal> {
         let mut cool_downs = self.cool_downs.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         cool_downs.retain(|_, until| *until > now);
@@ -181,7 +183,7 @@ impl Entry {
             Some(until) => {
                 let ms = until.duration_since(now).as_millis();
                 let message = format!("this manifest failed a moment ago; try again in {ms} ms, or force it");
-                Err(Refusal::new("cool_down", message))
+                Err(ModuleRefusal::new("cool_down", message))
             }
         }
     }

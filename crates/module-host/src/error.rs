@@ -10,14 +10,14 @@ use crate::phase::ModulePhase;
 /// Why something is refused: a stable word, and a text with the cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Refusal {
+pub struct ModuleRefusal {
     /// A stable word for the class, as `digest_mismatch`.
     pub code: Cow<'static, str>,
     /// What is wrong, and what to do.
     pub message: String,
 }
 
-impl Refusal {
+impl ModuleRefusal {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }

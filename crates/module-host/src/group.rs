@@ -5,19 +5,19 @@ use std::sync::Arc;
 use midflight_core::DocumentName;
 use midflight_modules::{GroupMember, Manifest, topological_order};
 
-use crate::error::{Refusal, ReloadFailure};
+use crate::error::{ModuleRefusal, ReloadFailure};
 use crate::host::ModuleHost;
 use crate::options::ReloadOptions;
 use crate::phase::ModulePhase;
 use crate::prepare::{PausedModule, PreparedModule};
-use crate::report::ReloadReport;
+use crate::report::ModuleReloadReport;
 
 impl ModuleHost {
-    /// Reloads several modules in two phases: each is prepared; then they are paused, callers before those they call; then
-    /// all commit. When one fails before that, all roll back.
+    /// Reloads several modules in two phases: each is prepared; then they are paused, callers before those they call;
+    /// then all commit. When one fails before that, all roll back.
     ///
-    /// The order comes from `calls` and `group.after` of the manifests. A commit fails only when the journal does not take
-    /// it; those that had committed by then return to what they were, unless a message was acknowledged meanwhile.
+    /// The order comes from `calls` and `group.after` of the manifests. A commit fails only when the journal does not
+    /// take it; those that had committed by then return to what they were, unless a message was acknowledged meanwhile.
     ///
     /// # Errors
     /// The first module that failed, or a cycle among them.
@@ -25,7 +25,7 @@ impl ModuleHost {
         &self,
         manifests: &[Arc<Manifest>],
         options: &ReloadOptions,
-    ) -> Result<Vec<ReloadReport>, ReloadFailure> {
+    ) -> Result<Vec<ModuleReloadReport>, ReloadFailure> {
         let Some(first) = manifests.first() else { return Ok(Vec::new()) };
         let order =
             drain_order(manifests).map_err(|refusal| refusal.in_phase(&first.name, ModulePhase::Prepare))?;
@@ -69,7 +69,7 @@ impl ModuleHost {
 }
 
 /// The order in which they are drained.
-pub(crate) fn drain_order(manifests: &[Arc<Manifest>]) -> Result<Vec<DocumentName>, Refusal> {
+pub(crate) fn drain_order(manifests: &[Arc<Manifest>]) -> Result<Vec<DocumentName>, ModuleRefusal> {
     let member = |manifest: &Arc<Manifest>| {
         let named = manifest.group.iter().flat_map(|place| place.after.iter().cloned());
         let callers = manifests.iter().filter(|other| other.calls.contains(&manifest.name));
@@ -77,5 +77,5 @@ pub(crate) fn drain_order(manifests: &[Arc<Manifest>]) -> Result<Vec<DocumentNam
         GroupMember { name: manifest.name.clone(), after: named.chain(callers).collect() }
     };
     let members: Vec<_> = manifests.iter().map(member).collect();
-    topological_order(&members).map_err(|cycle| Refusal::new("group_cycle", cycle.to_string()))
+    topological_order(&members).map_err(|cycle| ModuleRefusal::new("group_cycle", cycle.to_string()))
 }

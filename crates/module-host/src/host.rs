@@ -10,8 +10,8 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use crate::actor::{Actor, Control, Restart, RestartPolicy};
 use crate::code::ModuleFailure;
-use crate::entry::{Entry, ModuleShared, Service};
-use crate::error::{CallError, HostError, Refusal, ReloadFailure};
+use crate::entry::{ModuleEntry, ModuleService, ModuleShared};
+use crate::error::{CallError, HostError, ModuleRefusal, ReloadFailure};
 use crate::imports::{CallRouter, ImportContext};
 use crate::journal::ModuleHistory;
 use crate::mailbox::{ModuleHandle, ModuleReply};
@@ -19,16 +19,18 @@ use crate::memory::MemoryBudget;
 use crate::metrics::MetricsSnapshot;
 use crate::options::{HostOptions, ReloadOptions, TurnOrder};
 use crate::phase::ModulePhase;
-use crate::prepare::{PreparedModule, Turn};
-use crate::reload::Slot;
-use crate::report::{DryRunReport, LiveModule, ModuleStatus, ReloadOutcome, ReloadRecord, ReloadReport};
+use crate::prepare::{PreparedModule, ReloadPermit};
+use crate::reload::ModuleSlot;
+use crate::report::{
+    DryRunReport, LiveModule, ModuleReloadReport, ModuleStatus, ReloadOutcome, ReloadRecord,
+};
 use crate::stateless::StatelessPool;
 use crate::wasm::{CacheCounts, WasmRuntime};
 
 /// All modules of a process. A clone is the same host.
 ///
 /// Every reload of one module waits for the one before it; of several that wait, the last is done and the others are
-/// refused as superseded. Reloads of different modules go on at the same time.
+/// refused as superseded. Reloads of different modules run at the same time.
 #[derive(Clone)]
 pub struct ModuleHost {
     pub(crate) inner: Arc<HostInner>,
@@ -38,7 +40,7 @@ pub(crate) struct HostInner {
     pub(crate) options: HostOptions,
     wasm: OnceCell<WasmRuntime>,
     pub(crate) memory: Arc<MemoryBudget>,
-    entries: RwLock<BTreeMap<DocumentName, Arc<Entry>>>,
+    entries: RwLock<BTreeMap<DocumentName, Arc<ModuleEntry>>>,
     itself: Weak<HostInner>,
 }
 
@@ -64,12 +66,12 @@ impl ModuleHost {
         Ok(Self { inner: Arc::new_cyclic(make) })
     }
 
-    /// Starts or reloads a module, through all eight phases. At its first start the module takes over the state that the
-    /// journal has of it.
+    /// Starts or reloads a module, through all eight phases. At its first start the module takes over the state that
+    /// the journal has of it.
     ///
     /// # Errors
     /// The phase that failed. The module serves what it served before.
-    pub async fn load(&self, manifest: Arc<Manifest>) -> Result<ReloadReport, ReloadFailure> {
+    pub async fn load(&self, manifest: Arc<Manifest>) -> Result<ModuleReloadReport, ReloadFailure> {
         self.reload(manifest, ReloadOptions::default()).await
     }
 
@@ -81,7 +83,7 @@ impl ModuleHost {
         &self,
         manifest: Arc<Manifest>,
         options: ReloadOptions,
-    ) -> Result<ReloadReport, ReloadFailure> {
+    ) -> Result<ModuleReloadReport, ReloadFailure> {
         let name = manifest.name.clone();
         match self.prepare(manifest, options).await? {
             Some(prepared) => prepared.pause().await?.commit().await,
@@ -89,8 +91,8 @@ impl ModuleHost {
         }
     }
 
-    /// The first phase alone. None when the manifest is the one that is live. Another reload of the module waits until this
-    /// one is committed or dropped.
+    /// The first phase alone. None when the manifest is the one that is live. Another reload of the module waits until
+    /// this one is committed or dropped.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -99,7 +101,7 @@ impl ModuleHost {
         manifest: Arc<Manifest>,
         options: ReloadOptions,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
-        let refuse = |refusal: Refusal| refusal.in_phase(&manifest.name, ModulePhase::Prepare);
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(&manifest.name, ModulePhase::Prepare);
         let reason = options.reason.clone();
         let prepared = match self.inner.turn(&manifest, &options).await {
             Ok((entry, turn)) => self.inner.prepare(&entry, turn, Arc::clone(&manifest), options).await,
@@ -111,7 +113,7 @@ impl ModuleHost {
         prepared
     }
 
-    /// Tries a manifest on a copy of the live state, on a scratch instance, and says what would come of it.
+    /// Tries a manifest on a copy of the live state, on a scratch instance, and reports the result.
     ///
     /// # Errors
     /// What would fail.
@@ -126,13 +128,14 @@ impl ModuleHost {
         options: ReloadOptions,
     ) -> Result<DryRunReport, ReloadFailure> {
         let name = manifest.name.clone();
-        let refuse = |refusal: Refusal| refusal.in_phase(&name, ModulePhase::Prepare);
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(&name, ModulePhase::Prepare);
         let is_unchanged = self.status(&name).and_then(|status| status.live);
         let is_unchanged = is_unchanged.is_some_and(|live| live.manifest.digest == manifest.digest);
         let (entry, _turn) = self.inner.turn(&manifest, &options).await.map_err(refuse)?;
         let examined = self.inner.examine(&entry, &manifest, &options).await.map_err(refuse)?;
-        let trial =
-            examined.trial.ok_or_else(|| refuse(Refusal::new("not_tried", "the candidate was not tried")))?;
+        let trial = examined
+            .trial
+            .ok_or_else(|| refuse(ModuleRefusal::new("not_tried", "the candidate was not tried")))?;
         Ok(DryRunReport {
             module: manifest.name.clone(),
             is_unchanged,
@@ -146,12 +149,12 @@ impl ModuleHost {
         })
     }
 
-    pub(crate) fn unchanged(&self, name: &DocumentName) -> ReloadReport {
+    pub(crate) fn unchanged(&self, name: &DocumentName) -> ModuleReloadReport {
         let live = self.status(name).and_then(|status| status.live);
         let version = live.as_ref().map(|live| live.manifest.version.clone());
         let generation = live.map_or(0, |live| live.generation);
         let to = version.clone().unwrap_or_default();
-        ReloadReport::new(name, ReloadOutcome::Unchanged, generation, version, to)
+        ModuleReloadReport::new(name, ReloadOutcome::Unchanged, generation, version, to)
     }
 
     /// A handle on a module that answers. It stays valid until the module is unloaded.
@@ -239,18 +242,18 @@ impl ModuleHost {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn history(&self, name: &DocumentName) -> Result<ModuleHistory, Refusal> {
+    pub async fn history(&self, name: &DocumentName) -> Result<ModuleHistory, ModuleRefusal> {
         let history = self.inner.options.journal.history(name).await;
-        history.map_err(|error| Refusal::new("journal_failed", error.to_string()))
+        history.map_err(|error| ModuleRefusal::new("journal_failed", error.to_string()))
     }
 }
 
 /// Records the state of a module and stops its task.
-async fn end(entry: &Entry) {
+async fn end(entry: &ModuleEntry) {
     entry.places.close();
     match &entry.service {
-        Service::Stateless(pool) => drop(pool.swap(None)),
-        Service::Stateful { control, .. } => {
+        ModuleService::Stateless(pool) => drop(pool.swap(None)),
+        ModuleService::Stateful { control, .. } => {
             let (reply, stopped) = oneshot::channel();
             if control.send(Control::Stop(reply)).await.is_ok() {
                 // It is only dropped when the task has ended already.
@@ -267,12 +270,12 @@ fn make_wasm(options: &HostOptions) -> Result<WasmRuntime, HostError> {
 
 impl HostInner {
     /// What runs components.
-    pub(crate) async fn wasm(&self) -> Result<&WasmRuntime, Refusal> {
+    pub(crate) async fn wasm(&self) -> Result<&WasmRuntime, ModuleRefusal> {
         let made = self.wasm.get_or_try_init(|| async { make_wasm(&self.options) }).await;
-        made.map_err(|error| Refusal::new("engine_failed", error.to_string()))
+        made.map_err(|error| ModuleRefusal::new("engine_failed", error.to_string()))
     }
 
-    /// Tells of a reload that failed before its module was paused.
+    /// Reports a reload that failed before its module was paused.
     fn observe_failure(&self, failure: &ReloadFailure, reason: Option<&str>) {
         // It says nothing of the module but that another reload is under way.
         if let Some(observer) =
@@ -283,12 +286,12 @@ impl HostInner {
         }
     }
 
-    pub(crate) fn entry(&self, name: &DocumentName) -> Option<Arc<Entry>> {
+    pub(crate) fn entry(&self, name: &DocumentName) -> Option<Arc<ModuleEntry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Forgets a module, if it is still this one.
-    pub(crate) fn remove(&self, entry: &Arc<Entry>) {
+    pub(crate) fn remove(&self, entry: &Arc<ModuleEntry>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.get(&entry.name).is_some_and(|known| Arc::ptr_eq(known, entry)) {
             entries.remove(&entry.name);
@@ -301,14 +304,14 @@ impl HostInner {
         self: &Arc<Self>,
         manifest: &Manifest,
         options: &ReloadOptions,
-    ) -> Result<(Arc<Entry>, Turn), Refusal> {
+    ) -> Result<(Arc<ModuleEntry>, ReloadPermit), ModuleRefusal> {
         loop {
             let entry = self.entry_or_new(manifest, options).await?;
             let ticket = (options.order == TurnOrder::Newest).then(|| entry.take_ticket());
             let serial = match options.order {
                 TurnOrder::IfIdle => Arc::clone(&entry.serial).try_lock_owned().map_err(|_| {
                     let message = "another reload of this module is in progress; try again when it has ended";
-                    Refusal::new("reload_in_progress", message)
+                    ModuleRefusal::new("reload_in_progress", message)
                 })?,
                 _ => Arc::clone(&entry.serial).lock_owned().await,
             };
@@ -317,9 +320,9 @@ impl HostInner {
                 // It was unloaded, or its first start failed, meanwhile.
                 continue;
             }
-            let turn = Turn::new(self, &entry, serial);
+            let turn = ReloadPermit::new(self, &entry, serial);
             if ticket.is_some_and(|ticket| entry.is_superseded(ticket)) {
-                return Err(Refusal::new(
+                return Err(ModuleRefusal::new(
                     "superseded",
                     "a later reload of this module waits and is done instead",
                 ));
@@ -332,17 +335,17 @@ impl HostInner {
         &self,
         manifest: &Manifest,
         options: &ReloadOptions,
-    ) -> Result<Arc<Entry>, Refusal> {
+    ) -> Result<Arc<ModuleEntry>, ModuleRefusal> {
         if let Some(entry) = self.entry(&manifest.name) {
             return Ok(entry);
         }
         let history = self.options.journal.history(&manifest.name).await;
-        let history = history.map_err(|error| Refusal::new("journal_failed", error.to_string()))?;
+        let history = history.map_err(|error| ModuleRefusal::new("journal_failed", error.to_string()))?;
         if let Some(why) = history.failed.get(&manifest.digest).filter(|_| !options.force) {
             let message = format!(
                 "this manifest failed before on the recorded state ({why}); recover the last commit, or force it"
             );
-            return Err(Refusal::new("known_bad", message));
+            return Err(ModuleRefusal::new("known_bad", message));
         }
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get(&manifest.name) {
@@ -350,12 +353,12 @@ impl HostInner {
         }
         if entries.len() >= self.options.modules_max {
             let message = format!("this host has {} modules and may have no more; unload one", entries.len());
-            return Err(Refusal::new("too_many_modules", message));
+            return Err(ModuleRefusal::new("too_many_modules", message));
         }
         let entry = if manifest.is_stateless() {
-            let service = Service::Stateless(StatelessPool::default());
+            let service = ModuleService::Stateless(StatelessPool::default());
             let shared = ModuleShared::new(manifest, self.options.observer.clone());
-            Arc::new(Entry::new(shared, service, history.highest))
+            Arc::new(ModuleEntry::new(shared, service, history.highest))
         } else {
             self.spawn(manifest, &history)
         };
@@ -364,13 +367,16 @@ impl HostInner {
     }
 
     /// Starts the task of a module.
-    fn spawn(&self, manifest: &Manifest, history: &ModuleHistory) -> Arc<Entry> {
+    fn spawn(&self, manifest: &Manifest, history: &ModuleHistory) -> Arc<ModuleEntry> {
         let (mailbox, receiver) = mpsc::unbounded_channel();
         let (control, controls) = mpsc::channel(16);
         let module = ModuleShared::new(manifest, self.options.observer.clone());
-        let service = Service::Stateful { mailbox, control };
-        let entry = Arc::new(Entry::new(Arc::clone(&module), service, history.highest));
-        let slot = Slot { base: history.live().map(|record| Arc::clone(&record.state)), ..Slot::default() };
+        let service = ModuleService::Stateful { mailbox, control };
+        let entry = Arc::new(ModuleEntry::new(Arc::clone(&module), service, history.highest));
+        let slot = ModuleSlot {
+            base: history.live().map(|record| Arc::clone(&record.state)),
+            ..ModuleSlot::default()
+        };
         let policy = RestartPolicy {
             delay: self.options.restart_delay,
             delay_max: self.options.restart_delay_max,

@@ -34,7 +34,7 @@ impl ModuleServices for PlainServices {
     }
 
     fn emit(&self, _: &DocumentName, _: &str, _: Vec<u8>) -> Result<(), ModuleFailure> {
-        Err(ModuleFailure::new("no_events", "this program takes no events of modules"))
+        Err(ModuleFailure::new("no_events", "this program does not take events of modules"))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use midflight_core::{Digest, DocumentName};
-use midflight_modules::{Capability, Manifest};
+use midflight_modules::{Manifest, ModuleCapability};
 use serde_json::json;
 
 use crate::code::ModuleInfo;
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 use crate::host::ModuleHost;
 
 /// What a component says of itself, and what it imports.
@@ -18,8 +18,8 @@ pub struct ComponentDescription {
     pub digest: Digest,
     /// Its name, version and schemas.
     pub info: ModuleInfo,
-    /// The capabilities that its manifest must grant, in the order of [`Capability::ALL`].
-    pub capabilities: Vec<Capability>,
+    /// The capabilities that its manifest must grant, in the order of [`ModuleCapability::ALL`].
+    pub capabilities: Vec<ModuleCapability>,
 }
 
 impl ModuleHost {
@@ -27,7 +27,7 @@ impl ModuleHost {
     ///
     /// # Errors
     /// It is no component of the world, imports what the host does not offer, or traps in `describe`.
-    pub async fn describe_component(&self, bytes: Arc<[u8]>) -> Result<ComponentDescription, Refusal> {
+    pub async fn describe_component(&self, bytes: Arc<[u8]>) -> Result<ComponentDescription, ModuleRefusal> {
         let digest = Digest::of_bytes(&bytes);
         let context = self.inner.context(&Arc::new(granting_all(digest)?));
         let (info, capabilities) = self.inner.wasm().await?.describe(bytes, context).await?;
@@ -36,15 +36,15 @@ impl ModuleHost {
 }
 
 /// A manifest that grants everything, for an instance that only describes itself.
-fn granting_all(digest: Digest) -> Result<Manifest, Refusal> {
+fn granting_all(digest: Digest) -> Result<Manifest, ModuleRefusal> {
     let body = json!({
         "component": format!("sha256:{digest}"),
         "version": "0",
         "schema": 0,
-        "capabilities": Capability::ALL.map(Capability::word),
+        "capabilities": ModuleCapability::ALL.map(ModuleCapability::word),
         "calls": ["none"],
     });
-    let refuse = |message: String| Refusal::new("invalid_manifest", message);
+    let refuse = |message: String| ModuleRefusal::new("invalid_manifest", message);
     let name = DocumentName::new("described").map_err(|error| refuse(error.to_string()))?;
     Manifest::read(&name, &Arc::new(body)).map_err(|problems| refuse(problems.to_string()))
 }

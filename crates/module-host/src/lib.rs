@@ -1,9 +1,9 @@
 //! Runs modules: code with state that is replaced while it answers, with no message lost.
 //!
 //! A module is a WASM component of the world `midflight:module/hosted@1.0.0` (`wit/module.wit`) or a Rust type that the
-//! program registers ([`NativeModules`]). One task owns the mailbox and the instance of a module; a [`ModuleHandle`] stays
-//! valid across reloads. A reload has eight phases ([`ModulePhase`]): the first builds the candidate beside the old
-//! instance, the others run between two messages, and each of them undoes everything when it fails.
+//! program registers ([`NativeModules`]). One task owns the mailbox and the instance of a module; a [`ModuleHandle`]
+//! stays valid across reloads. A reload has eight phases ([`ModulePhase`]): the first builds the candidate beside the
+//! old instance, the others run between two messages, and each of them undoes everything when it fails.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -89,11 +89,11 @@ mod wasm;
 
 pub use blobs::{BlobSource, MemoryBlobs};
 pub use code::{
-    Answered, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
+    CallResult, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
     SharedCode, StateSnapshot, Trap,
 };
 pub use component::ModulesComponent;
-pub use error::{CallError, HostError, Refusal, ReloadFailure};
+pub use error::{CallError, HostError, ModuleRefusal, ReloadFailure};
 pub use host::ModuleHost;
 pub use imports::{ImportContext, ModuleServices, PlainServices};
 pub use inspect::ComponentDescription;
@@ -104,7 +104,7 @@ pub use options::{HostOptions, PhaseHook, ReloadObserver, ReloadOptions};
 pub use phase::ModulePhase;
 pub use prepare::{PausedModule, PreparedModule};
 pub use report::{
-    DryRunReport, LiveModule, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome, ReloadRecord,
-    ReloadReport,
+    DryRunReport, LiveModule, ModuleReloadReport, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome,
+    ReloadRecord,
 };
 pub use wasm::{CacheCounts, EngineOptions};

@@ -8,7 +8,7 @@ use midflight_core::DocumentName;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::code::ModuleMessage;
-use crate::entry::Entry;
+use crate::entry::ModuleEntry;
 use crate::error::CallError;
 use crate::metrics::{ModuleMetrics, count};
 use crate::report::LiveModule;
@@ -22,17 +22,17 @@ pub struct ModuleReply {
     pub live: Arc<LiveModule>,
 }
 
-pub(crate) type Answer = Result<ModuleReply, CallError>;
+pub(crate) type MessageResult = Result<ModuleReply, CallError>;
 
 /// A message that was accepted.
-pub(crate) struct Envelope {
+pub(crate) struct MessageEnvelope {
     pub(crate) message: ModuleMessage,
     pub(crate) reply: ReplySlot,
     /// Its place in the mailbox.
     _place: OwnedSemaphorePermit,
 }
 
-impl Envelope {
+impl MessageEnvelope {
     pub(crate) fn new(message: ModuleMessage, reply: ReplySlot, place: OwnedSemaphorePermit) -> Self {
         Self { message, reply, _place: place }
     }
@@ -40,7 +40,7 @@ impl Envelope {
 
 /// Where the answer goes. Dropping it without one answers [`CallError::Abandoned`], and counts it.
 pub(crate) struct ReplySlot {
-    sender: Option<oneshot::Sender<Answer>>,
+    sender: Option<oneshot::Sender<MessageResult>>,
     metrics: Arc<ModuleMetrics>,
     module: DocumentName,
 }
@@ -49,14 +49,14 @@ impl ReplySlot {
     pub(crate) fn new(
         module: &DocumentName,
         metrics: &Arc<ModuleMetrics>,
-    ) -> (Self, oneshot::Receiver<Answer>) {
+    ) -> (Self, oneshot::Receiver<MessageResult>) {
         let (sender, receiver) = oneshot::channel();
         let slot = Self { sender: Some(sender), metrics: Arc::clone(metrics), module: module.clone() };
         (slot, receiver)
     }
 
-    /// Answers. A caller that has gone does not read it.
-    pub(crate) fn answer(mut self, answer: Answer) {
+    /// Answers. A caller that left does not read it.
+    pub(crate) fn answer(mut self, answer: MessageResult) {
         count(&self.metrics.answered);
         if matches!(answer, Err(CallError::Failed(_) | CallError::Poisoned { .. })) {
             count(&self.metrics.failures);
@@ -83,15 +83,16 @@ impl Drop for ReplySlot {
     }
 }
 
-pub(crate) type MailboxSender = mpsc::UnboundedSender<Envelope>;
+pub(crate) type MailboxSender = mpsc::UnboundedSender<MessageEnvelope>;
 
 /// Sends messages to a module. It stays valid across reloads; a clone costs nothing.
 ///
-/// Messages of one caller that waits for each answer are worked on in order. When the mailbox is full, [`Self::call`] waits
-/// and [`Self::try_call`] is refused. A caller may drop the future of a call; the message is worked on all the same.
+/// Messages of one caller that waits for each answer are worked on in order. When the mailbox is full, [`Self::call`]
+/// waits and [`Self::try_call`] is refused. A caller may drop the future of a call; the message is worked on all the
+/// same.
 #[derive(Clone)]
 pub struct ModuleHandle {
-    pub(crate) entry: Arc<Entry>,
+    pub(crate) entry: Arc<ModuleEntry>,
 }
 
 impl ModuleHandle {
@@ -105,7 +106,7 @@ impl ModuleHandle {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn call(&self, operation: impl Into<String>, payload: Vec<u8>) -> Answer {
+    pub async fn call(&self, operation: impl Into<String>, payload: Vec<u8>) -> MessageResult {
         let place = Arc::clone(&self.entry.places).acquire_owned().await;
         let place = place.map_err(|_| CallError::Unloaded(self.name().clone()))?;
         self.send(operation.into(), payload, place).await
@@ -115,7 +116,7 @@ impl ModuleHandle {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn try_call(&self, operation: impl Into<String>, payload: Vec<u8>) -> Answer {
+    pub async fn try_call(&self, operation: impl Into<String>, payload: Vec<u8>) -> MessageResult {
         let place = Arc::clone(&self.entry.places).try_acquire_owned().map_err(|error| match error {
             tokio::sync::TryAcquireError::Closed => CallError::Unloaded(self.name().clone()),
             tokio::sync::TryAcquireError::NoPermits => {
@@ -126,7 +127,7 @@ impl ModuleHandle {
         self.send(operation.into(), payload, place).await
     }
 
-    async fn send(&self, operation: String, payload: Vec<u8>, place: OwnedSemaphorePermit) -> Answer {
+    async fn send(&self, operation: String, payload: Vec<u8>, place: OwnedSemaphorePermit) -> MessageResult {
         let max = self.entry.message_bytes_max.load(Ordering::Relaxed);
         if payload.len() as u64 > max {
             return Err(CallError::TooLarge { bytes: payload.len(), max });

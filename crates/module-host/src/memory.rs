@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 
 /// What is left of the budget.
 #[derive(Debug)]
@@ -28,11 +28,11 @@ impl MemoryBudget {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<MemoryPermit, Refusal> {
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<MemoryPermit, ModuleRefusal> {
         let add = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.max);
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add) {
             Ok(_) => Ok(MemoryPermit { budget: Arc::clone(self), bytes }),
-            Err(used) => Err(Refusal::new(
+            Err(used) => Err(ModuleRefusal::new(
                 "memory_budget",
                 format!(
                     "the module may need {bytes} bytes, and {} of {} are left; lower memory_bytes_max, or unload modules",

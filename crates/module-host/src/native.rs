@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::code::{
-    Answered, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
+    CallResult, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
     StateSnapshot, Trap,
 };
 use crate::imports::ImportContext;
@@ -17,7 +17,7 @@ use crate::imports::ImportContext;
 ///
 /// A panic is what a trap is for a component: the instance is dropped. There is no budget of time or memory.
 pub trait NativeModule: Send + 'static {
-    /// What the code says of itself.
+    /// The description in the code.
     fn describe(&self) -> ModuleInfo;
     /// Prepares it, with the manifest's config as JSON.
     ///
@@ -39,7 +39,7 @@ pub trait NativeModule: Send + 'static {
     /// Verifies the invariants of the state.
     ///
     /// # Errors
-    /// The invariant that does not hold.
+    /// The violated invariant.
     fn check(&self) -> Result<(), ModuleFailure>;
 }
 
@@ -108,11 +108,11 @@ impl ModuleInstance for NativeInstance {
         guarded(|| self.0.describe())
     }
 
-    async fn init(&mut self, config: &str) -> Answered<()> {
+    async fn init(&mut self, config: &str) -> CallResult<()> {
         guarded(|| self.0.init(config))
     }
 
-    async fn handle(&mut self, message: &ModuleMessage) -> Answered<Vec<u8>> {
+    async fn handle(&mut self, message: &ModuleMessage) -> CallResult<Vec<u8>> {
         guarded(|| self.0.handle(message))
     }
 
@@ -120,11 +120,11 @@ impl ModuleInstance for NativeInstance {
         guarded(|| self.0.save())
     }
 
-    async fn load(&mut self, snapshot: &StateSnapshot) -> Answered<u32> {
+    async fn load(&mut self, snapshot: &StateSnapshot) -> CallResult<u32> {
         guarded(|| self.0.load(snapshot))
     }
 
-    async fn check(&mut self) -> Answered<()> {
+    async fn check(&mut self) -> CallResult<()> {
         guarded(|| self.0.check())
     }
 

@@ -18,7 +18,8 @@ use crate::wasm::EngineOptions;
 /// Called at the begin of each phase; an error fails the reload there. For tests, and to observe.
 pub type PhaseHook = Arc<dyn Fn(&DocumentName, ModulePhase) -> Result<(), String> + Send + Sync>;
 
-/// Called with every reload that ended: done, failed, returned. One that had nothing to do is not told. It must not block.
+/// Called with every reload that ended: done, failed, returned. One that had nothing to do is not reported. It must not
+/// block.
 pub type ReloadObserver = Arc<dyn Fn(&ReloadRecord) + Send + Sync>;
 
 /// How a host is set up.
@@ -35,8 +36,8 @@ pub struct HostOptions {
     pub natives: NativeModules,
     /// The pools of the engines.
     pub engine: EngineOptions,
-    /// Whether the engines are made when the first component is loaded, rather than with the host: they reserve address space
-    /// and have a thread. Default false.
+    /// Whether the engines are made when the first component is loaded, rather than with the host: they reserve address
+    /// space and have a thread. Default false.
     pub engine_on_demand: bool,
     /// Where compiled components are kept between starts. It must belong to this process alone. Default: nowhere.
     pub cache_folder: Option<PathBuf>,
@@ -97,7 +98,8 @@ pub struct ReloadOptions {
     pub(crate) withdraws: Option<Digest>,
     /// The state to load instead of the live one.
     pub(crate) state: Option<Arc<StateSnapshot>>,
-    /// How many acknowledged messages of other generations that state does not have, and how many of the live one it has.
+    /// How many acknowledged messages of other generations that state does not have, and how many of the live one it
+    /// has.
     pub(crate) undone: (u64, u64),
 }
 
@@ -135,8 +137,8 @@ impl ReloadOptions {
         self
     }
 
-    /// The same, refused (`reload_in_progress`) while another reload of the module is under way, so that it never takes the
-    /// place of one that waits.
+    /// The same, refused (`reload_in_progress`) while another reload of the module is under way, so that it never takes
+    /// the place of one that waits.
     #[must_use]
     pub fn if_idle(mut self) -> Self {
         self.order = TurnOrder::IfIdle;

@@ -13,7 +13,7 @@ pub enum ModulePhase {
     Snapshot,
     /// The state is brought to the candidate's schema.
     Migrate,
-    /// The candidate stands beside the old version; the mailbox is closed to both.
+    /// The candidate is beside the old version; the mailbox is closed to both.
     Swap,
     /// The candidate loads the state.
     Restore,

@@ -11,25 +11,25 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::actor::{Control, Done, PauseRequest};
 use crate::code::{InstancePurpose, ModuleInfo, SharedCode, StateSnapshot};
-use crate::entry::{Entry, Service};
-use crate::error::{Refusal, ReloadFailure};
+use crate::entry::{ModuleEntry, ModuleService};
+use crate::error::{ModuleRefusal, ReloadFailure};
 use crate::host::HostInner;
 use crate::imports::ImportContext;
 use crate::journal::{JournalRecord, PreparedRecord};
 use crate::metrics::count;
 use crate::options::ReloadOptions;
 use crate::phase::ModulePhase;
-use crate::reload::{Running, StateSource, TransactionSetup, Trial, start, try_on};
-use crate::report::{LiveModule, PhaseDuration, ReloadOutcome, ReloadReport};
+use crate::reload::{RunningInstance, StateSource, TransactionSetup, Trial, start, try_on};
+use crate::report::{LiveModule, ModuleReloadReport, PhaseDuration, ReloadOutcome};
 use crate::stateless::StatelessGeneration;
 
 /// A candidate that was built and tried. Dropping it releases it; the old version serves on.
 #[must_use = "it is released when it is dropped"]
 pub struct PreparedModule {
     host: Arc<HostInner>,
-    entry: Arc<Entry>,
-    turn: Turn,
-    ready: Ready,
+    entry: Arc<ModuleEntry>,
+    turn: ReloadPermit,
+    ready: PreparedChange,
     manifest: Arc<Manifest>,
     began: Instant,
     prepared_in: std::time::Duration,
@@ -39,8 +39,13 @@ pub struct PreparedModule {
 }
 
 /// What is ready.
-enum Ready {
-    Stateful { candidate: Mutex<Box<Running>>, accepts: Vec<u32>, source: StateSource, is_tried: bool },
+enum PreparedChange {
+    Stateful {
+        candidate: Mutex<Box<RunningInstance>>,
+        accepts: Vec<u32>,
+        source: StateSource,
+        is_tried: bool,
+    },
     Stateless(Arc<StatelessGeneration>),
 }
 
@@ -48,8 +53,8 @@ enum Ready {
 #[must_use = "it is rolled back when it is dropped"]
 pub struct PausedModule {
     host: Arc<HostInner>,
-    entry: Arc<Entry>,
-    turn: Turn,
+    entry: Arc<ModuleEntry>,
+    turn: ReloadPermit,
     manifest: Arc<Manifest>,
     paused: Paused,
     prepared_in: std::time::Duration,
@@ -63,19 +68,19 @@ enum Paused {
 }
 
 /// The right to reload a module. When it ends and the module has never answered, the module is removed.
-pub(crate) struct Turn {
+pub(crate) struct ReloadPermit {
     host: Arc<HostInner>,
-    entry: Arc<Entry>,
+    entry: Arc<ModuleEntry>,
     _serial: OwnedMutexGuard<()>,
 }
 
-impl Turn {
-    pub(crate) fn new(host: &Arc<HostInner>, entry: &Arc<Entry>, serial: OwnedMutexGuard<()>) -> Self {
+impl ReloadPermit {
+    pub(crate) fn new(host: &Arc<HostInner>, entry: &Arc<ModuleEntry>, serial: OwnedMutexGuard<()>) -> Self {
         Self { host: Arc::clone(host), entry: Arc::clone(entry), _serial: serial }
     }
 }
 
-impl Drop for Turn {
+impl Drop for ReloadPermit {
     fn drop(&mut self) {
         if self.entry.live().is_none() {
             self.host.remove(&self.entry);
@@ -97,10 +102,10 @@ impl HostInner {
     /// Verifies a candidate without building the instance that would serve.
     pub(crate) async fn examine(
         self: &Arc<Self>,
-        entry: &Arc<Entry>,
+        entry: &Arc<ModuleEntry>,
         manifest: &Arc<Manifest>,
         options: &ReloadOptions,
-    ) -> Result<Examined, Refusal> {
+    ) -> Result<Examined, ModuleRefusal> {
         let live = entry.live();
         if !options.force {
             entry.check_cool_down(manifest.digest)?;
@@ -110,7 +115,7 @@ impl HostInner {
         }
         if entry.is_stateless() != manifest.is_stateless() {
             let message = "a module with state cannot become one without, nor the other way; unload it first, or use another name";
-            return Err(Refusal::new("state_kind", message));
+            return Err(ModuleRefusal::new("state_kind", message));
         }
         let code = self.code(manifest).await?;
         let context = self.context(manifest);
@@ -124,7 +129,7 @@ impl HostInner {
         let from_schema = from_schema.or_else(|| live.as_ref().map(|live| live.manifest.schema));
         if let Some(from) = from_schema {
             let plan = MigrationPlan::new(manifest, from, &info.accepts);
-            plan.map_err(|error| Refusal::new("schema_not_accepted", error.to_string()))?;
+            plan.map_err(|error| ModuleRefusal::new("schema_not_accepted", error.to_string()))?;
         }
         let trial =
             if options.preflight { Some(try_on(&code, &context, &info.accepts, state).await?) } else { None };
@@ -134,8 +139,8 @@ impl HostInner {
     /// Builds a candidate. None when the manifest is the one that is live.
     pub(crate) async fn prepare(
         self: &Arc<Self>,
-        entry: &Arc<Entry>,
-        turn: Turn,
+        entry: &Arc<ModuleEntry>,
+        turn: ReloadPermit,
         manifest: Arc<Manifest>,
         options: ReloadOptions,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
@@ -178,12 +183,12 @@ impl HostInner {
 
     async fn build(
         self: &Arc<Self>,
-        entry: &Arc<Entry>,
+        entry: &Arc<ModuleEntry>,
         manifest: &Arc<Manifest>,
         options: ReloadOptions,
-    ) -> Result<Ready, Refusal> {
+    ) -> Result<PreparedChange, ModuleRefusal> {
         if let Some(hook) = &self.options.hook {
-            hook(&entry.name, ModulePhase::Prepare).map_err(|why| Refusal::new("fault", why))?;
+            hook(&entry.name, ModulePhase::Prepare).map_err(|why| ModuleRefusal::new("fault", why))?;
         }
         let instances = if manifest.is_stateless() { manifest.limits.instances_max } else { 1 };
         let memory = self.memory.reserve(manifest.limits.memory_bytes_max.saturating_mul(instances))?;
@@ -192,24 +197,24 @@ impl HostInner {
         let generation = entry.highest.load(Ordering::SeqCst) + 1;
         let live = Arc::new(LiveModule { manifest: Arc::clone(manifest), generation, info });
         if manifest.is_stateless() {
-            return Ok(Ready::Stateless(Arc::new(
+            return Ok(PreparedChange::Stateless(Arc::new(
                 StatelessGeneration::new(live, code, context, memory).await?,
             )));
         }
         let instance = start(&code, InstancePurpose::Serve, &context).await?;
         // An instance is used by one task at a time; the lock only lets what is prepared be shared.
-        let candidate = Mutex::new(Box::new(Running { instance, live, code, context, memory }));
+        let candidate = Mutex::new(Box::new(RunningInstance { instance, live, code, context, memory }));
         let source = options.state.map_or(StateSource::Live, StateSource::Given);
-        Ok(Ready::Stateful { candidate, accepts, source, is_tried: trial.is_some() })
+        Ok(PreparedChange::Stateful { candidate, accepts, source, is_tried: trial.is_some() })
     }
 
     /// The code that a manifest names.
-    async fn code(&self, manifest: &Manifest) -> Result<SharedCode, Refusal> {
+    async fn code(&self, manifest: &Manifest) -> Result<SharedCode, ModuleRefusal> {
         match &manifest.code {
             CodeSource::Native(name) => self.options.natives.get(name).ok_or_else(|| {
                 let names: Vec<_> = self.options.natives.names().collect();
                 let message = format!("no type is registered as {name:?}; this program has {names:?}");
-                Refusal::new("unknown_native", message)
+                ModuleRefusal::new("unknown_native", message)
             }),
             CodeSource::Component(digest) => {
                 let wasm = self.wasm().await?;
@@ -219,7 +224,7 @@ impl HostInner {
                         "memory_bytes_max is {}, and this host gives at most {max}; lower it",
                         manifest.limits.memory_bytes_max
                     );
-                    return Err(Refusal::new("memory_budget", message));
+                    return Err(ModuleRefusal::new("memory_budget", message));
                 }
                 // What was compiled here before needs its bytes no more.
                 if let Some(code) = wasm.cached(*digest, manifest).await? {
@@ -227,12 +232,15 @@ impl HostInner {
                 }
                 let blobs = &self.options.blobs;
                 let bytes = blobs.blob(*digest).await.map_err(|why| {
-                    Refusal::new("missing_blob", format!("cannot read the component sha256:{digest}: {why}"))
+                    ModuleRefusal::new(
+                        "missing_blob",
+                        format!("cannot read the component sha256:{digest}: {why}"),
+                    )
                 })?;
                 let bytes = bytes.ok_or_else(|| {
                     let message =
                         format!("the component sha256:{digest} is not here; {}", blobs.cure(*digest));
-                    Refusal::new("missing_blob", message)
+                    ModuleRefusal::new("missing_blob", message)
                 })?;
                 wasm.code(*digest, bytes, manifest).await
             }
@@ -240,15 +248,15 @@ impl HostInner {
     }
 }
 
-impl Entry {
+impl ModuleEntry {
     /// A copy of the state: what the instance saves between two messages, or what is recorded.
-    pub(crate) async fn state(&self) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
+    pub(crate) async fn state(&self) -> Result<Option<Arc<StateSnapshot>>, ModuleRefusal> {
         self.ask_for_state(false).await
     }
 
     /// How many messages the live generation has acknowledged; 0 for a module without state.
     pub(crate) async fn acknowledged(&self) -> u64 {
-        let Service::Stateful { control, .. } = &self.service else { return 0 };
+        let ModuleService::Stateful { control, .. } = &self.service else { return 0 };
         let (reply, answer) = oneshot::channel();
         match control.send(Control::Count(reply)).await {
             Ok(()) => answer.await.unwrap_or(0),
@@ -259,24 +267,24 @@ impl Entry {
     pub(crate) async fn ask_for_state(
         &self,
         is_recorded: bool,
-    ) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
-        let Service::Stateful { control, .. } = &self.service else { return Ok(None) };
-        let unloaded = || Refusal::new("unloaded", "the module was unloaded");
+    ) -> Result<Option<Arc<StateSnapshot>>, ModuleRefusal> {
+        let ModuleService::Stateful { control, .. } = &self.service else { return Ok(None) };
+        let unloaded = || ModuleRefusal::new("unloaded", "the module was unloaded");
         let (reply, answer) = oneshot::channel();
         control.send(Control::Save(is_recorded, reply)).await.map_err(|_| unloaded())?;
         answer.await.map_err(|_| unloaded())?
     }
 }
 
-/// Refuses a lower version where the manifest that is live, or the new one, says so.
-fn check_downgrade(live: &Manifest, next: &Manifest) -> Result<(), Refusal> {
+/// Refuses a lower version where the manifest that is live, or the new one, requires it.
+fn check_downgrade(live: &Manifest, next: &Manifest) -> Result<(), ModuleRefusal> {
     let refuses = live.downgrade == Downgrade::Refuse || next.downgrade == Downgrade::Refuse;
     if refuses && version_key(&next.version) < version_key(&live.version) {
         let message = format!(
             "version {} is lower than {}, and the manifest refuses a downgrade; restore a generation, or allow it",
             next.version, live.version
         );
-        return Err(Refusal::new("downgrade", message));
+        return Err(ModuleRefusal::new("downgrade", message));
     }
     Ok(())
 }
@@ -288,11 +296,11 @@ fn version_key(version: &str) -> Vec<u64> {
 }
 
 /// Asks a scratch instance what the code is, and compares it with the manifest.
-async fn describe(code: &SharedCode, context: &ImportContext) -> Result<ModuleInfo, Refusal> {
+async fn describe(code: &SharedCode, context: &ImportContext) -> Result<ModuleInfo, ModuleRefusal> {
     let manifest = &context.manifest;
     let made = code.instantiate(InstancePurpose::Scratch, context.clone()).await;
-    let mut scratch = made.map_err(|trap| Refusal::trap("instantiation", &trap))?;
-    let info = scratch.describe().await.map_err(|trap| Refusal::trap("describe", &trap))?;
+    let mut scratch = made.map_err(|trap| ModuleRefusal::trap("instantiation", &trap))?;
+    let info = scratch.describe().await.map_err(|trap| ModuleRefusal::trap("describe", &trap))?;
     let expected = [
         ("name", info.name.as_str(), manifest.name.as_str()),
         ("version", info.version.as_str(), manifest.version.as_str()),
@@ -303,7 +311,7 @@ async fn describe(code: &SharedCode, context: &ImportContext) -> Result<ModuleIn
             let message = format!(
                 "the code describes its {what} as {cut:?}, and the manifest says {wanted:?}; correct one"
             );
-            return Err(Refusal::new("wrong_description", message));
+            return Err(ModuleRefusal::new("wrong_description", message));
         }
     }
     if info.schema != manifest.schema {
@@ -311,7 +319,7 @@ async fn describe(code: &SharedCode, context: &ImportContext) -> Result<ModuleIn
             "the code describes its schema as {}, and the manifest says {}; correct one",
             info.schema, manifest.schema
         );
-        return Err(Refusal::new("wrong_description", message));
+        return Err(ModuleRefusal::new("wrong_description", message));
     }
     Ok(info)
 }
@@ -323,16 +331,16 @@ impl PreparedModule {
         &self.entry.name
     }
 
-    /// Pauses the module and brings the candidate up to the decision: drain, snapshot, migrate, swap, restore, verify. From
-    /// here on messages wait, until the answer is committed or dropped.
+    /// Pauses the module and brings the candidate up to the decision: drain, snapshot, migrate, swap, restore, verify.
+    /// From here on messages wait, until the answer is committed or dropped.
     ///
     /// # Errors
     /// The phase that failed; the old version answers again.
     pub async fn pause(self) -> Result<PausedModule, ReloadFailure> {
         let Self { host, entry, turn, ready, manifest, prepared_in, undone, reason, withdraws, .. } = self;
         let paused = match ready {
-            Ready::Stateless(generation) => Paused::Stateless(generation),
-            Ready::Stateful { candidate, accepts, source, is_tried } => {
+            PreparedChange::Stateless(generation) => Paused::Stateless(generation),
+            PreparedChange::Stateful { candidate, accepts, source, is_tried } => {
                 let candidate = candidate.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let setup = TransactionSetup {
                     module: entry.name.clone(),
@@ -359,17 +367,16 @@ impl PreparedModule {
 }
 
 async fn pause(
-    entry: &Arc<Entry>,
-    candidate: Box<Running>,
+    entry: &Arc<ModuleEntry>,
+    candidate: Box<RunningInstance>,
     setup: TransactionSetup,
 ) -> Result<Paused, ReloadFailure> {
     let manifest = Arc::clone(&candidate.live.manifest);
-    let Service::Stateful { control, .. } = &entry.service else {
-        return Err(
-            Refusal::new("state_kind", "the module has no state").in_phase(&entry.name, ModulePhase::Drain)
-        );
+    let ModuleService::Stateful { control, .. } = &entry.service else {
+        return Err(ModuleRefusal::new("state_kind", "the module has no state")
+            .in_phase(&entry.name, ModulePhase::Drain));
     };
-    let refuse = |refusal: Refusal| {
+    let refuse = |refusal: ModuleRefusal| {
         entry.metrics.failed_in(ModulePhase::Drain);
         entry.cool_down(&manifest);
         refusal.in_phase(&entry.name, ModulePhase::Drain)
@@ -384,7 +391,7 @@ async fn pause(
         to: manifest.schema,
     });
     let written = setup.journal.append(&entry.name, record).await;
-    written.map_err(|error| refuse(Refusal::new("journal_failed", error.to_string())))?;
+    written.map_err(|error| refuse(ModuleRefusal::new("journal_failed", error.to_string())))?;
 
     let (started, start) = oneshot::channel();
     let (verified, verification) = oneshot::channel();
@@ -399,8 +406,9 @@ async fn pause(
         decision: decided,
         done,
     };
-    let unloaded = || refuse(Refusal::new("unloaded", "the module was unloaded"));
-    // The current message may take longer than the reload waits: then the task finds that nobody waits for it any more.
+    let unloaded = || refuse(ModuleRefusal::new("unloaded", "the module was unloaded"));
+    // The current message may take longer than the reload waits: then the task finds that no caller waits for it any
+    // more.
     let drain_ms =
         entry.live().map_or(manifest.limits.drain_ms_max, |live| live.manifest.limits.drain_ms_max);
     let drained = async {
@@ -414,7 +422,7 @@ async fn pause(
             let message = format!(
                 "the current message took longer than {drain_ms} ms; raise drain_ms_max, or lower call_ms_max"
             );
-            return Err(refuse(Refusal::new("drain_deadline", message)));
+            return Err(refuse(ModuleRefusal::new("drain_deadline", message)));
         }
     }
     match verification.await {
@@ -438,14 +446,14 @@ impl PausedModule {
     ///
     /// # Errors
     /// The commit could not be recorded, or the decision came too late; the old version answers again.
-    pub async fn commit(self) -> Result<ReloadReport, ReloadFailure> {
+    pub async fn commit(self) -> Result<ModuleReloadReport, ReloadFailure> {
         let (entry, reason) = (Arc::clone(&self.entry), self.reason.clone());
         let committed = self.decide().await;
         entry.observe(committed.as_ref(), reason.as_deref());
         committed
     }
 
-    async fn decide(self) -> Result<ReloadReport, ReloadFailure> {
+    async fn decide(self) -> Result<ModuleReloadReport, ReloadFailure> {
         let Self { host, entry, turn, manifest, paused, prepared_in, undone, .. } = self;
         let mut report = match paused {
             Paused::Stateless(generation) => commit_stateless(&host, &entry, &manifest, generation)?,
@@ -454,7 +462,7 @@ impl PausedModule {
                     entry.metrics.failed_in(ModulePhase::Commit);
                     let message =
                         "the decision came too late, and the module has rolled back; reload it again";
-                    Refusal::new("decision_late", message).in_phase(&entry.name, ModulePhase::Commit)
+                    ModuleRefusal::new("decision_late", message).in_phase(&entry.name, ModulePhase::Commit)
                 };
                 decision.send(()).map_err(|()| late())?;
                 let done = done.await.unwrap_or_else(|_| Err(late()));
@@ -474,20 +482,19 @@ impl PausedModule {
 
 fn commit_stateless(
     host: &HostInner,
-    entry: &Entry,
+    entry: &ModuleEntry,
     manifest: &Manifest,
     generation: Arc<StatelessGeneration>,
-) -> Result<ReloadReport, ReloadFailure> {
-    let Service::Stateless(pool) = &entry.service else {
-        return Err(
-            Refusal::new("state_kind", "the module has state").in_phase(&entry.name, ModulePhase::Commit)
-        );
+) -> Result<ModuleReloadReport, ReloadFailure> {
+    let ModuleService::Stateless(pool) = &entry.service else {
+        return Err(ModuleRefusal::new("state_kind", "the module has state")
+            .in_phase(&entry.name, ModulePhase::Commit));
     };
     for phase in ModulePhase::ALL.into_iter().skip(1) {
         let hooked = host.options.hook.as_ref().map_or(Ok(()), |hook| hook(&entry.name, phase));
         hooked.map_err(|why| {
             entry.metrics.failed_in(phase);
-            Refusal::new("fault", why).in_phase(&entry.name, phase)
+            ModuleRefusal::new("fault", why).in_phase(&entry.name, phase)
         })?;
     }
     let began = Instant::now();
@@ -501,6 +508,6 @@ fn commit_stateless(
     count(&entry.metrics.committed);
     entry.metrics.paused(began.elapsed());
     let (from, to) = (old.map(|old| old.live.manifest.version.clone()), manifest.version.clone());
-    let report = ReloadReport::new(&entry.name, ReloadOutcome::Committed, live.generation, from, to);
-    Ok(ReloadReport { pause: began.elapsed(), ..report })
+    let report = ModuleReloadReport::new(&entry.name, ReloadOutcome::Committed, live.generation, from, to);
+    Ok(ModuleReloadReport { pause: began.elapsed(), ..report })
 }

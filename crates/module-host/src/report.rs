@@ -17,7 +17,7 @@ pub struct LiveModule {
     pub manifest: Arc<Manifest>,
     /// Its generation: grows by one with each commit.
     pub generation: u64,
-    /// What the code says of itself.
+    /// The description in the code.
     pub info: ModuleInfo,
 }
 
@@ -30,7 +30,7 @@ pub struct PhaseDuration {
     pub took: Duration,
 }
 
-/// What a reload came to.
+/// The result of a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReloadOutcome {
     /// The candidate answers.
@@ -44,10 +44,10 @@ pub enum ReloadOutcome {
 /// A reload that did what was asked.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct ReloadReport {
+pub struct ModuleReloadReport {
     /// The module.
     pub module: DocumentName,
-    /// What it came to.
+    /// Its result.
     pub outcome: ReloadOutcome,
     /// The generation that answers.
     pub generation: u64,
@@ -73,7 +73,7 @@ pub struct ReloadReport {
     pub undone: u64,
 }
 
-impl ReloadReport {
+impl ModuleReloadReport {
     /// A report without phases, pause and state.
     pub(crate) fn new(
         module: &DocumentName,
@@ -124,14 +124,14 @@ pub struct DryRunReport {
     pub undone: u64,
 }
 
-/// A reload that ended, as it is told to a [`crate::ReloadObserver`].
+/// A reload that ended, as it is reported to a [`crate::ReloadObserver`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReloadRecord {
     /// The module.
     pub module: DocumentName,
-    /// What it came to.
-    pub result: Result<ReloadReport, ReloadFailure>,
+    /// Its result.
+    pub result: Result<ModuleReloadReport, ReloadFailure>,
     /// Why it was done, when an operator said so or a trap was the reason.
     pub reason: Option<String>,
 }
@@ -163,7 +163,7 @@ pub struct ModuleStatus {
     pub restarting: Option<String>,
     /// The last messages that trapped two instances, newest last.
     pub parked: Vec<ParkedMessage>,
-    /// The manifest that a return or a restore went back from. It is not to be chosen again unless somebody asks for it.
+    /// The manifest that a return or a restore went back from. It is not to be chosen again unless it is requested.
     pub withdrawn: Option<Digest>,
     /// Messages acknowledged since the state was last recorded.
     pub acknowledged_since_record: u64,

@@ -8,27 +8,27 @@ use tokio::sync::oneshot;
 
 use crate::actor::Control;
 use crate::code::StateSnapshot;
-use crate::entry::Service;
-use crate::error::{Refusal, ReloadFailure};
+use crate::entry::ModuleService;
+use crate::error::{ModuleRefusal, ReloadFailure};
 use crate::host::ModuleHost;
 use crate::journal::GenerationRecord;
 use crate::options::ReloadOptions;
 use crate::phase::ModulePhase;
 use crate::prepare::PreparedModule;
-use crate::report::{DryRunReport, ReloadReport};
+use crate::report::{DryRunReport, ModuleReloadReport};
 
 impl ModuleHost {
-    /// Lets the instance answer again that the last commit replaced. Exact: it is refused once a message was acknowledged
-    /// since, and when the grace of the manifest is over.
+    /// Lets the instance answer again that the last commit replaced. Exact: it is refused once a message was
+    /// acknowledged since, and when the grace of the manifest is over.
     ///
     /// # Errors
     /// Why it cannot.
-    pub async fn return_to_previous(&self, name: &DocumentName) -> Result<ReloadReport, Refusal> {
+    pub async fn return_to_previous(&self, name: &DocumentName) -> Result<ModuleReloadReport, ModuleRefusal> {
         let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
         let _serial = entry.serial.lock().await;
-        let Service::Stateful { control, .. } = &entry.service else {
+        let ModuleService::Stateful { control, .. } = &entry.service else {
             let message = "a module without state has nothing to return to; load the earlier manifest";
-            return Err(Refusal::new("state_kind", message));
+            return Err(ModuleRefusal::new("state_kind", message));
         };
         let (reply, answer) = oneshot::channel();
         control.send(Control::Return(reply)).await.map_err(|_| no_module(name))?;
@@ -37,8 +37,8 @@ impl ModuleHost {
         Ok(report)
     }
 
-    /// Brings back a generation as it ended: its manifest with its last recorded state, through all eight phases. The report
-    /// says how many acknowledged messages this undoes. It is a new generation.
+    /// Brings back a generation as it ended: its manifest with its last recorded state, through all eight phases. The
+    /// report has the number of acknowledged messages that this undoes. It is a new generation.
     ///
     /// # Errors
     /// The phase that failed; the module serves what it served before.
@@ -47,7 +47,7 @@ impl ModuleHost {
         name: &DocumentName,
         generation: u64,
         reason: &str,
-    ) -> Result<ReloadReport, ReloadFailure> {
+    ) -> Result<ModuleReloadReport, ReloadFailure> {
         let (manifest, options) = self.restoring(name, generation).await?;
         tracing::warn!(module = %name, generation, reason, "generation is restored");
         self.reload(manifest, options.because(reason)).await
@@ -78,12 +78,12 @@ impl ModuleHost {
         name: &DocumentName,
         generation: u64,
     ) -> Result<(Arc<Manifest>, ReloadOptions), ReloadFailure> {
-        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(name, ModulePhase::Prepare);
         let history = self.history(name).await.map_err(refuse)?;
         let record = history.generations.get(&generation).ok_or_else(|| {
             let kept: Vec<_> = history.generations.keys().collect();
             let message = format!("generation {generation} is not kept; kept are {kept:?}");
-            refuse(Refusal::new("unknown_generation", message))
+            refuse(ModuleRefusal::new("unknown_generation", message))
         })?;
         let live = self.status(name).and_then(|status| status.live);
         let number = live.as_ref().map(|live| live.generation);
@@ -102,13 +102,13 @@ impl ModuleHost {
         Ok((manifest, options))
     }
 
-    /// Starts a module as the journal has its last commit, for a start at which the wanted manifest failed. None when the
-    /// journal has nothing of it, or when it answers already.
+    /// Starts a module as the journal has its last commit, for a start at which the wanted manifest failed. None when
+    /// the journal has nothing of it, or when it answers already.
     ///
     /// # Errors
     /// The phase that failed.
-    pub async fn recover(&self, name: &DocumentName) -> Result<Option<ReloadReport>, ReloadFailure> {
-        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+    pub async fn recover(&self, name: &DocumentName) -> Result<Option<ModuleReloadReport>, ReloadFailure> {
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(name, ModulePhase::Prepare);
         if self.handle(name).is_some() {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl ModuleHost {
         &self,
         name: &DocumentName,
     ) -> Result<Option<PreparedModule>, ReloadFailure> {
-        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(name, ModulePhase::Prepare);
         let history = self.history(name).await.map_err(refuse)?;
         let Some(record) = history.live() else { return Ok(None) };
         let manifest = manifest_of(name, record).map_err(refuse)?;
@@ -134,12 +134,16 @@ impl ModuleHost {
     ///
     /// # Errors
     /// Why it cannot be saved.
-    pub async fn export_state(&self, name: &DocumentName) -> Result<Option<Arc<StateSnapshot>>, Refusal> {
+    pub async fn export_state(
+        &self,
+        name: &DocumentName,
+    ) -> Result<Option<Arc<StateSnapshot>>, ModuleRefusal> {
         let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
         entry.state().await
     }
 
-    /// Loads a state into the live version, through all eight phases. It undoes what was acknowledged in this generation.
+    /// Loads a state into the live version, through all eight phases. It undoes what was acknowledged in this
+    /// generation.
     ///
     /// # Errors
     /// The phase that failed; the module keeps its state.
@@ -148,8 +152,8 @@ impl ModuleHost {
         name: &DocumentName,
         state: StateSnapshot,
         reason: &str,
-    ) -> Result<ReloadReport, ReloadFailure> {
-        let refuse = |refusal: Refusal| refusal.in_phase(name, ModulePhase::Prepare);
+    ) -> Result<ModuleReloadReport, ReloadFailure> {
+        let refuse = |refusal: ModuleRefusal| refusal.in_phase(name, ModulePhase::Prepare);
         let live = self.status(name).and_then(|status| status.live).ok_or_else(|| refuse(no_module(name)))?;
         tracing::warn!(module = %name, reason, "state is imported");
         let withdraws = self.status(name).and_then(|status| status.withdrawn);
@@ -165,20 +169,23 @@ impl ModuleHost {
     ///
     /// # Errors
     /// Why it cannot be recorded.
-    pub async fn checkpoint(&self, name: &DocumentName) -> Result<(), Refusal> {
+    pub async fn checkpoint(&self, name: &DocumentName) -> Result<(), ModuleRefusal> {
         let entry = self.inner.entry(name).ok_or_else(|| no_module(name))?;
         entry.ask_for_state(true).await.map(drop)
     }
 }
 
-fn no_module(name: &DocumentName) -> Refusal {
-    Refusal::new("no_module", format!("no module {name}; put its manifest first"))
+fn no_module(name: &DocumentName) -> ModuleRefusal {
+    ModuleRefusal::new("no_module", format!("no module {name}; put its manifest first"))
 }
 
-fn manifest_of(name: &DocumentName, record: &GenerationRecord) -> Result<Arc<Manifest>, Refusal> {
+fn manifest_of(name: &DocumentName, record: &GenerationRecord) -> Result<Arc<Manifest>, ModuleRefusal> {
     let manifest = Manifest::read(name, &record.body);
     manifest.map(Arc::new).map_err(|problems| {
         let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
-        Refusal::new("invalid_manifest", format!("the recorded manifest is not valid any more: {first}"))
+        ModuleRefusal::new(
+            "invalid_manifest",
+            format!("the recorded manifest is not valid any more: {first}"),
+        )
     })
 }

@@ -7,9 +7,9 @@ use tokio::sync::Semaphore;
 
 use crate::code::{InstancePurpose, ModuleFailure, ModuleInstance, ModuleMessage, SharedCode};
 use crate::entry::ModuleShared;
-use crate::error::{CallError, Refusal};
+use crate::error::{CallError, ModuleRefusal};
 use crate::imports::ImportContext;
-use crate::mailbox::{Answer, Envelope, ModuleReply};
+use crate::mailbox::{MessageEnvelope, MessageResult, ModuleReply};
 use crate::memory::MemoryPermit;
 use crate::metrics::count;
 use crate::reload::start;
@@ -41,14 +41,14 @@ impl StatelessGeneration {
         code: SharedCode,
         context: ImportContext,
         memory: MemoryPermit,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ModuleRefusal> {
         let instances = usize::try_from(live.manifest.limits.instances_max).unwrap_or(1);
         let first = start(&code, InstancePurpose::Serve, &context).await?;
         let idle = Mutex::new(vec![first]);
         Ok(Self { live, code, context, idle, turns: Semaphore::new(instances), _memory: memory })
     }
 
-    async fn instance(&self) -> Result<Box<dyn ModuleInstance>, Refusal> {
+    async fn instance(&self) -> Result<Box<dyn ModuleInstance>, ModuleRefusal> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut instance = match idle {
             Some(instance) => instance,
@@ -62,11 +62,11 @@ impl StatelessGeneration {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
     }
 
-    async fn handle(&self, module: &ModuleShared, message: &mut ModuleMessage) -> Answer {
+    async fn handle(&self, module: &ModuleShared, message: &mut ModuleMessage) -> MessageResult {
         loop {
             let _turn = self.turns.acquire().await;
             let unavailable =
-                |why: Refusal| CallError::Unavailable { module: module.name.clone(), why: why.message };
+                |why: ModuleRefusal| CallError::Unavailable { module: module.name.clone(), why: why.message };
             let mut instance = self.instance().await.map_err(unavailable)?;
             let trap = match instance.handle(message).await {
                 Ok(answer) => {
@@ -112,7 +112,7 @@ impl StatelessPool {
     }
 
     /// Works on a message in a task of its own, which a caller that goes does not end.
-    pub(crate) fn spawn(&self, module: &Arc<ModuleShared>, mut envelope: Envelope) {
+    pub(crate) fn spawn(&self, module: &Arc<ModuleShared>, mut envelope: MessageEnvelope) {
         let Some(generation) = self.current() else {
             envelope.reply.answer(Err(CallError::Unloaded(module.name.clone())));
             return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use midflight_core::{Place, Problems, Reader};
+use midflight_core::{JsonPath, ObjectReader, Problems};
 use serde_json::{Value, json};
 
 /// What a module may use. Durations are in milliseconds, sizes in bytes.
@@ -123,9 +123,9 @@ impl ModuleLimits {
     }
 
     /// Reads the member `limits` of a manifest.
-    pub(crate) fn read(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Self {
+    pub(crate) fn read(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Self {
         let mut limits = Self::default();
-        let Some(mut reader) = Reader::open("the limits", value, place, problems) else {
+        let Some(mut reader) = ObjectReader::open("the limits", value, place, problems) else {
             return limits;
         };
         reader.only(&BOUNDS.map(|(name, ..)| name));
@@ -136,7 +136,7 @@ impl ModuleLimits {
                 _ => reader.refuse(
                     name,
                     "out_of_bounds",
-                    format!("{name} is {number}; write a number from {min} to {max}"),
+                    format!("invalid {name} {number}: expected {min} to {max}"),
                 ),
             }
         }

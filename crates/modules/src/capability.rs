@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One thing that a module may import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Capability {
+pub enum ModuleCapability {
     /// Writes log lines.
     Log,
     /// Reads the time.
@@ -19,7 +19,7 @@ pub enum Capability {
     Call,
 }
 
-impl Capability {
+impl ModuleCapability {
     /// All of them, in the order of the manifest's schema.
     pub const ALL: [Self; 6] = [Self::Log, Self::Now, Self::Random, Self::Emit, Self::Config, Self::Call];
 
@@ -43,7 +43,7 @@ impl Capability {
     }
 }
 
-impl fmt::Display for Capability {
+impl fmt::Display for ModuleCapability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }

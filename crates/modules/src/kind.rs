@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, DocumentName, KindName, Place, Pointer, Problem, Problems, Reader};
+use midflight_core::{
+    DocumentId, DocumentName, JsonPath, JsonPointer, KindName, ObjectReader, Problem, Problems,
+};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
@@ -40,7 +42,7 @@ impl Kind for Modules {
         body: &Arc<Value>,
         work: &Work,
     ) -> Result<Arc<Manifest>, Problems> {
-        work.go_on()?;
+        work.check()?;
         Manifest::read(name, body).map(Arc::new)
     }
 
@@ -52,7 +54,7 @@ impl Kind for Modules {
     ) -> Result<ModulesSnapshot, Problems> {
         let mut next = previous.clone();
         for KindChange { name, document } in changes {
-            work.go_on()?;
+            work.check()?;
             match document {
                 Some(manifest) => next.manifests.insert(name, manifest),
                 None => next.manifests.remove(&name),
@@ -61,12 +63,12 @@ impl Kind for Modules {
         let mut problems = Problems::default();
         let mut groups = BTreeSet::new();
         for manifest in next.manifests() {
-            work.go_on()?;
+            work.check()?;
             check_names(&next, manifest, &mut problems);
             groups.extend(manifest.group.iter().map(|place| Arc::clone(&place.name)));
         }
         for group in groups {
-            work.go_on()?;
+            work.check()?;
             check_group(&next, &group, &mut problems);
         }
         problems.or(next)
@@ -76,8 +78,8 @@ impl Kind for Modules {
         snapshot.manifest(name).map(|manifest| &manifest.body)
     }
 
-    /// Takes `{"module": NAME}` and gives what the manifest says, or `{"module": NAME, "migrate": {"schema": N, "state": ...}}`
-    /// and gives the state as the declarative migrations of that manifest make it.
+    /// Takes `{"module": NAME}` and gives what the manifest says, or `{"module": NAME, "migrate": {"schema": N,
+    /// "state": ...}}` and gives the state as the declarative migrations of that manifest make it.
     fn answer(&self, snapshot: &ModulesSnapshot, input: &Value) -> Result<Value, Problem> {
         let mut problems = Problems::default();
         let answer = answer(snapshot, input, &mut problems);
@@ -105,9 +107,9 @@ fn document_id(name: &DocumentName) -> DocumentId {
 /// Reports the modules that a manifest names and that are not there.
 fn check_names(snapshot: &ModulesSnapshot, manifest: &Manifest, problems: &mut Problems) {
     let calls =
-        manifest.calls.iter().enumerate().map(|(i, name)| (Pointer::root().key("calls").index(i), name));
+        manifest.calls.iter().enumerate().map(|(i, name)| (JsonPointer::root().key("calls").index(i), name));
     let after = manifest.group.iter().flat_map(|place| place.after.iter().enumerate());
-    let after = after.map(|(i, name)| (Pointer::root().key("group").key("after").index(i), name));
+    let after = after.map(|(i, name)| (JsonPointer::root().key("group").key("after").index(i), name));
     for (path, name) in calls.chain(after).filter(|(_, name)| snapshot.manifest(name).is_none()) {
         let message = format!(
             "unknown module {:?}; put its manifest in the same edit, or remove it here",
@@ -121,7 +123,7 @@ fn check_names(snapshot: &ModulesSnapshot, manifest: &Manifest, problems: &mut P
 fn check_group(snapshot: &ModulesSnapshot, group: &str, problems: &mut Problems) {
     let members = snapshot.group(group);
     if let Err(cycle) = drain_order(&members) {
-        let path = Pointer::root().key("group");
+        let path = JsonPointer::root().key("group");
         for manifest in
             members.into_iter().filter(|manifest| cycle.0.iter().any(|name| name == manifest.name.as_str()))
         {
@@ -134,8 +136,8 @@ fn check_group(snapshot: &ModulesSnapshot, group: &str, problems: &mut Problems)
 }
 
 fn answer(snapshot: &ModulesSnapshot, input: &Value, problems: &mut Problems) -> Option<Value> {
-    let root = Place::Root;
-    let mut reader = Reader::open("an input", input, &root, problems)?;
+    let root = JsonPath::Root;
+    let mut reader = ObjectReader::open("an input", input, &root, problems)?;
     reader.only(&["module", "migrate"]);
     let name = reader.text("module").and_then(|text| DocumentName::new(text).ok());
     let Some(manifest) = name.and_then(|name| snapshot.manifest(&name)) else {
@@ -144,7 +146,7 @@ fn answer(snapshot: &ModulesSnapshot, input: &Value, problems: &mut Problems) ->
     };
     let Some(asked) = reader.get("migrate") else { return Some(summary(manifest)) };
     let place = root.key("migrate");
-    let mut reader = Reader::open("a state", asked, &place, problems)?;
+    let mut reader = ObjectReader::open("a state", asked, &place, problems)?;
     reader.only(&["schema", "state"]);
     let from = reader.integer("schema").and_then(|number| u32::try_from(number).ok());
     let (Some(from), Some(state)) = (from, reader.get("state")) else {

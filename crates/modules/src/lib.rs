@@ -39,7 +39,7 @@ mod schema;
 mod snapshot;
 
 pub use bounds::ModuleLimits;
-pub use capability::Capability;
+pub use capability::ModuleCapability;
 pub use groups::{GroupCycle, GroupMember, topological_order};
 pub use kind::Modules;
 pub use manifest::{CodeSource, Downgrade, GroupPlace, Manifest, Probe, ProbeReply};

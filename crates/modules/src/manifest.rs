@@ -1,4 +1,4 @@
-//! What a manifest says, parsed.
+//! The contents of a manifest, parsed.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use midflight_core::{Digest, DocumentName};
 use serde_json::Value;
 
 use crate::bounds::ModuleLimits;
-use crate::capability::Capability;
+use crate::capability::ModuleCapability;
 use crate::migration::Migration;
 
 /// Where the code of a module comes from.
@@ -71,7 +71,7 @@ pub struct Manifest {
     /// The schema of the state, a number that grows by one with each change of it; 0 for a module without state.
     pub schema: u32,
     /// What it may import.
-    pub capabilities: Vec<Capability>,
+    pub capabilities: Vec<ModuleCapability>,
     /// The modules it may call.
     pub calls: Vec<DocumentName>,
     /// What it may use.
@@ -109,7 +109,7 @@ impl Manifest {
 
     /// Whether it may import that.
     #[must_use]
-    pub fn grants(&self, capability: Capability) -> bool {
+    pub fn grants(&self, capability: ModuleCapability) -> bool {
         self.capabilities.contains(&capability)
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use midflight_core::{
-    Digest, DocumentName, JsonType, Place, Pointer, Problem, Problems, Reader, canonical_json, clip, hint,
+    Digest, DocumentName, JsonPath, JsonPointer, JsonType, ObjectReader, Problem, Problems, canonical_json,
+    clip, hint,
 };
 use serde_json::Value;
 
 use crate::bounds::ModuleLimits;
-use crate::capability::Capability;
+use crate::capability::ModuleCapability;
 use crate::limits::{CALLS_MAX, CONFIG_BYTES_MAX, PROBE_BYTES_MAX, PROBES_MAX, WORD_BYTES_MAX};
 use crate::manifest::{CodeSource, Downgrade, GroupPlace, Manifest, Probe, ProbeReply};
 use crate::migration::read_migrations;
@@ -32,12 +33,12 @@ const FIELDS: [&str; 13] = [
 const SHA256: &str = "sha256:";
 
 pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<Manifest, Problems> {
-    let (root, mut problems) = (Place::Root, Problems::default());
+    let (root, mut problems) = (JsonPath::Root, Problems::default());
     if name.segments().count() != 1 {
         let message = format!("invalid name of a module {:?}: write it without a slash", name.as_str());
-        problems.add(Problem::new("bad_name", Pointer::root(), message));
+        problems.add(Problem::new("bad_name", JsonPointer::root(), message));
     }
-    let Some(mut reader) = Reader::open("a manifest", body, &root, &mut problems) else {
+    let Some(mut reader) = ObjectReader::open("a manifest", body, &root, &mut problems) else {
         return Err(problems);
     };
     reader.only(&FIELDS);
@@ -49,7 +50,7 @@ pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<Manifest, P
     }
     let schema = read_schema_number(&mut reader);
     let (capabilities, calls) = (read_capabilities(&mut reader), read_calls(&mut reader, name));
-    let has_call = capabilities.contains(&Capability::Call);
+    let has_call = capabilities.contains(&ModuleCapability::Call);
     if has_call && calls.is_empty() {
         reader.refuse(
             "capabilities",
@@ -101,7 +102,7 @@ pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<Manifest, P
     })
 }
 
-fn read_code(reader: &mut Reader<'_, '_>) -> Option<CodeSource> {
+fn read_code(reader: &mut ObjectReader<'_, '_>) -> Option<CodeSource> {
     match (reader.get("component").is_some(), reader.get("native").is_some()) {
         (false, false) => {
             reader.missing(
@@ -131,7 +132,7 @@ fn read_code(reader: &mut Reader<'_, '_>) -> Option<CodeSource> {
 }
 
 /// A short text without spaces.
-fn read_word(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
+fn read_word(reader: &mut ObjectReader<'_, '_>, key: &str) -> Option<String> {
     let text = reader.text(key)?;
     let is_fit = |text: &str| {
         !text.is_empty() && text.len() <= WORD_BYTES_MAX && text.chars().all(|c| c.is_ascii_graphic())
@@ -145,7 +146,7 @@ fn read_word(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn read_schema_number(reader: &mut Reader<'_, '_>) -> Option<u32> {
+fn read_schema_number(reader: &mut ObjectReader<'_, '_>) -> Option<u32> {
     if reader.get("schema").is_none() {
         reader.missing("schema", "the number of the state's schema, 0 for a module without state");
         return None;
@@ -156,23 +157,23 @@ fn read_schema_number(reader: &mut Reader<'_, '_>) -> Option<u32> {
         reader.refuse(
             "schema",
             "out_of_bounds",
-            format!("schema is {number}; write a number from 0 to {}", u32::MAX),
+            format!("invalid schema {number}: expected 0 to {}", u32::MAX),
         );
     }
     schema
 }
 
-fn read_capabilities(reader: &mut Reader<'_, '_>) -> Vec<Capability> {
+fn read_capabilities(reader: &mut ObjectReader<'_, '_>) -> Vec<ModuleCapability> {
     let mut capabilities = Vec::new();
     for (i, word) in reader.texts("capabilities", 64).into_iter().enumerate() {
-        match Capability::of_word(word) {
+        match ModuleCapability::of_word(word) {
             Some(capability) if capabilities.contains(&capability) => {
-                let message = format!("{word:?} stands here twice; remove one");
+                let message = format!("{word:?} is listed twice; remove one");
                 reader.refuse_in("capabilities", &i.to_string(), "duplicate", message);
             }
             Some(capability) => capabilities.push(capability),
             None => {
-                let words = Capability::ALL.map(Capability::word);
+                let words = ModuleCapability::ALL.map(ModuleCapability::word);
                 let near = hint(word, words);
                 let message =
                     format!("unknown capability {:?}; write one of {}{near}", clip(word), words.join(", "));
@@ -185,7 +186,7 @@ fn read_capabilities(reader: &mut Reader<'_, '_>) -> Vec<Capability> {
 }
 
 /// A list of names of modules, none of them `own`.
-fn read_modules(reader: &mut Reader<'_, '_>, key: &str, own: &DocumentName) -> Vec<DocumentName> {
+fn read_modules(reader: &mut ObjectReader<'_, '_>, key: &str, own: &DocumentName) -> Vec<DocumentName> {
     let mut names = Vec::new();
     for (i, text) in reader.texts(key, CALLS_MAX).into_iter().enumerate() {
         let refused = match DocumentName::new(text) {
@@ -194,7 +195,7 @@ fn read_modules(reader: &mut Reader<'_, '_>, key: &str, own: &DocumentName) -> V
                 Some(("self_reference", "a module cannot name itself here; remove it".to_owned()))
             }
             Ok(name) if names.contains(&name) => {
-                Some(("duplicate", format!("{text:?} stands here twice; remove one")))
+                Some(("duplicate", format!("{text:?} is listed twice; remove one")))
             }
             Ok(name) => {
                 names.push(name);
@@ -208,11 +209,11 @@ fn read_modules(reader: &mut Reader<'_, '_>, key: &str, own: &DocumentName) -> V
     names
 }
 
-fn read_calls(reader: &mut Reader<'_, '_>, own: &DocumentName) -> Vec<DocumentName> {
+fn read_calls(reader: &mut ObjectReader<'_, '_>, own: &DocumentName) -> Vec<DocumentName> {
     read_modules(reader, "calls", own)
 }
 
-fn read_config(reader: &mut Reader<'_, '_>) -> Arc<str> {
+fn read_config(reader: &mut ObjectReader<'_, '_>) -> Arc<str> {
     let config = reader.get("config").map_or_else(|| "null".to_owned(), canonical_json);
     if config.len() > CONFIG_BYTES_MAX {
         let message =
@@ -222,7 +223,7 @@ fn read_config(reader: &mut Reader<'_, '_>) -> Arc<str> {
     config.into()
 }
 
-fn read_probes(reader: &mut Reader<'_, '_>, root: &Place<'_>) -> Vec<Probe> {
+fn read_probes(reader: &mut ObjectReader<'_, '_>, root: &JsonPath<'_>) -> Vec<Probe> {
     let items = match reader.get("probes") {
         None => return Vec::new(),
         Some(Value::Array(items)) if items.len() <= PROBES_MAX => items,
@@ -241,8 +242,8 @@ fn read_probes(reader: &mut Reader<'_, '_>, root: &Place<'_>) -> Vec<Probe> {
     items.iter().enumerate().filter_map(read).collect()
 }
 
-fn read_probe(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Option<Probe> {
-    let mut reader = Reader::open("a probe", value, place, problems)?;
+fn read_probe(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Option<Probe> {
+    let mut reader = ObjectReader::open("a probe", value, place, problems)?;
     reader.only(&["operation", "payload", "expect"]);
     let operation = read_word(&mut reader, "operation");
     if reader.get("operation").is_none() {
@@ -272,8 +273,8 @@ fn bytes_of(value: &Value) -> Vec<u8> {
     }
 }
 
-fn read_reply(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Option<ProbeReply> {
-    let mut reader = Reader::open("what is expected", value, place, problems)?;
+fn read_reply(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Option<ProbeReply> {
+    let mut reader = ObjectReader::open("what is expected", value, place, problems)?;
     reader.only(&["result", "failure"]);
     match (reader.get("result"), reader.get("failure")) {
         (Some(result), None) => Some(ProbeReply::Result(bytes_of(result))),
@@ -291,7 +292,7 @@ fn read_reply(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Opti
 fn read_group(
     value: &Value,
     own: &DocumentName,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     problems: &mut Problems,
 ) -> Option<GroupPlace> {
     if !value.is_object() {
@@ -300,7 +301,7 @@ fn read_group(
         problems.add(Problem::new("wrong_type", place.pointer(), message));
         return None;
     }
-    let mut reader = Reader::open("a group", value, place, problems)?;
+    let mut reader = ObjectReader::open("a group", value, place, problems)?;
     reader.only(&["name", "after"]);
     if reader.get("name").is_none() {
         reader.missing("name", "the name that its members share");

@@ -1,10 +1,10 @@
-//! The JSON Schema of a manifest, for editors. What it cannot say, `read` says.
+//! The JSON Schema of a manifest, for editors. What it cannot express, `read` checks.
 
 use midflight_engine::DocumentSchema;
 use serde_json::{Value, json};
 
 use crate::bounds::ModuleLimits;
-use crate::capability::Capability;
+use crate::capability::ModuleCapability;
 use crate::limits::{CALLS_MAX, MIGRATIONS_MAX, PROBES_MAX, STEPS_MAX, WORD_BYTES_MAX};
 
 /// The schemas of the kind's documents.
@@ -39,7 +39,7 @@ fn manifest() -> Value {
             "capabilities": {
                 "type": "array",
                 "uniqueItems": true,
-                "items": {"enum": Capability::ALL.map(Capability::word)}
+                "items": {"enum": ModuleCapability::ALL.map(ModuleCapability::word)}
             },
             "calls": names,
             "limits": ModuleLimits::schema(),

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{KindChange, Work};
 
 use crate::document::{
-    LEARNING_FOLDER, Named, PROFILES_FOLDER, PROMPTS_FOLDER, Parsed, PatternsDocument, named,
+    LEARNING_FOLDER, PROFILES_FOLDER, PROMPTS_FOLDER, ParsedPatternDocument, PatternDocumentName,
+    PatternsDocument, named,
 };
 use crate::index::{Index, Taken};
 use crate::limits::{PROFILE_REGEX_BYTES_MAX, REGEXES_MAX};
-use crate::pattern::{Pattern, PatternDocument, Said, Text};
+use crate::pattern::{Pattern, PatternDocument, PatternMeta, Text};
 use crate::profile::{DEFAULT_PROFILE, Profile};
 use crate::snapshot::PatternsSnapshot;
 use crate::tiers::TierError;
@@ -29,7 +30,7 @@ pub(crate) fn kind_name() -> KindName {
 }
 
 /// A compile under way: the snapshot so far, what is wrong so far, and what each profile is to lose and get.
-struct Compiler<'a> {
+struct PatternCompiler<'a> {
     next: PatternsSnapshot,
     problems: Problems,
     work: &'a Work,
@@ -38,10 +39,10 @@ struct Compiler<'a> {
     regex_bytes_max: usize,
 }
 
-/// What becomes of the patterns of a profile.
+/// How the patterns of a profile move.
 #[derive(Default)]
 struct Moves {
-    gone: Vec<Arc<Pattern>>,
+    removed: Vec<Arc<Pattern>>,
     added: Vec<Arc<Pattern>>,
     /// How many it has more, and how many less.
     more: usize,
@@ -68,7 +69,7 @@ fn compile_within(
     regex_bytes_max: usize,
 ) -> Result<PatternsSnapshot, Problems> {
     let (next, problems, moves) = (previous.clone(), Problems::default(), BTreeMap::new());
-    let mut compiler = Compiler { next, problems, work, moves, regex_bytes_max };
+    let mut compiler = PatternCompiler { next, problems, work, moves, regex_bytes_max };
     let mut changed = ChangedProfiles::default();
     let mut patterns = Vec::new();
     let mut beside = Vec::new();
@@ -76,37 +77,41 @@ fn compile_within(
         let parsed = document.map(|document| document.0);
         match named(&name) {
             Err(problem) => compiler.add(&name, problem),
-            Ok(Named::Profile(profile)) => {
+            Ok(PatternDocumentName::Profile(profile)) => {
                 let profile = Arc::from(profile);
                 compiler.change_profile(&profile, parsed, &mut changed);
             }
-            Ok(Named::Learning(profile)) => {
+            Ok(PatternDocumentName::Learning(profile)) => {
                 match parsed {
-                    Some(Parsed::Learning(it)) => compiler.next.learning.insert(profile.into(), Arc::new(it)),
+                    Some(ParsedPatternDocument::Learning(it)) => {
+                        compiler.next.learning.insert(profile.into(), Arc::new(it))
+                    }
                     _ => compiler.next.learning.remove(profile),
                 };
                 beside.push((name.clone(), Arc::from(profile)));
             }
-            Ok(Named::Prompt(profile)) => {
+            Ok(PatternDocumentName::Prompt(profile)) => {
                 match parsed {
-                    Some(Parsed::Prompt(it)) => compiler.next.prompts.insert(profile.into(), Arc::new(it)),
+                    Some(ParsedPatternDocument::Prompt(it)) => {
+                        compiler.next.prompts.insert(profile.into(), Arc::new(it))
+                    }
                     _ => compiler.next.prompts.remove(profile),
                 };
                 beside.push((name.clone(), Arc::from(profile)));
             }
-            Ok(Named::Pattern(id)) => patterns.push((Arc::from(id), parsed)),
+            Ok(PatternDocumentName::Pattern(id)) => patterns.push((Arc::from(id), parsed)),
         }
     }
-    compiler.make_again(&changed.anew, &patterns)?;
+    compiler.make_again(&changed.rebuilt, &patterns)?;
     for (id, parsed) in patterns {
-        compiler.work.go_on()?;
+        compiler.work.check()?;
         match parsed {
-            Some(Parsed::Pattern(document)) => compiler.put(id, *document),
+            Some(ParsedPatternDocument::Pattern(document)) => compiler.put(id, *document),
             _ => compiler.remove(&id),
         }
     }
     compiler.move_all()?;
-    compiler.check_profiles(&changed.gone, &beside);
+    compiler.check_profiles(&changed.removed, &beside);
     compiler.problems.or(compiler.next)
 }
 
@@ -114,24 +119,29 @@ fn compile_within(
 #[derive(Default)]
 struct ChangedProfiles {
     /// Their patterns have other keys now.
-    anew: BTreeSet<Arc<str>>,
-    gone: Vec<Arc<str>>,
+    rebuilt: BTreeSet<Arc<str>>,
+    removed: Vec<Arc<str>>,
 }
 
-impl Compiler<'_> {
-    fn change_profile(&mut self, name: &Arc<str>, parsed: Option<Parsed>, changed: &mut ChangedProfiles) {
+impl PatternCompiler<'_> {
+    fn change_profile(
+        &mut self,
+        name: &Arc<str>,
+        parsed: Option<ParsedPatternDocument>,
+        changed: &mut ChangedProfiles,
+    ) {
         let profile = match parsed {
-            Some(Parsed::Profile(profile)) => Arc::new(profile),
+            Some(ParsedPatternDocument::Profile(profile)) => Arc::new(profile),
             _ if **name == *DEFAULT_PROFILE => Arc::default(),
             _ => {
-                changed.gone.push(Arc::clone(name));
+                changed.removed.push(Arc::clone(name));
                 return;
             }
         };
         let index = match self.next.indexes.get(name) {
             Some(index) if index.profile == profile => return,
             Some(index) if index.members > 0 => {
-                changed.anew.insert(Arc::clone(name));
+                changed.rebuilt.insert(Arc::clone(name));
                 let members = index.members;
                 let mut index = Index::of(profile);
                 index.members = members;
@@ -146,7 +156,7 @@ impl Compiler<'_> {
     fn make_again(
         &mut self,
         profiles: &BTreeSet<Arc<str>>,
-        changing: &[(Arc<str>, Option<Parsed>)],
+        changing: &[(Arc<str>, Option<ParsedPatternDocument>)],
     ) -> Result<(), Problems> {
         if profiles.is_empty() {
             return Ok(());
@@ -155,17 +165,17 @@ impl Compiler<'_> {
         let all: Vec<_> =
             self.next.patterns.values().filter(|it| profiles.contains(&it.profile)).cloned().collect();
         for old in all {
-            self.work.go_on()?;
+            self.work.check()?;
             if changing.contains(&*old.id) {
                 continue;
             }
             let Some(index) = self.next.indexes.get(&old.profile) else { continue };
-            let (profile, said) = (Arc::clone(&index.profile), old.said.clone());
-            if let Some(texts) = self.texts(&old.id, &said, old.texts(), &profile, &old.profile) {
+            let (profile, meta) = (Arc::clone(&index.profile), old.meta.clone());
+            if let Some(texts) = self.texts(&old.id, &meta, old.texts(), &profile, &old.profile) {
                 let (id, category) = (Arc::clone(&old.id), Arc::clone(&old.category));
-                let made = Arc::new(Pattern { id, profile: Arc::clone(&old.profile), category, said, texts });
+                let made = Arc::new(Pattern { id, profile: Arc::clone(&old.profile), category, meta, texts });
                 self.next.patterns.insert(Arc::clone(&made.id), Arc::clone(&made));
-                if made.said.status == PatternStatus::Approved {
+                if made.meta.status == PatternStatus::Approved {
                     self.moves_of(&made.profile).added.push(made);
                 }
             }
@@ -180,21 +190,21 @@ impl Compiler<'_> {
                 "the profile {:?} does not exist{near}; put profiles/{} first, or in the same edit",
                 document.profile, document.profile
             );
-            let problem = Problem::new("unknown_profile", Pointer::root().key("profile"), message);
+            let problem = Problem::new("unknown_profile", JsonPointer::root().key("profile"), message);
             self.add_to(&id, because_of_profile(problem, &document.profile));
             return;
         };
         let (profile_name, profile) = (Arc::clone(profile_name), Arc::clone(&index.profile));
         let texts = document.texts.iter().map(|text| &**text);
-        let Some(texts) = self.texts(&id, &document.said, texts, &profile, &profile_name) else { return };
+        let Some(texts) = self.texts(&id, &document.meta, texts, &profile, &profile_name) else { return };
         self.remove(&id);
         let known = self.next.categories.get_key_value(&*document.category);
         let category = known.map_or(document.category, |(known, _)| Arc::clone(known));
         *self.next.categories.entry(Arc::clone(&category)).or_default() += 1;
-        let pattern = Arc::new(Pattern { id, profile: profile_name, category, said: document.said, texts });
+        let pattern = Arc::new(Pattern { id, profile: profile_name, category, meta: document.meta, texts });
         let moves = self.moves_of(&pattern.profile);
         moves.more += 1;
-        if pattern.said.status == PatternStatus::Approved {
+        if pattern.meta.status == PatternStatus::Approved {
             moves.added.push(Arc::clone(&pattern));
         }
         self.next.patterns.insert(Arc::clone(&pattern.id), pattern);
@@ -210,8 +220,8 @@ impl Compiler<'_> {
         }
         let moves = self.moves_of(&old.profile);
         moves.less += 1;
-        if old.said.status == PatternStatus::Approved {
-            moves.gone.push(old);
+        if old.meta.status == PatternStatus::Approved {
+            moves.removed.push(old);
         }
     }
 
@@ -223,26 +233,27 @@ impl Compiler<'_> {
     fn texts<'t>(
         &mut self,
         id: &str,
-        said: &Said,
+        meta: &PatternMeta,
         written: impl Iterator<Item = &'t str>,
         profile: &Profile,
         profile_name: &str,
     ) -> Option<Box<[Text]>> {
-        let texts: Box<[Text]> = written.map(|text| Text::new(text, said.how, profile)).collect();
+        let texts: Box<[Text]> = written.map(|text| Text::new(text, meta.how, profile)).collect();
         let mut seen = HashSet::new();
         let mut is_good = true;
         for (number, text) in texts.iter().enumerate() {
             let problem = if text.key.is_empty() {
-                let message = "nothing is left of it in its profile, so it would match nothing; write more";
+                let message = "it is empty after normalization by its profile, so it would match nothing; \
+                               write more";
                 Some(("empty_key", message.to_owned()))
             } else if !seen.insert(&text.key) {
-                Some((DUPLICATE_PATTERN, format!("the key {:?} stands in the list twice", text.key)))
+                Some((DUPLICATE_PATTERN, format!("the list has the key {:?} twice", text.key)))
             } else {
                 None
             };
             if let Some((code, message)) = problem {
                 is_good = false;
-                let problem = Problem::new(code, place_of(said, number), message);
+                let problem = Problem::new(code, place_of(meta, number), message);
                 self.add_to(id, because_of_profile(problem, profile_name));
             }
         }
@@ -255,13 +266,13 @@ impl Compiler<'_> {
             let Some(index) = self.next.indexes.get(&profile) else { continue };
             let mut index = Index::clone(index);
             index.members = (index.members + moves.more).saturating_sub(moves.less);
-            match index.change(&moves.gone, &moves.added, self.work) {
+            match index.change(&moves.removed, &moves.added, self.work) {
                 Ok(taken) => taken.iter().for_each(|taken| self.add_taken(taken)),
                 Err(TierError::Interrupted(interrupted)) => return Err(interrupted.into()),
                 Err(TierError::Automaton(why)) => {
                     let message =
                         format!("the patterns of the profile {profile:?} cannot be compiled: {why}");
-                    return Err(Problem::new("not_compiled", Pointer::root(), message).into());
+                    return Err(Problem::new("not_compiled", JsonPointer::root(), message).into());
                 }
             }
             self.check_regexes(&profile, &index, &moves.added);
@@ -272,7 +283,7 @@ impl Compiler<'_> {
 
     /// Refuses the regular expressions that are added to a profile past its bounds.
     fn check_regexes(&mut self, profile: &str, index: &Index, added: &[Arc<Pattern>]) {
-        let has_regex = |pattern: &Pattern| pattern.said.how == Match::Regex || pattern.exclusion_bytes() > 0;
+        let has_regex = |pattern: &Pattern| pattern.meta.how == Match::Regex || pattern.exclusion_bytes() > 0;
         if !added.iter().any(|pattern| has_regex(pattern)) {
             return;
         }
@@ -290,13 +301,13 @@ impl Compiler<'_> {
             return;
         };
         for pattern in added.iter().filter(|pattern| has_regex(pattern)) {
-            self.add_to(&pattern.id, Problem::new("too_many", Pointer::root(), message.clone()));
+            self.add_to(&pattern.id, Problem::new("too_many", JsonPointer::root(), message.clone()));
         }
     }
 
     /// Refuses what would be without its profile.
-    fn check_profiles(&mut self, gone: &[Arc<str>], beside: &[(DocumentName, Arc<str>)]) {
-        for profile in gone {
+    fn check_profiles(&mut self, removed: &[Arc<str>], beside: &[(DocumentName, Arc<str>)]) {
+        for profile in removed {
             let members = self.next.indexes.get(profile).map_or(0, |index| index.members);
             if members > 0 {
                 let message = format!(
@@ -304,7 +315,7 @@ impl Compiler<'_> {
                 );
                 self.add_to(
                     &format!("{PROFILES_FOLDER}/{profile}"),
-                    Problem::new("in_use", Pointer::root(), message),
+                    Problem::new("in_use", JsonPointer::root(), message),
                 );
             }
             self.next.indexes.remove(profile);
@@ -313,22 +324,24 @@ impl Compiler<'_> {
                 (PROMPTS_FOLDER, self.next.prompts.contains_key(profile)),
             ] {
                 if is_there {
-                    let message =
-                        format!("{folder}/{profile} is of the profile; delete it first, or in the same edit");
+                    let message = format!(
+                        "{folder}/{profile} belongs to the profile; delete it first, or in the \
+                                 same edit"
+                    );
                     let name = format!("{PROFILES_FOLDER}/{profile}");
-                    self.add_to(&name, Problem::new("in_use", Pointer::root(), message));
+                    self.add_to(&name, Problem::new("in_use", JsonPointer::root(), message));
                 }
             }
         }
         for (name, profile) in beside {
             let is_there =
                 self.next.learning.contains_key(profile) || self.next.prompts.contains_key(profile);
-            if is_there && !gone.contains(profile) && !self.next.indexes.contains_key(profile) {
+            if is_there && !removed.contains(profile) && !self.next.indexes.contains_key(profile) {
                 let near = self.next.near(profile);
                 let message = format!(
                     "the profile {profile:?} does not exist{near}; put {PROFILES_FOLDER}/{profile} first, or in the same edit"
                 );
-                let problem = Problem::new("unknown_profile", Pointer::root(), message);
+                let problem = Problem::new("unknown_profile", JsonPointer::root(), message);
                 self.add(name, because_of_profile(problem, profile));
             }
         }
@@ -339,9 +352,9 @@ impl Compiler<'_> {
         let key = &pattern.texts[*text].key;
         let message = format!(
             "the pattern {first:?} matches {key:?} already ({}, profile {:?}); change that one, or disable it",
-            pattern.said.how, pattern.profile
+            pattern.meta.how, pattern.profile
         );
-        let problem = Problem::new(DUPLICATE_PATTERN, place_of(&pattern.said, *text), message);
+        let problem = Problem::new(DUPLICATE_PATTERN, place_of(&pattern.meta, *text), message);
         self.add_to(&pattern.id, because_of(problem, first));
     }
 
@@ -358,7 +371,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The problem, which hangs on the document of this name.
+/// The problem, caused by the document of this name.
 fn because_of(problem: Problem, name: &str) -> Problem {
     match DocumentName::new(name) {
         Ok(name) => problem.because_of(DocumentId { kind: kind_name(), name }),
@@ -371,10 +384,10 @@ fn because_of_profile(problem: Problem, profile: &str) -> Problem {
 }
 
 /// The place of a text in its document.
-fn place_of(said: &Said, number: usize) -> Pointer {
-    match said.is_list {
-        true => Pointer::root().key("any_of").index(number),
-        false => Pointer::root().key("pattern"),
+fn place_of(meta: &PatternMeta, number: usize) -> JsonPointer {
+    match meta.is_list {
+        true => JsonPointer::root().key("any_of").index(number),
+        false => JsonPointer::root().key("pattern"),
     }
 }
 
@@ -404,9 +417,9 @@ mod tests {
         for body in [regex("[0-9]"), excluding] {
             let refused = compiled(&first, "p2", &body, bytes).unwrap_err();
             assert_eq!(refused.count(), 1);
-            let told = refused.to_string();
-            assert!(told.starts_with("patterns/p2 at the root: "), "{told}");
-            assert!(told.contains(&format!("{bytes} (profile_regex_bytes_max)")), "{told}");
+            let messages = refused.to_string();
+            assert!(messages.starts_with("patterns/p2 at the root: "), "{messages}");
+            assert!(messages.contains(&format!("{bytes} (profile_regex_bytes_max)")), "{messages}");
         }
         assert!(compiled(&first, "p2", &literal, 0).is_ok(), "patterns without expressions are no matter");
     }

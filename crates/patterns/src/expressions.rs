@@ -1,9 +1,9 @@
 //! Finds the regular expressions of a part that match, asking only those whose needs are in the text.
 //!
-//! One automaton over all the expressions themselves would be the plain way, and is what `regex::RegexSet` does; but with
-//! Unicode's word boundaries it falls back to its slowest engine on every text that is not ASCII, a thousand times slower
-//! (docs/adr/0007). Here one pass over the text finds the texts that the expressions need (`needs`), and few of them are
-//! left to be asked.
+//! One automaton over all the expressions themselves would be the plain way, and is what `regex::RegexSet` does; but
+//! with Unicode's word boundaries it falls back to its slowest engine on every text that is not ASCII, a thousand times
+//! slower (docs/adr/0007). Here one pass over the text finds the texts that the expressions need (`needs`), and few of
+//! them are left to be asked.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::literals::finder;
 use crate::needs::need;
 use crate::pattern::Pattern;
 use crate::read_pattern::compiled;
-use crate::tiers::{Automaton, Entry, Part, TierError};
+use crate::tiers::{Automaton, AutomatonPart, TextEntry, TierError};
 
 /// The regular expressions of a part, and what each needs.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ pub(crate) struct Expressions {
 }
 
 impl Automaton for Expressions {
-    fn build(entries: &[Entry], work: &Work) -> Result<Self, TierError> {
+    fn build(entries: &[TextEntry], work: &Work) -> Result<Self, TierError> {
         let (mut regexes, mut always) = (Vec::with_capacity(entries.len()), Vec::new());
         let mut needing: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (expression, entry) in entries.iter().enumerate() {
-            work.go_on()?;
+            work.check()?;
             let regex = compiled(entry.key()).map_err(TierError::Automaton)?;
-            work.spend(regex.bytes() as u64)?;
+            work.charge(regex.bytes() as u64)?;
             regexes.push(regex);
             match need(entry.key()) {
                 Some(texts) => {
@@ -76,11 +76,11 @@ impl Expressions {
 
 /// The first pattern in the declared order of which an expression matches; only one before `best`.
 pub(crate) fn find<'a>(
-    part: &'a Part<Expressions>,
+    part: &'a AutomatonPart<Expressions>,
     text: &str,
     best: Option<&Pattern>,
     work: &Work,
-) -> Result<Option<&'a Entry>, Interrupted> {
+) -> Result<Option<&'a TextEntry>, Interrupted> {
     let automaton = part.automaton();
     let mut refused: Option<&Pattern> = None;
     for expression in automaton.possible(text) {
@@ -89,12 +89,12 @@ pub(crate) fn find<'a>(
         if best.is_some_and(|best| !pattern.comes_before(best)) {
             return Ok(None);
         }
-        // A pattern's texts stand beside each other, and its conditions are the same for all of them.
+        // A pattern's texts are alternatives, and its conditions are the same for all of them.
         let is_refused = refused.is_some_and(|refused| std::ptr::eq(refused, pattern));
         if is_refused || !automaton.regexes[expression].is_match(text, work)? {
             continue;
         }
-        match &pattern.said.conditions {
+        match &pattern.meta.conditions {
             Some(conditions) if !conditions.hold(text, work)? => refused = Some(pattern),
             _ => return Ok(Some(entry)),
         }

@@ -1,14 +1,14 @@
 //! Reads the members that several sorts of document have.
 
-use midflight_core::{DocumentName, Reader};
+use midflight_core::{DocumentName, ObjectReader};
 
 use crate::limits::{CATEGORY_BYTES_MAX, ORDERS};
 
-/// The order of a pattern that says none.
+/// The order of a pattern without one.
 pub(crate) const ORDER_DEFAULT: i32 = 100;
 
 /// A number from 0 to 1.
-pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> {
+pub(crate) fn read_share(reader: &mut ObjectReader<'_, '_>, key: &str) -> Option<f64> {
     let share = reader.number(key)?;
     if !(0.0..=1.0).contains(&share) {
         reader.refuse(key, "out_of_bounds", format!("{key} is a number from 0 to 1"));
@@ -17,7 +17,7 @@ pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> 
 }
 
 /// A place in the declared order.
-pub(crate) fn read_order(reader: &mut Reader<'_, '_>) -> Option<i32> {
+pub(crate) fn read_order(reader: &mut ObjectReader<'_, '_>) -> Option<i32> {
     let order = reader.integer("order")?;
     let known = ORDERS.contains(&order).then(|| i32::try_from(order).ok()).flatten();
     if known.is_none() {
@@ -28,7 +28,7 @@ pub(crate) fn read_order(reader: &mut Reader<'_, '_>) -> Option<i32> {
 }
 
 /// Refuses a text that can be no single segment of a name.
-pub(crate) fn check_segment(reader: &mut Reader<'_, '_>, key: &str, text: &str) {
+pub(crate) fn check_segment(reader: &mut ObjectReader<'_, '_>, key: &str, text: &str) {
     if text.contains('/') || DocumentName::new(text).is_err() {
         let message = format!("{key} is a name without a slash, of letters, digits and . _ - : @ +");
         reader.refuse(key, "bad_name", message);
@@ -36,9 +36,9 @@ pub(crate) fn check_segment(reader: &mut Reader<'_, '_>, key: &str, text: &str) 
 }
 
 /// The member `category`.
-pub(crate) fn read_category<'a>(reader: &mut Reader<'a, '_>) -> Option<&'a str> {
+pub(crate) fn read_category<'a>(reader: &mut ObjectReader<'a, '_>) -> Option<&'a str> {
     if reader.get("category").is_none() {
-        reader.missing("category", "what a query is that it matches, as GREETING");
+        reader.missing("category", "the category of matching queries, as GREETING");
         return None;
     }
     let category = reader.text("category")?;

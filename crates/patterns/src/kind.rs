@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, KindName, Place, Pointer, Problem, Problems, Reader};
+use midflight_core::{DocumentName, JsonPath, JsonPointer, KindName, ObjectReader, Problem, Problems};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
@@ -34,9 +34,9 @@ impl Kind for Patterns {
         body: &Arc<Value>,
         work: &Work,
     ) -> Result<PatternsDocument, Problems> {
-        work.go_on()?;
+        work.check()?;
         let document = read(name, body, work)?;
-        work.spend(document.bytes())?;
+        work.charge(document.bytes())?;
         Ok(document)
     }
 
@@ -57,7 +57,7 @@ impl Kind for Patterns {
                 ClassifyError::UnknownProfile { .. } => "profile",
                 ClassifyError::TooLong { .. } | ClassifyError::TooExpensive { .. } => "query",
             };
-            Problem::new("invalid_input", Pointer::root().key(place), error.to_string())
+            Problem::new("invalid_input", JsonPointer::root().key(place), error.to_string())
         };
         let classified = snapshot.classify(query, profile).map_err(refused)?;
         let normalized = &classified.key;
@@ -94,9 +94,9 @@ impl Kind for Patterns {
 /// What an input asks.
 fn question(input: &Value) -> Result<(&str, Option<&str>), Problem> {
     let mut problems = Problems::default();
-    let place = Place::Root;
+    let place = JsonPath::Root;
     let mut asked = None;
-    if let Some(mut reader) = Reader::open("an input", input, &place, &mut problems) {
+    if let Some(mut reader) = ObjectReader::open("an input", input, &place, &mut problems) {
         reader.only(&["query", "profile"]);
         if reader.get("query").is_none() {
             reader.missing("query", "the text to classify");
@@ -109,11 +109,11 @@ fn question(input: &Value) -> Result<(&str, Option<&str>), Problem> {
     }
     match problems.or(asked) {
         Ok(asked) => Ok(asked.unwrap_or_default()),
-        Err(problems) => Err(problems
-            .iter()
-            .next()
-            .cloned()
-            .unwrap_or_else(|| Problem::new("invalid_input", Pointer::root(), "an input has a query"))),
+        Err(problems) => {
+            Err(problems.iter().next().cloned().unwrap_or_else(|| {
+                Problem::new("invalid_input", JsonPointer::root(), "an input has a query")
+            }))
+        }
     }
 }
 

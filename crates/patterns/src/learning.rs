@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use midflight_core::{Place, Problems, Reader, clip};
+use midflight_core::{JsonPath, ObjectReader, Problems, clip};
 use serde_json::Value;
 
 use crate::fields::{ORDER_DEFAULT, read_order, read_share};
@@ -10,12 +10,12 @@ use crate::limits::{CATEGORIES_MAX, LEARNED_MAX, PATTERN_CHARS_MAX, PER_MINUTE_M
 use crate::normalize::fold;
 use crate::{PatternStatus, Personal, Profile, Redaction};
 
-/// What becomes of what could be learned.
+/// How something that could be learned is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LearningMode {
     /// Nothing is learned.
     Off,
-    /// It waits for somebody to approve it.
+    /// It waits for approval.
     #[default]
     Pending,
     /// It answers at once, on every replica.
@@ -36,7 +36,7 @@ pub enum LearnFrom {
 /// Which answers of an LLM are learned for the queries of a profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearningPolicy {
-    /// What becomes of what could be learned.
+    /// How something that could be learned is handled.
     pub mode: LearningMode,
     /// How sure an answer must be, 0 to 1.
     pub threshold: f64,
@@ -46,18 +46,19 @@ pub struct LearningPolicy {
     pub order: i32,
     /// With less accuracy than this a pattern goes back to pending, 0 to 1; 0 never.
     pub demote_below: f64,
-    /// And only once so many said whether it was right.
+    /// And only after this many votes.
     pub demote_after: u32,
-    /// What a call of the LLM costs, in whatever unit savings are to be told.
+    /// What a call of the LLM costs, in the unit in which savings are reported.
     pub llm_call_cost: f64,
     /// Whose queries are learned.
     pub learn_from: LearnFrom,
-    /// How many learned patterns there are at once. Beyond it the least used one that no person changed is deleted. 1,000:
-    /// what is asked again and again is far less.
+    /// How many learned patterns there are at once. Beyond it the least used one that no person changed is deleted.
+    /// 1,000: what is asked again and again is far less.
     pub learned_max: u32,
     /// How many patterns a replica learns a minute. 120: what was not learned is learned when it is asked again.
     pub lessons_per_minute_max: u32,
-    /// How often a replica calls the LLM a minute. 600: ten a second; a flood of new queries must not cost without bound.
+    /// How often a replica calls the LLM a minute. 600: ten a second; a flood of new queries must not cost without
+    /// bound.
     pub llm_calls_per_minute_max: u32,
     /// What is personal data. Queries with any of it are not learned.
     pub redact: Redaction,
@@ -168,7 +169,7 @@ impl fmt::Display for NotLearned {
         match self {
             Self::Off => f.write_str("the policy learns nothing"),
             Self::Unsure { confidence, threshold } => {
-                write!(f, "its confidence is {confidence} and {threshold} is wanted")
+                write!(f, "its confidence is {confidence} and {threshold} is required")
             }
             Self::Category => f.write_str("its category is never learned"),
             Self::Contains(text) => write!(f, "queries with {text:?} are never learned"),
@@ -184,21 +185,21 @@ impl fmt::Display for NotLearned {
             Self::Full { learned_max } => {
                 write!(f, "learned_max is {learned_max}, and persons changed all that was learned")
             }
-            Self::Queue => f.write_str("too many lessons wait to be written"),
+            Self::Queue => f.write_str("too many learned patterns wait to be written"),
         }
     }
 }
 
 /// Something that could be learned.
 #[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct LearningProposal<'a> {
     /// The query as it came.
     pub query: &'a str,
     /// The query as literals see it: [`crate::Profile::text`].
     pub text: &'a str,
     /// The query as exact patterns see it: [`crate::Profile::key`].
     pub key: &'a str,
-    /// Its category, as an LLM or a person says.
+    /// Its category, by an LLM or a person.
     pub category: &'a str,
     /// How sure that is, 0 to 1.
     pub confidence: f64,
@@ -210,8 +211,12 @@ impl LearningPolicy {
     ///
     /// # Errors
     /// Why it is not.
-    pub fn verdict(&self, profile: &Profile, lesson: &Lesson<'_>) -> Result<PatternStatus, NotLearned> {
-        let Lesson { query, text, key, category, confidence } = *lesson;
+    pub fn verdict(
+        &self,
+        profile: &Profile,
+        proposal: &LearningProposal<'_>,
+    ) -> Result<PatternStatus, NotLearned> {
+        let LearningProposal { query, text, key, category, confidence } = *proposal;
         let status = match self.mode {
             LearningMode::Off => return Err(NotLearned::Off),
             LearningMode::Pending => PatternStatus::Pending,
@@ -239,13 +244,13 @@ impl LearningPolicy {
         Ok(status)
     }
 
-    /// Whether a pattern of which so many were right and so many wrong is to answer no more.
+    /// Whether a pattern with this many positive and negative votes is to be demoted.
     #[must_use]
     pub fn demotes(&self, right: u64, wrong: u64) -> bool {
-        let said = right.saturating_add(wrong);
+        let stated = right.saturating_add(wrong);
         #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
-        let accuracy = right as f64 / said as f64;
-        said >= u64::from(self.demote_after.max(1)) && accuracy < self.demote_below
+        let accuracy = right as f64 / stated as f64;
+        stated >= u64::from(self.demote_after.max(1)) && accuracy < self.demote_below
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -276,8 +281,8 @@ const FIELDS: [&str; 16] = [
 /// Reads the body of `learning/{profile}`.
 pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
     let mut problems = Problems::default();
-    let place = Place::Root;
-    let Some(mut reader) = Reader::open("a learning policy", body, &place, &mut problems) else {
+    let place = JsonPath::Root;
+    let Some(mut reader) = ObjectReader::open("a learning policy", body, &place, &mut problems) else {
         return Err(problems);
     };
     reader.only(&FIELDS);
@@ -313,7 +318,7 @@ pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
         reader.refuse("llm_call_cost", "out_of_bounds", "llm_call_cost is 0 or more");
     }
     if let Some(i) = policy.never_contains.iter().position(|text| fold(text, true, false).is_empty()) {
-        let message = "nothing is left of it, so nothing would be learned; say mode: off for that";
+        let message = "it is empty after normalization, so nothing would be learned; use mode: off for that";
         reader.refuse_in("never_contains", &i.to_string(), "empty", message);
     }
     problems.or(policy)
@@ -322,7 +327,7 @@ pub(crate) fn read_learning(body: &Value) -> Result<LearningPolicy, Problems> {
 /// The largest of the counts that nothing else bounds.
 const COUNT_MAX: u32 = 1_000_000;
 
-fn read_count(reader: &mut Reader<'_, '_>, key: &str, max: u32) -> Option<u32> {
+fn read_count(reader: &mut ObjectReader<'_, '_>, key: &str, max: u32) -> Option<u32> {
     let count = reader.integer(key)?;
     let known = u32::try_from(count).ok().filter(|count| *count <= max);
     if known.is_none() {
@@ -332,7 +337,7 @@ fn read_count(reader: &mut Reader<'_, '_>, key: &str, max: u32) -> Option<u32> {
 }
 
 /// The member `redact`: the sorts of personal data, of which there may be none.
-fn read_redaction(reader: &mut Reader<'_, '_>) -> Option<Redaction> {
+fn read_redaction(reader: &mut ObjectReader<'_, '_>) -> Option<Redaction> {
     reader.get("redact")?;
     let words = reader.texts("redact", Personal::ALL.len());
     let mut sorts = Vec::with_capacity(words.len());
@@ -359,15 +364,15 @@ mod tests {
     fn check(text: &str, category: &str, confidence: f64, expected: Result<PatternStatus, &str>) {
         let body = json!({"mode": "auto", "never_categories": ["DANGER"], "never_contains": ["Postgres"]});
         let policy = read_learning(&body).unwrap();
-        let lesson = Lesson { query: text, text, key: text, category, confidence };
-        let verdict = policy.verdict(&Profile::default(), &lesson).map_err(|why| why.to_string());
+        let proposal = LearningProposal { query: text, text, key: text, category, confidence };
+        let verdict = policy.verdict(&Profile::default(), &proposal).map_err(|why| why.to_string());
         assert_eq!(verdict, expected.map_err(str::to_owned));
     }
 
     #[test]
     fn what_is_not_to_be_learned_is_not() {
         check("quanti ordini", "METRIC", 0.9, Ok(PatternStatus::Approved));
-        check("quanti ordini", "METRIC", 0.89, Err("its confidence is 0.89 and 0.9 is wanted"));
+        check("quanti ordini", "METRIC", 0.89, Err("its confidence is 0.89 and 0.9 is required"));
         check("quanti ordini", "DANGER", 1.0, Err("its category is never learned"));
         check("usate postgres", "METRIC", 1.0, Err("queries with \"Postgres\" are never learned"));
         check("ok", "METRIC", 1.0, Err("its key is too short"));
@@ -378,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_demoted_once_enough_said_that_it_is_wrong() {
+    fn a_pattern_is_demoted_after_enough_negative_votes() {
         let policy = LearningPolicy::default();
         assert!(!policy.demotes(0, 4) && policy.demotes(0, 5) && policy.demotes(2, 3));
         assert!(!policy.demotes(3, 3) && !policy.demotes(0, 0));
@@ -386,10 +391,10 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_says_what_is_wrong_with_it() {
+    fn a_policy_reports_its_problems() {
         let body = json!({"mode": "always", "threshold": 2, "never_contains": ["", 1], "llm_call_cost": -1, "order": 0.5,
             "key_chars_min": -1, "redact": ["email", "names"], "learned_max": 10_001, "learn_from": "all"});
-        let told = read_learning(&body).unwrap_err().to_string();
+        let messages = read_learning(&body).unwrap_err().to_string();
         for part in [
             "/mode: \"always\" is no mode",
             "/threshold: ",
@@ -398,11 +403,11 @@ mod tests {
             "/llm_call_cost",
             "/redact/1: unknown sort of personal data \"names\": expected one of url_credentials, email",
             "/learned_max: learned_max is from 0 to 10000",
-            "/learn_from: \"all\" is no learn_from; write one of authenticated, everyone",
+            "/learn_from: \"all\" is not a valid learn_from; use one of authenticated, everyone",
             "/order: order is a whole number",
             "/key_chars_min: ",
         ] {
-            assert!(told.contains(part), "{part} is not in {told}");
+            assert!(messages.contains(part), "{part} is not in {messages}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Every bound on a document of patterns and on a query, in one place; past it the input is refused and told which bound
-//! it broke.
+//! Every bound on a document of patterns and on a query, in one place; past it the input is refused, and the error
+//! names the bound.
 
 /// The longest query, in bytes.
 pub const QUERY_BYTES_MAX: usize = 8 << 10;
@@ -14,9 +14,10 @@ pub const CATEGORY_BYTES_MAX: usize = 64;
 pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
 /// The most regular expressions of one profile.
 pub const REGEXES_MAX: usize = 5_000;
-/// The most memory of the compiled regular expressions of one profile, in bytes. 256 MiB: some ten thousand in common use.
+/// The most memory of the compiled regular expressions of one profile, in bytes. 256 MiB: some ten thousand in common
+/// use.
 pub const PROFILE_REGEX_BYTES_MAX: usize = 256 << 20;
-/// How long a classification may take unless its caller says otherwise, in ms. 1,000: it takes some microseconds.
+/// How long a classification may take by default, in ms. 1,000: it takes some microseconds.
 pub const CLASSIFY_MS_MAX: u64 = 1_000;
 /// How long one search of a regular expression may take in the worst case, in ms. 3,000: the largest expression and the
 /// longest query take less.

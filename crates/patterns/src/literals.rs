@@ -7,7 +7,7 @@ use midflight_engine::{Interrupted, Work};
 
 use crate::Match;
 use crate::pattern::Pattern;
-use crate::tiers::{Automaton, Entry, Part, TierError};
+use crate::tiers::{Automaton, AutomatonPart, TextEntry, TierError};
 
 /// How many literals are found between two looks at the budget: some ten microseconds.
 const HITS_PER_LOOK: usize = 1024;
@@ -17,7 +17,7 @@ const HITS_PER_LOOK: usize = 1024;
 pub(crate) struct Literals(AhoCorasick);
 
 impl Automaton for Literals {
-    fn build(entries: &[Entry], work: &Work) -> Result<Self, TierError> {
+    fn build(entries: &[TextEntry], work: &Work) -> Result<Self, TierError> {
         finder(entries.iter().map(|entry| &**entry.key()), work).map(Self)
     }
 }
@@ -38,31 +38,31 @@ pub(crate) fn finder<'a>(
     let automaton = builder
         .build(texts)
         .map_err(|error| TierError::Automaton(format!("too many or too long texts: {error}")))?;
-    work.spend(automaton.memory_usage() as u64)?;
+    work.charge(automaton.memory_usage() as u64)?;
     Ok(automaton)
 }
 
 /// The first pattern in the declared order of which a literal is found; only one before `best`.
 pub(crate) fn find<'a>(
-    part: &'a Part<Literals>,
+    part: &'a AutomatonPart<Literals>,
     text: &str,
     mut best: Option<&'a Pattern>,
     work: &Work,
-) -> Result<Option<&'a Entry>, Interrupted> {
+) -> Result<Option<&'a TextEntry>, Interrupted> {
     let mut found = None;
     // A literal may be found at every byte of the text, and an exclusion looks through all of it.
     let mut refused = HashSet::new();
     for (count, hit) in part.automaton().0.find_overlapping_iter(text).enumerate() {
         // Literals within each other are found at every byte.
         if count % HITS_PER_LOOK == HITS_PER_LOOK - 1 {
-            work.go_on()?;
+            work.check()?;
         }
         let Some(entry) = part.entry(hit.pattern().as_usize()) else { continue };
         let pattern = &*entry.pattern;
         if best.is_some_and(|best| !pattern.comes_before(best)) {
             continue;
         }
-        let is_there = match pattern.said.how {
+        let is_there = match pattern.meta.how {
             Match::Prefix => hit.start() == 0,
             Match::Word => is_word(text, hit.start(), hit.end()),
             _ => true,
@@ -70,7 +70,7 @@ pub(crate) fn find<'a>(
         if !is_there {
             continue;
         }
-        match &pattern.said.conditions {
+        match &pattern.meta.conditions {
             Some(_) if refused.contains(&*pattern.id) => {}
             Some(conditions) if !conditions.hold(text, work)? => drop(refused.insert(&*pattern.id)),
             _ => (best, found) = (Some(pattern), Some(entry)),
@@ -79,7 +79,8 @@ pub(crate) fn find<'a>(
     Ok(found)
 }
 
-/// Whether no word goes on at either end: as `\b` of a regex, but for ends of the literal that are no word themselves.
+/// Whether no word continues at either end: as `\b` of a regex, but for ends of the literal that are no word
+/// themselves.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     let is_in_word = |c: Option<char>| c.is_some_and(is_word_character);
     let (before, literal, after) = (&text[..start], &text[start..end], &text[end..]);

@@ -1,8 +1,8 @@
-//! What a regular expression needs of a text to match: some texts, of which one stands in whatever it matches.
+//! What a regular expression needs of a text to match: some texts, of which one is in every match.
 //!
-//! The way of RE2's FilteredRE2 (prefilter.cc): an expression that matches few texts is those texts; what is put together
-//! of parts needs what each part needs, what is one of several what one of them needs. Leaving a need out is always right,
-//! and is what happens past the bounds here; a need too many would lose a match.
+//! The way of RE2's FilteredRE2 (prefilter.cc): an expression that matches few texts is those texts; what is put
+//! together of parts needs what each part needs, what is one of several what one of them needs. Leaving a need out is
+//! always right, and is what happens past the bounds here; a need too many would lose a match.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ pub(crate) type AnyOf = BTreeSet<String>;
 
 /// The shortest text that is looked for, in bytes; shorter ones are in most queries.
 const BYTES_MIN: usize = 3;
-/// The most texts that are told apart of what a part of an expression matches.
+/// The most texts that are distinguished for what a part of an expression matches.
 const TEXTS_MAX: usize = 32;
 /// The most repetitions that are written out.
 const COPIES_MAX: u32 = 8;
 
-/// What `expression` needs most, not minding case: of its needs that of the longest texts, which the fewest queries have.
-/// None when nothing can be said of it.
+/// What `expression` needs most, not minding case: of its needs that of the longest texts, which the fewest queries
+/// have. None when nothing is known of it.
 pub(crate) fn need(expression: &str) -> Option<AnyOf> {
     let parsed = ParserBuilder::new().case_insensitive(true).build().parse(expression).ok()?;
     let needs = known(&parsed).into_needs().into_iter();
@@ -29,16 +29,16 @@ pub(crate) fn need(expression: &str) -> Option<AnyOf> {
 
 /// What is known of the texts that a part of an expression matches.
 #[derive(Debug, Clone)]
-enum Known {
+enum KnownTexts {
     /// Each is one of these.
     OneOf(AnyOf),
     /// Of each list, one is in it.
     Having(Vec<AnyOf>),
 }
 
-const NOTHING: Known = Known::Having(Vec::new());
+const NOTHING: KnownTexts = KnownTexts::Having(Vec::new());
 
-impl Known {
+impl KnownTexts {
     fn into_needs(self) -> Vec<AnyOf> {
         match self {
             Self::OneOf(texts) => useful(texts).into_iter().collect(),
@@ -55,12 +55,12 @@ fn useful(texts: AnyOf) -> Option<AnyOf> {
     (shortest(&texts) >= BYTES_MIN).then_some(texts)
 }
 
-fn just(text: String) -> Known {
-    Known::OneOf(AnyOf::from([text]))
+fn just(text: String) -> KnownTexts {
+    KnownTexts::OneOf(AnyOf::from([text]))
 }
 
 /// Recurses no deeper than expressions may be nested, which their parser bounds.
-fn known(part: &Hir) -> Known {
+fn known(part: &Hir) -> KnownTexts {
     match part.kind() {
         HirKind::Empty | HirKind::Look(_) => just(String::new()),
         HirKind::Literal(literal) => {
@@ -76,7 +76,7 @@ fn known(part: &Hir) -> Known {
     }
 }
 
-fn one_of(class: &Class) -> Known {
+fn one_of(class: &Class) -> KnownTexts {
     let unicode = match class {
         Class::Unicode(class) => Some(class.clone()),
         Class::Bytes(class) => class.to_unicode_class(),
@@ -87,18 +87,18 @@ fn one_of(class: &Class) -> Known {
         return NOTHING;
     }
     let characters = class.iter().flat_map(|range| range.start()..=range.end());
-    Known::OneOf(characters.map(|c| c.to_ascii_lowercase().to_string()).collect())
+    KnownTexts::OneOf(characters.map(|c| c.to_ascii_lowercase().to_string()).collect())
 }
 
-fn repeated(repetition: &Repetition) -> Known {
+fn repeated(repetition: &Repetition) -> KnownTexts {
     let inner = known(&repetition.sub);
     match (repetition.min, repetition.max, inner) {
-        (0, Some(1), Known::OneOf(mut texts)) if texts.len() < TEXTS_MAX => {
+        (0, Some(1), KnownTexts::OneOf(mut texts)) if texts.len() < TEXTS_MAX => {
             texts.insert(String::new());
-            Known::OneOf(texts)
+            KnownTexts::OneOf(texts)
         }
         (0, ..) => NOTHING,
-        (_, _, Known::Having(needs)) => Known::Having(needs),
+        (_, _, KnownTexts::Having(needs)) => KnownTexts::Having(needs),
         (min, max, inner) => {
             let copies = min.min(COPIES_MAX);
             let sequence = (0..copies).fold(Sequence::default(), |sequence, _| sequence.then(inner.clone()));
@@ -109,21 +109,21 @@ fn repeated(repetition: &Repetition) -> Known {
 }
 
 /// What any of several has: of each branch its best need, or nothing where one has none.
-fn any(branches: Vec<Known>) -> Known {
+fn any(branches: Vec<KnownTexts>) -> KnownTexts {
     let mut few = AnyOf::new();
     let are_few = branches.iter().all(|branch| match branch {
-        Known::OneOf(texts) => {
+        KnownTexts::OneOf(texts) => {
             few.extend(texts.iter().cloned());
             few.len() <= TEXTS_MAX
         }
-        Known::Having(_) => false,
+        KnownTexts::Having(_) => false,
     });
     if are_few {
-        return Known::OneOf(few);
+        return KnownTexts::OneOf(few);
     }
     let best = branches.into_iter().map(|branch| branch.into_needs().into_iter().max_by_key(shortest));
     let best = best.collect::<Option<Vec<_>>>();
-    Known::Having(best.map(|lists| lists.into_iter().flatten().collect()).into_iter().collect())
+    KnownTexts::Having(best.map(|lists| lists.into_iter().flatten().collect()).into_iter().collect())
 }
 
 /// Parts that follow each other: what is needed before, and the texts that end it.
@@ -141,20 +141,20 @@ impl Default for Sequence {
 }
 
 impl Sequence {
-    fn then(mut self, next: Known) -> Self {
+    fn then(mut self, next: KnownTexts) -> Self {
         match next {
-            Known::OneOf(texts) if self.texts.len() * texts.len() <= TEXTS_MAX => {
+            KnownTexts::OneOf(texts) if self.texts.len() * texts.len() <= TEXTS_MAX => {
                 let append =
                     |text: &String| texts.iter().map(|next| format!("{text}{next}")).collect::<Vec<_>>();
                 self.texts = self.texts.iter().flat_map(append).collect();
                 self
             }
-            Known::OneOf(texts) => self.cut(Vec::new(), texts),
-            Known::Having(needs) => self.cut(needs, AnyOf::from([String::new()])),
+            KnownTexts::OneOf(texts) => self.cut(Vec::new(), texts),
+            KnownTexts::Having(needs) => self.cut(needs, AnyOf::from([String::new()])),
         }
     }
 
-    /// Goes on with other texts, of which it is not known what they follow.
+    /// Continues with other texts, of which it is not known what they follow.
     fn cut(mut self, needs: Vec<AnyOf>, texts: AnyOf) -> Self {
         self.needs.extend(useful(std::mem::replace(&mut self.texts, texts)));
         self.needs.extend(needs);
@@ -162,12 +162,12 @@ impl Sequence {
         self
     }
 
-    fn into_known(mut self) -> Known {
+    fn into_known(mut self) -> KnownTexts {
         if self.is_whole {
-            return Known::OneOf(self.texts);
+            return KnownTexts::OneOf(self.texts);
         }
         self.needs.extend(useful(self.texts));
-        Known::Having(self.needs)
+        KnownTexts::Having(self.needs)
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_always_stands_there_is_needed() {
+    fn a_text_that_is_always_present_is_needed() {
         check("Mela", &["mela"]);
         check(r"^\bmela\b$", &["mela"]);
         check(r"\bpro(?:cedo|metto)\b", &["procedo", "prometto"]);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_another_case_beyond_ascii_are_told_apart() {
+    fn letters_beyond_ascii_are_distinguished_by_case() {
         check("[a]k[a]", &["aka", "a\u{212a}a"]);
         check("é[a]", &["Éa", "éa"]);
     }

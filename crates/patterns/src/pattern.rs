@@ -1,4 +1,4 @@
-//! Patterns: what a document says, and what is kept of it for answering.
+//! Patterns: the contents of a document, and what is kept of it for answering.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use midflight_regexes::BoundedRegex;
 use crate::profile::Profile;
 use crate::{Action, CreatedBy, Match, PatternStatus};
 
-/// What a pattern's document says, valid by itself. What its texts are as keys depends on the profile.
+/// The contents of a pattern's document, valid by itself. What its texts are as keys depends on the profile.
 #[derive(Debug)]
 pub(crate) struct PatternDocument {
-    pub(crate) said: Said,
+    pub(crate) meta: PatternMeta,
     pub(crate) profile: Arc<str>,
     pub(crate) category: Arc<str>,
     /// As they are written; one unless it was written as `any_of`.
     pub(crate) texts: Vec<Box<str>>,
 }
 
-/// What a pattern says beside its texts.
+/// The members of a pattern beside its texts.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct PatternMeta {
     pub(crate) how: Match,
     pub(crate) status: PatternStatus,
     pub(crate) created_by: CreatedBy,
@@ -57,7 +57,7 @@ impl Conditions {
     }
 }
 
-/// How many words a [`Profile::text`] has: what stands between its spaces.
+/// How many words a [`Profile::text`] has: the parts between its spaces.
 fn words(text: &str) -> usize {
     if text.is_empty() { 0 } else { 1 + text.bytes().filter(|byte| *byte == b' ').count() }
 }
@@ -68,7 +68,7 @@ pub struct Pattern {
     pub(crate) id: Arc<str>,
     pub(crate) profile: Arc<str>,
     pub(crate) category: Arc<str>,
-    pub(crate) said: Said,
+    pub(crate) meta: PatternMeta,
     pub(crate) texts: Box<[Text]>,
 }
 
@@ -119,7 +119,7 @@ impl Pattern {
     /// Its direct response, to keep.
     #[must_use]
     pub fn shared_direct_response(&self) -> Option<&Arc<str>> {
-        self.said.direct_response.as_ref()
+        self.meta.direct_response.as_ref()
     }
 
     /// The name of its profile, to keep.
@@ -143,43 +143,43 @@ impl Pattern {
     /// How its texts are found.
     #[must_use]
     pub fn match_kind(&self) -> Match {
-        self.said.how
+        self.meta.how
     }
 
     /// Whether it answers.
     #[must_use]
     pub fn status(&self) -> PatternStatus {
-        self.said.status
+        self.meta.status
     }
 
     /// Who made it.
     #[must_use]
     pub fn created_by(&self) -> CreatedBy {
-        self.said.created_by
+        self.meta.created_by
     }
 
     /// What is to be done with the queries that it matches.
     #[must_use]
     pub fn action(&self) -> Action {
-        self.said.action
+        self.meta.action
     }
 
     /// How sure the category is, 0 to 1.
     #[must_use]
     pub fn confidence(&self) -> f64 {
-        self.said.confidence
+        self.meta.confidence
     }
 
     /// The answer to give, if it has one.
     #[must_use]
     pub fn direct_response(&self) -> Option<&str> {
-        self.said.direct_response.as_deref()
+        self.meta.direct_response.as_deref()
     }
 
     /// Its place in the declared order: the lowest of all that match answers; of equals, the first by id.
     #[must_use]
     pub fn order(&self) -> i32 {
-        self.said.order
+        self.meta.order
     }
 
     /// Its texts as they were written; at least one.
@@ -194,12 +194,12 @@ impl Pattern {
 
     /// Whether this one answers rather than `other` where both match.
     pub(crate) fn comes_before(&self, other: &Self) -> bool {
-        (self.said.order, &*self.id) < (other.said.order, &*other.id)
+        (self.meta.order, &*self.id) < (other.meta.order, &*other.id)
     }
 
     /// How much memory the regular expression takes by which it excludes, in bytes; 0 when it has none.
     pub(crate) fn exclusion_bytes(&self) -> usize {
-        self.said.conditions.as_ref().map_or(0, |conditions| conditions.regex_bytes())
+        self.meta.conditions.as_ref().map_or(0, |conditions| conditions.regex_bytes())
     }
 
     pub(crate) fn bytes(&self) -> u64 {

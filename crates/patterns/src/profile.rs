@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use midflight_core::{Place, Problems, Reader};
+use midflight_core::{JsonPath, ObjectReader, Problems};
 use serde_json::Value;
 
 use crate::limits::WORDS_MAX;
@@ -38,15 +38,15 @@ const FIELDS: [&str; 6] =
 
 impl Profile {
     /// What literals and regexes look for their texts in: composed Unicode (NFC, or NFKC with `compatibility`) in lower
-    /// case, without invisible characters, one space between words. Cost: one pass and one allocation for ASCII, a few of
-    /// either for anything else.
+    /// case, without invisible characters, one space between words. Cost: one pass and one allocation for ASCII, a few
+    /// of either for anything else.
     #[must_use]
     pub fn text(&self, query: &str) -> String {
         fold(query, self.compatibility, !self.fold_accents)
     }
 
-    /// What exact patterns compare, made of a [`Profile::text`]: its words without the punctuation around them, and without
-    /// stop words. It may be empty.
+    /// What exact patterns compare, made of a [`Profile::text`]: its words without the punctuation around them, and
+    /// without stop words. It may be empty.
     #[must_use]
     pub fn key(&self, text: &str) -> String {
         if text.is_ascii() && self.stop_words.is_empty() && self.punctuation == Punctuation::Ascii {
@@ -91,7 +91,8 @@ impl Profile {
     }
 }
 
-/// The key of a text of ASCII alone without stop words: most queries are of this sort, and it takes a third of the time.
+/// The key of a text of ASCII alone without stop words: most queries are of this sort, and it takes a third of the
+/// time.
 fn ascii_key(text: &str) -> String {
     let trimmed = text.trim_matches(|c: char| c.is_ascii_punctuation()).as_bytes();
     let is_between = |pair: &[u8]| match pair {
@@ -123,8 +124,8 @@ fn is_punctuation(c: char) -> bool {
 /// Reads the body of `profiles/{profile}`.
 pub(crate) fn read_profile(body: &Value) -> Result<Profile, Problems> {
     let mut problems = Problems::default();
-    let place = Place::Root;
-    let Some(mut reader) = Reader::open("a profile", body, &place, &mut problems) else {
+    let place = JsonPath::Root;
+    let Some(mut reader) = ObjectReader::open("a profile", body, &place, &mut problems) else {
         return Err(problems);
     };
     reader.only(&FIELDS);
@@ -143,7 +144,7 @@ pub(crate) fn read_profile(body: &Value) -> Result<Profile, Problems> {
     let folded: Vec<_> = stop_words.iter().map(|word| profile.normalize(word)).collect();
     for (i, word) in folded.iter().enumerate().filter(|(_, word)| word.is_empty() || word.contains(' ')) {
         let message = match word.is_empty() {
-            true => "nothing is left of it; write a word",
+            true => "it is empty after normalization; write a word",
             false => "a stop word is one word; write its words one by one",
         };
         reader.refuse_in("stop_words", &i.to_string(), "invalid_value", message);
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_originals_examples_hold() {
+    fn the_original_examples_give_the_same_results() {
         let it = italian();
         check(&it, "Ci sono problemi oggi?", "ci sono problemi");
         check(&it, "L'errore di ieri, perché?", "l'errore di perché");
@@ -217,18 +218,18 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_says_what_is_wrong_with_it() {
+    fn a_profile_reports_its_problems() {
         let body = json!({"stop_words": ["due parole", "!", 1], "punctuation": "al", "fold_accent": true});
-        let told = read_profile(&body).unwrap_err().to_string();
+        let messages = read_profile(&body).unwrap_err().to_string();
         for part in [
             "at /fold_accent: a profile has no field \"fold_accent\"; did you mean \"fold_accents\"?",
-            "at /punctuation: \"al\" is no punctuation; write one of keep, ascii, unicode",
+            "at /punctuation: \"al\" is not a valid punctuation; use one of keep, ascii, unicode",
             "at /stop_words/2: ",
         ] {
-            assert!(told.contains(part), "{told}");
+            assert!(messages.contains(part), "{messages}");
         }
-        let told = read_profile(&json!({"stop_words": ["due parole", "!"]})).unwrap_err().to_string();
-        assert!(told.contains("/stop_words/0: a stop word is one word"), "{told}");
-        assert!(told.contains("/stop_words/1: nothing is left of it"), "{told}");
+        let messages = read_profile(&json!({"stop_words": ["due parole", "!"]})).unwrap_err().to_string();
+        assert!(messages.contains("/stop_words/0: a stop word is one word"), "{messages}");
+        assert!(messages.contains("/stop_words/1: it is empty"), "{messages}");
     }
 }

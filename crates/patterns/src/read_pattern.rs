@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Place, Pointer, Problem, Problems, Reader};
+use midflight_core::{JsonPath, JsonPointer, ObjectReader, Problem, Problems};
 use midflight_engine::{Interrupted, Work};
 use midflight_regexes::{BoundedRegex, RegexError, RegexLimits};
 use serde_json::Value;
 
 use crate::fields::{ORDER_DEFAULT, check_segment, read_category, read_order, read_share};
 use crate::limits::{PATTERN_CHARS_MAX, REGEX_COMPILED_BYTES_MAX, TEXTS_MAX};
-use crate::pattern::{Conditions, PatternDocument, Said};
+use crate::pattern::{Conditions, PatternDocument, PatternMeta};
 use crate::profile::DEFAULT_PROFILE;
 use crate::{Action, CreatedBy, Match, PatternStatus};
 
@@ -34,8 +34,8 @@ const FIELDS: [&str; 15] = [
 /// Reads the body of `{pattern}`. Cost: compiles each of its regexes.
 pub(crate) fn read_pattern(body: &Value, work: &Work) -> Result<PatternDocument, Problems> {
     let mut problems = Problems::default();
-    let place = Place::Root;
-    let Some(mut reader) = Reader::open("a pattern", body, &place, &mut problems) else {
+    let place = JsonPath::Root;
+    let Some(mut reader) = ObjectReader::open("a pattern", body, &place, &mut problems) else {
         return Err(problems);
     };
     reader.only(&FIELDS);
@@ -48,7 +48,7 @@ pub(crate) fn read_pattern(body: &Value, work: &Work) -> Result<PatternDocument,
     let category = read_category(&mut reader);
     let direct_response: Option<Arc<str>> = reader.text("direct_response").map(Into::into);
     let otherwise = if direct_response.is_some() { Action::Respond } else { Action::Tool };
-    let said = Said {
+    let meta = PatternMeta {
         how,
         status: reader.word("status", PatternStatus::WORDS).unwrap_or_default(),
         created_by: reader.word("created_by", CreatedBy::WORDS).unwrap_or_default(),
@@ -60,14 +60,18 @@ pub(crate) fn read_pattern(body: &Value, work: &Work) -> Result<PatternDocument,
         is_list: reader.get("any_of").is_some(),
     };
     problems.or(PatternDocument {
-        said,
+        meta,
         profile: profile.into(),
         category: category.unwrap_or_default().into(),
         texts,
     })
 }
 
-fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Vec<Box<str>>, Interrupted> {
+fn read_texts(
+    reader: &mut ObjectReader<'_, '_>,
+    how: Match,
+    work: &Work,
+) -> Result<Vec<Box<str>>, Interrupted> {
     let texts: Vec<(String, &str)> = match (reader.get("pattern"), reader.get("any_of")) {
         (Some(_), None) => {
             reader.text("pattern").map(|text| ("/pattern".to_owned(), text)).into_iter().collect()
@@ -90,7 +94,7 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Ve
         }
     };
     for (path, text) in &texts {
-        work.go_on()?;
+        work.check()?;
         let wrong = match text.chars().count() {
             0 => Some((
                 "empty_key",
@@ -106,7 +110,7 @@ fn read_texts(reader: &mut Reader<'_, '_>, how: Match, work: &Work) -> Result<Ve
             )),
         };
         if let Some((code, message)) = wrong {
-            reader.problems().add(Problem::new(code, Pointer::parse(path), message));
+            reader.problems().add(Problem::new(code, JsonPointer::parse(path), message));
         }
     }
     Ok(texts.into_iter().map(|(_, text)| text.into()).collect())
@@ -136,18 +140,15 @@ fn wrong_regex(text: &str, work: &Work) -> Result<Option<String>, Interrupted> {
         Ok(regex) => regex,
     };
     Ok(regex.is_match("", work)?.then(|| {
-        "the regex matches the empty text, so it would match every query; ask for something".to_owned()
+        "the regex matches the empty text, so it would match every query; require at least one character"
+            .to_owned()
     }))
 }
 
-fn read_conditions(reader: &mut Reader<'_, '_>, how: Match) -> Option<Arc<Conditions>> {
+fn read_conditions(reader: &mut ObjectReader<'_, '_>, how: Match) -> Option<Arc<Conditions>> {
     for key in ["max_words", "exclusion"] {
         if how == Match::Exact && reader.get(key).is_some() {
-            reader.refuse(
-                key,
-                "conflict",
-                format!("{key} goes with no exact pattern: its key is one already"),
-            );
+            reader.refuse(key, "conflict", format!("{key} cannot be used with an exact pattern"));
         }
     }
     let max_words = reader.integer("max_words").and_then(|words| {
@@ -175,9 +176,9 @@ mod tests {
 
     #[track_caller]
     fn check(body: Value, expected: &[&str]) {
-        let told = read_pattern(&body, &Work::unbounded()).map(drop).unwrap_err().to_string();
+        let messages = read_pattern(&body, &Work::unbounded()).map(drop).unwrap_err().to_string();
         for expected in expected {
-            assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+            assert!(messages.contains(expected), "{expected}\nis not in\n{messages}");
         }
     }
 
@@ -185,25 +186,25 @@ mod tests {
     fn defaults_are_as_documented() {
         let work = Work::unbounded();
         let pattern = read_pattern(&json!({"pattern": "ciao", "category": "GREETING"}), &work).unwrap();
-        let said = &pattern.said;
+        let meta = &pattern.meta;
         assert_eq!(
-            (said.how, said.status, said.action),
+            (meta.how, meta.status, meta.action),
             (Match::Exact, PatternStatus::Approved, Action::Tool)
         );
-        assert_eq!((said.order, said.confidence, &*pattern.profile), (100, 1.0, "default"));
+        assert_eq!((meta.order, meta.confidence, &*pattern.profile), (100, 1.0, "default"));
         let body = json!({"pattern": "ciao", "category": "GREETING", "direct_response": "Ciao!"});
-        assert_eq!(read_pattern(&body, &work).unwrap().said.action, Action::Respond);
+        assert_eq!(read_pattern(&body, &work).unwrap().meta.action, Action::Respond);
     }
 
     #[test]
-    fn every_problem_is_told() {
+    fn every_problem_is_reported() {
         check(json!({}), &["a pattern needs \"pattern\"", "a pattern needs \"category\""]);
         check(
             json!({"pattern": "", "match": "fuzzy", "category": "a b", "confidence": 1.5, "order": 1e9, "status": "on",
                 "patern": 1, "profile": "a/b"}),
             &[
                 "at /pattern: a pattern has at least one character",
-                "at /match: \"fuzzy\" is no match; write one of exact, prefix, contains, word, regex",
+                "at /match: \"fuzzy\" is not a valid match; use one of exact, prefix, contains, word, regex",
                 "at /category: ",
                 "at /confidence: confidence is a number from 0 to 1",
                 "at /order: order is from",
@@ -225,7 +226,7 @@ mod tests {
         check(
             json!({"pattern": "a", "category": "A", "max_words": 0, "exclusion": "("}),
             &[
-                "at /max_words: max_words goes with no exact",
+                "at /max_words: max_words cannot be used with an exact",
                 "at /max_words: max_words is 1",
                 "at /exclusion: not a",
             ],

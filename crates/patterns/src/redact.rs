@@ -18,7 +18,7 @@ pub enum Personal {
     Iban,
     /// The number of a payment card: 13 to 19 digits.
     Card,
-    /// A telephone number: 7 digits and more, with what stands between them.
+    /// A telephone number: 7 digits and more, with the characters between them.
     Phone,
     /// A number of 4 digits and more.
     Number,

@@ -36,7 +36,7 @@ fn share(description: &str, default: f64) -> Value {
 
 fn order() -> Value {
     json!({"type": "integer", "minimum": ORDERS.start(), "maximum": ORDERS.end(), "default": 100,
-        "description": "Of all that match, the lowest answers; of equals, the first by id."})
+        "description": "The lowest of all matching patterns answers; equal ones in the order of their ids."})
 }
 
 fn list(description: &str, item: &Value, max: usize) -> Value {
@@ -54,7 +54,7 @@ fn spelt(pattern: &str) -> Value {
 
 fn category_name() -> Value {
     json!({"type": "string", "pattern": "^[^\\s\\p{Cc}]+$", "maxLength": CATEGORY_BYTES_MAX,
-        "description": "What a query is that it matches."})
+        "description": "The category of matching queries."})
 }
 
 fn pattern() -> Value {
@@ -64,7 +64,7 @@ fn pattern() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "pattern",
-        "description": "What queries look like, and what they are.",
+        "description": "A pattern of queries, and their category.",
         "type": "object",
         "required": ["category"],
         "oneOf": [{"required": ["pattern"]}, {"required": ["any_of"]}],
@@ -75,22 +75,31 @@ fn pattern() -> Value {
                 "description": "Instead of pattern: any of these matches."},
             "match": {"enum": words(Match::WORDS), "default": "exact",
                 "description": "exact compares keys; the others look into the text, stop words and punctuation included."},
-            "profile": {"type": "string", "default": "default", "maxLength": NAME_BYTES_MAX, "description": "By which queries are made comparable.",
+            "profile": {"type": "string", "default": "default", "maxLength": NAME_BYTES_MAX, "description": "The \
+                                                                                                             profile \
+                                                                                                             by \
+                                                                                                             which \
+                                                                                                             queries \
+                                                                                                             are \
+                                                                                                             normalized.",
                 "pattern": "^[\\p{Alphabetic}\\p{N}_][\\p{Alphabetic}\\p{N}._:@+-]*$"},
             "category": category_name(),
-            "confidence": share("How sure the category is.", 1.0),
+            "confidence": share("Confidence of the category.", 1.0),
             "action": {"enum": words(Action::WORDS), "description": "respond where there is a direct_response, else tool."},
             "direct_response": text(),
             "status": {"enum": words(PatternStatus::WORDS), "default": "approved",
-                "description": "Only what is approved answers."},
+                "description": "Only approved patterns answer."},
             "order": order(),
-            "max_words": {"type": "integer", "minimum": 1, "maximum": u32::MAX, "description": "The most words of the query."},
+            "max_words": {"type": "integer", "minimum": 1, "maximum": u32::MAX, "description": "Maximum \
+                                                                                                number of \
+                                                                                                words of \
+                                                                                                the query."},
             "exclusion": {"type": "string", "maxLength": PATTERN_CHARS_MAX,
                 "description": "A regular expression that the query must not match."},
             "created_by": {"enum": words(CreatedBy::WORDS), "default": "manual"},
             "description": text(),
             "tags": {"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX,
-                "description": "For people; nothing reads them."}
+                "description": "For people; not interpreted."}
         },
         "dependentSchemas": {"max_words": not_exact, "exclusion": not_exact}
     })
@@ -100,18 +109,19 @@ fn profile() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "profile",
-        "description": "How the queries of a language are made comparable.",
+        "description": "How the queries of a language are normalized.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "language": {"type": "string", "maxLength": midflight_core::TEXT_BYTES_MAX,
-                "description": "As it, for people."},
+                "description": "The language, for people."},
             "compatibility": {"type": "boolean", "default": false,
                 "description": "Whether NFKC makes them one rather than NFC: a ligature is its letters then."},
-            "fold_accents": {"type": "boolean", "default": false, "description": "Whether accents do not count."},
+            "fold_accents": {"type": "boolean", "default": false, "description": "Whether accents are \
+                                                                                  ignored."},
             "punctuation": {"enum": ["keep", "ascii", "unicode"], "default": "ascii",
-                "description": "Which is taken off both ends of a word."},
-            "stop_words": list("Words that do not count in keys, one by one.", &spelt("^\\s*\\S+\\s*$"), WORDS_MAX),
+                "description": "Which punctuation is removed from both ends of a word."},
+            "stop_words": list("Words that are ignored in keys, one by one.", &spelt("^\\s*\\S+\\s*$"), WORDS_MAX),
             "description": text()
         }
     })
@@ -121,29 +131,32 @@ fn learning() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "learning policy",
-        "description": "What is learned of the answers of an LLM to the queries of a profile.",
+        "description": "What is learned from the answers of an LLM to the queries of a profile.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "mode": {"enum": ["off", "pending", "auto"], "default": "pending",
-                "description": "pending waits for somebody to approve it, auto answers at once."},
-            "threshold": share("How sure an answer must be.", 0.9),
+                "description": "pending waits for approval, auto answers at once."},
+            "threshold": share("Minimum confidence of an answer.", 0.9),
             "key_chars_min": {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 3},
             "order": order(),
-            "demote_below": share("With less accuracy a pattern goes back to pending; 0 never.", 0.5),
+            "demote_below": share("Below this accuracy a pattern goes back to pending; 0: never.", 0.5),
             "demote_after": {"type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 5,
-                "description": "Only once so many said whether it was right."},
+                "description": "Minimum number of votes before that."},
             "llm_call_cost": {"type": "number", "minimum": 0, "default": 0,
-                "description": "What a call costs, in whatever unit savings are to be told."},
+                "description": "Cost of a call, in any unit; savings are reported in it."},
             "learn_from": {"enum": ["authenticated", "everyone"], "default": "authenticated",
                 "description": "Whose queries are learned: those of callers with a token, or of all."},
             "learned_max": {"type": "integer", "minimum": 0, "maximum": LEARNED_MAX, "default": 1000,
-                "description": "How many learned patterns there are at once. Beyond it the least used one is deleted, never one that a person changed."},
-            "lessons_per_minute_max": per_minute("How many patterns a replica learns a minute.", 120),
-            "llm_calls_per_minute_max": per_minute("How often a replica calls the LLM a minute; further queries are answered with none.", 600),
+                "description": "Maximum number of learned patterns. Beyond it the least used one is \
+                                deleted, never one that a person changed."},
+            "lessons_per_minute_max": per_minute("Maximum number of patterns that a replica learns per \
+                                                  minute.", 120),
+            "llm_calls_per_minute_max": per_minute("Maximum number of LLM calls of a replica per minute; \
+                                                    further queries are answered without a call.", 600),
             "redact": {"type": "array", "items": {"enum": Personal::ALL.map(Personal::as_str)}, "maxItems": Personal::ALL.len(),
                 "default": Personal::ALL.map(Personal::as_str),
-                "description": "What is personal data. Queries with any of it are not learned."},
+                "description": "Forms of personal data. Queries that contain any are not learned."},
             "redact_llm": {"type": "boolean", "default": true,
                 "description": "Whether personal data is masked in what the LLM is asked."},
             "never_categories": list("Categories that are never learned.", &text(), CATEGORIES_MAX),
@@ -181,7 +194,7 @@ fn prompt() -> Value {
             "temperature": {"type": "number", "minimum": 0, "maximum": 2, "default": 0},
             "tokens_max": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100},
             "structured": {"type": "boolean", "default": true,
-                "description": "Whether the schema of the reply goes along; some servers know none."},
+                "description": "Whether the schema of the reply is sent; some servers do not support it."},
             "description": text()
         }
     })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use imbl::{HashMap, OrdMap};
 use midflight_engine::{Interrupted, Work};
 
-use crate::index::{Found, Index};
+use crate::index::{Index, PatternMatch};
 use crate::learning::LearningPolicy;
 use crate::limits::{CLASSIFY_MS_MAX, QUERY_BYTES_MAX, SEARCH_MS_MAX};
 use crate::pattern::Pattern;
@@ -43,7 +43,7 @@ impl Default for PatternsSnapshot {
 #[non_exhaustive]
 pub enum ClassifyError {
     /// There is no such profile.
-    #[error("there is no profile {profile:?}{hint}")]
+    #[error("unknown profile {profile:?}{hint}")]
     UnknownProfile {
         /// What was asked for.
         profile: String,
@@ -51,14 +51,15 @@ pub enum ClassifyError {
         hint: String,
     },
     /// The query is longer than any.
-    #[error("the query has {bytes} bytes and may have {QUERY_BYTES_MAX}; ask for less at once")]
+    #[error("the query has {bytes} bytes and may have {QUERY_BYTES_MAX}; send a shorter one")]
     TooLong {
         /// How long it is.
         bytes: usize,
     },
     /// It was not classified within its budget.
     #[error(
-        "the query needs more time than it may have; ask for less at once, or simplify the regexes of the profile"
+        "the query needs more time than it may have; send a shorter one, or simplify the regexes of the \
+         profile"
     )]
     TooExpensive {
         /// Why.
@@ -84,12 +85,12 @@ pub struct Classification<'a> {
     /// The query as exact patterns see it.
     pub key: String,
     /// What answers it; none when nothing does.
-    pub found: Option<Found<'a>>,
+    pub found: Option<PatternMatch<'a>>,
 }
 
 impl PatternsSnapshot {
-    /// Classifies a query by the patterns of a profile, of the default one without. Cost: a pass over the query to make it
-    /// comparable, a look into a map, and a pass for each part of the automata, of which there are few.
+    /// Classifies a query by the patterns of a profile, of the default one without. Cost: a pass over the query to make
+    /// it comparable, a look into a map, and a pass for each part of the automata, of which there are few.
     ///
     /// ```
     /// use midflight_core::DocumentName;
@@ -118,7 +119,7 @@ impl PatternsSnapshot {
         self.classify_within(query, profile, &Self::budget())
     }
 
-    /// The budget of a classification unless its caller says otherwise, from now on.
+    /// The default budget of a classification, from now on.
     #[must_use]
     pub fn budget() -> Work {
         let work = Work::lasting(Duration::from_millis(CLASSIFY_MS_MAX));
@@ -203,13 +204,13 @@ impl PatternsSnapshot {
         self.indexes.get(name).map(|index| &*index.profile)
     }
 
-    /// What is learned of a profile's queries; none when nothing is said of it, and nothing is learned.
+    /// The learning policy for a profile's queries; none without one, and nothing is learned.
     #[must_use]
     pub fn learning(&self, profile: &str) -> Option<&Arc<LearningPolicy>> {
         self.learning.get(profile)
     }
 
-    /// What an LLM is told of a profile's queries; none when nothing is, and none is asked.
+    /// The prompt of an LLM for a profile's queries; none without one, and none is asked.
     #[must_use]
     pub fn prompt(&self, profile: &str) -> Option<&Arc<Prompt>> {
         self.prompts.get(profile)

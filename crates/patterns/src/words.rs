@@ -36,9 +36,9 @@ words! {
         Exact => "exact",
         /// The query begins with the text.
         Prefix => "prefix",
-        /// The text stands somewhere in the query.
+        /// The text is somewhere in the query.
         Contains => "contains",
-        /// The text stands in the query as whole words.
+        /// The text is in the query as whole words.
         Word => "word",
         /// The regular expression matches somewhere in the query.
         Regex => "regex",
@@ -63,7 +63,7 @@ words! {
 words! {
     /// Whether a pattern answers.
     PatternStatus {
-        /// It waits for somebody to approve it.
+        /// It waits for approval.
         Pending => "pending",
         /// It answers.
         #[default]

@@ -8,14 +8,14 @@ use regex_automata::meta::Cache;
 
 use crate::BoundedRegex;
 
-/// The most memory of the caches that the process keeps for all expressions and all threads, in bytes. 64 MiB: those of some
-/// four hundred expressions in common use. A search that runs has one more, which belongs to it alone.
+/// The most memory of the caches that the process keeps for all expressions and all threads, in bytes. 64 MiB: those of
+/// some four hundred expressions in common use. A search that runs has one more, which belongs to it alone.
 pub const CACHES_BYTES_MAX: usize = 64 << 20;
 
 /// Into how many parts the caches are divided, so that threads seldom wait for each other.
 const PARTS: usize = 16;
 
-static POOL: LazyLock<Pool> = LazyLock::new(|| Pool::new(CACHES_BYTES_MAX));
+static POOL: LazyLock<CachePool> = LazyLock::new(|| CachePool::new(CACHES_BYTES_MAX));
 
 /// Searches with a cache of an expression.
 pub(crate) fn with<T>(regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
@@ -23,13 +23,13 @@ pub(crate) fn with<T>(regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T
 }
 
 /// The caches of all threads, by the expression. A search takes one out and puts it back, so no thread keeps any.
-struct Pool {
-    parts: [Mutex<Part>; PARTS],
+struct CachePool {
+    parts: [Mutex<CacheStripe>; PARTS],
 }
 
-impl Pool {
+impl CachePool {
     fn new(bytes_max: usize) -> Self {
-        Self { parts: std::array::from_fn(|_| Mutex::new(Part::new(bytes_max / PARTS))) }
+        Self { parts: std::array::from_fn(|_| Mutex::new(CacheStripe::new(bytes_max / PARTS))) }
     }
 
     fn with<T>(&self, regex: &BoundedRegex, search: impl FnOnce(&mut Cache) -> T) -> T {
@@ -37,16 +37,16 @@ impl Pool {
         let taken = lock(part).take(id);
         let mut cache = taken.unwrap_or_else(|| regex.create_cache());
         let found = search(&mut cache);
-        let bytes = cache.memory_usage() + size_of::<Kept>();
+        let bytes = cache.memory_usage() + size_of::<PooledCache>();
         let forgotten = lock(part).put(id, cache, bytes);
-        // Dropped where nobody waits for it.
+        // Dropped in the background.
         drop(forgotten);
         found
     }
 
     /// The part in which the caches of an expression are, and by which number. Ids are counted up, so they spread by
     /// themselves.
-    fn place(&self, regex: &BoundedRegex) -> (&Mutex<Part>, u64) {
+    fn place(&self, regex: &BoundedRegex) -> (&Mutex<CacheStripe>, u64) {
         let parts = PARTS as u64;
         #[expect(clippy::cast_possible_truncation, reason = "the remainder is less than the number of parts")]
         let part = (regex.id() % parts) as usize;
@@ -54,26 +54,26 @@ impl Pool {
     }
 }
 
-fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
+fn lock(part: &Mutex<CacheStripe>) -> MutexGuard<'_, CacheStripe> {
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Part {
+struct CacheStripe {
     /// Those of an expression, the one that was used last at the end; as many as there were searches at the same time.
-    kept: HashMap<u64, Vec<Kept>, BuildHasherDefault<IdHasher>>,
+    kept: HashMap<u64, Vec<PooledCache>, BuildHasherDefault<IdHasher>>,
     bytes: usize,
     bytes_max: usize,
     /// Counts searches, to know which cache was used last.
     clock: u64,
 }
 
-struct Kept {
+struct PooledCache {
     cache: Cache,
     bytes: usize,
     used: u64,
 }
 
-impl Part {
+impl CacheStripe {
     fn new(bytes_max: usize) -> Self {
         Self { kept: HashMap::default(), bytes: 0, bytes_max, clock: 0 }
     }
@@ -86,16 +86,16 @@ impl Part {
     }
 
     /// Puts in a cache of an expression; what is forgotten for it is to be dropped.
-    fn put(&mut self, id: u64, cache: Cache, bytes: usize) -> Vec<Kept> {
+    fn put(&mut self, id: u64, cache: Cache, bytes: usize) -> Vec<PooledCache> {
         self.clock += 1;
         self.bytes += bytes;
-        self.kept.entry(id).or_default().push(Kept { cache, bytes, used: self.clock });
+        self.kept.entry(id).or_default().push(PooledCache { cache, bytes, used: self.clock });
         if self.bytes > self.bytes_max { self.forget() } else { Vec::new() }
     }
 
     /// Takes out the half of the caches that was used longest ago; all, where there is one.
     #[cold]
-    fn forget(&mut self) -> Vec<Kept> {
+    fn forget(&mut self) -> Vec<PooledCache> {
         let mut used: Vec<u64> = self.kept.values().flatten().map(|kept| kept.used).collect();
         let half = used.len() / 2;
         let (_, middle, _) = used.select_nth_unstable(half);
@@ -140,13 +140,13 @@ mod tests {
     use super::*;
     use crate::RegexLimits;
 
-    impl Pool {
+    impl CachePool {
         fn bytes(&self) -> usize {
             self.parts.iter().map(|part| part.lock().unwrap().bytes).sum()
         }
     }
 
-    impl Part {
+    impl CacheStripe {
         fn len(&self) -> usize {
             self.kept.values().map(Vec::len).sum()
         }
@@ -154,7 +154,7 @@ mod tests {
         fn search(&mut self, regex: &BoundedRegex, text: &str) {
             let mut cache = self.take(regex.id()).unwrap_or_else(|| regex.create_cache());
             assert!(!regex.search_with(&mut cache, Input::new(text)));
-            let bytes = cache.memory_usage() + size_of::<Kept>();
+            let bytes = cache.memory_usage() + size_of::<PooledCache>();
             self.put(regex.id(), cache, bytes);
         }
     }
@@ -170,7 +170,7 @@ mod tests {
     fn many_expressions_take_no_more_memory_than_the_bound() {
         const BYTES_MAX: usize = 256 << 10;
         let (regexes, text) = expressions(30);
-        let mut part = Part::new(BYTES_MAX);
+        let mut part = CacheStripe::new(BYTES_MAX);
         let mut largest = 0;
         for regex in &regexes {
             part.search(regex, &text);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_cache_that_was_used_last_is_kept() {
         let (regexes, text) = expressions(8);
-        let mut part = Part::new(usize::MAX);
+        let mut part = CacheStripe::new(usize::MAX);
         regexes.iter().for_each(|regex| part.search(regex, &text));
         assert_eq!(part.forget().len(), 5);
         assert_eq!(part.len(), 3);
@@ -198,11 +198,11 @@ mod tests {
     fn many_threads_take_no_more_memory_than_the_bound_and_keep_nothing() {
         const THREADS: usize = 24;
         let (regexes, text) = expressions(PARTS);
-        let mut alone = Part::new(usize::MAX);
+        let mut alone = CacheStripe::new(usize::MAX);
         alone.search(&regexes[0], &text);
         // A third of what they would take if each thread kept its own.
         let bytes_max = alone.bytes * PARTS * THREADS / 3;
-        let pool = Pool::new(bytes_max);
+        let pool = CachePool::new(bytes_max);
         let together = Barrier::new(THREADS);
         let search = || {
             let searched = regexes.iter().map(|regex| {

@@ -74,8 +74,8 @@ impl BoundedRegex {
         self.bytes
     }
 
-    /// How long a search in a text of so many bytes takes in the worst case, in ns: when every byte meets every state of
-    /// the expression. Nearly every search takes a thousandth of that.
+    /// How long a search in a text of so many bytes takes in the worst case, in ns: when every byte meets every state
+    /// of the expression. Nearly every search takes a thousandth of that.
     #[must_use]
     pub fn worst_ns(&self, text_bytes: usize) -> u64 {
         // A state takes some 20 bytes, and a step some 5 ns.

@@ -8,7 +8,7 @@ use crate::operator::Operator;
 use crate::scalar::Scalar;
 use crate::test::Test;
 
-/// The values that are told apart by type alone, as indices; numbers and texts have lines of their own.
+/// The values that are distinguished by type alone, as indices; numbers and texts have lines of their own.
 pub(crate) const MISSING: usize = 0;
 pub(crate) const NULL: usize = 1;
 pub(crate) const FALSE: usize = 2;
@@ -86,13 +86,13 @@ impl<K: Ord + Copy> Marks<K> {
 
 /// The values for which a literal is true, or more than those when its test is not [`is_laid_out`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Accepted<'a> {
+pub(crate) struct AcceptedValues<'a> {
     pub(crate) discrete: [bool; DISCRETE],
     pub(crate) numbers: Marks<Exact>,
     pub(crate) texts: Marks<&'a Arc<str>>,
 }
 
-/// Whether [`Accepted`] says exactly when a test is true, so that nothing has to be asked afterwards.
+/// Whether [`AcceptedValues`] is exactly when a test is true, so that nothing has to be asked afterwards.
 pub(crate) fn is_laid_out(test: &Test) -> bool {
     match test {
         Test::Equal(_) | Test::Order(..) | Test::Interval(..) | Test::IsNull(_) => true,
@@ -105,7 +105,7 @@ pub(crate) fn is_laid_out(test: &Test) -> bool {
     }
 }
 
-impl<'a> Accepted<'a> {
+impl<'a> AcceptedValues<'a> {
     fn none() -> Self {
         Self { discrete: [false; DISCRETE], numbers: Marks::none(), texts: Marks::none() }
     }
@@ -160,8 +160,8 @@ impl<'a> Accepted<'a> {
         accepted
     }
 
-    /// The members of a sorted list; or, of each type that it lists, all values but its members, with `other_types` those
-    /// of all other types too.
+    /// The members of a sorted list; or, of each type that it lists, all values but its members, with `other_types`
+    /// those of all other types too.
     fn add_members(&mut self, list: &'a [Scalar], opposite: bool, other_types: bool) {
         if other_types {
             *self = Self::present();
@@ -228,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_intersection_holds_where_both_do(a in any_marks(), b in any_marks()) {
+        fn an_intersection_is_where_both_are(a in any_marks(), b in any_marks()) {
             let both = a.intersect(&b);
             for value in -1..11 {
                 prop_assert_eq!(holds(&both, value), holds(&a, value) && holds(&b, value));

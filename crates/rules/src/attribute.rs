@@ -30,7 +30,8 @@ impl Attribute {
         if (dotted && text.split('.').any(bad)) || bad(text) {
             let shown = clip(text);
             return Err(format!(
-                "{shown:?} is no path; write names joined by dots, as customer.age, without spaces around them"
+                "invalid path {shown:?}: expected names joined by dots, as customer.age, without spaces \
+                 around them"
             ));
         }
         Ok(Self { text: text.into(), dotted })
@@ -65,7 +66,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_path_goes_down_objects_and_arrays() {
+    fn a_path_leads_through_objects_and_arrays() {
         let data = json!({"a": {"b": [10, {"c": 20}]}, "d": null, "a.b": 1});
         let find = |path: &str| Attribute::new(path).unwrap().find(&data).cloned();
         assert_eq!(find("a.b.0"), Some(json!(10)));

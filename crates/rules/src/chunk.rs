@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::accepted::is_laid_out;
 use crate::bits::{Bits, ROWS_MAX};
 use crate::column::{Column, Placed};
-use crate::input::Input;
+use crate::input::AttributeValue;
 use crate::normal::Row;
-use crate::rule::{Order, Rule};
+use crate::rule::{Rule, RuleOrder};
 
 /// Rules in execution order, with their index. Never empty.
 #[derive(Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct RuleChunk {
     pub(crate) rules: Box<[Arc<Rule>]>,
     /// For each row the rule it is of, as a position, and which of its rows.
     rows: Box<[(u16, u16)]>,
@@ -24,7 +24,7 @@ pub(crate) struct Chunk {
     columns: Box<[Column]>,
 }
 
-impl Chunk {
+impl RuleChunk {
     /// Indexes rules that have at most [`ROWS_MAX`] rows.
     pub(crate) fn new(rules: Vec<Arc<Rule>>) -> Self {
         let mut rows = Vec::with_capacity(ROWS_MAX);
@@ -57,13 +57,13 @@ impl Chunk {
         self.rows.len()
     }
 
-    /// Where its first rule stands.
-    pub(crate) fn order(&self) -> Option<Order<'_>> {
+    /// The position of its first rule.
+    pub(crate) fn order(&self) -> Option<RuleOrder<'_>> {
         self.rules.first().map(|rule| rule.order())
     }
 
     /// The rows that the index lets through.
-    pub(crate) fn select(&self, inputs: &[Input<'_>]) -> Bits {
+    pub(crate) fn select(&self, inputs: &[AttributeValue<'_>]) -> Bits {
         let mut rows = self.all;
         for column in &self.columns {
             rows &= column.select(inputs);

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crate::bits::ROWS_MAX;
-use crate::chunk::Chunk;
-use crate::rule::{Order, Rule};
+use crate::chunk::RuleChunk;
+use crate::rule::{Rule, RuleOrder};
 
 /// A chunk with fewer rows than this joins a neighbour when it is rebuilt.
 const ROWS_MIN: usize = ROWS_MAX / 4;
 
 /// A stretch of rules on the way to being chunks.
 enum Piece {
-    Shared(Arc<Chunk>),
+    Shared(Arc<RuleChunk>),
     Fresh(Vec<Arc<Rule>>),
 }
 
@@ -37,20 +37,20 @@ fn row_count(rules: &[Arc<Rule>]) -> usize {
 
 /// The chunks after `removed` are taken out and `inserted` put in. Both are in execution order, no rule twice.
 pub(crate) fn edited(
-    chunks: &[Arc<Chunk>],
+    chunks: &[Arc<RuleChunk>],
     removed: &[Arc<Rule>],
     inserted: &[Arc<Rule>],
-) -> Vec<Arc<Chunk>> {
+) -> Vec<Arc<RuleChunk>> {
     let (mut removed, mut inserted) = (removed, inserted);
     let mut pieces = Vec::with_capacity(chunks.len() + 1);
     for (i, chunk) in chunks.iter().enumerate() {
         let end = chunks.get(i + 1).and_then(|next| next.order());
-        let (gone, come) = (take_before(&mut removed, end), take_before(&mut inserted, end));
+        let (vanished, come) = (take_before(&mut removed, end), take_before(&mut inserted, end));
         add(
             &mut pieces,
-            match (gone, come) {
+            match (vanished, come) {
                 ([], []) => Piece::Shared(chunk.clone()),
-                _ => Piece::Fresh(merged(&chunk.rules, gone, come)),
+                _ => Piece::Fresh(merged(&chunk.rules, vanished, come)),
             },
         );
     }
@@ -58,23 +58,24 @@ pub(crate) fn edited(
     pieces.into_iter().flat_map(built).collect()
 }
 
-/// Takes the rules that stand before `end` off the front of `rules`.
-fn take_before<'a>(rules: &mut &'a [Arc<Rule>], end: Option<Order<'_>>) -> &'a [Arc<Rule>] {
+/// Takes the rules before `end` off the front of `rules`.
+fn take_before<'a>(rules: &mut &'a [Arc<Rule>], end: Option<RuleOrder<'_>>) -> &'a [Arc<Rule>] {
     let count = end.map_or(rules.len(), |end| rules.partition_point(|rule| rule.order() < end));
     let (taken, rest) = rules.split_at(count);
     *rules = rest;
     taken
 }
 
-fn merged(rules: &[Arc<Rule>], gone: &[Arc<Rule>], come: &[Arc<Rule>]) -> Vec<Arc<Rule>> {
-    let is_gone = |rule: &Arc<Rule>| gone.binary_search_by(|other| other.order().cmp(&rule.order())).is_ok();
-    let kept = rules.iter().filter(|rule| !is_gone(rule));
+fn merged(rules: &[Arc<Rule>], vanished: &[Arc<Rule>], come: &[Arc<Rule>]) -> Vec<Arc<Rule>> {
+    let is_missing =
+        |rule: &Arc<Rule>| vanished.binary_search_by(|other| other.order().cmp(&rule.order())).is_ok();
+    let kept = rules.iter().filter(|rule| !is_missing(rule));
     let mut merged: Vec<_> = kept.chain(come).cloned().collect();
     merged.sort_by(|a, b| a.order().cmp(&b.order()));
     merged
 }
 
-/// Adds a piece, joined with the one before it when either is new and too small to stand alone.
+/// Adds a piece, joined with the one before it when either is new and too small alone.
 fn add(pieces: &mut Vec<Piece>, piece: Piece) {
     let rows = piece.row_count();
     if rows == 0 {
@@ -95,7 +96,7 @@ fn add(pieces: &mut Vec<Piece>, piece: Piece) {
 }
 
 /// Builds the chunks of a piece, of even size.
-fn built(piece: Piece) -> Vec<Arc<Chunk>> {
+fn built(piece: Piece) -> Vec<Arc<RuleChunk>> {
     let rules = match piece {
         Piece::Shared(chunk) => return vec![chunk],
         Piece::Fresh(rules) => rules,
@@ -106,14 +107,14 @@ fn built(piece: Piece) -> Vec<Arc<Chunk>> {
     for rule in rules {
         let more = rule.rows.len();
         if open_rows >= target || open_rows + more > ROWS_MAX {
-            chunks.push(Arc::new(Chunk::new(std::mem::take(&mut open))));
+            chunks.push(Arc::new(RuleChunk::new(std::mem::take(&mut open))));
             open_rows = 0;
         }
         open_rows += more;
         open.push(rule);
     }
     if !open.is_empty() {
-        chunks.push(Arc::new(Chunk::new(open)));
+        chunks.push(Arc::new(RuleChunk::new(open)));
     }
     chunks
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::accepted::{Accepted, DISCRETE, Side};
+use crate::accepted::{AcceptedValues, DISCRETE, Side};
 use crate::bits::Bits;
 use crate::condition::Condition;
-use crate::input::{Input, Sort, text_hash};
-use crate::line::Line;
+use crate::input::{AttributeValue, IndexedValue, text_hash};
+use crate::line::RowsByValue;
 use crate::number::Exact;
 
 /// The index of one attribute in one chunk.
@@ -15,8 +15,8 @@ pub(crate) struct Column {
     /// The attribute, as the ruleset counts them.
     slot: u32,
     discrete: [Bits; DISCRETE],
-    numbers: Line<Exact>,
-    texts: Line<Arc<str>>,
+    numbers: RowsByValue<Exact>,
+    texts: RowsByValue<Arc<str>>,
 }
 
 /// A literal of a row: which row, the condition, and whether its opposite is meant.
@@ -32,9 +32,9 @@ impl Column {
         let (mut numbers, mut texts) = (Vec::with_capacity(literals.len()), Vec::new());
         for group in literals.chunk_by(|a, b| a.0 == b.0) {
             let (row, condition, negated) = group[0];
-            let mut accepted = Accepted::of(condition, negated);
+            let mut accepted = AcceptedValues::of(condition, negated);
             for (_, condition, negated) in &group[1..] {
-                accepted = accepted.intersect(&Accepted::of(condition, *negated));
+                accepted = accepted.intersect(&AcceptedValues::of(condition, *negated));
             }
             let at = usize::from(row);
             let accepting = discrete.iter_mut().zip(accepted.discrete).filter(|(_, accepts)| *accepts);
@@ -51,23 +51,25 @@ impl Column {
         Self {
             slot,
             discrete,
-            numbers: Line::new(numbers_start, numbers, |point| point, |point: &Exact| point.spread()),
+            numbers: RowsByValue::new(numbers_start, numbers, |point| point, |point: &Exact| point.spread()),
             texts: text_line(texts_start, texts),
         }
     }
 
     /// The rows that accept the input's value of this attribute.
-    pub(crate) fn select(&self, inputs: &[Input<'_>]) -> &Bits {
+    pub(crate) fn select(&self, inputs: &[AttributeValue<'_>]) -> &Bits {
         match inputs.get(self.slot as usize).map(|input| input.sort) {
-            Some(Sort::Discrete(which)) => &self.discrete[which],
-            Some(Sort::Number(number)) => self.numbers.find(number.spread(), |point| point.cmp(&number)),
-            Some(Sort::Text(text, hash)) => self.texts.find(hash, |point| (**point).cmp(text)),
+            Some(IndexedValue::Discrete(which)) => &self.discrete[which],
+            Some(IndexedValue::Number(number)) => {
+                self.numbers.find(number.spread(), |point| point.cmp(&number))
+            }
+            Some(IndexedValue::Text(text, hash)) => self.texts.find(hash, |point| (**point).cmp(text)),
             // A chunk and its ruleset's attributes are made together, so every slot has an input.
             None => &self.discrete[crate::accepted::MISSING],
         }
     }
 }
 
-fn text_line(start: Bits, turns: Vec<(&Arc<str>, Side, u16)>) -> Line<Arc<str>> {
-    Line::new(start, turns, Arc::clone, |point: &Arc<str>| text_hash(point))
+fn text_line(start: Bits, turns: Vec<(&Arc<str>, Side, u16)>) -> RowsByValue<Arc<str>> {
+    RowsByValue::new(start, turns, Arc::clone, |point: &Arc<str>| text_hash(point))
 }

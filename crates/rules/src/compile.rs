@@ -1,13 +1,13 @@
-//! Compiles changes into the next snapshot: resolves what documents say of each other and rebuilds what they touch.
+//! Compiles changes into the next snapshot: resolves references between documents and rebuilds what they touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{KindChange, Work};
 
 use crate::condition::Condition;
-use crate::document::{CONDITIONS_FOLDER, Named, Parsed, RulesDocument, named};
+use crate::document::{CONDITIONS_FOLDER, ParsedRuleDocument, RuleDocumentName, RulesDocument, named};
 use crate::limits::RULESET_REGEX_BYTES_MAX;
 use crate::read_rule::RuleDocument;
 use crate::read_ruleset::RulesetDocument;
@@ -27,7 +27,7 @@ pub(crate) fn kind_name() -> KindName {
 
 /// The changes of one compile, by the sort of document. None deletes.
 #[derive(Default)]
-struct Changes {
+struct RuleChanges {
     conditions: Vec<(Arc<str>, Option<Arc<Condition>>)>,
     rulesets: Vec<(Arc<str>, Option<RulesetDocument>)>,
     rules: BTreeMap<Arc<str>, Vec<RuleChange>>,
@@ -38,18 +38,18 @@ struct RuleChange {
     to: RuleTo,
 }
 
-/// What becomes of a rule.
+/// How a rule changes.
 enum RuleTo {
     /// It gets this document.
     Document(Box<RuleDocument>),
     /// It is compiled again, for a condition or its ruleset's typing changed.
     Again,
-    /// It is taken away.
+    /// It is deleted.
     Gone,
 }
 
 /// A compile under way: the snapshot so far, and what is wrong so far.
-struct Compiler<'a> {
+struct RuleCompiler<'a> {
     next: RulesSnapshot,
     problems: Problems,
     work: &'a Work,
@@ -77,22 +77,22 @@ fn compile_within(
     regex_bytes_max: usize,
 ) -> Result<RulesSnapshot, Problems> {
     let mut compiler =
-        Compiler { next: previous.clone(), problems: Problems::default(), work, regex_bytes_max };
+        RuleCompiler { next: previous.clone(), problems: Problems::default(), work, regex_bytes_max };
     let mut changes = compiler.sorted(changes);
-    let gone_conditions = compiler.change_conditions(&mut changes);
-    let gone_rulesets = compiler.change_rulesets(&mut changes);
+    let removed_conditions = compiler.change_conditions(&mut changes);
+    let removed_rulesets = compiler.change_rulesets(&mut changes);
     for (ruleset, rules) in changes.rules {
         compiler.change_rules(&ruleset, rules)?;
     }
-    compiler.remove_rulesets(&gone_rulesets);
-    compiler.check_conditions(&gone_conditions);
+    compiler.remove_rulesets(&removed_rulesets);
+    compiler.check_conditions(&removed_conditions);
     compiler.check_default(previous);
     compiler.problems.or(compiler.next)
 }
 
-impl Compiler<'_> {
-    fn sorted(&mut self, documents: Vec<KindChange<RulesDocument>>) -> Changes {
-        let mut changes = Changes::default();
+impl RuleCompiler<'_> {
+    fn sorted(&mut self, documents: Vec<KindChange<RulesDocument>>) -> RuleChanges {
+        let mut changes = RuleChanges::default();
         let mut ruleset_id: Arc<str> = "".into();
         for KindChange { name, document } in documents {
             let place = match named(&name) {
@@ -103,17 +103,17 @@ impl Compiler<'_> {
                 }
             };
             match (place, document.map(|document| document.0)) {
-                (Named::Condition(id), Some(Parsed::Condition(condition))) => {
+                (RuleDocumentName::Condition(id), Some(ParsedRuleDocument::Condition(condition))) => {
                     changes.conditions.push((id.into(), Some(condition)));
                 }
-                (Named::Condition(id), _) => changes.conditions.push((id.into(), None)),
-                (Named::Ruleset(id), Some(Parsed::Ruleset(ruleset))) => {
+                (RuleDocumentName::Condition(id), _) => changes.conditions.push((id.into(), None)),
+                (RuleDocumentName::Ruleset(id), Some(ParsedRuleDocument::Ruleset(ruleset))) => {
                     changes.rulesets.push((id.into(), Some(ruleset)));
                 }
-                (Named::Ruleset(id), _) => changes.rulesets.push((id.into(), None)),
-                (Named::Rule(ruleset, id), document) => {
+                (RuleDocumentName::Ruleset(id), _) => changes.rulesets.push((id.into(), None)),
+                (RuleDocumentName::Rule(ruleset, id), document) => {
                     let to = match document {
-                        Some(Parsed::Rule(rule)) => RuleTo::Document(Box::new(rule)),
+                        Some(ParsedRuleDocument::Rule(rule)) => RuleTo::Document(Box::new(rule)),
                         _ => RuleTo::Gone,
                     };
                     if &*ruleset_id != ruleset {
@@ -128,13 +128,13 @@ impl Compiler<'_> {
     }
 
     /// Changes the catalogue, and has the rules that use a changed condition compiled again. Answers the deleted ones.
-    fn change_conditions(&mut self, changes: &mut Changes) -> Vec<Arc<str>> {
-        let mut gone = Vec::new();
+    fn change_conditions(&mut self, changes: &mut RuleChanges) -> Vec<Arc<str>> {
+        let mut removed = Vec::new();
         for (id, condition) in std::mem::take(&mut changes.conditions) {
             match condition {
                 None => {
                     self.next.conditions.remove(&id);
-                    gone.push(id);
+                    removed.push(id);
                 }
                 Some(condition) => {
                     self.next.conditions.insert(id.clone(), condition);
@@ -144,15 +144,15 @@ impl Compiler<'_> {
                 }
             }
         }
-        gone
+        removed
     }
 
-    /// Changes what rulesets say of themselves. Answers the deleted ones, which go once their rules did.
-    fn change_rulesets(&mut self, changes: &mut Changes) -> Vec<Arc<str>> {
-        let mut gone = Vec::new();
+    /// Changes the rulesets' own members. Answers the deleted ones, which go once their rules did.
+    fn change_rulesets(&mut self, changes: &mut RuleChanges) -> Vec<Arc<str>> {
+        let mut removed = Vec::new();
         for (id, document) in std::mem::take(&mut changes.rulesets) {
             let Some(document) = document else {
-                gone.push(id);
+                removed.push(id);
                 continue;
             };
             if document.default {
@@ -171,7 +171,7 @@ impl Compiler<'_> {
             };
             self.next.rulesets.insert(id, Arc::new(ruleset));
         }
-        gone
+        removed
     }
 
     fn change_rules(&mut self, id: &Arc<str>, changes: Vec<RuleChange>) -> Result<(), Problems> {
@@ -179,7 +179,7 @@ impl Compiler<'_> {
             for change in changes.iter().filter(|change| matches!(change.to, RuleTo::Document(_))) {
                 let message =
                     format!("the ruleset {id:?} does not exist; put rules/{id} first, or in the same edit");
-                let problem = Problem::new("unknown_ruleset", Pointer::root(), message);
+                let problem = Problem::new("unknown_ruleset", JsonPointer::root(), message);
                 self.add_to_rule(id, &change.id, because_of(problem, id));
             }
             return Ok(());
@@ -190,7 +190,7 @@ impl Compiler<'_> {
         let mut done = BTreeSet::new();
         let mut adds_regexes = false;
         for RuleChange { id: rule_id, to } in changes {
-            self.work.go_on()?;
+            self.work.check()?;
             if repeats && !done.insert(rule_id.clone()) {
                 continue;
             }
@@ -226,7 +226,7 @@ impl Compiler<'_> {
                 ruleset.regex_bytes(),
                 self.regex_bytes_max
             );
-            self.add_to(id, Problem::new("too_many", Pointer::root(), message));
+            self.add_to(id, Problem::new("too_many", JsonPointer::root(), message));
         }
         self.next.rulesets.insert(id.clone(), Arc::new(ruleset));
         Ok(())
@@ -256,8 +256,8 @@ impl Compiler<'_> {
         }
     }
 
-    fn remove_rulesets(&mut self, gone: &[Arc<str>]) {
-        for id in gone {
+    fn remove_rulesets(&mut self, removed: &[Arc<str>]) {
+        for id in removed {
             let Some(ruleset) = self.next.rulesets.get(id) else {
                 continue;
             };
@@ -267,7 +267,7 @@ impl Compiler<'_> {
                     "the ruleset still has {}; delete them first, or in the same edit",
                     some_of(rules, ruleset.rules.len(), "rules")
                 );
-                let problem = Problem::new("in_use", Pointer::root(), message);
+                let problem = Problem::new("in_use", JsonPointer::root(), message);
                 self.add_to(id, problem);
             }
             self.next.rulesets.remove(id);
@@ -275,8 +275,8 @@ impl Compiler<'_> {
         }
     }
 
-    fn check_conditions(&mut self, gone: &[Arc<str>]) {
-        for id in gone {
+    fn check_conditions(&mut self, removed: &[Arc<str>]) {
+        for id in removed {
             let Some(users) = self.next.users.get(id) else {
                 continue;
             };
@@ -285,7 +285,7 @@ impl Compiler<'_> {
                 "the condition is used by {}; change them first, or in the same edit",
                 some_of(rules, users.len(), "rules")
             );
-            let problem = Problem::new("in_use", Pointer::root(), message);
+            let problem = Problem::new("in_use", JsonPointer::root(), message);
             self.add_to(&format!("{CONDITIONS_FOLDER}/{id}"), problem);
         }
     }
@@ -296,11 +296,12 @@ impl Compiler<'_> {
             return;
         }
         let all: Vec<_> = self.next.defaults.iter().map(|id| format!("{id:?}")).collect();
-        let message = format!("the rulesets {} are all the default; let one of them be", all.join(", "));
+        let message = format!("the rulesets {} are all the default; only one may be", all.join(", "));
         let (old, made): (Vec<_>, Vec<_>) =
             self.next.defaults.iter().cloned().partition(|id| previous.defaults.contains(id));
         for id in made {
-            let problem = Problem::new("duplicate_default", Pointer::root().key("default"), message.clone());
+            let problem =
+                Problem::new("duplicate_default", JsonPointer::root().key("default"), message.clone());
             let problem = old.iter().fold(problem, |problem, old| because_of(problem, old));
             self.add_to(&id, problem);
         }
@@ -323,7 +324,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The problem, which hangs on the document of this name.
+/// The problem, caused by the document of this name.
 pub(crate) fn because_of(problem: Problem, name: &str) -> Problem {
     match DocumentName::new(name) {
         Ok(name) => problem.because_of(DocumentId { kind: kind_name(), name }),
@@ -331,7 +332,7 @@ pub(crate) fn because_of(problem: Problem, name: &str) -> Problem {
     }
 }
 
-impl Changes {
+impl RuleChanges {
     fn again<'a>(&mut self, ruleset: &Arc<str>, rules: impl Iterator<Item = &'a Arc<str>>) {
         let changes = self.rules.entry(ruleset.clone()).or_default();
         changes.extend(rules.map(|id| RuleChange { id: id.clone(), to: RuleTo::Again }));
@@ -379,9 +380,9 @@ mod tests {
         assert!(compiled(&first, &[("r/2", rule("[a-z]{100}"))], bytes).is_ok());
         let refused = compiled(&first, &[("r/2", rule("[a-z]"))], bytes).unwrap_err();
         assert_eq!(refused.count(), 1);
-        let told = refused.to_string();
-        assert!(told.starts_with("rules/r at the root: "), "{told}");
-        assert!(told.contains(&format!("may take {bytes} (ruleset_regex_bytes_max)")), "{told}");
+        let messages = refused.to_string();
+        assert!(messages.starts_with("rules/r at the root: "), "{messages}");
+        assert!(messages.contains(&format!("may take {bytes} (ruleset_regex_bytes_max)")), "{messages}");
         // Rules without expressions are no matter.
         let item = json!({"attribute": "a", "operator": "equal", "constant": 1});
         assert!(compiled(&first, &[("r/2", json!({"conditions": {"item": item}}))], 0).is_ok());

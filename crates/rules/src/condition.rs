@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use midflight_engine::Work;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ impl Condition {
     ) -> Result<Self, Problem> {
         let changed = retyped(operator, constant);
         let typed = changed.as_ref().filter(|_| typing == Typing::Original);
-        let bad = |(code, message)| Problem::new(code, Pointer::root().key("constant"), message);
+        let bad = |(code, message)| Problem::new(code, JsonPointer::root().key("constant"), message);
         let test = Test::new(operator, typed.unwrap_or(constant), typing).map_err(bad)?;
         let retypes = changed.is_some() || is_interval(operator, constant);
         Ok(Self {
@@ -101,8 +101,8 @@ impl Condition {
         })
     }
 
-    /// Whether it is true of a value of another type than the constant. With `compat: original`, `not_equal` and `not_in`
-    /// are; a negated regular expression is for null alone.
+    /// Whether it is true of a value of another type than the constant. With `compat: original`, `not_equal` and
+    /// `not_in` are; a negated regular expression is for null alone.
     pub(crate) fn accepts_other_types(&self) -> bool {
         self.typing == Some(Typing::Original) && self.operator.is_opposite()
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operator_tells_false_from_missing_from_a_wrong_type() {
+    fn operators_distinguish_false_missing_and_a_wrong_type() {
         let values = [json!(35), json!(36.5), json!("35"), json!(null), json!(true), json!([35]), json!({})];
         check("equal", json!(35), &values, "MTFWWWWW");
         check("not_equal", json!(35), &values, "MFTWWWWW");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_goes_from_one_typing_to_the_other_and_back() {
+    fn a_condition_changes_its_typing_and_back() {
         for (operator, constant, strict, original) in [
             ("greater_than", json!("30"), json!("30"), json!(30)),
             ("equal", json!("'x'"), json!("'x'"), json!("x")),

@@ -1,6 +1,6 @@
-//! The three sorts of document, told apart by their names.
+//! The three sorts of document, distinguished by their names.
 
-use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems, Reader};
+use midflight_core::{CHECKS_FOLDER, DocumentName, JsonPointer, ObjectReader, Problem, Problems};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ pub(crate) const CONDITIONS_FOLDER: &str = "conditions";
 
 /// A document of the kind `rules` that was found valid by itself.
 #[derive(Debug)]
-pub struct RulesDocument(pub(crate) Parsed);
+pub struct RulesDocument(pub(crate) ParsedRuleDocument);
 
 #[derive(Debug)]
-pub(crate) enum Parsed {
+pub(crate) enum ParsedRuleDocument {
     Ruleset(RulesetDocument),
     Rule(RuleDocument),
     Condition(Arc<Condition>),
@@ -25,7 +25,7 @@ pub(crate) enum Parsed {
 
 /// Which document a name is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named<'a> {
+pub(crate) enum RuleDocumentName<'a> {
     Ruleset(&'a str),
     Rule(&'a str, &'a str),
     Condition(&'a str),
@@ -35,18 +35,18 @@ pub(crate) enum Named<'a> {
 ///
 /// # Errors
 /// For a name that is of none, why not.
-pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
+pub(crate) fn named(name: &DocumentName) -> Result<RuleDocumentName<'_>, Problem> {
     let mut segments = name.segments();
     let parts = (segments.next().unwrap_or_default(), segments.next(), segments.next());
-    let bad = |code, message: String| Err(Problem::new(code, Pointer::root(), message));
+    let bad = |code, message: String| Err(Problem::new(code, JsonPointer::root(), message));
     match parts {
         (folder @ (CONDITIONS_FOLDER | CHECKS_FOLDER), None, _) => bad(
             "reserved_name",
-            format!("{folder:?} is the folder of {folder}, so no ruleset has that name; take another"),
+            format!("{folder:?} is the folder of {folder}, so a ruleset cannot have that name; use another"),
         ),
-        (ruleset, None, _) => Ok(Named::Ruleset(ruleset)),
-        (CONDITIONS_FOLDER, Some(condition), None) => Ok(Named::Condition(condition)),
-        (ruleset, Some(rule), None) => Ok(Named::Rule(ruleset, rule)),
+        (ruleset, None, _) => Ok(RuleDocumentName::Ruleset(ruleset)),
+        (CONDITIONS_FOLDER, Some(condition), None) => Ok(RuleDocumentName::Condition(condition)),
+        (ruleset, Some(rule), None) => Ok(RuleDocumentName::Rule(ruleset, rule)),
         _ => bad(
             "bad_name",
             format!(
@@ -56,8 +56,8 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
     }
 }
 
-/// Refuses metadata that are no object. What they say is for people and their programs.
-pub(crate) fn check_metadata(reader: &mut Reader<'_, '_>) {
+/// Refuses metadata that are no object. Their contents are for people and their programs.
+pub(crate) fn check_metadata(reader: &mut ObjectReader<'_, '_>) {
     if let Some(value) = reader.get("metadata").filter(|value| !value.is_object()) {
         reader.wrong_type("metadata", "an object", value);
     }
@@ -69,9 +69,9 @@ pub(crate) fn check_metadata(reader: &mut Reader<'_, '_>) {
 /// Every problem that it has by itself.
 pub(crate) fn read(name: &DocumentName, body: &Value) -> Result<RulesDocument, Problems> {
     let parsed = match named(name)? {
-        Named::Ruleset(_) => Parsed::Ruleset(read_ruleset(body)?),
-        Named::Rule(..) => Parsed::Rule(read_rule(body)?),
-        Named::Condition(id) => Parsed::Condition(read_condition_document(id, body)?),
+        RuleDocumentName::Ruleset(_) => ParsedRuleDocument::Ruleset(read_ruleset(body)?),
+        RuleDocumentName::Rule(..) => ParsedRuleDocument::Rule(read_rule(body)?),
+        RuleDocumentName::Condition(id) => ParsedRuleDocument::Condition(read_condition_document(id, body)?),
     };
     Ok(RulesDocument(parsed))
 }
@@ -80,9 +80,9 @@ impl RulesDocument {
     /// An estimate of the memory it holds beside its fixed size, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {
-            Parsed::Ruleset(ruleset) => ruleset.bytes(),
-            Parsed::Rule(rule) => rule.bytes(),
-            Parsed::Condition(condition) => condition.test.bytes(),
+            ParsedRuleDocument::Ruleset(ruleset) => ruleset.bytes(),
+            ParsedRuleDocument::Rule(rule) => rule.bytes(),
+            ParsedRuleDocument::Condition(condition) => condition.test.bytes(),
         }
     }
 }
@@ -92,18 +92,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(name: &str, expected: Result<Named<'_>, &str>) {
+    fn check(name: &str, expected: Result<RuleDocumentName<'_>, &str>) {
         let name = DocumentName::new(name).unwrap();
         let found = named(&name).map_err(|problem| problem.code.to_string());
         assert_eq!(found, expected.map_err(str::to_owned));
     }
 
     #[test]
-    fn names_say_which_document_it_is() {
-        check("loans", Ok(Named::Ruleset("loans")));
-        check("loans/R1", Ok(Named::Rule("loans", "R1")));
-        check("conditions/C1", Ok(Named::Condition("C1")));
-        check("loans/conditions", Ok(Named::Rule("loans", "conditions")));
+    fn names_identify_their_document() {
+        check("loans", Ok(RuleDocumentName::Ruleset("loans")));
+        check("loans/R1", Ok(RuleDocumentName::Rule("loans", "R1")));
+        check("conditions/C1", Ok(RuleDocumentName::Condition("C1")));
+        check("loans/conditions", Ok(RuleDocumentName::Rule("loans", "conditions")));
         check("conditions", Err("reserved_name"));
         check("checks", Err("reserved_name"));
         check("loans/R1/more", Err("bad_name"));

@@ -4,7 +4,7 @@ use midflight_engine::{Interrupted, Work};
 use serde_json::Value;
 
 use crate::condition::Condition;
-use crate::input::Input;
+use crate::input::AttributeValue;
 use crate::limits::REGEX_INPUT_BYTES_MAX;
 use crate::normal::Row;
 use crate::request::ExecuteError;
@@ -14,10 +14,10 @@ use crate::test::{NotAsked, Test};
 use crate::truth::Truth;
 
 /// One input, looked up and partly asked.
-pub(crate) struct Evaluator<'s, 'd> {
+pub(crate) struct InputEvaluator<'s, 'd> {
     ruleset: &'s Ruleset,
     /// The input's value of each attribute.
-    pub(crate) inputs: Vec<Input<'d>>,
+    pub(crate) inputs: Vec<AttributeValue<'d>>,
     /// What was answered, by the conditions' places; made when the first is asked.
     memo: Vec<Option<Truth>>,
     /// How many conditions were asked.
@@ -34,9 +34,9 @@ const STEPS_PER_LOOK: usize = 256;
 /// How many bytes of a text count as a step.
 const BYTES_PER_STEP: usize = 64;
 
-impl<'s, 'd> Evaluator<'s, 'd> {
+impl<'s, 'd> InputEvaluator<'s, 'd> {
     pub(crate) fn new(ruleset: &'s Ruleset, data: &'d Value, work: &'d Work) -> Self {
-        let inputs = ruleset.slots.iter().map(|slot| Input::find(slot.as_ref(), data)).collect();
+        let inputs = ruleset.slots.iter().map(|slot| AttributeValue::find(slot.as_ref(), data)).collect();
         Self { ruleset, inputs, memo: Vec::new(), asked: 0, work, steps: 0, stopped: None }
     }
 
@@ -45,7 +45,7 @@ impl<'s, 'd> Evaluator<'s, 'd> {
         self.steps += steps;
         if self.steps >= STEPS_PER_LOOK {
             self.steps = 0;
-            if let Err(interrupted) = self.work.go_on() {
+            if let Err(interrupted) = self.work.check() {
                 self.stopped.get_or_insert((interrupted.into(), None));
             }
         }
@@ -126,7 +126,7 @@ impl<'s, 'd> Evaluator<'s, 'd> {
 
     fn ask_now(&mut self, leaf: &'s Leaf, value: Option<&'d Value>) -> Truth {
         self.step(1 + value.map_or(0, size));
-        // Nothing comes of it any more, so nothing more is done.
+        // Its result cannot change any more, so nothing more is done.
         if self.stopped.is_some() {
             return Truth::WrongType;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use midflight_engine::Work;
 use serde_json::Value;
 
-use crate::evaluate::Evaluator;
+use crate::evaluate::InputEvaluator;
 use crate::limits::{EXECUTE_MS_MAX, PATTERN_RESULT_BYTES_MAX, SEARCH_MS_MAX};
 use crate::outcome::{Execution, RuleEvaluation, RuleOutcome};
 use crate::request::{ExecuteError, ExecuteRequest};
@@ -68,8 +68,9 @@ impl RulesSnapshot {
         self.execute_within(request, &work.with_steps_of(Duration::from_millis(SEARCH_MS_MAX)))
     }
 
-    /// Executes a ruleset on an input within a budget, which is asked before every search of a regular expression and every
-    /// few microseconds. It is past its deadline by one search at most. The answer is taken off its memory as it grows.
+    /// Executes a ruleset on an input within a budget, which is asked before every search of a regular expression and
+    /// every few microseconds. It is past its deadline by one search at most. The answer is taken off its memory as it
+    /// grows.
     ///
     /// # Errors
     /// As [`RulesSnapshot::execute`]. What did not end in time is no partial answer.
@@ -82,7 +83,7 @@ impl RulesSnapshot {
         if !request.data.is_object() {
             return Err(ExecuteError::DataNotAnObject { found: JsonType::of(request.data).word() });
         }
-        let evaluator = Evaluator::new(ruleset, request.data, work);
+        let evaluator = InputEvaluator::new(ruleset, request.data, work);
         let chosen = request.rule_ids.map(|ids| chosen(ruleset, ids)).transpose()?;
         let drops = ruleset.document.drops_missing(request.data);
         match (chosen, request.explain || drops) {
@@ -132,7 +133,7 @@ fn chosen<'s>(ruleset: &'s Ruleset, ids: &[String]) -> Result<Vec<&'s Arc<Rule>>
 }
 
 /// What is answered, as it grows rule by rule.
-struct Tally<'s, 'd> {
+struct ExecutionTally<'s, 'd> {
     ruleset: &'s Ruleset,
     work: &'d Work,
     /// What the action results may still write, in bytes.
@@ -152,7 +153,7 @@ enum NotAdded {
     Stopped(ExecuteError),
 }
 
-impl<'s, 'd> Tally<'s, 'd> {
+impl<'s, 'd> ExecutionTally<'s, 'd> {
     fn new(ruleset: &'s Ruleset, work: &'d Work) -> Result<Self, ExecuteError> {
         spend(work, ruleset.active, &ruleset.id)?;
         let pattern = String::with_capacity(ruleset.active);
@@ -217,23 +218,23 @@ impl<'s, 'd> Tally<'s, 'd> {
 
 /// Takes what an answer grows by off the memory of its budget. `rule` is the one that it grows by.
 fn spend(work: &Work, bytes: usize, rule: &str) -> Result<(), ExecuteError> {
-    work.spend(bytes as u64).map_err(|why| ExecuteError::TooExpensive { rule: rule.to_owned(), why })
+    work.charge(bytes as u64).map_err(|why| ExecuteError::TooExpensive { rule: rule.to_owned(), why })
 }
 
 /// Executes all rules through the index.
 fn by_index<'s>(
     ruleset: &'s Ruleset,
-    mut evaluator: Evaluator<'s, '_>,
+    mut evaluator: InputEvaluator<'s, '_>,
     data: &Value,
 ) -> Result<Execution<'s>, ExecuteError> {
-    let mut tally = Tally::new(ruleset, evaluator.work)?;
+    let mut tally = ExecutionTally::new(ruleset, evaluator.work)?;
     let mut start = 0;
     for chunk in &ruleset.chunks {
         let mut last = None;
         for at in chunk.select(&evaluator.inputs).rows() {
             let (position, row) = chunk.row(at);
             let rule = &chunk.rules[position];
-            // The rows of a rule stand together, so a rule that matched already was the last to.
+            // The rows of a rule are adjacent, so a rule that matched already was the last to.
             if last == Some(position) {
                 continue;
             }
@@ -262,11 +263,11 @@ fn by_index<'s>(
 /// Executes rules one after the other, each by its tree.
 fn one_by_one<'s>(
     ruleset: &'s Ruleset,
-    mut evaluator: Evaluator<'s, '_>,
+    mut evaluator: InputEvaluator<'s, '_>,
     rules: impl Iterator<Item = &'s Arc<Rule>>,
     request: &ExecuteRequest<'_>,
 ) -> Result<Execution<'s>, ExecuteError> {
-    let mut tally = Tally::new(ruleset, evaluator.work)?;
+    let mut tally = ExecutionTally::new(ruleset, evaluator.work)?;
     let mut evaluations = request.explain.then(Vec::new);
     let drops = ruleset.document.drops_missing(request.data);
     let mut position = 0;

@@ -1,6 +1,6 @@
 //! Reads the rule files of the original rule engine as documents of the kind `rules`.
 //!
-//! A pure function from texts to documents; whoever calls it puts them into the log as one edit. What it makes is not
+//! A pure function from texts to documents; the caller puts them into the log as one edit. What it makes is not
 //! compiled yet: the edit is, and refuses what does not fit together.
 //!
 //! Three shapes are read:
@@ -9,11 +9,13 @@
 //!   `condition` and `constant`, and `condition` names an **operator**.
 //! - `{conditions_set: [..]}`, the catalogue of conditions.
 //!
-//! In versions 1 and 3 a rule under `rules_set` has `attribute`, `condition` and `constant`. It is matched to the condition
-//! of the catalogue that asks the same; one that the catalogue does not have is refused with the name of the rule. Without
-//! a catalogue the condition is written out in the rule. Version 2 (`rules_set_details`) states no points and is refused.
+//! In versions 1 and 3 a rule under `rules_set` has `attribute`, `condition` and `constant`. It is matched to the
+//! condition of the catalogue that asks the same; one that the catalogue does not have is refused with the name of the
+//! rule. Without a catalogue the condition is written out in the rule. Version 2 (`rules_set_details`) states no points
+//! and is refused.
 //!
-//! What the documents say otherwise than the files, to mean the same, is in [`ImportedRules::notices`], item by item.
+//! Differences of the documents from the files, which keep the meaning, are in [`ImportedRules::notices`], item by
+//! item.
 
 mod action;
 mod conditions;
@@ -25,14 +27,14 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use midflight_core::{DocumentName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, Problem, Problems};
 use serde_json::Value;
 
 use crate::document::named;
 pub use conflict::{ConflictPolicy, settle};
 use fields::{Findings, text_of};
 
-/// What came of reading files of the rule engine.
+/// The result of reading files of the rule engine.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImportedRules {
     /// The documents, ordered by name.
@@ -41,8 +43,7 @@ pub struct ImportedRules {
     pub notices: Vec<String>,
 }
 
-/// The documents that files of the original rule engine say, with every constant typed as it did
-/// (`compat: original`).
+/// The documents of files of the original rule engine, with every constant typed as it did (`compat: original`).
 ///
 /// `rules` is the text of the rules file, `conditions` that of the conditions file if there is one, `ruleset` the id
 /// of the ruleset to make. Documents are ordered by name.
@@ -59,12 +60,12 @@ pub fn import(rules: &str, conditions: Option<&str>, ruleset: &str) -> Result<Im
     }
     let name = DocumentName::new(ruleset).map_err(|error| error.to_string());
     let name = name.and_then(|name| match named(&name) {
-        Ok(crate::document::Named::Ruleset(_)) => Ok(name),
-        Ok(_) => Err(format!("{ruleset:?} is no ruleset's id; write it without a slash")),
+        Ok(crate::document::RuleDocumentName::Ruleset(_)) => Ok(name),
+        Ok(_) => Err(format!("invalid ruleset id {ruleset:?}: write it without a slash")),
         Err(problem) => Err(problem.message),
     });
     if let Err(message) = name {
-        findings.problems.add(Problem::new("bad_name", Pointer::root(), message));
+        findings.problems.add(Problem::new("bad_name", JsonPointer::root(), message));
     }
     if let Some(file) = parsed(rules, "the rules file", &mut findings.problems) {
         let catalogue = conditions.map(|_| &documents);
@@ -76,7 +77,7 @@ pub fn import(rules: &str, conditions: Option<&str>, ruleset: &str) -> Result<Im
     for (name, body) in documents {
         match DocumentName::new(&name) {
             Ok(name) => named.push((name, body)),
-            Err(error) => problems.add(Problem::new("bad_name", Pointer::root(), error.to_string())),
+            Err(error) => problems.add(Problem::new("bad_name", JsonPointer::root(), error.to_string())),
         }
     }
     problems.or(ImportedRules { documents: named, notices })
@@ -87,8 +88,8 @@ fn parsed(text: &str, file: &str, problems: &mut Problems) -> Option<Value> {
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(error) => {
-            let message = format!("{file} is no JSON: {error}");
-            problems.add(Problem::new("bad_json", Pointer::root(), message));
+            let message = format!("{file} is not JSON: {error}");
+            problems.add(Problem::new("bad_json", JsonPointer::root(), message));
             None
         }
     }
@@ -126,11 +127,11 @@ mod tests {
 
     #[test]
     fn files_that_are_no_json_are_refused() {
-        let told = import("{", Some("["), "conditions").unwrap_err().to_string();
+        let messages = import("{", Some("["), "conditions").unwrap_err().to_string();
         for part in
-            ["the conditions file is no JSON", "the rules file is no JSON", "\"conditions\" is the folder"]
+            ["the conditions file is not JSON", "the rules file is not JSON", "\"conditions\" is the folder"]
         {
-            assert!(told.contains(part), "{told}");
+            assert!(messages.contains(part), "{messages}");
         }
     }
 }

@@ -11,34 +11,34 @@ use crate::number::Exact;
 
 /// The value that one attribute has in the input.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Input<'a> {
+pub(crate) struct AttributeValue<'a> {
     pub(crate) value: Option<&'a Value>,
-    pub(crate) sort: Sort<'a>,
+    pub(crate) sort: IndexedValue<'a>,
 }
 
 /// A value as the index asks for it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Sort<'a> {
-    /// One that its type says all about.
+pub(crate) enum IndexedValue<'a> {
+    /// One that its type describes completely.
     Discrete(usize),
     Number(Exact),
     /// A text and its hash.
     Text(&'a str, u64),
 }
 
-impl<'a> Input<'a> {
-    /// Looks the attribute up; none stands for one that no rule uses any more.
+impl<'a> AttributeValue<'a> {
+    /// Looks the attribute up; none for one that no rule uses any more.
     pub(crate) fn find(attribute: Option<&Arc<Attribute>>, data: &'a Value) -> Self {
         let value = attribute.and_then(|attribute| attribute.find(data));
         let sort = match value {
-            None => Sort::Discrete(MISSING),
-            Some(Value::Null) => Sort::Discrete(NULL),
-            Some(Value::Bool(false)) => Sort::Discrete(FALSE),
-            Some(Value::Bool(true)) => Sort::Discrete(TRUE),
-            Some(Value::Array(_)) => Sort::Discrete(ARRAY),
-            Some(Value::Object(_)) => Sort::Discrete(OBJECT),
-            Some(Value::Number(number)) => Sort::Number(Exact::of(number)),
-            Some(Value::String(text)) => Sort::Text(text, text_hash(text)),
+            None => IndexedValue::Discrete(MISSING),
+            Some(Value::Null) => IndexedValue::Discrete(NULL),
+            Some(Value::Bool(false)) => IndexedValue::Discrete(FALSE),
+            Some(Value::Bool(true)) => IndexedValue::Discrete(TRUE),
+            Some(Value::Array(_)) => IndexedValue::Discrete(ARRAY),
+            Some(Value::Object(_)) => IndexedValue::Discrete(OBJECT),
+            Some(Value::Number(number)) => IndexedValue::Number(Exact::of(number)),
+            Some(Value::String(text)) => IndexedValue::Text(text, text_hash(text)),
         };
         Self { value, sort }
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Interner<V: Clone> {
     numbers: imbl::OrdMap<Arc<str>, u32>,
-    entries: imbl::Vector<Entry<V>>,
+    entries: imbl::Vector<InternedEntry<V>>,
     free: imbl::Vector<u32>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry<V> {
+struct InternedEntry<V> {
     /// The key and the thing; none while the number is free.
     held: Option<(Arc<str>, V)>,
     users: u32,
@@ -24,7 +24,7 @@ impl<V: Clone> Default for Interner<V> {
 }
 
 impl<V: Clone> Interner<V> {
-    /// Adds a user to the thing of that key, made now if nobody uses it yet. Answers its number and the thing.
+    /// Adds a user to the thing of that key, made now if it has no user yet. Answers its number and the thing.
     pub(crate) fn acquire(&mut self, key: &str, make: impl FnOnce() -> V) -> (u32, V) {
         let known = self.numbers.get(key).copied();
         if let Some(entry) = known.and_then(|number| self.entries.get_mut(number as usize))
@@ -34,7 +34,7 @@ impl<V: Clone> Interner<V> {
             return (known.unwrap_or_default(), thing.clone());
         }
         let (key, thing): (Arc<str>, V) = (key.into(), make());
-        let entry = Entry { held: Some((key.clone(), thing.clone())), users: 1 };
+        let entry = InternedEntry { held: Some((key.clone(), thing.clone())), users: 1 };
         let number = match self.free.pop_back() {
             Some(number) => {
                 self.entries.set(number as usize, entry);

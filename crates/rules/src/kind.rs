@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
@@ -34,9 +34,9 @@ impl Kind for Rules {
         body: &Arc<Value>,
         work: &Work,
     ) -> Result<RulesDocument, Problems> {
-        work.go_on()?;
+        work.check()?;
         let document = read(name, body)?;
-        work.spend(document.bytes())?;
+        work.charge(document.bytes())?;
         Ok(document)
     }
 
@@ -51,14 +51,16 @@ impl Kind for Rules {
 
     /// Takes `{ruleset?, data, rule_ids?}`.
     fn answer(&self, snapshot: &RulesSnapshot, input: &Value) -> Result<Value, Problem> {
-        let bad = |key: &str, message: &str| Problem::new("wrong_type", Pointer::root().key(key), message);
-        let missing = || Problem::new("missing_field", Pointer::root(), "write data: the input, an object");
+        let bad =
+            |key: &str, message: &str| Problem::new("wrong_type", JsonPointer::root().key(key), message);
+        let missing =
+            || Problem::new("missing_field", JsonPointer::root(), "write data: the input, an object");
         let known = ["ruleset", "data", "rule_ids"];
         if let Some(key) =
             input.as_object().and_then(|input| input.keys().find(|key| !known.contains(&key.as_str())))
         {
             let message = format!("an input has no field {key:?}; it has ruleset, data and rule_ids");
-            return Err(Problem::new("unknown_field", Pointer::root().key(key), message));
+            return Err(Problem::new("unknown_field", JsonPointer::root().key(key), message));
         }
         let data = input.get("data").ok_or_else(missing)?;
         let ruleset = match input.get("ruleset") {

@@ -1,15 +1,15 @@
 //! The kind `rules`: rules, rulesets and a catalogue of conditions, compiled at load and executed from an index.
 //!
-//! Three sorts of document, told apart by name: `{ruleset}`, `{ruleset}/{rule_id}` and `conditions/{condition_id}`.
-//! [`Rules`] is the kind that the engine runs; [`RulesSnapshot::execute`] answers a request; [`import`] reads the
-//! files of the original rule engine.
+//! Three sorts of document, distinguished by name: `{ruleset}`, `{ruleset}/{rule_id}` and `conditions/{condition_id}`.
+//! [`Rules`] is the kind that the engine runs; [`RulesSnapshot::execute`] answers a request; [`import`] reads the files
+//! of the original rule engine.
 //!
-//! What is absent is null: a condition `is_null` is true for an attribute that the input does not have, and false when its
-//! constant is `false`. So an attribute that is only asked `is_null` never counts as missing; every other operator answers
-//! `missing_input` where it is absent.
+//! What is absent is null: a condition `is_null` is true for an attribute that the input does not have, and false when
+//! its constant is `false`. So an attribute that is only asked `is_null` never counts as missing; every other operator
+//! answers `missing_input` where it is absent.
 //!
 //! Nothing is parsed, typed or looked up by name when a ruleset is executed. Constants are typed and regexes compiled
-//! when a document is validated; rules stand in chunks whose index has, for every attribute, the set of rows that each
+//! when a document is validated; rules are in chunks whose index has, for every attribute, the set of rows that each
 //! value or interval of values satisfies (`chunk`, `column`, `line`). An edit rebuilds the chunk it touches and shares
 //! all others with the snapshot before it.
 

@@ -1,4 +1,4 @@
-//! Every bound on a rules document, in one place; past it a document is refused and told which bound it broke.
+//! Every bound on a rules document, in one place; past it a document is refused, and the error names the bound.
 
 /// The deepest nesting of all, any and not in a rule.
 pub const CONDITION_DEPTH_MAX: usize = 16;
@@ -22,12 +22,13 @@ pub const REGEX_COMPILED_BYTES_MAX: usize = 1 << 20;
 pub const LIST_ITEMS_MAX: usize = 10_000;
 /// The most patterns of a ruleset.
 pub const PATTERNS_MAX: usize = 10_000;
-/// The most memory of the compiled regular expressions of one ruleset, in bytes. 256 MiB: some ten thousand in common use.
+/// The most memory of the compiled regular expressions of one ruleset, in bytes. 256 MiB: some ten thousand in common
+/// use.
 pub const RULESET_REGEX_BYTES_MAX: usize = 256 << 20;
-/// The longest text that is matched with a regular expression, in bytes. 64 KiB: a search takes time in proportion to the
-/// text times the expression, and cannot be interrupted.
+/// The longest text that is matched with a regular expression, in bytes. 64 KiB: a search takes time in proportion to
+/// the text times the expression, and cannot be interrupted.
 pub const REGEX_INPUT_BYTES_MAX: usize = 64 << 10;
-/// How long an execution may take unless its caller says otherwise, in ms. 1,000: an execution takes some microseconds.
+/// How long an execution may take by default, in ms. 1,000: an execution takes some microseconds.
 pub const EXECUTE_MS_MAX: u64 = 1_000;
 /// How long one search of a regular expression may take in the worst case, in ms. 3,000.
 pub const SEARCH_MS_MAX: u64 = 3_000;

@@ -10,7 +10,7 @@ const EMPTY: u16 = u16::MAX;
 
 /// The rows that accept each value of one type of one attribute.
 #[derive(Debug)]
-pub(crate) enum Line<K> {
+pub(crate) enum RowsByValue<K> {
     /// The same rows for every value.
     Even(Bits),
     /// Some values have rows of their own, found by hash; all others have the same.
@@ -20,7 +20,7 @@ pub(crate) enum Line<K> {
     Segments { points: Box<[K]>, segments: Box<[Bits]> },
 }
 
-impl<K: Ord> Line<K> {
+impl<K: Ord> RowsByValue<K> {
     /// Lays out the rows that hold from the start and the rows that turn at each point.
     ///
     /// One sweep: cost is sorting the turns, then a set for every point and gap.
@@ -52,7 +52,7 @@ impl<K: Ord> Line<K> {
         Self::Points { table: table(&points, hash), points, elsewhere: start }
     }
 
-    /// The rows that accept a value, given its hash and how a point stands to it.
+    /// The rows that accept a value, given its hash and its order relative to a point.
     pub(crate) fn find(&self, hash: u64, compare: impl Fn(&K) -> Ordering) -> &Bits {
         match self {
             Self::Even(bits) => bits,
@@ -98,14 +98,14 @@ fn table<K>(points: &[(K, Bits)], hash: impl Fn(&K) -> u64) -> Box<[u16]> {
 mod tests {
     use super::*;
 
-    fn line(start: &[usize], turns: Vec<(i32, Side, u16)>) -> Line<i32> {
+    fn line(start: &[usize], turns: Vec<(i32, Side, u16)>) -> RowsByValue<i32> {
         let mut bits = Bits::default();
         start.iter().for_each(|row| bits.insert(*row));
         // A poor hash, so that values collide.
-        Line::new(bits, turns, |point| point, |point| u64::from(point.unsigned_abs() % 2))
+        RowsByValue::new(bits, turns, |point| point, |point| u64::from(point.unsigned_abs() % 2))
     }
 
-    fn rows(line: &Line<i32>, value: i32) -> Vec<usize> {
+    fn rows(line: &RowsByValue<i32>, value: i32) -> Vec<usize> {
         line.find(u64::from(value.unsigned_abs() % 2), |point| point.cmp(&value)).rows().collect()
     }
 
@@ -113,7 +113,7 @@ mod tests {
     fn thresholds_are_segments() {
         // Row 0: above 10. Row 1: up to 20. Row 2: any value.
         let line = line(&[1, 2], vec![(20, Side::After, 1), (10, Side::After, 0)]);
-        assert!(matches!(line, Line::Segments { .. }));
+        assert!(matches!(line, RowsByValue::Segments { .. }));
         assert_eq!(rows(&line, 5), [1, 2]);
         assert_eq!(rows(&line, 10), [1, 2]);
         assert_eq!(rows(&line, 15), [0, 1, 2]);
@@ -127,7 +127,7 @@ mod tests {
         // Rows 0 and 1 take one value each, row 2 the same as row 0, row 3 any value but 4.
         let turns = [point(2, 0), point(4, 1), point(2, 2), point(4, 3)].concat();
         let line = line(&[3], turns);
-        assert!(matches!(line, Line::Points { .. }));
+        assert!(matches!(line, RowsByValue::Points { .. }));
         assert_eq!(rows(&line, 2), [0, 2, 3]);
         assert_eq!(rows(&line, 4), [1]);
         assert_eq!(rows(&line, 6), [3]);
@@ -136,6 +136,6 @@ mod tests {
 
     #[test]
     fn rows_that_never_turn_are_even() {
-        assert!(matches!(line(&[1], Vec::new()), Line::Even(_)));
+        assert!(matches!(line(&[1], Vec::new()), RowsByValue::Even(_)));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn rows(expression: &Expression) -> Box<[Row]> {
         Expression::All(items) => &**items,
         other => std::slice::from_ref(other),
     };
-    // Nearly every rule is one conjunction, so that is told without multiplying anything out.
+    // Nearly every rule is one conjunction, so that is detected without multiplying anything out.
     let literals: Option<Box<[Literal]>> = items.iter().map(|item| literal(item, false)).collect();
     if let Some(literals) = literals {
         return [Row { literals, tree: false }].into();

@@ -59,7 +59,7 @@ impl Operator {
             let near =
                 near.map_or_else(|| "; the".to_owned(), |near| format!("; did you mean {near:?}? The"));
             let all = names().collect::<Vec<_>>().join(", ");
-            format!("there is no operator {:?}{near} operators are {all}", clip(name))
+            format!("unknown operator {:?}{near} operators are {all}", clip(name))
         })
     }
 
@@ -90,11 +90,11 @@ mod tests {
         let refused = Operator::parse("grater_than").unwrap_err();
         assert!(
             refused.starts_with(
-                "there is no operator \"grater_than\"; did you mean \"greater_than\"? The operators are equal, "
+                "unknown operator \"grater_than\"; did you mean \"greater_than\"? The operators are equal, "
             ),
             "{refused}"
         );
         let refused = Operator::parse("~~").unwrap_err();
-        assert!(refused.starts_with("there is no operator \"~~\"; the operators are equal"), "{refused}");
+        assert!(refused.starts_with("unknown operator \"~~\"; the operators are equal"), "{refused}");
     }
 }

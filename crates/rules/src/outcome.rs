@@ -1,11 +1,11 @@
 //! What an execution answers.
 
-/// What became of a rule in one execution. False, missing input and a wrong type are three different outcomes.
+/// The result of a rule in one execution. False, missing input and a wrong type are three different outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuleOutcome {
     /// Its conditions hold.
     Matched,
-    /// Its conditions do not hold.
+    /// Its conditions are not met.
     NotMatched,
     /// It could not be decided, for an attribute is not in the input.
     MissingInput,
@@ -41,13 +41,13 @@ pub struct Execution<'s> {
     pub rules_executed: usize,
     /// The ids of the rules that matched, in execution order.
     pub matched: Vec<&'s str>,
-    /// What became of each rule, when that was asked for.
+    /// The result of each rule, when that was requested.
     pub rule_evaluations: Option<Vec<RuleEvaluation<'s>>>,
     /// How many conditions were asked one by one, beside the index. No condition is asked twice.
     pub conditions_asked: usize,
 }
 
-/// What became of one rule, and why.
+/// The result of one rule, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleEvaluation<'s> {
     /// The rule's id.
@@ -58,7 +58,7 @@ pub struct RuleEvaluation<'s> {
     pub priority: i64,
     /// Its conditions in words.
     pub condition: String,
-    /// What became of it.
+    /// Its result.
     pub outcome: RuleOutcome,
     /// What a match is worth.
     pub rule_point: f64,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, Problem, Problems};
 use serde_json::Value;
 
 use crate::attribute::Attribute;
@@ -10,8 +10,8 @@ use crate::condition::Condition;
 use crate::document::check_metadata;
 use crate::operator::Operator;
 use crate::original::Typing;
-use midflight_core::Place;
-use midflight_core::Reader;
+use midflight_core::JsonPath;
+use midflight_core::ObjectReader;
 
 const FIELDS: [&str; 8] =
     ["attribute", "operator", "equation", "constant", "condition_name", "description", "tags", "metadata"];
@@ -19,7 +19,7 @@ const FIELDS: [&str; 8] =
 /// Reads the body of `conditions/{condition_id}`.
 pub(crate) fn read_condition_document(id: &str, body: &Value) -> Result<Arc<Condition>, Problems> {
     let mut problems = Problems::default();
-    let condition = read_condition(Some(id), body, &Place::Root, &mut problems);
+    let condition = read_condition(Some(id), body, &JsonPath::Root, &mut problems);
     condition.ok_or(problems)
 }
 
@@ -29,11 +29,11 @@ pub(crate) fn read_condition_document(id: &str, body: &Value) -> Result<Arc<Cond
 pub(crate) fn read_condition<'a>(
     id: Option<&str>,
     body: &'a Value,
-    place: &'a Place<'a>,
+    place: &'a JsonPath<'a>,
     problems: &'a mut Problems,
 ) -> Option<Arc<Condition>> {
     let before = problems.count();
-    let mut reader = Reader::open("a condition", body, place, problems)?;
+    let mut reader = ObjectReader::open("a condition", body, place, problems)?;
     reader.only(&FIELDS);
     reader.text("condition_name");
     reader.text("description");
@@ -61,14 +61,14 @@ pub(crate) fn read_condition<'a>(
     }
 }
 
-/// The problem of a condition, told where the condition stands.
-pub(crate) fn inside(place: &Place<'_>, problem: Problem) -> Problem {
+/// The problem of a condition, reported where the condition is.
+pub(crate) fn inside(place: &JsonPath<'_>, problem: Problem) -> Problem {
     let steps = problem.path.as_str().split('/').skip(1);
-    let path: Pointer = steps.fold(place.pointer(), |pointer, step| pointer.key(step));
+    let path: JsonPointer = steps.fold(place.pointer(), |pointer, step| pointer.key(step));
     Problem { path, ..problem }
 }
 
-fn read_attribute(reader: &mut Reader<'_, '_>) -> Option<Attribute> {
+fn read_attribute(reader: &mut ObjectReader<'_, '_>) -> Option<Attribute> {
     if reader.get("attribute").is_none() {
         reader.missing("attribute", "the path of the input that is compared, as customer.age");
     }
@@ -81,7 +81,7 @@ fn read_attribute(reader: &mut Reader<'_, '_>) -> Option<Attribute> {
     }
 }
 
-fn read_operator(reader: &mut Reader<'_, '_>) -> Option<Operator> {
+fn read_operator(reader: &mut ObjectReader<'_, '_>) -> Option<Operator> {
     let key = match (reader.get("operator"), reader.get("equation")) {
         (Some(_), Some(_)) => {
             let message = "equation is another name for operator; write one of them";
@@ -111,9 +111,9 @@ mod tests {
 
     #[track_caller]
     fn check(body: Value, expected: &[&str]) {
-        let told = read_condition_document("C1", &body).unwrap_err().to_string();
+        let messages = read_condition_document("C1", &body).unwrap_err().to_string();
         for expected in expected {
-            assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+            assert!(messages.contains(expected), "{expected}\nis not in\n{messages}");
         }
     }
 
@@ -129,15 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told() {
+    fn every_problem_is_reported() {
         check(json!({}), &["needs \"attribute\"", "needs \"operator\""]);
         check(json!({"attribute": "a", "operator": "equal"}), &["needs \"constant\""]);
         check(
             json!({"attribute": "a..b", "operator": "equals", "constant": 1, "const": 1}),
             &[
                 "at /const: a condition has no field \"const\"",
-                "at /attribute: \"a..b\" is no path",
-                "at /operator: there is no operator \"equals\"; did you mean \"equal\"?",
+                "at /attribute: invalid path \"a..b\"",
+                "at /operator: unknown operator \"equals\"; did you mean \"equal\"?",
             ],
         );
         check(
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_that_only_the_original_accepts_is_accepted() {
+    fn a_constant_that_only_compat_original_accepts_is_accepted() {
         let body = json!({"attribute": "a", "operator": "range", "constant": "['DC','Marvel']"});
         assert!(read_condition_document("C1", &body).is_ok());
     }

@@ -7,14 +7,14 @@ use crate::expression::Expression;
 use crate::limits::{CONDITION_DEPTH_MAX, CONDITIONS_PER_RULE_MAX};
 use crate::read_condition::read_condition;
 use crate::read_rule::Item;
+use midflight_core::JsonPath;
 use midflight_core::JsonType;
-use midflight_core::Place;
-use midflight_core::Reader;
+use midflight_core::ObjectReader;
 
 /// The words for joining: whether all of the items must hold.
 const MODES: [(&str, bool); 4] = [("inclusive", true), ("and", true), ("exclusive", false), ("or", false)];
 
-/// What an object among conditions is, told by the member it has.
+/// What an object among conditions is, by the member it has.
 const FORMS: [&str; 5] = ["item", "items", "all", "any", "not"];
 
 /// Reads one rule's logic and collects its conditions.
@@ -35,8 +35,8 @@ impl<'p> LogicReader<'p> {
         self.items
     }
 
-    /// Reads the value of `conditions`, which joins: a bare condition stands under `item`.
-    pub(crate) fn read_outermost(&mut self, value: &Value, place: &Place<'_>) -> Option<Expression> {
+    /// Reads the value of `conditions`, which joins: a bare condition is under `item`.
+    pub(crate) fn read_outermost(&mut self, value: &Value, place: &JsonPath<'_>) -> Option<Expression> {
         match value {
             Value::Object(members) if form(members).is_some() => self.read(value, place),
             Value::Object(_) => {
@@ -52,7 +52,7 @@ impl<'p> LogicReader<'p> {
         }
     }
 
-    fn read(&mut self, value: &Value, place: &Place<'_>) -> Option<Expression> {
+    fn read(&mut self, value: &Value, place: &JsonPath<'_>) -> Option<Expression> {
         match value {
             Value::String(id) if id.is_empty() => {
                 self.refuse("empty", place, "a condition's id is empty; name one of the catalogue");
@@ -91,9 +91,9 @@ impl<'p> LogicReader<'p> {
         form: &'static str,
         value: &Value,
         members: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
     ) -> Option<Expression> {
-        let mut reader = Reader::open("a joint of conditions", value, place, self.problems)?;
+        let mut reader = ObjectReader::open("a joint of conditions", value, place, self.problems)?;
         let inner = members.get(form)?;
         let inner_place = place.key(form);
         let all = match form {
@@ -119,7 +119,7 @@ impl<'p> LogicReader<'p> {
         }
     }
 
-    fn read_items(&mut self, value: &Value, place: &Place<'_>) -> Option<Box<[Expression]>> {
+    fn read_items(&mut self, value: &Value, place: &JsonPath<'_>) -> Option<Box<[Expression]>> {
         let Value::Array(items) = value else {
             let found = JsonType::of(value).word();
             self.refuse("wrong_type", place, format!("this is a list of conditions, not {found}"));
@@ -141,7 +141,7 @@ impl<'p> LogicReader<'p> {
         whole.then(|| read.into())
     }
 
-    fn add(&mut self, item: impl FnOnce() -> Item, place: &Place<'_>) -> Option<Expression> {
+    fn add(&mut self, item: impl FnOnce() -> Item, place: &JsonPath<'_>) -> Option<Expression> {
         let at = self.items.len();
         if at >= CONDITIONS_PER_RULE_MAX {
             if !self.full {
@@ -157,13 +157,13 @@ impl<'p> LogicReader<'p> {
         u16::try_from(at).ok().map(Expression::Leaf)
     }
 
-    fn refuse(&mut self, code: &'static str, place: &Place<'_>, message: impl Into<String>) {
+    fn refuse(&mut self, code: &'static str, place: &JsonPath<'_>, message: impl Into<String>) {
         self.problems.add(Problem::new(code, place.pointer(), message));
     }
 }
 
 fn form(members: &Map<String, Value>) -> Option<&'static str> {
-    // One pass over the few members there are: this is asked of every condition, and nearly always in vain.
+    // One pass over the few members there are: this is asked of every condition, and nearly always without a result.
     members.keys().find_map(|key| FORMS.into_iter().find(|form| form == key))
 }
 
@@ -174,7 +174,7 @@ mod tests {
 
     fn read(conditions: &Value) -> Result<(Expression, usize), String> {
         let mut problems = Problems::default();
-        let place = Place::Root.key("conditions");
+        let place = JsonPath::Root.key("conditions");
         let mut reader = LogicReader::new(&mut problems);
         let expression = reader.read_outermost(conditions, &place);
         let items = reader.into_items().len();
@@ -192,8 +192,8 @@ mod tests {
 
     #[track_caller]
     fn refused(conditions: Value, expected: &str) {
-        let told = read(&conditions).unwrap_err();
-        assert!(told.contains(expected), "{told}");
+        let messages = read(&conditions).unwrap_err();
+        assert!(messages.contains(expected), "{messages}");
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         refused(deep(CONDITION_DEPTH_MAX + 1), "nested deeper than 16 levels");
         let wide = |count| json!({"all": vec!["C1"; count]});
         assert_eq!(read(&wide(CONDITIONS_PER_RULE_MAX)).unwrap().1, CONDITIONS_PER_RULE_MAX);
-        let told = read(&wide(CONDITIONS_PER_RULE_MAX + 500)).unwrap_err();
-        assert_eq!(told.matches("more than 1000 conditions").count(), 1);
+        let messages = read(&wide(CONDITIONS_PER_RULE_MAX + 500)).unwrap_err();
+        assert_eq!(messages.matches("more than 1000 conditions").count(), 1);
     }
 }

@@ -12,10 +12,10 @@ use crate::limits::ACTION_BYTES_MAX;
 use crate::read_logic::LogicReader;
 use crate::status::{RuleStatus, STATUSES};
 use crate::template::Template;
-use midflight_core::Place;
-use midflight_core::Reader;
+use midflight_core::JsonPath;
+use midflight_core::ObjectReader;
 
-/// What a rule says, its references to the catalogue still unresolved.
+/// The contents of a rule, its references to the catalogue still unresolved.
 #[derive(Debug)]
 pub(crate) struct RuleDocument {
     pub(crate) name: Option<Box<str>>,
@@ -63,7 +63,7 @@ const FIELDS: [&str; 11] = [
 
 /// The shape that `type` names; complex when `conditions` has anything but `item`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum RuleShape {
     Simple,
     Complex,
 }
@@ -78,8 +78,8 @@ pub(crate) fn read_rule(body: &Value) -> Result<RuleDocument, Problems> {
 }
 
 fn read(body: &Value, problems: &mut Problems) -> Option<RuleDocument> {
-    let root = Place::Root;
-    let mut reader = Reader::open("a rule", body, &root, problems)?;
+    let root = JsonPath::Root;
+    let mut reader = ObjectReader::open("a rule", body, &root, problems)?;
     reader.only(&FIELDS);
     reader.text("description");
     reader.check_tags();
@@ -110,25 +110,27 @@ fn read(body: &Value, problems: &mut Problems) -> Option<RuleDocument> {
     })
 }
 
-fn check_shape(reader: &mut Reader<'_, '_>) {
-    let stated = reader.word("type", &[("simple", Shape::Simple), ("complex", Shape::Complex)]);
+fn check_shape(reader: &mut ObjectReader<'_, '_>) {
+    let stated = reader.word("type", &[("simple", RuleShape::Simple), ("complex", RuleShape::Complex)]);
     let conditions = reader.get("conditions").and_then(Value::as_object);
     let (Some(stated), Some(conditions)) = (stated, conditions) else {
         return;
     };
-    let found = if conditions.contains_key("item") { Shape::Simple } else { Shape::Complex };
+    let found = if conditions.contains_key("item") { RuleShape::Simple } else { RuleShape::Complex };
     if stated != found {
         let message = match stated {
-            Shape::Simple => {
+            RuleShape::Simple => {
                 "a simple rule has conditions {item: condition}; write complex, or leave type out"
             }
-            Shape::Complex => "a complex rule has conditions {mode, items}; write simple, or leave type out",
+            RuleShape::Complex => {
+                "a complex rule has conditions {mode, items}; write simple, or leave type out"
+            }
         };
         reader.refuse("type", "conflict", message);
     }
 }
 
-fn read_score(reader: &mut Reader<'_, '_>) -> (f64, f64) {
+fn read_score(reader: &mut ObjectReader<'_, '_>) -> (f64, f64) {
     let point = reader.number("rule_point").unwrap_or(0.0);
     let weight = reader.number("weight").unwrap_or(1.0);
     if weight < 0.0 {
@@ -141,7 +143,7 @@ fn read_score(reader: &mut Reader<'_, '_>) -> (f64, f64) {
     (point, weight)
 }
 
-fn read_action(reader: &mut Reader<'_, '_>) -> Option<Template> {
+fn read_action(reader: &mut ObjectReader<'_, '_>) -> Option<Template> {
     let text = match reader.get("action_result") {
         None => "Y",
         Some(_) => reader.text("action_result")?,
@@ -160,7 +162,7 @@ fn read_action(reader: &mut Reader<'_, '_>) -> Option<Template> {
 
 /// The problem of a condition that a rule names or writes out at `place`.
 pub(crate) fn at_item(place: &str, problem: Problem) -> Problem {
-    let path = midflight_core::Place::pointer_of(&format!("{place}{}", problem.path));
+    let path = midflight_core::JsonPath::pointer_of(&format!("{place}{}", problem.path));
     Problem { path, ..problem }
 }
 
@@ -171,9 +173,9 @@ mod tests {
 
     #[track_caller]
     fn check(body: Value, expected: &[&str]) {
-        let told = read_rule(&body).unwrap_err().to_string();
+        let messages = read_rule(&body).unwrap_err().to_string();
         for expected in expected {
-            assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+            assert!(messages.contains(expected), "{expected}\nis not in\n{messages}");
         }
     }
 
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told() {
+    fn every_problem_is_reported() {
         check(json!({}), &["needs \"conditions\""]);
         check(
             json!({"rule_name": 1, "type": "simple", "conditions": {"mode": "and", "items": []}, "rule_point": "20",

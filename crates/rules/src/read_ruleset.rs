@@ -9,11 +9,11 @@ use crate::document::check_metadata;
 use crate::limits::{PATTERNS_MAX, TEXT_BYTES_MAX};
 use crate::original::Typing;
 use crate::status::{RuleStatus, STATUSES};
+use midflight_core::JsonPath;
 use midflight_core::JsonType;
-use midflight_core::Place;
-use midflight_core::Reader;
+use midflight_core::ObjectReader;
 
-/// What a ruleset says of itself.
+/// A ruleset's own members.
 #[derive(Debug, Default)]
 pub(crate) struct RulesetDocument {
     pub(crate) name: Option<Box<str>>,
@@ -31,8 +31,8 @@ impl RulesetDocument {
         texts.map(|(key, value)| 64 + key.len() as u64 + value.len() as u64).sum()
     }
 
-    /// Whether rules with an absent attribute are left out of an execution on that input. With `compat: original` an empty
-    /// input keeps them all.
+    /// Whether rules with an absent attribute are left out of an execution on that input. With `compat: original` an
+    /// empty input keeps them all.
     pub(crate) fn drops_missing(&self, data: &Value) -> bool {
         let is_empty = data.as_object().is_some_and(serde_json::Map::is_empty);
         self.drop_missing && !(is_empty && self.typing == Typing::Original)
@@ -56,7 +56,7 @@ const FIELDS: [&str; 10] = [
 pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
     let mut problems = Problems::default();
     let mut ruleset = RulesetDocument::default();
-    if let Some(mut reader) = Reader::open("a ruleset", body, &Place::Root, &mut problems) {
+    if let Some(mut reader) = ObjectReader::open("a ruleset", body, &JsonPath::Root, &mut problems) {
         reader.only(&FIELDS);
         reader.text("description");
         reader.text("version");
@@ -72,7 +72,7 @@ pub(crate) fn read_ruleset(body: &Value) -> Result<RulesetDocument, Problems> {
     problems.or(ruleset)
 }
 
-fn read_patterns(reader: &mut Reader<'_, '_>) -> BTreeMap<Box<str>, Box<str>> {
+fn read_patterns(reader: &mut ObjectReader<'_, '_>) -> BTreeMap<Box<str>, Box<str>> {
     let mut patterns = BTreeMap::new();
     let members = match reader.get("patterns") {
         None => return patterns,
@@ -121,22 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told() {
+    fn every_problem_is_reported() {
         let body = json!({"nmae": 1, "name": 1, "status": "activ", "default": "yes", "compat": "python",
             "patterns": {"Y~/": 1}, "tags": ["a", 1], "version": 1});
-        let told = read_ruleset(&body).unwrap_err().to_string();
+        let messages = read_ruleset(&body).unwrap_err().to_string();
         for expected in [
             "at /nmae: a ruleset has no field \"nmae\"; did you mean \"name\"?",
             "at /name: name is a string, not a number",
-            "at /status: \"activ\" is no status; write one of draft, active, inactive, deprecated, archived; \
-             did you mean \"active\"?",
+            "at /status: \"activ\" is not a valid status; use one of draft, active, inactive, deprecated, \
+             archived; did you mean \"active\"?",
             "at /default: default is true or false, not a string",
-            "at /compat: \"python\" is no compat; write one of original",
+            "at /compat: \"python\" is not a valid compat; use one of original",
             "at /patterns/Y~0~1: a recommendation is a string",
             "at /tags/1: a tag is a string",
             "at /version: version is a string, not a number",
         ] {
-            assert!(told.contains(expected), "{expected}\nis not in\n{told}");
+            assert!(messages.contains(expected), "{expected}\nis not in\n{messages}");
         }
         assert!(read_ruleset(&json!({"patterns": []})).unwrap_err().to_string().contains("not an array"));
     }

@@ -1,6 +1,6 @@
 //! What an execution is asked, and why it may be refused.
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use midflight_engine::Interrupted;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub struct ExecuteRequest<'a> {
     pub data: &'a Value,
     /// Only these rules, when given; whatever their order, they execute in the ruleset's.
     pub rule_ids: Option<&'a [String]>,
-    /// Whether to say what became of each rule. Costs far more than executing: every rule is looked at.
+    /// Whether to report the result of each rule. Costs far more than executing: every rule is looked at.
     pub explain: bool,
 }
 
@@ -32,7 +32,7 @@ impl<'a> ExecuteRequest<'a> {
 #[non_exhaustive]
 pub enum ExecuteError {
     /// There is no ruleset of that id. Never answered by executing another.
-    #[error("there is no ruleset {id:?}{}", near(.nearest))]
+    #[error("unknown ruleset {id:?}{}", near(.nearest))]
     UnknownRuleset {
         /// What was asked for.
         id: String,
@@ -147,8 +147,8 @@ impl ExecuteError {
 
     /// The place in a request `{ruleset, data, rule_ids}` that the error is about.
     #[must_use]
-    pub fn path(&self) -> Pointer {
-        let root = Pointer::root();
+    pub fn path(&self) -> JsonPointer {
+        let root = JsonPointer::root();
         match self {
             Self::UnknownRuleset { .. } | Self::NoDefaultRuleset | Self::RulesetNotActive { .. } => {
                 root.key("ruleset")

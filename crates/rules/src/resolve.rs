@@ -1,8 +1,8 @@
-//! Resolves what a rule says to conditions: from the catalogue by id, and typed as its ruleset types constants.
+//! Resolves the conditions of a rule: from the catalogue by id, and typed as its ruleset types constants.
 
 use std::sync::Arc;
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, Problem, Problems};
 
 use crate::compile::because_of;
 use crate::condition::Condition;
@@ -79,7 +79,7 @@ pub(crate) fn carried(
         match typed(current.clone(), ruleset, typing) {
             Ok(condition) => conditions.push(condition),
             // The rule did not change, so its own text has no place to point at.
-            Err(problem) => problems.add(Problem { path: Pointer::root().key("conditions"), ..problem }),
+            Err(problem) => problems.add(Problem { path: JsonPointer::root().key("conditions"), ..problem }),
         }
     }
     let rule = Rule {
@@ -110,7 +110,7 @@ fn typed(condition: Arc<Condition>, ruleset: &str, typing: Typing) -> Result<Arc
             }
         };
         let message = format!("{which} does not fit: {}; {cure}", problem.message);
-        let problem = Problem::new(problem.code, Pointer::root(), message);
+        let problem = Problem::new(problem.code, JsonPointer::root(), message);
         condition.id.iter().fold(problem, |problem, id| because_of_condition(problem, id))
     })
 }
@@ -123,7 +123,7 @@ fn unknown(name: &str, snapshot: &RulesSnapshot) -> Problem {
         near
     };
     let message = format!("the catalogue has no condition {:?}{near}", clip(name));
-    because_of_condition(Problem::new("unknown_condition", Pointer::root(), message), name)
+    because_of_condition(Problem::new("unknown_condition", JsonPointer::root(), message), name)
 }
 
 fn because_of_condition(problem: Problem, id: &str) -> Problem {

@@ -37,11 +37,11 @@ pub(crate) struct Leaf {
     pub(crate) memo: u32,
 }
 
-/// Where a rule stands among its ruleset's: by priority, then by id.
-pub(crate) type Order<'a> = (i64, &'a str);
+/// The position of a rule among its ruleset's: by priority, then by id.
+pub(crate) type RuleOrder<'a> = (i64, &'a str);
 
 impl Rule {
-    pub(crate) fn order(&self) -> Order<'_> {
+    pub(crate) fn order(&self) -> RuleOrder<'_> {
         (self.priority, &self.id)
     }
 

@@ -6,7 +6,7 @@ use imbl::OrdMap;
 
 use crate::accepted::is_laid_out;
 use crate::attribute::Attribute;
-use crate::chunk::Chunk;
+use crate::chunk::RuleChunk;
 use crate::chunks::edited;
 use crate::condition::Condition;
 use crate::interner::Interner;
@@ -22,7 +22,7 @@ pub(crate) struct Ruleset {
     /// All rules, whatever their status.
     pub(crate) rules: OrdMap<Arc<str>, Arc<Rule>>,
     /// The active rules.
-    pub(crate) chunks: Vec<Arc<Chunk>>,
+    pub(crate) chunks: Vec<Arc<RuleChunk>>,
     /// How many rules are active.
     pub(crate) active: usize,
     /// The attribute of each slot; none for a slot that is free.
@@ -56,8 +56,8 @@ impl Ruleset {
         self.memo.len()
     }
 
-    /// How much memory the compiled regular expressions of its conditions take, in bytes. Cost: a step per condition beside
-    /// the index.
+    /// How much memory the compiled regular expressions of its conditions take, in bytes. Cost: a step per condition
+    /// beside the index.
     pub(crate) fn regex_bytes(&self) -> usize {
         self.memo.things().flatten().map(|condition| condition.regex_bytes()).sum()
     }
@@ -101,7 +101,7 @@ impl Editor {
     pub(crate) fn put(&mut self, unplaced: Unplaced) -> (Arc<Rule>, Option<Arc<Rule>>) {
         let rule = Arc::new(self.place(unplaced));
         let replaced = self.ruleset.rules.insert(rule.id.clone(), rule.clone());
-        // The numbers of what both use are kept, for the new rule took them before the old one lets go.
+        // The numbers of what both use are kept, for the new rule took them before the old one is released.
         if let Some(old) = &replaced {
             self.forget(old);
         }

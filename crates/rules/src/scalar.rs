@@ -47,7 +47,7 @@ impl Scalar {
         }
     }
 
-    /// How this stands to a value of its own type; none for another type.
+    /// The order of this relative to a value of its own type; none for another type.
     pub(crate) fn compare(&self, value: &Value) -> Option<std::cmp::Ordering> {
         match (self, value) {
             (Self::Null, Value::Null) => Some(std::cmp::Ordering::Equal),

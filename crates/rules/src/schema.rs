@@ -1,5 +1,5 @@
-//! The JSON Schemas of the three sorts of document. They say what a document may look like; what documents say of each
-//! other, and what is inside an attribute, a template or a regex, only the kind itself can judge.
+//! The JSON Schemas of the three sorts of document. They describe the form of a document; references between documents,
+//! and the contents of an attribute, a template or a regex, only the kind itself can judge.
 
 use midflight_engine::DocumentSchema;
 use serde_json::{Value, json};
@@ -30,16 +30,19 @@ fn text() -> Value {
 }
 
 fn tags() -> Value {
-    json!({"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX, "description": "For people; nothing reads them."})
+    json!({"type": "array", "items": text(), "maxItems": midflight_core::TAGS_MAX, "description": "For \
+                                                                                                   people; \
+                                                                                                   not \
+                                                                                                   interpreted."})
 }
 
 fn metadata() -> Value {
-    json!({"type": "object", "description": "For people and their programs; nothing here reads it."})
+    json!({"type": "object", "description": "For people and their programs; not interpreted here."})
 }
 
 fn status() -> Value {
     let names: Vec<_> = STATUSES.iter().map(|(name, _)| *name).collect();
-    json!({"enum": names, "default": "active", "description": "Only what is active executes."})
+    json!({"enum": names, "default": "active", "description": "Only active ones execute."})
 }
 
 fn ruleset() -> Value {
@@ -58,7 +61,8 @@ fn ruleset() -> Value {
             "status": status(),
             "default": {
                 "type": "boolean", "default": false,
-                "description": "Whether it executes when a request names no ruleset. At most one ruleset is."
+                "description": "Whether it executes when a request names no ruleset. At most one ruleset \
+                                may be the default."
             },
             "patterns": {
                 "type": "object", "additionalProperties": text(), "maxProperties": PATTERNS_MAX,
@@ -95,7 +99,7 @@ fn rule() -> Value {
                 "description": "simple: conditions is {item}. complex: anything else. May be left out."
             },
             "conditions": {"$ref": "#/$defs/joint"},
-            "rule_point": {"type": "number", "default": 0, "description": "What a match is worth."},
+            "rule_point": {"type": "number", "default": 0, "description": "Points of a match."},
             "weight": {"type": "number", "minimum": 0, "default": 1, "description": "Multiplies rule_point."},
             "priority": {
                 "type": "integer", "default": 0, "minimum": i64::MIN, "maximum": i64::MAX,

@@ -18,7 +18,7 @@ pub(crate) type RuleRef = (Arc<str>, Arc<str>);
 pub struct RulesSnapshot {
     pub(crate) rulesets: OrdMap<Arc<str>, Arc<Ruleset>>,
     pub(crate) conditions: OrdMap<Arc<str>, Arc<Condition>>,
-    /// The rules that name each condition of the catalogue; none that nobody names.
+    /// The rules that name each condition of the catalogue; those that are named by none are not in it.
     pub(crate) users: OrdMap<Arc<str>, OrdSet<RuleRef>>,
     /// The rulesets that are the default; at most one in a snapshot that was compiled.
     pub(crate) defaults: OrdSet<Arc<str>>,

@@ -16,7 +16,7 @@ pub(crate) enum Template {
     /// The same text every time.
     Fixed(Arc<str>),
     /// Texts and values in turn.
-    Filled(Arc<[Part]>),
+    Filled(Arc<[TemplatePart]>),
 }
 
 /// Why a template was not filled. Nothing of it is written then.
@@ -30,7 +30,7 @@ pub(crate) enum Unfilled {
 
 /// A piece of a template.
 #[derive(Debug)]
-pub(crate) enum Part {
+pub(crate) enum TemplatePart {
     Text(Box<str>),
     Value(Attribute),
 }
@@ -53,19 +53,19 @@ impl Template {
         while let Some((before, after)) = rest.split_once("{{") {
             add_text(&mut parts, before)?;
             let (path, after) = after.split_once("}}").ok_or("{{ is not closed; write {{attribute}}")?;
-            parts.push(Part::Value(Attribute::new(path.trim())?));
+            parts.push(TemplatePart::Value(Attribute::new(path.trim())?));
             rest = after;
         }
         add_text(&mut parts, rest)?;
         Ok(Self::Filled(parts.into()))
     }
 
-    /// Fills the template, and takes what it writes off `bytes_left`. A single character is not counted: it is as long as
-    /// the `-` of a rule that did not match.
+    /// Fills the template, and takes what it writes off `bytes_left`. A single character is not counted: it is as long
+    /// as the `-` of a rule that did not match.
     ///
     /// # Errors
-    /// [`Unfilled::Value`] for the first value that cannot be written out, [`Unfilled::TooLong`] before anything is written
-    /// that is longer than `bytes_left`.
+    /// [`Unfilled::Value`] for the first value that cannot be written out, [`Unfilled::TooLong`] before anything is
+    /// written that is longer than `bytes_left`.
     pub(crate) fn fill(
         &self,
         data: &Value,
@@ -96,17 +96,17 @@ fn push(text: &str, out: &mut String, bytes_left: &mut usize) -> Result<(), Unfi
     Ok(())
 }
 
-fn add_text(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
+fn add_text(parts: &mut Vec<TemplatePart>, text: &str) -> Result<(), String> {
     if text.contains("}}") {
         return Err("}} closes nothing; write {{attribute}}".to_owned());
     }
     if !text.is_empty() {
-        parts.push(Part::Text(text.into()));
+        parts.push(TemplatePart::Text(text.into()));
     }
     Ok(())
 }
 
-impl Part {
+impl TemplatePart {
     fn fill(&self, data: &Value, out: &mut String, bytes_left: &mut usize) -> Result<(), Unfilled> {
         let path = match self {
             Self::Text(text) => return push(text, out, bytes_left),
@@ -148,7 +148,7 @@ mod tests {
     fn templates_are_filled_with_scalars() {
         assert_eq!(filled("Y"), Ok("-Y".to_owned()));
         assert_eq!(filled("<{{s}}:{{ a.b }}:{{l.0}}:{{t}}>"), Ok("-<text:2.5:1:true>".to_owned()));
-        assert_eq!(filled("{{gone}}"), Err(Truth::Missing));
+        assert_eq!(filled("{{removed}}"), Err(Truth::Missing));
         assert_eq!(filled("{{l}}"), Err(Truth::WrongType));
         assert_eq!(filled("{{n}}"), Err(Truth::WrongType));
         assert_eq!(filled("{single}"), Ok("-{single}".to_owned()));

@@ -22,9 +22,9 @@ pub(crate) enum Test {
     Among(Box<[Scalar]>),
     /// It is one of these values, of which some have parts.
     AmongDeep(Box<[Value]>),
-    /// It stands to the scalar as the operator says.
+    /// It relates to the scalar as the operator requires.
     Order(Operator, Scalar),
-    /// It lies in the interval, ends included.
+    /// It is in the interval, ends included.
     Interval(Exact, Exact),
     /// It has this part.
     Contains(Box<Value>),

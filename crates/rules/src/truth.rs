@@ -1,6 +1,6 @@
 //! Three-valued truth, with two reasons why a thing can be undecided.
 
-/// What a condition says of an input. False, missing input and a wrong type are three different things.
+/// The result of a condition for an input. False, missing input and a wrong type are three different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
     True,

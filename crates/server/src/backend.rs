@@ -1,11 +1,11 @@
-//! What a server stands on: the log, what carries its hints, and the folder with its own copy.
+//! The base of a server: the log, the bus, and the folder with its own copy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_bus::{
-    Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresOptions as BusInPostgres, RedisBus,
-    RedisOptions, Seal,
+    Bus, JoinedBus, MemoryBus, NatsBus, NatsOptions, PostgresBus, PostgresBusOptions as BusInPostgres,
+    RedisBus, RedisOptions, Seal,
 };
 use midflight_engine::Kind as _;
 use midflight_patterns::Patterns;
@@ -16,18 +16,18 @@ use crate::error::ServeError;
 use crate::kept_tokens::KeptTokens;
 use crate::own::settings::Settings;
 use crate::recovery::Recovery;
-use crate::{BusPlace, ServeOptions, StorePlace};
+use crate::{BusUrl, ServeOptions, StoreUrl};
 
 /// How long to wait before a log that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a server stands on.
+/// The base of a server.
 pub struct Backend {
     pub(crate) store: Arc<dyn Store>,
     /// The same, when it is in PostgreSQL, for as many replicas as follow it.
     pub(crate) postgres: Option<Arc<PostgresStore>>,
     pub(crate) buses: Buses,
-    /// Proves the hints, once the log has told its key.
+    /// Proves the hints, once the log has returned its key.
     pub(crate) seal: Seal,
     /// What it was opened by.
     pub(crate) settings: Settings,
@@ -46,13 +46,13 @@ impl Backend {
         let settings = options.config.settings()?;
         let place = settings.store_place(&options.data_dir).map_err(ServeError::Place)?;
         let (store, postgres): (Arc<dyn Store>, _) = match &place {
-            StorePlace::Sqlite(path) => {
+            StoreUrl::Sqlite(path) => {
                 let mut sqlite = SqliteOptions::new(path);
                 sqlite.durability = options.durability;
                 sqlite.store_bytes_max = options.store_bytes_max;
                 (Arc::new(SqliteStore::open(sqlite).await?), None)
             }
-            StorePlace::Postgres(_) => {
+            StoreUrl::Postgres(_) => {
                 let database = settings.database.options(&replica_id);
                 let database = database.map_err(|error| ServeError::Place(error.to_string()))?;
                 let store = Arc::new(PostgresStore::new(database));
@@ -64,7 +64,7 @@ impl Backend {
         Ok(Self { store, postgres, buses, seal, settings, replica_id, data_dir: Some(data_dir) })
     }
 
-    /// A store of one's own that nobody else follows, without a folder.
+    /// A private store without other followers, without a folder.
     #[must_use]
     pub fn of_store(store: Arc<dyn Store>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Backend {
     /// # Errors
     /// [`StoreError`] when waiting would not help.
     pub async fn ready(&self) -> Result<bool, StoreError> {
-        let mut told = String::new();
+        let mut message = String::new();
         loop {
             let why = match self.store.head().await {
                 Ok(_) => return Ok(true),
@@ -100,9 +100,9 @@ impl Backend {
             if self.last_good().is_some_and(|file| file.path().exists()) {
                 return Ok(false);
             }
-            if told != why {
-                tracing::warn!(%why, "the log does not answer, and there is no copy of it here yet; waiting for it");
-                told = why;
+            if message != why {
+                tracing::warn!(%why, "log unavailable and no local copy; waiting for the log");
+                message = why;
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
@@ -138,38 +138,38 @@ pub(crate) struct Buses {
 }
 
 impl Buses {
-    fn open(settings: &Settings, place: &StorePlace, seal: &Seal) -> Result<Self, ServeError> {
+    fn open(settings: &Settings, place: &StoreUrl, seal: &Seal) -> Result<Self, ServeError> {
         let wanted = settings.bus_place().map_err(ServeError::Place)?;
-        let in_log = |only_overhears| match place {
-            StorePlace::Postgres(url) => {
-                let options = BusInPostgres { only_overhears, ..BusInPostgres::new(url.expose()) };
-                Ok(Some((PostgresBus::new(options, seal)?, only_overhears)))
+        let in_log = |receive_only| match place {
+            StoreUrl::Postgres(url) => {
+                let options = BusInPostgres { receive_only, ..BusInPostgres::new(url.expose()) };
+                Ok(Some((PostgresBus::new(options, seal)?, receive_only)))
             }
-            StorePlace::Sqlite(_) => Ok::<_, ServeError>(None),
+            StoreUrl::Sqlite(_) => Ok::<_, ServeError>(None),
         };
         let bus = |postgres: &Option<(PostgresBus, bool)>| -> Option<Arc<dyn Bus>> {
             postgres.as_ref().map(|(bus, _)| Arc::new(bus.clone()) as Arc<dyn Bus>)
         };
         let joined = |fleet: Arc<dyn Bus>, postgres: &Option<(PostgresBus, bool)>| -> Arc<dyn Bus> {
             match bus(postgres) {
-                // The log says by itself that it moved, also when somebody added a row by hand.
+                // The log notifies by itself, also when a row is added by hand.
                 Some(log) => Arc::new(JoinedBus::new(fleet, log)),
                 None => fleet,
             }
         };
         Ok(match wanted {
-            Some(BusPlace::Redis(url)) => {
+            Some(BusUrl::Redis(url)) => {
                 let mut options = RedisOptions::new(url);
                 options.legacy_channel.clone_from(&settings.redis.legacy_channel);
                 options.legacy_kind = Some(Patterns.name());
                 let (redis, postgres) = (RedisBus::new(options, seal)?, in_log(true)?);
                 Self { bus: joined(Arc::new(redis.clone()), &postgres), postgres, redis: Some(redis) }
             }
-            Some(BusPlace::Nats(url)) => {
+            Some(BusUrl::Nats(url)) => {
                 let (nats, postgres) = (NatsBus::new(NatsOptions::new(url), seal)?, in_log(true)?);
                 Self { bus: joined(Arc::new(nats), &postgres), postgres, redis: None }
             }
-            None | Some(BusPlace::Postgres) => {
+            None | Some(BusUrl::Postgres) => {
                 let postgres = in_log(false)?;
                 let bus = match bus(&postgres) {
                     Some(bus) => bus,
@@ -178,7 +178,7 @@ impl Buses {
                 };
                 Self { bus, postgres, redis: None }
             }
-            Some(BusPlace::Memory) => Self { bus: Arc::new(MemoryBus::new()), postgres: None, redis: None },
+            Some(BusUrl::Memory) => Self { bus: Arc::new(MemoryBus::new()), postgres: None, redis: None },
         })
     }
 }

@@ -34,7 +34,8 @@ impl DataDir {
         }
     }
 
-    /// The name that was wanted, or the one that a server on this folder has always had, whatever address it listens on.
+    /// The name that was wanted, or the one that a server on this folder has always had, whatever address it listens
+    /// on.
     pub(crate) fn replica_id(&self, wanted: Option<&str>) -> Result<String, ServeError> {
         if let Some(wanted) = wanted {
             return checked(wanted).ok_or_else(|| ServeError::ReplicaId(wanted.to_owned()));

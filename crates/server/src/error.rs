@@ -21,7 +21,7 @@ pub enum ServeError {
     /// The config is not valid, or cannot be followed.
     #[error(transparent)]
     Config(#[from] midflight_app::AppError),
-    /// The config that the log says does not hold here.
+    /// The config of the log is invalid here.
     #[error("invalid config: {0}")]
     OwnConfig(midflight_core::Problems),
     /// A place that the config names is none.
@@ -32,7 +32,8 @@ pub enum ServeError {
     Bus(#[from] midflight_bus::BusError),
     /// Hints were to go through the database of a log that is in none.
     #[error(
-        "hints can go through PostgreSQL only when the log is there: give --store postgres://..., or another --bus"
+        "hints can go through PostgreSQL only when the log is in PostgreSQL: give --store postgres://..., \
+         or another --bus"
     )]
     BusWithoutDatabase,
     /// A name that no replica can have.
@@ -64,7 +65,7 @@ pub enum ServeError {
     #[error(transparent)]
     Source(#[from] midflight_source::SourceError),
     /// The operating system gives no randomness for a token.
-    #[error("the system gives no randomness: {0}")]
+    #[error("cannot get random bytes from the system: {0}")]
     Randomness(getrandom::Error),
     /// What runs modules cannot be made.
     #[error("{0}; lower modules_max")]

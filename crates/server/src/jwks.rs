@@ -1,4 +1,5 @@
-//! Where the keys of JSON Web Tokens come from: files, and the key set that an issuer publishes, read again as it changes.
+//! Where the keys of JSON Web Tokens come from: files, and the key set that an issuer publishes, read again as it
+//! changes.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -83,17 +84,17 @@ impl KeySource {
     /// The keys of the files.
     fn of_files(&self) -> Result<VerifyKeys, String> {
         let mut keys = VerifyKeys::default();
-        let told = |file: &Path, why: String| format!("{}: {why}", file.display());
+        let message = |file: &Path, why: String| format!("{}: {why}", file.display());
         for file in &self.sources.files {
-            let text = read(file).map_err(|error| told(file, error.to_string()))?;
-            keys.add(VerifyKeys::from_file(&text).map_err(|error| told(file, error.to_string()))?);
+            let text = read(file).map_err(|error| message(file, error.to_string()))?;
+            keys.add(VerifyKeys::from_file(&text).map_err(|error| message(file, error.to_string()))?);
         }
         if let Some(file) = &self.sources.secret_file {
-            let text = read(file).map_err(|error| told(file, error.to_string()))?;
-            // Editors end a file with a line end, which nobody means to be of the secret.
+            let text = read(file).map_err(|error| message(file, error.to_string()))?;
+            // Editors end a file with a line end, which is not meant to be part of the secret.
             let secret = text.strip_suffix(b"\n").unwrap_or(&text);
             let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
-            keys.add(VerifyKeys::from_secret(secret).map_err(|error| told(file, error.to_string()))?);
+            keys.add(VerifyKeys::from_secret(secret).map_err(|error| message(file, error.to_string()))?);
         }
         Ok(keys)
     }
@@ -162,7 +163,7 @@ impl OfUrl {
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let is_local =
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        // Who can change the keys on their way is whoever they like.
+        // An attacker that can change the keys on their way can be any caller.
         if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
             return Err(wrong(format!("invalid URL of a key set {text:?}: use https, or http on loopback")));
         }
@@ -256,14 +257,14 @@ fn tls(authorities: Option<&Path>) -> Result<ClientConfig, ServeError> {
     match authorities {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
-            let told = |why: String| wrong(format!("{}: {why}", file.display()));
-            let text = read(file).map_err(|error| told(error.to_string()))?;
+            let message = |why: String| wrong(format!("{}: {why}", file.display()));
+            let text = read(file).map_err(|error| message(error.to_string()))?;
             for certificate in CertificateDer::pem_slice_iter(&text) {
-                let certificate = certificate.map_err(|error| told(error.to_string()))?;
-                roots.add(certificate).map_err(|error| told(error.to_string()))?;
+                let certificate = certificate.map_err(|error| message(error.to_string()))?;
+                roots.add(certificate).map_err(|error| message(error.to_string()))?;
             }
             if roots.is_empty() {
-                return Err(told("no certificate in PEM".to_owned()));
+                return Err(message("no certificate in PEM".to_owned()));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use midflight_store::{AgentLimits, PreviousHash, Token};
 use serde::{Deserialize, Serialize};
 
-use crate::first_key::replace_private;
+use crate::admin_token::replace_private;
 
 /// The file of a server that keeps a copy of what it serves.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub(crate) struct KeptTokens(PathBuf);
 
 /// A token as it is kept: never the token itself.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredToken {
     name: String,
     role: String,
     hash: String,
@@ -34,7 +34,7 @@ struct Kept {
     previous: Option<(String, String)>,
 }
 
-impl Kept {
+impl StoredToken {
     fn new(token: &Token) -> Self {
         Self {
             name: token.name.clone(),
@@ -75,11 +75,11 @@ impl KeptTokens {
             Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
             Err(error) => return self.unreadable(&error),
         };
-        let kept: Vec<Kept> = match serde_json::from_str(&text) {
+        let kept: Vec<StoredToken> = match serde_json::from_str(&text) {
             Ok(kept) => kept,
             Err(error) => return self.unreadable(&error),
         };
-        let tokens: Result<_, jiff::Error> = kept.into_iter().map(Kept::token).collect();
+        let tokens: Result<_, jiff::Error> = kept.into_iter().map(StoredToken::token).collect();
         tokens.unwrap_or_else(|error| self.unreadable(&error))
     }
 
@@ -89,10 +89,10 @@ impl KeptTokens {
         Vec::new()
     }
 
-    /// Keeps these, and returns whether that succeeded. Without them a server that starts while the log is unavailable does not
-    /// know them.
+    /// Keeps these, and returns whether that succeeded. Without them a server that starts while the log is unavailable
+    /// does not know them.
     pub(crate) fn write(&self, tokens: &[Token]) -> bool {
-        let text = serde_json::to_string(&tokens.iter().map(Kept::new).collect::<Vec<_>>());
+        let text = serde_json::to_string(&tokens.iter().map(StoredToken::new).collect::<Vec<_>>());
         let written = text.map_err(std::io::Error::from).and_then(|text| replace_private(&self.0, &text));
         if let Err(error) = &written {
             tracing::warn!(file = %self.0.display(), %error, "cannot write the copy of the tokens; trying again");
@@ -107,7 +107,7 @@ mod tests {
     use jiff::Timestamp;
 
     #[test]
-    fn what_is_kept_comes_back_and_what_is_damaged_is_nothing() {
+    fn the_stored_content_is_restored_and_a_damaged_one_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tokens");
         let kept = KeptTokens::new(file.clone());

@@ -17,21 +17,21 @@
 //! # }
 //! ```
 
+mod admin_token;
 mod backend;
 mod data_dir;
 mod error;
-mod first_key;
 mod jwks;
 mod kept_tokens;
-mod keys;
 mod kinds;
 mod options;
 mod own;
-mod place;
 mod recovery;
 mod retention;
 mod service;
 mod start;
+mod token_refresher;
+mod urls;
 
 pub use backend::Backend;
 pub use error::ServeError;
@@ -51,11 +51,11 @@ pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
 pub use options::{JwtSettings, ServeOptions};
 pub use own::{
-    AuditSettings, BusKind, BusSettings, DatabaseSettings, LogSettings, MetricsSettings, OWN_CONFIG,
-    OwnConfig, RedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings, TokenSettings,
-    WebhookAction, WebhookScope, WebhookSettings,
+    AuditSettings, BusKind, BusSettings, MetricsSettings, OWN_CONFIG, OwnConfig, ServerDatabaseSettings,
+    ServerLogSettings, ServerRedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,
+    TokenSettings, WebhookAction, WebhookScope, WebhookSettings,
 };
-pub use place::{BusPlace, BusPlaceError, StorePlace, StorePlaceError};
 pub use recovery::{RecoveredToken, recover_admin_token};
 pub use service::Service;
-pub use start::{Running, start, start_on};
+pub use start::{RunningServer, start, start_on};
+pub use urls::{BusUrl, BusUrlError, StoreUrl, StoreUrlError};

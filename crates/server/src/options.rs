@@ -58,10 +58,10 @@ pub struct ServeOptions {
     pub ready_file: Option<PathBuf>,
     /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600.
     pub admin_token_file: Option<PathBuf>,
-    /// Whether the token of that file replaces another admin token that the log has. Without it a server on a log that others may
-    /// use refuses to start then; on a log of its own the file always counts.
+    /// Whether the token of that file replaces another admin token that the log has. Without it a server on a log that
+    /// others may use refuses to start then; on a log of its own the file always counts.
     pub replace_admin_token: bool,
-    /// Which JSON Web Tokens are taken beside API tokens; none unless said.
+    /// Which JSON Web Tokens are accepted beside API tokens; none by default.
     pub jwt: Option<JwtSettings>,
     /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
     pub require_token: bool,
@@ -85,7 +85,7 @@ pub struct ServeOptions {
     /// The Rust types that manifests of modules may name as `native`: none unless the program registers some.
     #[cfg(feature = "modules")]
     pub native_modules: NativeModules,
-    /// What calls of agents may be forwarded to: nothing unless said.
+    /// What calls of agents may be forwarded to: nothing by default.
     #[cfg(feature = "tools")]
     pub forward: ForwardOptions,
     /// Kinds that the program adds to those that every server has.
@@ -94,7 +94,7 @@ pub struct ServeOptions {
     pub engine_limits: midflight_engine::Limits,
     /// Edits that the start makes when they are due, after that of the config file.
     pub first_edits: Vec<FirstEdit>,
-    /// The settings of the seed.
+    /// The settings of the compatibility API.
     pub hot_reload: HotReloadSettings,
 }
 

@@ -1,5 +1,5 @@
-//! A new admin token for who has the host: `midflight token recover` leaves its hash in the data folder, and the server that runs on
-//! it, or starts on it next, takes it from there. The token itself is not in the file.
+//! A new admin token for who has the host: `midflight token recover` leaves its hash in the data folder, and the server
+//! that runs on it, or starts on it next, takes it from there. The token itself is not in the file.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use midflight_http::principal::ADMIN;
 use midflight_http::tokens::{fresh_token, hash_of};
 use midflight_store::{Store, StoreError, Token};
 
+use crate::admin_token::replace_private;
 use crate::error::ServeError;
-use crate::first_key::replace_private;
 
 /// The file, in the data folder.
 const FILE: &str = "recover-admin-token";
@@ -66,16 +66,16 @@ impl RecoveredToken {
     }
 }
 
-/// Asks the server of a data folder for a new admin token, instead of the one that there is. The server that runs takes it
-/// within a second, and else the next that starts. On a log that several servers share it is the admin token of all.
+/// Asks the server of a data folder for a new admin token, instead of the one that there is. The server that runs takes
+/// it within a second, and else the next that starts. On a log that several servers share it is the admin token of all.
 ///
 /// # Errors
 /// [`ServeError::DataDir`] when the folder is not there or cannot be written.
 pub fn recover_admin_token(data_dir: &Path) -> Result<RecoveredToken, ServeError> {
     let failed = |error| ServeError::DataDir(data_dir.to_owned(), error);
     if !data_dir.is_dir() {
-        let said = "it is not a folder; name the --data-dir of the server";
-        return Err(failed(std::io::Error::new(ErrorKind::NotFound, said)));
+        let output = "it is not a folder; name the --data-dir of the server";
+        return Err(failed(std::io::Error::new(ErrorKind::NotFound, output)));
     }
     let token = fresh_token().map_err(ServeError::Randomness)?;
     let file = data_dir.join(FILE);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use midflight_app::{Boot, Reloader};
+use midflight_app::{Bootstrap, ConfigReloader};
 use midflight_components::Llm;
 use midflight_config::Configs;
 use midflight_core::Trigger;
-use midflight_engine::{Engine, EngineBuilder, Identity, Scope};
-use midflight_http::app::{App, Parts, Redact, Scrape, ScrapeSettings};
+use midflight_engine::{Engine, EngineBuilder, Identity, ReloadScope};
+use midflight_http::app::{AppState, Parts, RedactText, Scrape, ScrapeSettings};
 use midflight_http::code::Code;
-use midflight_http::edge::Edge;
+use midflight_http::edge::HttpEdge;
 use midflight_http::jwt::JwtVerifier;
 use midflight_http::kind::Kinds;
 use midflight_http::metrics::registry::MetricsRegistry;
@@ -29,25 +29,25 @@ use crate::backend::Backend;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
 use crate::jwks::KeySource;
-use crate::keys::{KeyOptions, Keys};
-use crate::kinds::around::Around;
+use crate::kinds::context::KindContext;
 use crate::kinds::kinds;
 #[cfg(feature = "modules")]
 use crate::kinds::modules::ModuleRuntime;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::{AgentSettings, seal_key};
 use crate::own::{
-    Exchanged, HintsRedis, LogDatabase, MetricsSettings, Part, Settings, left_out, log_place, own_id,
-    try_again,
+    HintsRedis, LogDatabase, MetricsSettings, OwnConfigView, ReplaceableComponent, Settings, left_out,
+    log_place, own_id, try_again,
 };
 use crate::retention;
+use crate::token_refresher::{KeyOptions, TokenRefresher};
 use crate::{JwtSettings, ServeOptions};
 
 /// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
 pub struct Service {
-    app: App,
-    edge: Edge,
-    reloader: Arc<Reloader>,
+    app: AppState,
+    edge: HttpEdge,
+    reloader: Arc<ConfigReloader>,
     llm: Llm,
     first_token: Option<String>,
     look_at_keys: Arc<Notify>,
@@ -64,14 +64,14 @@ impl Service {
     pub(crate) async fn start(
         options: &ServeOptions,
         mut backend: Backend,
-        boot: Boot,
+        boot: Bootstrap,
         is_there: bool,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
         distinct_directories(&options.watch)?;
         // The log of a single server has no other servers whose users would be refused then.
         let replaces = options.replace_admin_token || !backend.is_shared();
-        let mut keys = Keys::read(KeyOptions {
+        let mut keys = TokenRefresher::read(KeyOptions {
             file: options.admin_token_file.clone(),
             replaces,
             kept: backend.kept_tokens(),
@@ -108,15 +108,15 @@ impl Service {
         if let Some(file) = last_good {
             builder.last_good(file);
         }
-        let around = Around::new(options, replica_id.clone());
+        let context = KindContext::new(options, replica_id.clone());
         if let Some(redis) = &backend.buses.redis {
-            around.redis.get_or_init(|| redis.clone());
+            context.redis.get_or_init(|| redis.clone());
         }
         #[cfg(feature = "tools")]
         {
-            let (forward, environment) = (options.forward.clone(), Arc::new(options.config.around()));
+            let (forward, environment) = (options.forward.clone(), Arc::new(options.config.context()));
             let seal_key = seal_key(&*backend.store).await?;
-            around.agents.get_or_init(|| AgentSettings { seal_key, forward, environment });
+            context.agents.get_or_init(|| AgentSettings { seal_key, forward, environment });
         }
         #[cfg(feature = "modules")]
         {
@@ -124,14 +124,14 @@ impl Service {
             let is_synced = options.durability == Durability::Machine;
             let (limits, natives) = (options.modules, options.native_modules.clone());
             let modules = ModuleRuntime::open(&backend.store, folder.as_deref(), is_synced, limits, natives)?;
-            around.modules.get_or_init(|| modules);
+            context.modules.get_or_init(|| modules);
         }
         let data_dir = Mutex::new(backend.data_dir.take());
-        let makers: Vec<_> = kinds(options, &around).iter().map(|kind| kind.add(&mut builder)).collect();
-        let own = *around.own.get().ok_or(ServeError::Composition)?;
+        let makers: Vec<_> = kinds(options, &context).iter().map(|kind| kind.add(&mut builder)).collect();
+        let own = *context.own.get().ok_or(ServeError::Composition)?;
         add_components(&mut builder, &backend, options, own);
         let redactor = options.config.redactor.clone();
-        let redact: Redact = Arc::new(move |text: &str| redactor.redact(text).into_owned());
+        let redact: RedactText = Arc::new(move |text: &str| redactor.redact(text).into_owned());
         let redacted = Arc::clone(&redact);
         builder.redact(move |text| redacted(text));
         for first in boot.first_edit().into_iter().chain(options.first_edits.iter().cloned()) {
@@ -141,7 +141,7 @@ impl Service {
         let configs = engine.live(own.0);
         refuse_bad_config(&engine, &configs, options.config.file.is_some()).await?;
         let reloader = Arc::new(boot.follow(&engine, configs.clone(), options.config.file_options)?);
-        around.reloader.get_or_init(|| Arc::clone(&reloader));
+        context.reloader.get_or_init(|| Arc::clone(&reloader));
         let mut directories = Vec::with_capacity(options.watch.len());
         let how = DirectoryOptions { shared: backend.is_shared(), ..options.directory };
         for directory in &options.watch {
@@ -152,7 +152,7 @@ impl Service {
         let started = Started { engine: &engine, metrics: &metrics };
         let kinds: Option<Vec<_>> = makers.into_iter().map(|make| make(&started)).collect();
         let kinds = Kinds::new(kinds.ok_or(ServeError::Composition)?);
-        let llm = around.llm.get().ok_or(ServeError::Composition)?.clone();
+        let llm = context.llm.get().ok_or(ServeError::Composition)?.clone();
         let app = start(Parts {
             engine,
             kinds,
@@ -183,13 +183,13 @@ impl Service {
         if options.config.file.is_none() {
             app.tasks.spawn(try_again(app.clone(), options.config.clone()));
         }
-        let edge = Edge::new(&app).with_metrics_at(&metrics_path);
+        let edge = HttpEdge::new(&app).with_metrics_at(&metrics_path);
         let directories = Mutex::new(directories);
         Ok(Self { app, edge, reloader, llm, first_token, look_at_keys, directories, data_dir })
     }
 
     /// What answers requests.
-    pub(crate) fn edge(&self) -> Edge {
+    pub(crate) fn edge(&self) -> HttpEdge {
         self.edge.clone()
     }
 
@@ -212,7 +212,7 @@ impl Service {
 
     /// Takes every trigger of the server's own config.
     #[must_use]
-    pub fn reloader(&self) -> &Reloader {
+    pub fn reloader(&self) -> &ConfigReloader {
         &self.reloader
     }
 
@@ -222,18 +222,19 @@ impl Service {
         &self.llm
     }
 
-    /// The admin's token, if this start made it and no file holds it. Nothing else will ever tell it.
+    /// The admin's token, if this start made it and no file holds it. Nothing else will ever notify it.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
         self.first_token.as_deref()
     }
 
-    /// Looks at once whether tokens were changed, in the file of the admin token or in the store. It is looked at by a period too.
+    /// Looks at once whether tokens were changed, in the file of the admin token or in the store. It is looked at by a
+    /// period too.
     pub fn look_at_keys(&self) {
         self.look_at_keys.notify_one();
     }
 
-    /// Tells watchers and sockets that the service stops. Requests are still answered.
+    /// Notifies watchers and sockets that the service stops. Requests are still answered.
     pub fn begin_stop(&self) {
         self.app.begin_stop();
     }
@@ -260,7 +261,12 @@ impl std::fmt::Debug for Service {
 }
 
 /// The components of the server itself.
-fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &ServeOptions, part: Part) {
+fn add_components(
+    builder: &mut EngineBuilder,
+    backend: &Backend,
+    options: &ServeOptions,
+    part: OwnConfigView,
+) {
     let settings = &backend.settings;
     if let Some(logger) = &options.logger {
         builder.component(logger.part(log_place(move |world| Some(part.of(world)?.log.logged()))));
@@ -268,15 +274,15 @@ fn add_components(builder: &mut EngineBuilder, backend: &Backend, options: &Serv
     if let Some(store) = &backend.postgres {
         let (store, bus) = (Arc::clone(store), backend.buses.postgres.clone());
         let log = LogDatabase { store, bus, replica: backend.replica_id.clone() };
-        builder.component(Exchanged::new(log, part, settings.database.clone()));
+        builder.component(ReplaceableComponent::new(log, part, settings.database.clone()));
     }
     if let Some(bus) = &backend.buses.redis {
-        builder.component(Exchanged::new(HintsRedis(bus.clone()), part, settings.redis.clone()));
+        builder.component(ReplaceableComponent::new(HintsRedis(bus.clone()), part, settings.redis.clone()));
     }
 }
 
-/// The operator's file that is left out, since it does not hold, is no reason to go on without it: nobody asked for the
-/// defaults. A document of the log is anybody's who may edit it, and health says that it is left out.
+/// An invalid file of the operator is not a reason to continue without it: the defaults were not requested. A document
+/// of the log may be changed by any editor, and health reports that it is left out.
 async fn refuse_bad_config(
     engine: &Engine,
     configs: &Live<Configs>,
@@ -285,7 +291,7 @@ async fn refuse_bad_config(
     if configs.load().get(&own_id().name).is_none() {
         // Where nothing of the log is good here nothing was compiled. A look makes what is there without a document; whether
         // it did is seen below.
-        engine.reload(Trigger::Startup, "config", Scope::New).await.ok();
+        engine.reload(Trigger::Startup, "config", ReloadScope::New).await.ok();
     }
     let status = engine.status();
     let left_out = left_out(&status).filter(|_| is_of_file);

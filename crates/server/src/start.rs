@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin_token::replace_private;
 use crate::error::ServeError;
-use crate::first_key::replace_private;
 use crate::own::{boot, settings};
 use crate::{Backend, ServeOptions, Service};
 use midflight_http::accept;
@@ -21,7 +21,7 @@ const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// A server that answers.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningServer {
     url: String,
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
@@ -33,12 +33,12 @@ pub struct Running {
 
 /// Starts a server on the log that the options name. It answers when this returns, and the ready file is there.
 ///
-/// A log elsewhere that does not answer is waited for, unless this server kept a copy of it: it starts from that then, and
-/// catches up by itself.
+/// A log elsewhere that does not answer is waited for, unless this server kept a copy of it: it starts from that then,
+/// and catches up by itself.
 ///
 /// # Errors
-/// [`ServeError`] says which part of the options cannot be had.
-pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
+/// [`ServeError`] names the invalid part of the options.
+pub async fn start(options: ServeOptions) -> Result<RunningServer, ServeError> {
     let backend = Backend::open(&options).await?;
     start_on(options, backend).await
 }
@@ -47,7 +47,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Running, ServeError> {
+pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<RunningServer, ServeError> {
     options.limits.connections_max = allowed_connections(options.limits.connections_max);
     let is_there = backend.ready().await?;
     let boot = boot(&options.config, &backend, is_there).await?;
@@ -69,7 +69,7 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
             let mut limits = options.limits;
             limits.connections_max = limits.connections_max.min(METRICS_CONNECTIONS_MAX);
             let metrics = accept::serve(listener, service.edge().of_metrics_alone(), limits, stop.clone());
-            tracing::debug!(%address, "listening for scrapes of the metrics");
+            tracing::debug!(%address, "serving metrics");
             tokio::spawn(async move {
                 tokio::join!(serving, metrics);
             })
@@ -77,7 +77,7 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     };
     tracing::debug!(%url, "listening");
     let task = Mutex::new(Some(task));
-    let mut running = Running { url, address, metrics_address, service, stop, task, ready_file: None };
+    let mut running = RunningServer { url, address, metrics_address, service, stop, task, ready_file: None };
     if let Some(file) = options.ready_file {
         running.write_ready_file(file)?;
     }
@@ -91,7 +91,7 @@ async fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErro
     Ok((listener, address))
 }
 
-/// Writes the URL so that whoever waits for the file never reads half of it.
+/// Writes the URL so that a reader of the file never reads half of it.
 fn write_ready(file: &Path, url: &str) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
@@ -99,7 +99,7 @@ fn write_ready(file: &Path, url: &str) -> std::io::Result<()> {
     std::fs::rename(&beside, file)
 }
 
-impl Running {
+impl RunningServer {
     /// Where it answers, as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -118,15 +118,15 @@ impl Running {
         self.metrics_address
     }
 
-    /// The admin's token, at the very first start and when no file holds it. Print it where a person
-    /// reads it, or keep it by [`Self::keep_first_token`]: nothing else will tell it.
+    /// The admin's token, at the very first start and when no file holds it. Print it where a person reads it, or keep
+    /// it by [`Self::keep_first_token`]: it is not shown again.
     #[must_use]
     pub fn first_token(&self) -> Option<&str> {
         self.service.first_token()
     }
 
-    /// Keeps the admin's token in a file that only its owner may read, instead of one that is there: for a start that nobody
-    /// looks at. False when there is no token to keep.
+    /// Keeps the admin's token in a file that only its owner may read, replacing an existing one: for a start without a
+    /// terminal. False when there is no token to keep.
     ///
     /// # Errors
     /// [`ServeError::TokenFile`] when the file cannot be written.
@@ -136,8 +136,9 @@ impl Running {
         Ok(true)
     }
 
-    /// Writes its URL to a file, which is removed when it stops. For a caller that has to do something before, as to keep the first
-    /// token: a program that waits for the file finds that done. Others set [`ServeOptions::ready_file`].
+    /// Writes its URL to a file, which is removed when it stops. For a caller that has to do something before, as to
+    /// keep the first token: a program that waits for the file finds that done. Others set
+    /// [`ServeOptions::ready_file`].
     ///
     /// # Errors
     /// [`ServeError::ReadyFile`] when the file cannot be written.
@@ -154,30 +155,30 @@ impl Running {
     }
 
     /// Stops: nothing new is accepted, requests in flight finish (at most `drain_ms_max`), sockets and watchers are
-    /// told, then the engine and the store are closed. Stopping twice is stopping once.
+    /// notified, then the engine and the store are closed. Stopping twice is stopping once.
     pub async fn stop(&self) {
         self.service.begin_stop();
         self.stop.cancel();
         let mut task = self.task.lock().await;
         if let Some(task) = task.take() {
             if let Err(error) = task.await {
-                tracing::warn!(%error, "the listener did not end by itself");
+                tracing::warn!(%error, "listener did not stop in time");
             }
             self.service.stop().await;
             if let Some(file) = &self.ready_file {
-                // It may be gone already; what matters is that it does not say that the server answers.
+                // It may be deleted already; what matters is that it does not claim that the server answers.
                 drop(std::fs::remove_file(file));
             }
         }
     }
 
-    /// Waits until somebody stops it.
+    /// Waits until it is stopped.
     pub async fn wait(&self) {
         self.stop.cancelled().await;
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningServer {
     /// Without a stop before, connections are cut; the log is as it was acknowledged all the same.
     fn drop(&mut self) {
         self.service.begin_stop();

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use midflight_config::Origin;
-use midflight_server::{Backend, Running, ServeOptions};
+use midflight_server::{Backend, RunningServer, ServeOptions};
 use midflight_store::MemoryStore;
 use utoipa::openapi::OpenApi;
 
 /// A server with all kinds.
-async fn running() -> Running {
+async fn running() -> RunningServer {
     let dir = tempfile::tempdir().unwrap();
     let mut options = ServeOptions::new(dir.path());
     options.config.listen(SocketAddr::from(([127, 0, 0, 1], 0)), Origin::Flag("--listen".to_owned()));
@@ -93,7 +93,7 @@ const OF_THE_LOG: [&str; 18] = [
 ];
 
 #[tokio::test]
-async fn every_answer_that_is_computed_from_a_revision_says_what_is_left_out_of_it() {
+async fn every_answer_reports_the_revisions_that_are_left_out() {
     let document = serde_json::to_value(openapi().await).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let mut answered = std::collections::BTreeSet::new();

@@ -1,5 +1,5 @@
-//! The app of the tests as a process: `double FILE --ready-file READY` reads the file, again on SIGHUP and SIGUSR1, and says
-//! what became of it at the URL that it writes to the other file.
+//! The app of the tests as a process: `double FILE --ready-file READY` reads the file, again on SIGHUP and SIGUSR1, and
+//! says what became of it at the URL that it writes to the other file.
 #![expect(clippy::unwrap_used, reason = "it is a part of the tests, and what does not work fails them")]
 
 #[path = "../tests/it/double.rs"]
@@ -25,13 +25,13 @@ fn main() {
     // Whoever reads that it is ready may signal it.
     let mut signals = Signals::new([SIGHUP, SIGUSR1]).unwrap();
     let double = Double::start(&file);
-    say_ready(&ready, &format!("http://{}\n", double.address()));
+    write_ready(&ready, &format!("http://{}\n", double.address()));
     for _ in signals.forever() {
         double.reload();
     }
 }
 
-fn say_ready(file: &Path, url: &str) {
+fn write_ready(file: &Path, url: &str) {
     let beside = file.with_extension("new");
     fs::write(&beside, url).unwrap();
     fs::rename(beside, file).unwrap();

@@ -1,4 +1,4 @@
-//! SHA-256 of what a file says, as the app and the sidecar tell it to each other: 64 hexadecimal digits.
+//! SHA-256 of the contents of a file, as the app and the sidecar exchange it: 64 hexadecimal digits.
 
 use std::fmt;
 

@@ -1,36 +1,36 @@
-//! What the files say now, for whoever waits for it to be something else. Changes that come faster than they are taken
-//! are one: the last.
+//! What the files contain now, for a task that waits for a change. Changes that come faster than they are taken are
+//! one: the last.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::files::Content;
+use crate::files::WatchedContent;
 use crate::hash::Hash;
 
 /// Where the watcher puts what it read.
 #[derive(Debug, Default)]
 pub(crate) struct Latest {
-    content: Mutex<Option<Arc<Content>>>,
+    content: Mutex<Option<Arc<WatchedContent>>>,
     changed: Condvar,
 }
 
 impl Latest {
-    fn content(&self) -> MutexGuard<'_, Option<Arc<Content>>> {
+    fn content(&self) -> MutexGuard<'_, Option<Arc<WatchedContent>>> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn put(&self, content: Arc<Content>) {
+    pub(crate) fn put(&self, content: Arc<WatchedContent>) {
         *self.content() = Some(content);
         self.changed.notify_all();
     }
 
-    /// Says that the files cannot be read now.
+    /// Reports that the files cannot be read now.
     pub(crate) fn take_back(&self) {
         *self.content() = None;
     }
 
     /// Waits until there is a content.
-    pub(crate) fn first(&self) -> Arc<Content> {
+    pub(crate) fn first(&self) -> Arc<WatchedContent> {
         let mut content = self.content();
         loop {
             match &*content {
@@ -41,17 +41,18 @@ impl Latest {
     }
 
     /// Waits for a content other than this one; none when it has not come within `patience`.
-    pub(crate) fn other_than(&self, hash: Hash, patience: Duration) -> Option<Arc<Content>> {
+    pub(crate) fn other_than(&self, hash: Hash, patience: Duration) -> Option<Arc<WatchedContent>> {
         let content = self.content();
-        let is_same =
-            |content: &mut Option<Arc<Content>>| content.as_ref().is_none_or(|content| content.hash == hash);
+        let is_same = |content: &mut Option<Arc<WatchedContent>>| {
+            content.as_ref().is_none_or(|content| content.hash == hash)
+        };
         let waited = self.changed.wait_timeout_while(content, patience, is_same);
         waited.unwrap_or_else(PoisonError::into_inner).0.clone().filter(|content| content.hash != hash)
     }
 
-    /// Waits for a content other than this one, or until `patience` has passed and the files can be read; what they say
-    /// then. Without a patience it waits for as long as it takes.
-    pub(crate) fn next(&self, hash: Hash, patience: Option<Duration>) -> Arc<Content> {
+    /// Waits for a content other than this one, or until `patience` has passed and the files can be read; their
+    /// contents then. Without a patience it waits for as long as it takes.
+    pub(crate) fn next(&self, hash: Hash, patience: Option<Duration>) -> Arc<WatchedContent> {
         if let Some(other) = patience.and_then(|patience| self.other_than(hash, patience)) {
             return other;
         }
@@ -69,12 +70,12 @@ impl Latest {
 mod tests {
     use super::*;
 
-    fn content(hash: Hash) -> Arc<Content> {
-        Arc::new(Content { hash, files: Default::default(), kept: Default::default() })
+    fn content(hash: Hash) -> Arc<WatchedContent> {
+        Arc::new(WatchedContent { hash, files: Default::default(), kept: Default::default() })
     }
 
     #[test]
-    fn only_something_else_is_told_and_only_the_last() {
+    fn only_changes_are_reported_and_only_the_last() {
         let latest = Latest::default();
         let [one, two, three] = [b"1", b"2", b"3"].map(|text| Hash::of(text));
         latest.put(content(one));

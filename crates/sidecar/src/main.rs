@@ -1,19 +1,19 @@
-//! `midflight-sidecar` stands beside any process: it sees that files changed, tells the app to reload, and believes it
-//! only when the app says by hash that it did. docs/sidecar.md is its manual.
+//! `midflight-sidecar` runs beside any process: it watches files, reloads the app when they change, and verifies by
+//! hash that the app serves the new content. docs/sidecar.md is its manual.
 //!
-//! Its threads are few and each has one business: [`watch`] reads the files and puts what they say where [`reload`]
-//! takes it, which speaks with the [`app`]; [`metrics`] answers who asks; [`follow`] writes files from a Midflight
-//! server. The main thread waits for the signal to stop, so that nobody who hangs keeps the sidecar from stopping.
+//! Its threads are few and each has one business: [`watch`] reads the files and puts their contents where [`reload`]
+//! takes it, which calls the [`app`]; [`metrics`] answers who asks; [`follow`] writes files from a Midflight server.
+//! The main thread waits for the signal to stop, so that no blocked thread keeps the sidecar from stopping.
 
 mod app;
 mod files;
 mod follow;
 mod hash;
 mod latest;
+mod logging;
 mod metrics;
 mod options;
 mod reload;
-mod say;
 mod watch;
 
 use std::io::Write as _;
@@ -26,15 +26,15 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use app::App;
+use app::WatchedApp;
 use files::replace::replace;
 use follow::Follower;
 use latest::Latest;
 use metrics::{Metrics, serve};
-use options::{Asked, Options, Verify};
-use reload::Reloader;
-use reload::last_good::LastGood;
-use watch::Watcher;
+use options::{Args, Options, Verify};
+use reload::AppReloader;
+use reload::last_good::VerifiedContent;
+use watch::PathWatcher;
 
 /// It was asked for something that is not.
 const USAGE: u8 = 2;
@@ -44,23 +44,23 @@ const STACK_BYTES: usize = 256 << 10;
 fn main() -> ExitCode {
     let asked = options::parse(std::env::args_os().skip(1), |name| std::env::var_os(name));
     let options = match asked {
-        Ok(Asked::Help) => return print(&options::table::help()),
-        Ok(Asked::Version) => return print(concat!("midflight-sidecar ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Asked::Run(options)) => *options,
+        Ok(Args::Help) => return print(&options::table::help()),
+        Ok(Args::Version) => return print(concat!("midflight-sidecar ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Args::Run(options)) => *options,
         Err(problems) => {
             let lines: Vec<_> =
                 problems.iter().map(|problem| format!("midflight-sidecar: {problem}\n")).collect();
             let all = lines.concat() + "midflight-sidecar --help lists every flag\n";
-            // With stderr closed there is nobody left to tell.
+            // With stderr closed there is nothing left to report to.
             drop(std::io::stderr().write_all(all.as_bytes()));
             return ExitCode::from(USAGE);
         }
     };
-    say::init(options.log_level, options.log_format);
+    logging::init(options.log_level, options.log_format);
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            say::error(&format!("cannot start: {why}"), &[]);
+            logging::error(&format!("cannot start: {why}"), &[]);
             ExitCode::FAILURE
         }
     }
@@ -81,7 +81,7 @@ fn run(options: Options) -> Result<(), String> {
     let url = serve(&options, &metrics)?;
     let ready_file = options.ready_file.clone();
     if let Some(file) = &ready_file {
-        // What an earlier run wrote is true no more; that it was not there is as well.
+        // What an earlier run wrote is no longer valid; its absence is as good.
         drop(std::fs::remove_file(file));
     }
     if let Some(from) = options.from {
@@ -92,25 +92,26 @@ fn run(options: Options) -> Result<(), String> {
     if let Some(app) = options.app {
         let dir = options.state_dir.as_ref().map_or_else(String::new, |dir| dir.display().to_string());
         let keeps = options.state_dir.is_some() || options.restore.is_some();
-        let good =
-            LastGood::open(options.state_dir).map_err(|error| format!("--state-dir {dir}: {error}"))?;
+        let good = VerifiedContent::open(options.state_dir)
+            .map_err(|error| format!("--state-dir {dir}: {error}"))?;
         if app.verify == Verify::Nothing {
-            say::warn("--verify none: a signal that was sent counts as a success", &[]);
+            logging::warn("--verify none: a signal that was sent counts as a success", &[]);
         }
         let latest = Arc::new(Latest::default());
         let (found, counted) = (Arc::clone(&latest), Arc::clone(&metrics));
-        let mut watcher = Watcher::new(options.watch, keeps, options.interval, found, counted);
+        let mut watcher = PathWatcher::new(options.watch, keeps, options.interval, found, counted);
         watcher.look(false);
         start("watch", move || watcher.run())?;
-        let reloader = Reloader::new(App::new(app), options.interval, latest, metrics, good, options.restore);
+        let reloader =
+            AppReloader::new(WatchedApp::new(app), options.interval, latest, metrics, good, options.restore);
         start("reload", move || reloader.run())?;
     }
     if let Some(file) = ready_file {
         ready(&file, &url)?;
     }
-    say::info("watching", &[("metrics", &url)]);
+    logging::info("watching", &[("metrics", &url)]);
     if let Some(signal) = signals.forever().next() {
-        say::info("stopping", &[("signal", &signal)]);
+        logging::info("stopping", &[("signal", &signal)]);
     }
     Ok(())
 }

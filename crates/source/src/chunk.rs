@@ -1,26 +1,26 @@
 //! A file in chunks: each a part that is read by itself, so that one broken document does not hide the others and one
-//! changed document of a long file costs no more than itself.
+//! changed document of a long file costs only itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{Digest, DocumentId, NameError, Pointer};
+use midflight_core::{Digest, DocumentId, JsonPointer, NameError};
 use serde_json::Value;
 
-use crate::node::{Content, Fault, Member, Node, Place};
+use crate::node::{Fault, MapMember, NodeContent, TextNode, TextPosition};
 use crate::{json, toml, yaml};
 
 /// How a text is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Format {
+pub(crate) enum TextFormat {
     Json,
     Yaml,
     Toml,
-    /// Nobody says: JSON when it is JSON.
+    /// Unknown: JSON when it is JSON.
     Unknown,
 }
 
-impl Format {
+impl TextFormat {
     /// By the file's ending.
     pub(crate) fn of_name(name: &str) -> Self {
         match name.rsplit_once('.').map(|(_, ending)| ending) {
@@ -34,20 +34,22 @@ impl Format {
 
 /// A part of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Chunk<'a> {
+pub(crate) struct TextChunk<'a> {
     pub(crate) text: &'a str,
-    pub(crate) format: Format,
+    pub(crate) format: TextFormat,
     /// How many lines come before it.
     pub(crate) lines_before: u64,
 }
 
 /// Cuts a text where YAML begins a new document: at a line of three dashes, which nothing within a document can be.
 /// JSON and TOML are one chunk, and so is a YAML text with directives, for those belong to the document after them.
-pub(crate) fn chunks(text: &str, format: Format) -> Vec<Chunk<'_>> {
+pub(crate) fn chunks(text: &str, format: TextFormat) -> Vec<TextChunk<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let whole = vec![Chunk { text, format, lines_before: 0 }];
+    let whole = vec![TextChunk { text, format, lines_before: 0 }];
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    if matches!(format, Format::Json | Format::Toml) || (format == Format::Unknown && looks_like_json) {
+    if matches!(format, TextFormat::Json | TextFormat::Toml)
+        || (format == TextFormat::Unknown && looks_like_json)
+    {
         return whole;
     }
     if text.starts_with('%') || text.contains("\n%") {
@@ -63,9 +65,9 @@ pub(crate) fn chunks(text: &str, format: Format) -> Vec<Chunk<'_>> {
         place += content.len();
     }
     cut.push((start, place, start_line));
-    let chunk = |(start, end, lines_before): (usize, usize, u64)| Chunk {
+    let chunk = |(start, end, lines_before): (usize, usize, u64)| TextChunk {
         text: &text[start..end],
-        format: Format::Yaml,
+        format: TextFormat::Yaml,
         lines_before,
     };
     cut.into_iter().map(chunk).collect()
@@ -89,37 +91,37 @@ pub(crate) struct ChunkDocument {
     pub(crate) id: DocumentId,
     pub(crate) body: Arc<Value>,
     pub(crate) digest: Digest,
-    pub(crate) place: Place,
+    pub(crate) place: TextPosition,
 }
 
 /// Something wrong with a chunk.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChunkProblem {
-    pub(crate) place: Place,
+    pub(crate) place: TextPosition,
     pub(crate) document: Option<DocumentId>,
-    pub(crate) path: Pointer,
+    pub(crate) path: JsonPointer,
     pub(crate) message: String,
 }
 
 impl From<Fault> for ChunkProblem {
     fn from(fault: Fault) -> Self {
-        Self { place: fault.place, document: None, path: Pointer::root(), message: fault.message }
+        Self { place: fault.place, document: None, path: JsonPointer::root(), message: fault.message }
     }
 }
 
 /// The values of a text.
-pub(crate) fn nodes(text: &str, format: Format) -> Result<Vec<Node>, Fault> {
+pub(crate) fn nodes(text: &str, format: TextFormat) -> Result<Vec<TextNode>, Fault> {
     match format {
-        Format::Json => json::read(text),
-        Format::Yaml => yaml::read(text),
-        Format::Toml => toml::read(text),
+        TextFormat::Json => json::read(text),
+        TextFormat::Yaml => yaml::read(text),
+        TextFormat::Toml => toml::read(text),
         // YAML in braces looks like JSON, so what is not JSON gets its second chance.
-        Format::Unknown => json::read(text).or_else(|_| yaml::read(text)),
+        TextFormat::Unknown => json::read(text).or_else(|_| yaml::read(text)),
     }
 }
 
 /// Reads the documents of a chunk. A list is read as the documents in it.
-pub(crate) fn read(chunk: Chunk<'_>) -> ReadChunk {
+pub(crate) fn read(chunk: TextChunk<'_>) -> ReadChunk {
     let mut read = ReadChunk::default();
     match nodes(chunk.text, chunk.format) {
         Err(fault) => read.problems.push(fault.into()),
@@ -139,14 +141,14 @@ pub(crate) fn read(chunk: Chunk<'_>) -> ReadChunk {
     read
 }
 
-/// Where each path of each document stands in a chunk, by lines of the chunk; nothing for those that it does not hold.
-/// Cost: reads the chunk once.
+/// Where each path of each document is in a chunk, by lines of the chunk; none for paths that it does not have. Cost:
+/// reads the chunk once.
 pub(crate) fn locate<'a>(
-    chunk: Chunk<'_>,
-    wanted: &'a [(DocumentId, Pointer)],
-) -> impl Iterator<Item = (usize, Place)> + 'a {
+    chunk: TextChunk<'_>,
+    wanted: &'a [(DocumentId, JsonPointer)],
+) -> impl Iterator<Item = (usize, TextPosition)> + 'a {
     let nodes = match chunk.format {
-        Format::Toml => toml::read(chunk.text),
+        TextFormat::Toml => toml::read(chunk.text),
         // JSON is YAML but for rare details, and the YAML reader knows places.
         _ => yaml::read(chunk.text),
     };
@@ -155,10 +157,10 @@ pub(crate) fn locate<'a>(
     for (place, (id, _)) in wanted.iter().enumerate() {
         places.entry((id.kind.to_string(), id.name.to_string())).or_default().push(place);
     }
-    let text = |node: &Node, key: &str| match &node.content {
-        Content::Map(members) => {
+    let text = |node: &TextNode, key: &str| match &node.content {
+        NodeContent::Map(members) => {
             members.iter().find(|member| member.key == key).and_then(|member| match &member.value.content {
-                Content::Leaf(Value::String(text)) => Some(text.clone()),
+                NodeContent::Leaf(Value::String(text)) => Some(text.clone()),
                 _ => None,
             })
         }
@@ -172,37 +174,37 @@ pub(crate) fn locate<'a>(
     })
 }
 
-fn documents_of(node: Node) -> Vec<Node> {
+fn documents_of(node: TextNode) -> Vec<TextNode> {
     match node.content {
-        Content::List(items) => items,
+        NodeContent::List(items) => items,
         _ => vec![node],
     }
 }
 
 /// Takes `{kind, name, body}` apart.
-fn document(node: Node) -> Result<(DocumentId, Value), Vec<ChunkProblem>> {
+fn document(node: TextNode) -> Result<(DocumentId, Value), Vec<ChunkProblem>> {
     let place = node.place;
-    let problem = |place: Place, message: String| ChunkProblem {
+    let problem = |place: TextPosition, message: String| ChunkProblem {
         place,
         document: None,
-        path: Pointer::root(),
+        path: JsonPointer::root(),
         message,
     };
     let found = node.type_word();
-    let Content::Map(members) = node.content else {
+    let NodeContent::Map(members) = node.content else {
         let message = format!("a document is a map of kind, name and body, not {found}");
         return Err(vec![problem(place, message)]);
     };
     let mut problems = Vec::new();
     let (mut kind, mut name, mut body) = (None, None, None);
-    for Member { key, place, value } in members {
+    for MapMember { key, place, value } in members {
         match key.as_str() {
             "kind" => kind = Some(value),
             "name" => name = Some(value),
             "body" => body = Some(value),
             _ => {
                 let message = format!(
-                    "a document has no field {key:?} beside kind, name and body; what it says goes under body"
+                    "unknown field {key:?}: a document has kind, name and body; put its contents under body"
                 );
                 problems.push(problem(place, message));
             }
@@ -227,11 +229,11 @@ fn document(node: Node) -> Result<(DocumentId, Value), Vec<ChunkProblem>> {
         },
         _ => None,
     };
-    if let Some(body) = body.as_ref().filter(|body| !matches!(body.content, Content::Map(_))) {
+    if let Some(body) = body.as_ref().filter(|body| !matches!(body.content, NodeContent::Map(_))) {
         problems.push(ChunkProblem {
             place: body.place,
             document: id.clone(),
-            path: Pointer::root(),
+            path: JsonPointer::root(),
             message: format!("a body is a map, not {}", body.type_word()),
         });
     }
@@ -241,15 +243,15 @@ fn document(node: Node) -> Result<(DocumentId, Value), Vec<ChunkProblem>> {
     }
 }
 
-fn text(node: Node, field: &str, problems: &mut Vec<ChunkProblem>) -> Option<(String, Place)> {
+fn text(node: TextNode, field: &str, problems: &mut Vec<ChunkProblem>) -> Option<(String, TextPosition)> {
     let (place, found) = (node.place, node.type_word());
-    if let Content::Leaf(Value::String(text)) = node.content {
+    if let NodeContent::Leaf(Value::String(text)) = node.content {
         return Some((text, place));
     }
     problems.push(ChunkProblem {
         place,
         document: None,
-        path: Pointer::root(),
+        path: JsonPointer::root(),
         message: format!("{field} is a text, not {found}; quote it"),
     });
     None
@@ -263,10 +265,10 @@ mod tests {
     fn a_text_is_cut_only_between_documents() {
         let text = "a: 1\n---\nb: |\n  ---\n  x\n--- # c\nc: 1\n----\n";
         let parts: Vec<_> =
-            chunks(text, Format::Yaml).iter().map(|chunk| (chunk.lines_before, chunk.text)).collect();
+            chunks(text, TextFormat::Yaml).iter().map(|chunk| (chunk.lines_before, chunk.text)).collect();
         assert_eq!(parts, [(0, "a: 1\n"), (1, "---\nb: |\n  ---\n  x\n"), (5, "--- # c\nc: 1\n----\n")]);
-        assert_eq!(chunks("%YAML 1.2\n---\na: 1\n---\nb: 1\n", Format::Yaml).len(), 1);
-        assert_eq!(chunks("[1,\n---\n2]", Format::Unknown).len(), 1);
-        assert_eq!(chunks("", Format::Yaml).len(), 1);
+        assert_eq!(chunks("%YAML 1.2\n---\na: 1\n---\nb: 1\n", TextFormat::Yaml).len(), 1);
+        assert_eq!(chunks("[1,\n---\n2]", TextFormat::Unknown).len(), 1);
+        assert_eq!(chunks("", TextFormat::Yaml).len(), 1);
     }
 }

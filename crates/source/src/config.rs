@@ -1,19 +1,19 @@
-//! From the text of a config file to what it says, and to the place where it says it.
+//! From the text of a config file to its values, and to their places.
 
 use std::sync::Arc;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::Value;
 
 use crate::FileProblem;
-use crate::chunk::{Format, nodes};
-use crate::node::{Content, Fault, Node};
+use crate::chunk::{TextFormat, nodes};
+use crate::node::{Fault, NodeContent, TextNode};
 
-/// What a config file says.
+/// The values of a config file.
 #[derive(Debug, Clone)]
 pub struct ConfigText {
     body: Arc<Value>,
-    node: Node,
+    node: TextNode,
 }
 
 impl ConfigText {
@@ -23,18 +23,18 @@ impl ConfigText {
         &self.body
     }
 
-    /// The line and the column, counted from 1, at which a place stands, or the nearest part round it that is there. None
-    /// when nobody knows, as in JSON.
+    /// The line and the column, counted from 1, of a place, or of the nearest part around it that is there. None when
+    /// it is not known, as in JSON.
     #[must_use]
-    pub fn locate(&self, path: &Pointer) -> Option<(u64, u64)> {
+    pub fn locate(&self, path: &JsonPointer) -> Option<(u64, u64)> {
         let place = self.node.locate(path.as_str());
         (place.line > 0).then_some((place.line, place.column))
     }
 }
 
-/// Reads a file that is one config: a map in YAML, an object in JSON or a table in TOML, as [`crate::parse_documents`] reads them. `file` is
-/// what problems call it by, and its ending says what it is. A file that says nothing is refused: it is more often one that
-/// is just being written than one that is meant.
+/// Reads a file that is one config: a map in YAML, an object in JSON or a table in TOML, as [`crate::parse_documents`]
+/// reads them. `file` is its name in problems, and its extension the format. An empty file is refused: it is more often
+/// one that is just being written than an intended one.
 ///
 /// # Errors
 /// What is wrong with it, with line and column where they are known.
@@ -48,19 +48,19 @@ pub fn parse_config(text: &str, file: &str) -> Result<ConfigText, Vec<FileProble
         }]
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut nodes = nodes(text, Format::of_name(&file)).map_err(problem)?;
+    let mut nodes = nodes(text, TextFormat::of_name(&file)).map_err(problem)?;
     let node = match (nodes.pop(), nodes.is_empty()) {
         (Some(node), true) => node,
         (None, _) => {
-            let message = "says nothing; write {} for a config of nothing but defaults";
+            let message = "is empty; write {} for a config with defaults only";
             return Err(vec![FileProblem::of_file(&file, message)]);
         }
         (Some(second), false) => {
-            let message = "holds more than one document; a config file is one".to_owned();
+            let message = "has more than one document; a config file has one".to_owned();
             return Err(problem(Fault { place: second.place, message }));
         }
     };
-    if !matches!(node.content, Content::Map(_)) {
+    if !matches!(node.content, NodeContent::Map(_)) {
         let message = format!("a config is a map of keys, not {}", node.type_word());
         return Err(problem(Fault { place: node.place, message }));
     }
@@ -76,9 +76,9 @@ mod tests {
         let text = "# why\nlog:\n  level: debug\n  tags: [a, b]\n";
         let config = parse_config(text, "app.yaml").unwrap();
         assert_eq!(**config.body(), serde_json::json!({"log": {"level": "debug", "tags": ["a", "b"]}}));
-        assert_eq!(config.locate(&Pointer::parse("/log/level")), Some((3, 10)));
-        assert_eq!(config.locate(&Pointer::parse("/log/tags/1")), Some((4, 13)));
-        assert_eq!(config.locate(&Pointer::parse("/log/missing")), Some((3, 3)));
+        assert_eq!(config.locate(&JsonPointer::parse("/log/level")), Some((3, 10)));
+        assert_eq!(config.locate(&JsonPointer::parse("/log/tags/1")), Some((4, 13)));
+        assert_eq!(config.locate(&JsonPointer::parse("/log/missing")), Some((3, 3)));
         assert!(parse_config("{\"a\": 1}", "app.json").is_ok() && parse_config("{}", "app").is_ok());
     }
 
@@ -87,17 +87,14 @@ mod tests {
         let text = "# why\n[log]\nlevel = \"debug\"\ntags = [\"a\", \"b\"]\n";
         let config = parse_config(text, "app.toml").unwrap();
         assert_eq!(**config.body(), serde_json::json!({"log": {"level": "debug", "tags": ["a", "b"]}}));
-        assert_eq!(config.locate(&Pointer::parse("/log/tags/1")), Some((4, 14)));
-        let told = |text| parse_config(text, "app.toml").unwrap_err()[0].to_string();
-        assert_eq!(
-            told("# nothing"),
-            "app.toml: says nothing; write {} for a config of nothing but defaults"
-        );
-        assert!(told("a = 1\nb: 2").starts_with("app.toml:2:"), "{}", told("a = 1\nb: 2"));
+        assert_eq!(config.locate(&JsonPointer::parse("/log/tags/1")), Some((4, 14)));
+        let messages = |text| parse_config(text, "app.toml").unwrap_err()[0].to_string();
+        assert_eq!(messages("# nothing"), "app.toml: is empty; write {} for a config with defaults only");
+        assert!(messages("a = 1\nb: 2").starts_with("app.toml:2:"), "{}", messages("a = 1\nb: 2"));
     }
 
     #[test]
-    fn what_is_no_config_says_what_it_is() {
+    fn an_invalid_config_is_reported() {
         let bomb = format!(
             "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{}",
             (1..9)
@@ -105,11 +102,11 @@ mod tests {
                 .collect::<String>()
         );
         for (text, expected) in [
-            ("", "app.yaml: says nothing; write {}"),
-            ("# only a comment\n", "app.yaml: says nothing"),
+            ("", "app.yaml: is empty; write {}"),
+            ("# only a comment\n", "app.yaml: is empty"),
             ("- a\n", "app.yaml:1:1: a config is a map of keys, not a list"),
             ("just words", "app.yaml:1:1: a config is a map of keys, not a string"),
-            ("a: 1\n---\nb: 2\n", "app.yaml:3:1: holds more than one document"),
+            ("a: 1\n---\nb: 2\n", "app.yaml:3:1: has more than one document"),
             ("a: [1", "app.yaml:1:4: "),
             ("a: 1\na: 2\n", "app.yaml:2:1: "),
             (bomb.as_str(), "app.yaml:"),

@@ -1,17 +1,17 @@
-//! What is read from files: documents with the place they stand at, and problems with theirs.
+//! What is read from files: documents with their places, and problems with theirs.
 
 use std::fmt;
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, Pointer};
+use midflight_core::{DocumentId, JsonPointer};
 use serde_json::Value;
 
-/// A document as a file says it.
+/// A document as a file has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileDocument {
     /// Which document.
     pub id: DocumentId,
-    /// What it says.
+    /// Its body.
     pub body: Arc<Value>,
     /// The file, by the name it was read under.
     pub file: Arc<str>,
@@ -31,8 +31,8 @@ pub struct FileProblem {
     /// The document it is about, once that much is known.
     pub document: Option<DocumentId>,
     /// The place in that document's body.
-    pub path: Pointer,
-    /// What is wrong and how to mend it, for a person.
+    pub path: JsonPointer,
+    /// What is wrong and how to fix it, for a person.
     pub message: String,
 }
 
@@ -44,7 +44,7 @@ impl FileProblem {
             line: None,
             column: None,
             document: None,
-            path: Pointer::root(),
+            path: JsonPointer::root(),
             message: message.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! Watched files: says when to read them again.
+//! Watched files: when to read them again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::SourceError;
-use crate::notice::{Bell, Folders, Watcher, watch_way};
+use crate::notice::{ChangeSignal, FolderFilters, FolderWatcher, watch_way};
 
 /// How files are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileOptions {
-    /// How often to look without being told. 5 s: what notifications miss (a network file system) is found by this.
+    /// How often to poll. 5 s: what notifications miss (a network file system) is found by this.
     pub poll: Duration,
     /// How long nothing may happen before a change counts as done. 5 ms: a save is several events.
     pub quiet: Duration,
@@ -23,15 +23,15 @@ impl Default for FileOptions {
     }
 }
 
-/// Says when one of a few files may say something else: written in place, replaced, or reached by another link, wherever on
-/// the way to it (a mounted ConfigMap). It does not read them; whoever does compares the content, for a file that is touched
-/// says nothing new. Files need not be there.
+/// Reports when one of a few files may have changed: written in place, replaced, or reached by another link, anywhere
+/// on its path (a mounted ConfigMap). It does not read them; the caller does and compares the content, for a file that
+/// is touched may be unchanged. Files need not be there.
 #[derive(Debug)]
 pub struct FileWatch {
     files: Vec<PathBuf>,
     options: FileOptions,
-    bell: Arc<Bell>,
-    watcher: Watcher,
+    signal: Arc<ChangeSignal>,
+    watcher: FolderWatcher,
     /// Something rang and was not answered yet.
     rung: bool,
 }
@@ -43,11 +43,11 @@ impl FileWatch {
     /// [`SourceError`] when a path is none or an option is out of bounds.
     pub fn new(files: impl IntoIterator<Item = PathBuf>, options: FileOptions) -> Result<Self, SourceError> {
         if options.poll.is_zero() {
-            return Err(SourceError::Option("the poll is longer than nothing; 5 s is its default"));
+            return Err(SourceError::Option("the poll interval is 0; the default is 5 s"));
         }
-        let bell = Arc::new(Bell::default());
-        let watcher = Watcher::new(Arc::clone(&bell));
-        let mut watch = Self { files: Vec::new(), options, bell, watcher, rung: false };
+        let signal = Arc::new(ChangeSignal::default());
+        let watcher = FolderWatcher::new(Arc::clone(&signal));
+        let mut watch = Self { files: Vec::new(), options, signal, watcher, rung: false };
         watch.follow(files)?;
         Ok(watch)
     }
@@ -71,38 +71,39 @@ impl FileWatch {
         self.files.iter().map(PathBuf::as_path)
     }
 
-    /// Whether the system tells of changes; if not, only the poll finds them.
+    /// Whether the system reports changes; if not, only the poll finds them.
     #[must_use]
     pub fn is_notified(&self) -> bool {
         self.watcher.is_told()
     }
 
-    /// Waits until one of them may say something else, and nobody is in the middle of writing it; at most as long as the
-    /// poll. Answers whether the system told of it. Dropping the wait loses nothing.
+    /// Waits until one of them may have changed, and no write to it is in progress; at most as long as the poll.
+    /// Answers whether the system reported it. Dropping the wait loses nothing.
     pub async fn touched(&mut self) -> bool {
-        // Links may lead elsewhere now; and what happened there before they were watched was not heard.
+        // Links may lead elsewhere now; and events there before they were watched were not received.
         self.rung |= self.arm();
         if !self.rung {
             tokio::select! {
-                () = self.bell.rung() => self.rung = true,
+                () = self.signal.rung() => self.rung = true,
                 () = tokio::time::sleep(self.options.poll) => {}
             }
         }
-        // Also when it is only time to look: somebody may be writing just now.
-        self.bell.settled(self.options.quiet).await;
+        // Also at a poll: the file may be in the middle of a write.
+        self.signal.settled(self.options.quiet).await;
         std::mem::take(&mut self.rung)
     }
 
-    /// Waits until nobody is in the middle of writing one of them, as far as the system has told; not at all when nobody is.
+    /// Waits until no write to one of them is in progress, as far as the system has reported; not at all when there is
+    /// none.
     pub async fn written(&self) {
-        if self.bell.is_writing() {
-            self.bell.settled(self.options.quiet).await;
+        if self.signal.is_writing() {
+            self.signal.settled(self.options.quiet).await;
         }
     }
 
     /// Watches the folders on the way to the files. Answers whether one is new.
     fn arm(&mut self) -> bool {
-        let mut folders = Folders::new();
+        let mut folders = FolderFilters::new();
         self.files.iter().for_each(|file| watch_way(file, &mut folders));
         self.watcher.follow(&folders)
     }
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_a_rename_and_a_file_that_comes_are_heard_of() {
+    async fn a_write_a_rename_and_a_new_file_are_detected() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("app.yaml");
         let mut watch = watch(&file);
@@ -146,7 +147,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_link_that_leads_elsewhere_is_heard_of_wherever_it_is_on_the_way() {
+    async fn a_link_that_leads_elsewhere_is_detected_anywhere_on_the_path() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -164,7 +165,7 @@ mod tests {
             touched(&mut watch).await;
             assert_eq!(fs::read_to_string(at("app.yaml")).unwrap(), text);
         }
-        // A circle is no way to anywhere, and no way to hang.
+        // A circle leads nowhere, and must not hang.
         fs::remove_file(at("app.yaml")).unwrap();
         symlink("app.yaml", at("app.yaml")).unwrap();
         touched(&mut watch).await;

@@ -1,13 +1,13 @@
 //! Turns YAML, JSON and TOML files into edits of the log.
 //!
 //! A file holds documents as `{kind, name, body}`: in YAML a stream of them, in JSON one or a list, in TOML one. The
-//! name of the file says nothing, so a document keeps its name wherever it is moved to.
+//! name of the file has no meaning, so a document keeps its name wherever it is moved to.
 //!
-//! - [`parse_documents`] reads a file and tells everything that is wrong with it, with line and column;
+//! - [`parse_documents`] reads a file and reports everything that is wrong with it, with line and column;
 //!   [`write_documents`] writes one that reads back the same.
 //! - [`DirectorySource`] keeps the log in step with a directory.
 //! - [`OwnedDocuments`] does so with documents of any other origin, as the rows of a table.
-//! - [`parse_config`] reads a file that is one config, and [`FileWatch`] says when to read it again.
+//! - [`parse_config`] reads a file that is one config, and [`FileWatch`] reports when to read it again.
 
 mod chunk;
 mod config;

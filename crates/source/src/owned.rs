@@ -11,14 +11,14 @@ use midflight_store::StoreError;
 use serde_json::Value;
 
 use crate::directory::plan::plan;
-use crate::directory::read::Said;
+use crate::directory::read::DocumentBodies;
 use crate::directory::view::LogView;
 
 /// Keeps the log in step with what an origin says of its documents, one look after the other.
 ///
-/// As a watched directory does, it takes documents that belong to nobody, leaves those alone that belong to somebody else or were
-/// taken over on purpose, and deletes only its own. Otherwise than there, what is invalid is left out by itself: its document
-/// stays as it is in the log, and the rest goes on.
+/// Like a watched directory, it takes documents without an owner, does not change those of other owners or those that
+/// were taken over explicitly, and deletes only its own. Otherwise than there, what is invalid is left out by itself:
+/// its document stays as it is in the log, and the rest goes on.
 #[derive(Debug)]
 pub struct OwnedDocuments {
     engine: Engine,
@@ -29,7 +29,7 @@ pub struct OwnedDocuments {
     done: Option<(Digest, RevisionNumber, Agreed)>,
 }
 
-/// What came of a look.
+/// The result of a check.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agreed {
     /// The revision that it made; none when there was nothing to change.
@@ -62,7 +62,8 @@ pub struct OwnedExtent<'a> {
     pub only: Option<&'a DocumentId>,
     /// Documents of which nothing can be said: they stay as they are.
     pub unreadable: &'a BTreeSet<DocumentId>,
-    /// Whether an origin that says nothing deletes all that it owns. A table that was emptied by mistake looks the same.
+    /// Whether an origin that says nothing deletes all that it owns. A table that was emptied by mistake looks the
+    /// same.
     pub allow_empty: bool,
 }
 
@@ -73,14 +74,14 @@ impl OwnedDocuments {
         Self { engine, view: LogView::new(owner.clone()), owner, trigger, done: None }
     }
 
-    /// Makes the log say what the origin says, by at most one revision. `reason` makes its reason of how many documents it puts
-    /// and deletes. Cost: what happened in the log since the last look, and the difference.
+    /// Makes the log say what the origin says, by at most one revision. `reason` makes its reason of how many documents
+    /// it puts and deletes. Cost: what happened in the log since the last look, and the difference.
     ///
     /// # Errors
     /// Why it cannot be done now, as while the log is unavailable. The next look does it.
     pub async fn agree(
         &mut self,
-        said: impl IntoIterator<Item = (DocumentId, Value)>,
+        output: impl IntoIterator<Item = (DocumentId, Value)>,
         extent: OwnedExtent<'_>,
         reason: impl Fn(usize, usize) -> String,
     ) -> Result<Agreed, String> {
@@ -88,22 +89,22 @@ impl OwnedDocuments {
             let digest = Digest::of_body(&body);
             (id, (Arc::new(body), digest))
         };
-        let said: Said = said.into_iter().map(with_digest).collect();
-        let unavailable = |error: StoreError| format!("the log does not answer: {error}");
+        let output: DocumentBodies = output.into_iter().map(with_digest).collect();
+        let unavailable = |error: StoreError| format!("log unavailable: {error}");
         let store = Arc::clone(self.engine.store());
         let head = self.view.catch_up(&*store).await.map_err(unavailable)?;
-        let of = fingerprint(&said, extent);
+        let of = fingerprint(&output, extent);
         if let Some((known, at, agreed)) = &self.done
             && (*known, *at) == (of, head)
         {
             return Ok(Agreed { revision: None, put: 0, deleted: 0, ..agreed.clone() });
         }
-        self.view.learn(&*store, &said).await.map_err(unavailable)?;
-        let planned = plan(&*store, &self.view, &self.owner, &said, None).await.map_err(unavailable)?;
+        self.view.learn(&*store, &output).await.map_err(unavailable)?;
+        let planned = plan(&*store, &self.view, &self.owner, &output, None).await.map_err(unavailable)?;
         let mut agreed = Agreed::default();
         let left_alone = planned.contested.into_iter();
         agreed.left_alone = left_alone.map(|one| LeftAlone { id: one.id, why: one.why }).collect();
-        let keeps_all = said.is_empty() && !extent.allow_empty;
+        let keeps_all = output.is_empty() && !extent.allow_empty;
         let mut changes = planned.changes;
         changes.retain(|change| {
             let is_kept = change.op() == Op::Delete && (keeps_all || extent.unreadable.contains(&change.id));
@@ -111,7 +112,7 @@ impl OwnedDocuments {
             !is_kept && extent.only.is_none_or(|only| *only == change.id)
         });
         if !changes.is_empty() {
-            self.make(changes, &said, &mut agreed, reason).await?;
+            self.make(changes, &output, &mut agreed, reason).await?;
         }
         // A refusal may have moved the log itself, by taking back what did not verify.
         let head = self.view.catch_up(&*store).await.map_err(unavailable)?;
@@ -122,7 +123,7 @@ impl OwnedDocuments {
     async fn make(
         &mut self,
         changes: Vec<Change>,
-        said: &Said,
+        output: &DocumentBodies,
         agreed: &mut Agreed,
         reason: impl Fn(usize, usize) -> String,
     ) -> Result<(), String> {
@@ -136,7 +137,7 @@ impl OwnedDocuments {
             Ok(accepted) => {
                 agreed.invalid = accepted.left_out;
                 if let Some(revision) = &accepted.revision {
-                    self.view.made(revision, &accepted.documents, said);
+                    self.view.made(revision, &accepted.documents, output);
                     let deleted =
                         accepted.documents.iter().filter(|document| document.body.is_none()).count();
                     agreed.revision = Some(revision.number);
@@ -163,8 +164,8 @@ fn all(refusal: &Refusal) -> Option<Vec<Problem>> {
     }
 }
 
-fn fingerprint(said: &Said, extent: OwnedExtent<'_>) -> Digest {
-    let lines = said.iter().map(|(id, (_, digest))| format!("{id} {digest}\n"));
+fn fingerprint(output: &DocumentBodies, extent: OwnedExtent<'_>) -> Digest {
+    let lines = output.iter().map(|(id, (_, digest))| format!("{id} {digest}\n"));
     let unreadable = extent.unreadable.iter().map(|id| format!("{id} ?\n"));
     let only = extent.only.map(|id| format!("only {id}\n"));
     let all: String = lines.chain(unreadable).chain(only).collect();

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentId, Pointer};
+use midflight_core::{DocumentId, JsonPointer};
 
-use crate::chunk::{self, Chunk, ChunkProblem, Format, ReadChunk};
+use crate::chunk::{self, ChunkProblem, ReadChunk, TextChunk, TextFormat};
 use crate::{FileDocument, FileProblem};
 
 /// Reads the documents of a file.
 ///
-/// `file` is what problems call it by, and its ending says what it is: `.json` is JSON (one document, several one
-/// after the other, or a list of them), `.yaml` and `.yml` are YAML (a stream of documents, or a list), `.toml` is TOML (one
-/// document, whose body is the table `body`), and anything else is read as JSON when it is JSON and as YAML when it is not.
+/// `file` is its name in problems, and its extension the format: `.json` is JSON (one document, several one after the
+/// other, or a list of them), `.yaml` and `.yml` are YAML (a stream of documents, or a list), `.toml` is TOML (one
+/// document, whose body is the table `body`), and anything else is read as JSON when it is JSON and as YAML when it is
+/// not.
 ///
 /// YAML is YAML 1.2: `no` is a text, and so is `1_000`. Integers keep all of their 64 bits. Keys are texts and none is
-/// there twice. What an alias stands for is bounded, and so is the depth. Merge keys and foreign tags are refused.
+/// there twice. The expansion of aliases is bounded, and so is the depth. Merge keys and foreign tags are refused.
 ///
 /// # Errors
 /// Every problem with its line and column, broken documents and a document that is there twice alike.
@@ -33,7 +34,7 @@ use crate::{FileDocument, FileProblem};
 pub fn parse_documents(text: &str, file: &str) -> Result<Vec<FileDocument>, Vec<FileProblem>> {
     let file: Arc<str> = file.into();
     let (mut documents, mut problems) = (Vec::new(), Vec::new());
-    for part in chunk::chunks(text, Format::of_name(&file)) {
+    for part in chunk::chunks(text, TextFormat::of_name(&file)) {
         let read = chunk::read(part);
         add_documents(&read, part, &file, |document| documents.push(document));
         problems.extend(problems_of(read.problems, part, &file));
@@ -45,7 +46,7 @@ pub fn parse_documents(text: &str, file: &str) -> Result<Vec<FileDocument>, Vec<
 /// Hands on the documents of a chunk with the lines they have in their file.
 pub(crate) fn add_documents(
     read: &ReadChunk,
-    part: Chunk<'_>,
+    part: TextChunk<'_>,
     file: &Arc<str>,
     mut add: impl FnMut(FileDocument),
 ) {
@@ -62,7 +63,7 @@ pub(crate) fn add_documents(
 /// The problems of a chunk with the lines they have in their file.
 pub(crate) fn problems_of<'a>(
     problems: impl IntoIterator<Item = ChunkProblem> + 'a,
-    part: Chunk<'a>,
+    part: TextChunk<'a>,
     file: &'a Arc<str>,
 ) -> impl Iterator<Item = FileProblem> + 'a {
     problems.into_iter().map(move |problem| FileProblem {
@@ -75,7 +76,7 @@ pub(crate) fn problems_of<'a>(
     })
 }
 
-fn line_in_file(line: u64, part: Chunk<'_>) -> Option<u64> {
+fn line_in_file(line: u64, part: TextChunk<'_>) -> Option<u64> {
     (line > 0).then_some(line + part.lines_before)
 }
 
@@ -99,25 +100,25 @@ pub fn duplicates(documents: &[FileDocument]) -> Vec<FileProblem> {
             line: document.line,
             column: None,
             document: Some(document.id.clone()),
-            path: Pointer::root(),
+            path: JsonPointer::root(),
             message: format!("is at {at} already; keep one of them"),
         });
     }
     problems
 }
 
-/// The line and the column of a place in a document, or of the nearest part round it that is there, both counted
-/// from 1. None when the text does not hold the document. Cost: reads the text anew.
+/// The line and the column of a place in a document, or of the nearest part round it that is there, both counted from
+/// 1. None when the text does not have the document. Cost: reads the text again.
 #[must_use]
-pub fn locate(text: &str, file: &str, document: &DocumentId, path: &Pointer) -> Option<(u64, u64)> {
+pub fn locate(text: &str, file: &str, document: &DocumentId, path: &JsonPointer) -> Option<(u64, u64)> {
     locate_all(text, file, &[(document.clone(), path.clone())]).into_iter().next().flatten()
 }
 
-/// As [`locate`], of many places at once, in their order. Cost: reads the text anew, once for all.
+/// As [`locate`], of many places at once, in their order. Cost: reads the text again, once for all.
 #[must_use]
-pub fn locate_all(text: &str, file: &str, wanted: &[(DocumentId, Pointer)]) -> Vec<Option<(u64, u64)>> {
+pub fn locate_all(text: &str, file: &str, wanted: &[(DocumentId, JsonPointer)]) -> Vec<Option<(u64, u64)>> {
     let mut found = vec![None; wanted.len()];
-    for part in chunk::chunks(text, Format::of_name(file)) {
+    for part in chunk::chunks(text, TextFormat::of_name(file)) {
         for (of, place) in chunk::locate(part, wanted) {
             let line = line_in_file(place.line, part);
             found[of] = found[of].or(line.map(|line| (line, place.column)));
@@ -168,7 +169,7 @@ mod tests {
             let documents = parse_documents(&text, file).unwrap();
             assert_eq!(*documents[0].body, json!({"😀": 100.0}), "{text}");
         }
-        refused("f.json", "{\"kind\": 1,\n \"kind\": 2}", &["f.json:2:7: the key \"kind\" is there twice"]);
+        refused("f.json", "{\"kind\": 1,\n \"kind\": 2}", &["f.json:2:7: duplicate key \"kind\""]);
         refused("f.json", "{\"kind\": \n", &["f.json:2:0: EOF while parsing a value"]);
         assert!(parse_documents("", "f.json").unwrap().is_empty());
     }
@@ -183,7 +184,7 @@ mod tests {
         );
         assert_eq!(*documents[0].body, json!({"log": {"level": "info"}}));
         let id = DocumentId::new("config", "shop").unwrap();
-        assert_eq!(locate(text, "shop.toml", &id, &Pointer::parse("/log/level")), Some((5, 9)));
+        assert_eq!(locate(text, "shop.toml", &id, &JsonPointer::parse("/log/level")), Some((5, 9)));
         refused(
             "f.toml",
             "kind = 1\nname = \"a\"\nbody = {}",
@@ -198,13 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_with_its_place() {
+    fn every_problem_is_reported_with_its_place() {
         refused(
             "f.yaml",
             "kind: rules\nname: a\nbody: [\n---\nkind: 1\nname: \"é/..\"\nbody: {}\nspec: 1\n---\n- x\n",
             &[
                 "f.yaml:3:7: unclosed bracket '['",
-                "f.yaml:8:1: a document has no field \"spec\" beside kind, name and body; what it says goes under body",
+                "f.yaml:8:1: unknown field \"spec\": a document has kind, name and body; put its contents \
+                 under body",
                 "f.yaml:5:7: kind is a text, not a number; quote it",
                 "f.yaml:10:3: a document is a map of kind, name and body, not a string",
             ],
@@ -226,33 +228,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_twice_is_told_with_both_places() {
+    fn duplicates_are_reported_with_both_places() {
         let one = "kind: rules\nname: a\nbody: {}\n";
         refused(
             "f.yaml",
             &format!("{one}---\n{one}"),
             &["f.yaml:5: rules/a is at f.yaml:1 already; keep one of them"],
         );
-        refused(
-            "f.yaml",
-            "a: 1\nb: 2\na: 3",
-            &["f.yaml:3:1: the key \"a\" is there twice; the first is on line 1"],
-        );
-        refused(
-            "f.yaml",
-            "1: a\n'1': b",
-            &["f.yaml:2:1: the key \"1\" is there twice; the first is on line 1"],
-        );
+        refused("f.yaml", "a: 1\nb: 2\na: 3", &["f.yaml:3:1: duplicate key \"a\"; the first is on line 1"]);
+        refused("f.yaml", "1: a\n'1': b", &["f.yaml:2:1: duplicate key \"1\"; the first is on line 1"]);
         let many: String = (0..40).chain([20]).map(|n| format!("k{n}: 1\n")).collect();
-        refused("f.yaml", &many, &["f.yaml:41:1: the key \"k20\" is there twice; the first is on line 21"]);
+        refused("f.yaml", &many, &["f.yaml:41:1: duplicate key \"k20\"; the first is on line 21"]);
     }
 
     #[test]
-    fn what_yaml_allows_and_json_cannot_say_is_refused() {
+    fn yaml_that_json_cannot_express_is_refused() {
         for (text, problem) in [
             (".nan", ".nan is not a finite number, and nothing else can be kept; quote it if it is a text"),
             ("1e999", "1e999 is not a finite number, and nothing else can be kept; quote it if it is a text"),
-            ("!secret x", "the tag !secret means nothing here; leave it out"),
+            ("!secret x", "unknown tag !secret; remove it"),
             ("!!int x", "\"x\" is not of the type that its tag names"),
             ("{? [1]\n : 2}", "a key is a text without an anchor; write it out"),
         ] {
@@ -270,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_the_core_schema_and_aliases_hold() {
+    fn tags_of_the_core_schema_and_aliases_are_read() {
         assert_eq!(
             body("{a: !!str 1, b: !!float 1.5, c: ! 1, d: !!seq [1], e: !!map {}}"),
             json!({
@@ -303,12 +297,12 @@ mod tests {
     fn a_path_leads_to_its_line() {
         let text = "kind: rules\nname: a\nbody: {}\n---\nkind: rules\nname: b\nbody:\n  list:\n    - x: 1\n      a/b: 2\n";
         let id = DocumentId::new("rules", "b").unwrap();
-        let item = Pointer::root().key("list").index(0);
+        let item = JsonPointer::root().key("list").index(0);
         assert_eq!(locate(text, "f.yaml", &id, &item.key("a/b")), Some((10, 12)));
         assert_eq!(locate(text, "f.yaml", &id, &item.key("gone")), Some((9, 7)));
-        assert_eq!(locate(text, "f.yaml", &id, &Pointer::root()), Some((8, 3)));
+        assert_eq!(locate(text, "f.yaml", &id, &JsonPointer::root()), Some((8, 3)));
         let json = "[{\"kind\": \"rules\", \"name\": \"b\",\n \"body\": {\"x\": 1}}]";
-        assert_eq!(locate(json, "f.json", &id, &Pointer::root().key("x")), Some((2, 16)));
+        assert_eq!(locate(json, "f.json", &id, &JsonPointer::root().key("x")), Some((2, 16)));
         assert_eq!(locate("", "f.yaml", &id, &item), None);
     }
 }

@@ -4,46 +4,50 @@ use ::toml::Spanned;
 use ::toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 use serde_json::{Number, Value};
 
-use crate::node::{Content, Fault, Member, Node, Place};
+use crate::node::{Fault, MapMember, NodeContent, TextNode, TextPosition};
 
-/// Reads a text. One that says nothing has no node.
+/// Reads a text. An empty one has no node.
 ///
 /// Integers keep 64 bits; dates and times are texts, as they are written in RFC 3339. Depth is bounded by the parser.
-pub(crate) fn read(text: &str) -> Result<Vec<Node>, Fault> {
-    let places = Places::new(text);
+pub(crate) fn read(text: &str) -> Result<Vec<TextNode>, Fault> {
+    let places = LineIndex::new(text);
     let table = DeTable::parse(text).map_err(|error| Fault {
-        place: error.span().map_or_else(Place::default, |span| places.at(span.start)),
+        place: error.span().map_or_else(TextPosition::default, |span| places.at(span.start)),
         message: error.message().replace('\n', "; "),
     })?;
     if table.get_ref().is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![Node { place: places.at(0), content: members(table.get_ref(), &places)? }])
+    Ok(vec![TextNode { place: places.at(0), content: members(table.get_ref(), &places)? }])
 }
 
-fn members(table: &DeTable<'_>, places: &Places<'_>) -> Result<Content, Fault> {
+fn members(table: &DeTable<'_>, places: &LineIndex<'_>) -> Result<NodeContent, Fault> {
     let mut members = Vec::with_capacity(table.len());
     for (key, value) in table {
         let key_place = places.at(key.span().start);
         // A table that only its members make has no place of its own.
         let value_place = if value.span().is_empty() { key_place } else { places.at(value.span().start) };
         let value = node(value, value_place, places)?;
-        members.push(Member { key: key.get_ref().to_string(), place: key_place, value });
+        members.push(MapMember { key: key.get_ref().to_string(), place: key_place, value });
     }
-    Ok(Content::Map(members))
+    Ok(NodeContent::Map(members))
 }
 
-fn node(value: &Spanned<DeValue<'_>>, place: Place, places: &Places<'_>) -> Result<Node, Fault> {
+fn node(
+    value: &Spanned<DeValue<'_>>,
+    place: TextPosition,
+    places: &LineIndex<'_>,
+) -> Result<TextNode, Fault> {
     let refused = |message: String| Fault { place, message };
     let content = match value.get_ref() {
-        DeValue::String(text) => Content::Leaf(Value::String(text.to_string())),
-        DeValue::Boolean(boolean) => Content::Leaf((*boolean).into()),
-        DeValue::Datetime(time) => Content::Leaf(time.to_string().into()),
+        DeValue::String(text) => NodeContent::Leaf(Value::String(text.to_string())),
+        DeValue::Boolean(boolean) => NodeContent::Leaf((*boolean).into()),
+        DeValue::Datetime(time) => NodeContent::Leaf(time.to_string().into()),
         DeValue::Integer(written) => {
             let integer = integer(written).ok_or_else(|| {
                 refused(format!("{written} does not fit into 64 bits; quote it if it is a text"))
             })?;
-            Content::Leaf(integer)
+            NodeContent::Leaf(integer)
         }
         DeValue::Float(written) => {
             let float = float(written).ok_or_else(|| {
@@ -52,15 +56,15 @@ fn node(value: &Spanned<DeValue<'_>>, place: Place, places: &Places<'_>) -> Resu
                     "{written} is not a finite number, and nothing else can be kept; quote it if it is a text"
                 ))
             })?;
-            Content::Leaf(float)
+            NodeContent::Leaf(float)
         }
         DeValue::Array(items) => {
             let item = |item: &Spanned<DeValue<'_>>| node(item, places.at(item.span().start), places);
-            Content::List(items.iter().map(item).collect::<Result<_, _>>()?)
+            NodeContent::List(items.iter().map(item).collect::<Result<_, _>>()?)
         }
         DeValue::Table(table) => members(table, places)?,
     };
-    Ok(Node { place, content })
+    Ok(TextNode { place, content })
 }
 
 fn integer(written: &DeInteger<'_>) -> Option<Value> {
@@ -75,7 +79,7 @@ fn float(written: &DeFloat<'_>) -> Option<Value> {
 }
 
 /// Finds the line and the column of a byte. Cost of each: a search of the lines and a step per byte of a block.
-struct Places<'a> {
+struct LineIndex<'a> {
     text: &'a str,
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
@@ -86,7 +90,7 @@ struct Places<'a> {
 /// How many bytes a block has.
 const BLOCK_BYTES: usize = 256;
 
-impl<'a> Places<'a> {
+impl<'a> LineIndex<'a> {
     fn new(text: &'a str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = [0].into_iter().chain(ends.map(|(at, _)| at + 1)).collect();
@@ -99,12 +103,12 @@ impl<'a> Places<'a> {
         Self { text, lines, blocks }
     }
 
-    fn at(&self, byte: usize) -> Place {
+    fn at(&self, byte: usize) -> TextPosition {
         let byte = byte.min(self.text.len());
         let line = self.lines.partition_point(|start| *start <= byte);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let column = self.characters_before(byte) - self.characters_before(start) + 1;
-        Place { line: line as u64, column: column as u64 }
+        TextPosition { line: line as u64, column: column as u64 }
     }
 
     fn characters_before(&self, byte: usize) -> usize {
@@ -155,11 +159,11 @@ mod tests {
         let long =
             format!("a = \"{}\"\nb = \"{}\"\nc = {{d = 1, e = 2}}\n", "é".repeat(300), "x".repeat(300));
         let node = read(&long).unwrap().remove(0);
-        assert_eq!(node.locate("/c/e"), Place { line: 3, column: 17 });
+        assert_eq!(node.locate("/c/e"), TextPosition { line: 3, column: 17 });
     }
 
     #[test]
-    fn what_json_cannot_say_and_what_is_no_toml_is_refused_with_its_place() {
+    fn what_json_cannot_express_and_invalid_toml_are_refused_with_their_place() {
         for (text, line, message) in [
             ("a = 1\nb = nan", 2, "nan is not a finite number"),
             ("a = inf", 1, "inf is not a finite number"),

@@ -1,11 +1,11 @@
-//! Values without an envelope: what a text in YAML, JSON or TOML says, and a value as YAML.
+//! Values without an envelope: the value of a text in YAML, JSON or TOML, and a value as YAML.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::FileProblem;
-use crate::chunk::{self, Chunk, ChunkProblem, Format};
+use crate::chunk::{self, ChunkProblem, TextChunk, TextFormat};
 use crate::parse::problems_of;
 use crate::write::Sorted;
 
@@ -20,11 +20,11 @@ pub struct FileValue {
 
 /// Why a value was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("it cannot be written as YAML: {0}")]
+#[error("cannot write it as YAML: {0}")]
 pub struct ValueError(String);
 
-/// Reads the values of a text, read and bounded as [`crate::parse_documents`] reads documents: in YAML a stream of them, in JSON
-/// one or several, in TOML one. `file` is what problems call it by, and its ending says what it is.
+/// Reads the values of a text, read and bounded as [`crate::parse_documents`] reads documents: in YAML a stream of
+/// them, in JSON one or several, in TOML one. `file` is its name in problems, and its extension the format.
 ///
 /// # Errors
 /// Every part that cannot be read, with its line and column.
@@ -37,8 +37,8 @@ pub struct ValueError(String);
 pub fn parse_values(text: &str, file: &str) -> Result<Vec<FileValue>, Vec<FileProblem>> {
     let file: Arc<str> = file.into();
     let (mut values, mut problems) = (Vec::new(), Vec::new());
-    for part in chunk::chunks(text, Format::of_name(&file)) {
-        let Chunk { text, format, lines_before } = part;
+    for part in chunk::chunks(text, TextFormat::of_name(&file)) {
+        let TextChunk { text, format, lines_before } = part;
         match chunk::nodes(text, format) {
             Ok(nodes) => values.extend(nodes.into_iter().map(|node| {
                 let line = (node.place.line > 0).then_some(node.place.line + lines_before);
@@ -50,11 +50,11 @@ pub fn parse_values(text: &str, file: &str) -> Result<Vec<FileValue>, Vec<FilePr
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-/// Writes a value as a YAML text that [`parse_values`] reads back as the same value. Keys are sorted: equal values make the same
-/// text.
+/// Writes a value as a YAML text that [`parse_values`] reads back as the same value. Keys are sorted: equal values make
+/// the same text.
 ///
 /// # Errors
-/// [`ValueError`] when YAML cannot say it.
+/// [`ValueError`] when YAML cannot express it.
 ///
 /// ```
 /// let text = midflight_source::write_value(&serde_json::json!([{"b": "no", "a": 1}])).unwrap();
@@ -72,10 +72,10 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_part_that_cannot_be_read_is_told_with_its_line() {
+    fn every_unreadable_part_is_reported_with_its_line() {
         let problems = parse_values("a: 1\n---\nb: [\n---\nc: {\n", "f.yaml").unwrap_err();
-        let told: Vec<_> = problems.iter().map(|problem| problem.line).collect();
-        assert_eq!(told, [Some(3), Some(5)]);
+        let message: Vec<_> = problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(message, [Some(3), Some(5)]);
         let bomb = format!(
             "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{}",
             (1..9)

@@ -8,11 +8,11 @@ use serde_json::Value;
 
 /// Why documents were not written.
 #[derive(Debug, thiserror::Error)]
-#[error("{document} cannot be written as YAML: {reason}")]
+#[error("cannot write {document} as YAML: {reason}")]
 pub struct WriteError {
     /// The document.
     pub document: DocumentId,
-    /// What the YAML writer says.
+    /// The message of the YAML writer.
     pub reason: String,
 }
 
@@ -20,7 +20,7 @@ pub struct WriteError {
 /// text reads back as the same documents.
 ///
 /// # Errors
-/// [`WriteError`] when a body is nothing that YAML can say.
+/// [`WriteError`] when YAML cannot express a body.
 ///
 /// ```
 /// use midflight_core::DocumentId;
@@ -41,18 +41,18 @@ pub fn write_documents<'a>(
         }
         let refused =
             |reason: &dyn fmt::Display| WriteError { document: id.clone(), reason: reason.to_string() };
-        let document = Envelope { id, body };
+        let document = DocumentEnvelope { id, body };
         serde_saphyr::to_fmt_writer(&mut text, &document).map_err(|error| refused(&error))?;
     }
     Ok(text)
 }
 
-struct Envelope<'a> {
+struct DocumentEnvelope<'a> {
     id: &'a DocumentId,
     body: &'a Value,
 }
 
-impl Serialize for Envelope<'_> {
+impl Serialize for DocumentEnvelope<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("kind", self.id.kind.as_str())?;

@@ -7,7 +7,7 @@ use midflight_core::BODY_DEPTH_MAX;
 use serde_json::Value;
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
-use crate::node::{Content, Fault, Member, Node, Place};
+use crate::node::{Fault, MapMember, NodeContent, TextNode, TextPosition};
 use crate::scalar::{self, NotAValue};
 
 /// Some levels more than a body may have, for what is round it. A body that is too deep is the engine's to refuse,
@@ -17,7 +17,7 @@ const DEPTH_MAX: usize = BODY_DEPTH_MAX + 6;
 const ALIASED_NODES_MAX: usize = 100_000;
 
 /// Reads every document of a YAML stream. Empty documents are left out.
-pub(crate) fn read(text: &str) -> Result<Vec<Node>, Fault> {
+pub(crate) fn read(text: &str) -> Result<Vec<TextNode>, Fault> {
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
     let mut composer = Composer {
@@ -33,7 +33,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Node>, Fault> {
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             event => {
                 let node = composer.node(event, span, 0)?;
-                if node.content != Content::Leaf(Value::Null) {
+                if node.content != NodeContent::Leaf(Value::Null) {
                     nodes.push(node);
                 }
             }
@@ -44,8 +44,8 @@ pub(crate) fn read(text: &str) -> Result<Vec<Node>, Fault> {
 
 struct Composer<'a> {
     parser: Parser<'a, StrInput<'a>>,
-    /// What each anchor of the document stands for, and how many nodes that is.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// The expansion of each anchor of the document, and how many nodes that is.
+    anchors: HashMap<usize, (TextNode, usize)>,
     /// How many nodes were made.
     size: usize,
     /// How many of them by aliases.
@@ -61,12 +61,12 @@ impl<'a> Composer<'a> {
     /// The next event within a document; a text that ends here was reported by the parser already.
     fn next_inside(&mut self) -> Result<(Event<'a>, Span), Fault> {
         self.next()?.ok_or_else(|| Fault {
-            place: Place::default(),
+            place: TextPosition::default(),
             message: "the text ends in the middle of a document".to_owned(),
         })
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fault> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<TextNode, Fault> {
         let place = place_of(span.start);
         if depth > DEPTH_MAX {
             let message = format!("nested deeper than {DEPTH_MAX} levels; flatten it");
@@ -77,31 +77,31 @@ impl<'a> Composer<'a> {
         let (anchor, content) = match event {
             Event::Alias(id) => return self.alias(id, place),
             Event::Scalar(text, style, anchor, tag) => {
-                (anchor, Content::Leaf(leaf(text, style, tag.as_deref(), place)?))
+                (anchor, NodeContent::Leaf(leaf(text, style, tag.as_deref(), place)?))
             }
             Event::SequenceStart(_, anchor, tag) => {
                 check_tag(tag.as_deref(), "seq", place)?;
-                (anchor, Content::List(self.items(depth)?))
+                (anchor, NodeContent::List(self.items(depth)?))
             }
             Event::MappingStart(_, anchor, tag) => {
                 check_tag(tag.as_deref(), "map", place)?;
-                (anchor, Content::Map(self.members(depth)?))
+                (anchor, NodeContent::Map(self.members(depth)?))
             }
             other => {
-                let message = format!("a value was to come here, not {other:?}");
+                let message = format!("expected a value, not {other:?}");
                 return Err(Fault { place, message });
             }
         };
-        let node = Node { place, content };
+        let node = TextNode { place, content };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), self.size - before));
         }
         Ok(node)
     }
 
-    fn alias(&mut self, id: usize, place: Place) -> Result<Node, Fault> {
+    fn alias(&mut self, id: usize, place: TextPosition) -> Result<TextNode, Fault> {
         let Some((node, size)) = self.anchors.get(&id) else {
-            let message = "an alias within what it stands for has no end".to_owned();
+            let message = "an alias refers to itself".to_owned();
             return Err(Fault { place, message });
         };
         // Counted before it is copied.
@@ -113,10 +113,10 @@ impl<'a> Composer<'a> {
             );
             return Err(Fault { place, message });
         }
-        Ok(Node { place, content: node.content.clone() })
+        Ok(TextNode { place, content: node.content.clone() })
     }
 
-    fn items(&mut self, depth: usize) -> Result<Vec<Node>, Fault> {
+    fn items(&mut self, depth: usize) -> Result<Vec<TextNode>, Fault> {
         let mut items = Vec::new();
         loop {
             match self.next_inside()? {
@@ -126,9 +126,9 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn members(&mut self, depth: usize) -> Result<Vec<Member>, Fault> {
-        let mut members: Vec<Member> = Vec::new();
-        let mut keys = Keys::default();
+    fn members(&mut self, depth: usize) -> Result<Vec<MapMember>, Fault> {
+        let mut members: Vec<MapMember> = Vec::new();
+        let mut keys = DuplicateKeys::default();
         loop {
             let (event, span) = self.next_inside()?;
             let place = place_of(span.start);
@@ -141,26 +141,26 @@ impl<'a> Composer<'a> {
                 }
             };
             if let Some(first) = keys.seen_at(&key, &members) {
-                let message = format!("the key {key:?} is there twice; the first is on line {}", first.line);
+                let message = format!("duplicate key {key:?}; the first is on line {}", first.line);
                 return Err(Fault { place, message });
             }
             let (event, span) = self.next_inside()?;
             let value = self.node(event, span, depth + 1)?;
-            members.push(Member { key, place, value });
+            members.push(MapMember { key, place, value });
         }
     }
 }
 
 /// Finds keys that are there twice. Most maps are small enough to look through; a large one must not cost its square.
 #[derive(Default)]
-struct Keys {
+struct DuplicateKeys {
     seen: HashSet<String>,
 }
 
-impl Keys {
+impl DuplicateKeys {
     const LOOKED_THROUGH_MAX: usize = 16;
 
-    fn seen_at(&mut self, key: &str, members: &[Member]) -> Option<Place> {
+    fn seen_at(&mut self, key: &str, members: &[MapMember]) -> Option<TextPosition> {
         let find = || members.iter().find(|member| member.key == key);
         if members.len() < Self::LOOKED_THROUGH_MAX {
             return find().map(|member| member.place);
@@ -175,7 +175,12 @@ impl Keys {
     }
 }
 
-fn key(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<String, Fault> {
+fn key(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    place: TextPosition,
+) -> Result<String, Fault> {
     let is_plain = style == ScalarStyle::Plain && tag.is_none();
     let message = match text.as_ref() {
         "" if is_plain => "a key is missing before the colon",
@@ -187,11 +192,16 @@ fn key(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, place: Place) 
     Err(Fault { place, message: message.to_owned() })
 }
 
-fn leaf(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<Value, Fault> {
+fn leaf(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    place: TextPosition,
+) -> Result<Value, Fault> {
     let value = match tag {
         None if style == ScalarStyle::Plain => scalar::plain(&text),
         None => return Ok(Value::String(text.into_owned())),
-        // A lone `!` says: a text, whatever it looks like.
+        // A lone `!` means: a text, whatever it looks like.
         Some(tag) if tag.handle().is_empty() && tag.suffix() == "!" => {
             return Ok(Value::String(text.into_owned()));
         }
@@ -212,17 +222,17 @@ fn leaf(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, place: Place)
 }
 
 /// A list or a map may carry the tag of its own type, and no other.
-fn check_tag(tag: Option<&Tag>, own: &str, place: Place) -> Result<(), Fault> {
+fn check_tag(tag: Option<&Tag>, own: &str, place: TextPosition) -> Result<(), Fault> {
     match tag {
         Some(tag) if tag.core_suffix() != Some(own) => Err(unknown_tag(tag, place)),
         _ => Ok(()),
     }
 }
 
-fn unknown_tag(tag: &Tag, place: Place) -> Fault {
-    Fault { place, message: format!("the tag {} means nothing here; leave it out", tag.original()) }
+fn unknown_tag(tag: &Tag, place: TextPosition) -> Fault {
+    Fault { place, message: format!("unknown tag {}; remove it", tag.original()) }
 }
 
-fn place_of(marker: granit_parser::Marker) -> Place {
-    Place { line: marker.line() as u64, column: marker.col() as u64 + 1 }
+fn place_of(marker: granit_parser::Marker) -> TextPosition {
+    TextPosition { line: marker.line() as u64, column: marker.col() as u64 + 1 }
 }

@@ -38,7 +38,7 @@ fn check(text: &str, file: &str) -> Result<(), TestCaseError> {
             for document in documents {
                 prop_assert!(document.body.is_object());
                 prop_assert!(document.line.is_none_or(|line| line <= lines));
-                let root = midflight_core::Pointer::root();
+                let root = midflight_core::JsonPointer::root();
                 prop_assert!(file == "f.json" || locate(text, file, &document.id, &root).is_some(), "{text}");
             }
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::StoreError;
 
-/// One thing that somebody did or was refused.
+/// One action that was done or refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When it was answered, to the microsecond.

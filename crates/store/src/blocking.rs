@@ -2,8 +2,8 @@
 
 use crate::StoreError;
 
-/// More documents than this are worked through on a thread where nobody waits: parsing and hashing them takes milliseconds,
-/// which requests on this thread would have to wait for.
+/// More documents than this are processed on a background thread: parsing and hashing them takes milliseconds, which
+/// would delay the requests of this thread.
 const ROWS_HERE_MAX: usize = 64;
 /// The same for the bytes of their bodies.
 pub(crate) const BYTES_HERE_MAX: usize = 64 << 10;

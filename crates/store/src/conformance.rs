@@ -36,10 +36,10 @@ pub use pages::*;
 pub use tallies::*;
 pub use tokens::*;
 
-type Log = Arc<dyn Store>;
+type SharedStore = Arc<dyn Store>;
 
-/// Makes a test of every case of a part, named by its trait, or of all parts. Each test has the empty store that an async
-/// expression answers, as an [`Arc`] and with what must live as long as the store.
+/// Makes a test of every case of a part, named by its trait, or of all parts. Each test has the empty store that an
+/// async expression answers, as an [`Arc`] and with what must live as long as the store.
 ///
 /// ```text
 /// midflight_store::conformance_tests!(make());
@@ -49,10 +49,10 @@ type Log = Arc<dyn Store>;
 macro_rules! conformance_tests {
     (RevisionLog, $make:expr) => {
         $crate::conformance_tests!(@each $make;
-            an_empty_log_says_so, a_revision_is_there_whole, refused_edits_leave_no_trace, owners_keep_what_is_theirs,
+            an_empty_log_reports_it, a_revision_is_there_whole, refused_edits_leave_no_trace, owners_keep_what_is_theirs,
             values_come_back_exactly, lists_have_pages, the_past_can_be_read, compaction_keeps_the_state,
             writers_never_skip_or_swap_numbers, a_dropped_append_is_all_or_nothing, heads_come_as_often_as_asked,
-            pages_end_by_bytes, authors_are_told_of_the_moment, a_state_is_of_one_moment, documents_of_a_revision_are_listed, changed_documents_are_listed,
+            pages_end_by_bytes, authors_have_the_time, a_state_is_of_one_moment, documents_of_a_revision_are_listed, changed_documents_are_listed,
             revisions_are_listed_with_their_first_changes,
             digests_are_chained_over_what_is_read, digests_outlive_compaction,
             an_edit_on_another_history_is_refused, keys_name_the_revision_they_made,
@@ -62,13 +62,13 @@ macro_rules! conformance_tests {
     };
     (EventStore, $make:expr) => {
         $crate::conformance_tests!(@each $make;
-            events_are_kept_within_their_bound, words_of_a_newer_version_are_kept,
+            events_are_kept_within_their_bound, words_of_a_newer_version_are_stored,
         );
     };
     (FleetStore, $make:expr) => {
         $crate::conformance_tests!(@each $make;
             the_key_of_hints_is_one_for_all, replicas_are_seen_until_they_age,
-            somebody_leads_and_who_lets_go_can_lead_again,
+            one_replica_leads_and_can_lead_again_after_releasing_the_lead,
         );
     };
     (TokenStore, $make:expr) => {
@@ -126,22 +126,26 @@ fn number(number: u64) -> RevisionNumber {
     RevisionNumber::new(number)
 }
 
-async fn try_append(log: &Log, edit: &Edit, expected: RevisionNumber) -> Result<Appended, AppendError> {
+async fn try_append(
+    log: &SharedStore,
+    edit: &Edit,
+    expected: RevisionNumber,
+) -> Result<Appended, AppendError> {
     let (head, digests) = log.digests(&[expected]).await.unwrap();
     let expected_head = head.at(expected, digests[0].unwrap_or(head.digest));
     let created_at = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
     log.append(NewRevision { edit, created_at, expected_head, documents_max: 1000 }).await
 }
 
-async fn append(log: &Log, changes: impl IntoIterator<Item = Change>) -> Appended {
+async fn append(log: &SharedStore, changes: impl IntoIterator<Item = Change>) -> Appended {
     try_append(log, &edit(changes), newest(log).await).await.unwrap()
 }
 
-async fn newest(log: &Log) -> RevisionNumber {
+async fn newest(log: &SharedStore) -> RevisionNumber {
     log.head().await.unwrap().number
 }
 
-async fn bodies(log: &Log, at: Option<RevisionNumber>) -> Vec<(String, Value)> {
+async fn bodies(log: &SharedStore, at: Option<RevisionNumber>) -> Vec<(String, Value)> {
     let query = DocumentQuery { at, limit: 500, ..DocumentQuery::default() };
     let page = log.documents(query).await.unwrap();
     let pair = |document: Document| (document.id.name.to_string(), (*document.body.unwrap()).clone());

@@ -7,7 +7,7 @@ use midflight_core::{DocumentId, LogHead, Owner, PreconditionFailed, RevisionNum
 #[non_exhaustive]
 pub enum StoreError {
     /// It may answer later: busy, or out of reach. Trying again is right.
-    #[error("the store is not available: {0}")]
+    #[error("store unavailable: {0}")]
     Unavailable(String),
     /// There is no room left. Trying again is right once there is.
     #[error("the store is full: {0}; free disk space, or compact the log")]
@@ -29,10 +29,10 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: i64,
     },
-    /// It was asked for what cannot be. A defect of whoever asked, so trying again is of no use.
-    #[error("the store does not take this: {0}")]
+    /// It was asked for what cannot be. A defect of the caller, so trying again is of no use.
+    #[error("rejected by the store: {0}")]
     Invalid(String),
-    /// What was asked for was compacted away.
+    /// The requested revision was compacted.
     #[error("revision {asked} was compacted away; the log starts at revision {first}")]
     Compacted {
         /// The revision asked for.
@@ -65,8 +65,8 @@ pub enum AppendError {
     /// A document is not what the edit was made on.
     #[error(transparent)]
     Precondition(#[from] PreconditionFailed),
-    /// A document belongs to somebody else.
-    #[error("{id} belongs to {owner}; change it there, or take it over on purpose")]
+    /// A document has another owner.
+    #[error("{id} belongs to {owner}; change it there, or take it over explicitly")]
     Owned {
         /// The document.
         id: DocumentId,
@@ -89,8 +89,8 @@ pub enum AppendError {
         /// The revision that has the key.
         revision: RevisionNumber,
     },
-    /// The log was asked to take it, and nothing more was heard: it may be in the log, or come into it in a moment.
-    #[error("it is not known whether the log took revision {number}: {why}")]
+    /// The log was asked to append it, and no answer was received: it may be in the log, or be appended in a moment.
+    #[error("unknown whether the log appended revision {number}: {why}")]
     Unknown {
         /// The number that it has if it was taken.
         number: RevisionNumber,

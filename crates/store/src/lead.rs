@@ -8,8 +8,8 @@ use async_trait::async_trait;
 /// What may happen only once is therefore made conditional on the log itself, by a precondition of the edit.
 #[async_trait]
 pub trait Lead: Send + Sync {
-    /// Whether it still leads, as far as can be known now; once it does not, it never does again. A log that many share
-    /// wants to be asked every second: who has not asked for some seconds is taken to be gone. Cost: one small read.
+    /// Whether it still leads, as far as can be known now; once it does not, it never does again. A shared log expects
+    /// to be asked every second: a replica that has not asked for some seconds counts as stopped. Cost: one small read.
     async fn holds(&mut self) -> bool;
 }
 

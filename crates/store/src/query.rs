@@ -28,7 +28,7 @@ pub struct NewRevision<'a> {
 pub struct KeyedRevision {
     /// The revision.
     pub revision: RevisionNumber,
-    /// When it was accepted; [`midflight_core::is_key_valid`] says whether its key still counts.
+    /// When it was accepted; [`midflight_core::is_key_valid`] tests whether its key still counts.
     pub created_at: Timestamp,
     /// The digest of the request that was sent under the key, if it was given.
     pub request: Option<Digest>,
@@ -44,7 +44,7 @@ pub struct Page<T, C> {
 }
 
 impl<T, C> Page<T, C> {
-    /// Cuts a list that was read with one item too many, and says what to go on with.
+    /// Cuts a list that was read with one item too many, and answers what to continue with.
     pub(crate) fn cut(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
         let limit = limit as usize;
         let more = items.len() > limit;
@@ -72,7 +72,7 @@ impl PageBounds {
         Self { limit, bytes_max: bytes_max.unwrap_or(u64::MAX) }
     }
 
-    /// Takes the first items, each with its bytes, and says how many it looked at.
+    /// Takes the first items, each with its bytes, and answers how many it looked at.
     pub(crate) fn take<T>(self, items: impl Iterator<Item = (T, u64)>) -> (Vec<T>, usize) {
         let (mut taken, mut bytes) = (Vec::new(), 0_u64);
         for (item, more) in items {
@@ -89,8 +89,8 @@ impl PageBounds {
     }
 }
 
-/// A version of a document whose body is the text that the log keeps, for those who pass it on: nothing is parsed, so it
-/// costs as many bytes as it has.
+/// A version of a document whose body is the text that the log keeps, for those who pass it on: nothing is parsed, so
+/// it costs as many bytes as it has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDocument {
     /// The document.
@@ -101,7 +101,7 @@ pub struct StoredDocument {
     pub revision: RevisionNumber,
     /// Who alone may change it, if anyone.
     pub owner: Option<Owner>,
-    /// What it says, as JSON; none when this version is a deletion.
+    /// Its body, as JSON; none when this version is a deletion.
     pub body: Option<Arc<str>>,
 }
 
@@ -205,7 +205,7 @@ pub struct DocumentQuery {
     pub for_state: bool,
 }
 
-/// A version of a document together with what its revision says of it.
+/// A version of a document together with the metadata of its revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DocumentVersion {
     /// The version.

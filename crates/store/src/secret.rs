@@ -1,4 +1,4 @@
-//! Randomness that nobody can guess.
+//! Random bytes that cannot be guessed.
 
 use crate::StoreError;
 

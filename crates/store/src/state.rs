@@ -1,4 +1,4 @@
-//! The state of a log, read in parts: no more of its text is in memory than two of them.
+//! The state of a log, read in parts: at most two of them are in memory.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use midflight_core::{Document, DocumentId, LogHead, RevisionNumber};
 use crate::blocking::{are_long, on_a_blocking_thread};
 use crate::{DocumentQuery, Page, RevisionLog, StoreError, StoredDocument};
 
-/// How many documents a part may have: twice as many as the last had, within these bounds. A log looks at the sizes of all that
-/// are asked for, so it is not asked for many more than fit.
+/// How many documents a part may have: twice as many as the last had, within these bounds. A log looks at the sizes of
+/// all that are asked for, so it is not asked for many more than fit.
 const PART_LEN: std::ops::RangeInclusive<usize> = 64..=4_096;
 /// How many bytes the bodies of a part have together, unless it is one. 4 MiB: what a request may read too.
 const PART_BYTES_MAX: u64 = 4 << 20;
@@ -16,12 +16,12 @@ const PART_BYTES_MAX: u64 = 4 << 20;
 /// How often the newest state is begun again when the log is compacted while it is read.
 const TRIES_MAX: u32 = 8;
 
-/// Every document that is not deleted, as it was at a revision, in the order of their ids, each as `one` makes it of what the
-/// log keeps. Cost: linear in the state, and the memory of a few MiB beside what `one` makes, which is called on a thread where
-/// it delays nobody.
+/// Every document that is not deleted, as it was at a revision, in the order of their ids, each as `one` makes it of
+/// what the log keeps. Cost: linear in the state, and the memory of a few MiB beside what `one` makes, which is called
+/// on a background thread.
 ///
 /// # Errors
-/// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log, and what `one` says.
+/// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log, and the errors of `one`.
 pub async fn state_at<T: Send + 'static>(
     log: &(impl RevisionLog + ?Sized),
     at: RevisionNumber,
@@ -66,10 +66,10 @@ pub async fn newest_state<T: Send + 'static>(
     }
 }
 
-/// [`RevisionLog::stored_heads`], each as `one` makes it, which is called on a thread where it delays nobody.
+/// [`RevisionLog::stored_heads`], each as `one` makes it, which is called on a background thread.
 ///
 /// # Errors
-/// When the log cannot be read, and what `one` says.
+/// When the log cannot be read, and the errors of `one`.
 pub async fn heads_as<T: Send + 'static>(
     log: &(impl RevisionLog + ?Sized),
     ids: &[DocumentId],

@@ -25,13 +25,13 @@ pub struct Tally {
     pub counter: String,
     /// How often; at most 2⁶³ - 1, which more than that stays at.
     pub count: u64,
-    /// When it last happened, by the clock of whoever counts. Kept to the nanosecond, of the years 1678 to 2261; a time out
-    /// of them is kept as the nearest that can be.
+    /// When it last happened, by the clock of the counter. Kept to the nanosecond, of the years 1678 to 2261; a time
+    /// out of them is kept as the nearest that can be.
     pub last_at: Timestamp,
 }
 
 impl Tally {
-    /// The most tallies that one batch may have: a batch is one short transaction, in the way of no other writer.
+    /// The most tallies that one batch may have: a batch is one short transaction, which delays no other writer.
     pub const BATCH_MAX: usize = 10_000;
 }
 
@@ -53,8 +53,8 @@ pub(crate) fn cursor(tally: &Tally) -> (DocumentName, String) {
     (tally.name.clone(), tally.counter.clone())
 }
 
-/// A batch as the stores take it: looked at, each key once, in the order of the keys. Whoever changes several rows in one
-/// order never waits for somebody who waits for it.
+/// A batch as the stores take it: looked at, each key once, in the order of the keys. Transactions that change several
+/// rows in one order never wait for each other in a circle.
 pub(crate) fn batch(source: &str, number: u64, tallies: &[Tally]) -> Result<Vec<Tally>, StoreError> {
     let invalid = |what: String| Err(StoreError::Invalid(what));
     if source.is_empty() || source.len() > SOURCE_BYTES_MAX || source.contains('\0') {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_sort_as_they_are_kept() {
+    fn times_sort_as_they_are_stored() {
         let texts = [
             "-009999-01-02T01:59:59Z",
             "1970-01-01T00:00:00Z",

@@ -69,7 +69,8 @@ impl Token {
         self.scopes.as_ref().map(|scopes| json!(scopes).to_string())
     }
 
-    /// The scopes of a JSON array. What is no array of texts allows nothing: it limits the token in a way that is not known.
+    /// The scopes of a JSON array. What is no array of texts allows nothing: it limits the token in a way that is not
+    /// known.
     #[must_use]
     pub fn scopes_of(text: Option<&str>) -> Option<Vec<String>> {
         text.map(|text| serde_json::from_str::<Vec<String>>(text).unwrap_or_default())

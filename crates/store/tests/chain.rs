@@ -1,5 +1,5 @@
-//! Which log it is and which history of it, in logs that were made before there was a chain, with rows added by hand, and
-//! after a crash of a server that is told not to wait for its disk.
+//! Which log it is and which history of it, in logs that were made before there was a chain, with rows added by hand,
+//! and after a crash of a server that is told not to wait for its disk.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod older;
@@ -202,7 +202,7 @@ async fn in_postgres_a_program_of_before_appends_to_the_chain() {
 
 /// With the database's default off, PostgreSQL answers before the commit is on the disk, and a crash loses it.
 #[tokio::test]
-async fn an_acknowledged_edit_survives_a_crash_of_a_server_that_is_told_not_to_wait_for_its_disk() {
+async fn an_acknowledged_edit_survives_a_crash_without_waiting_for_the_disk() {
     let mut server = Postgres::start();
     let url = server.database();
     // The writer of the WAL would put it on the disk by itself within a moment.

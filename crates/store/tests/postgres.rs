@@ -103,9 +103,9 @@ async fn a_row_added_by_hand_is_found_and_the_past_cannot_be_changed() {
     Postgres::psql(&url, by_hand).unwrap();
     let put = "SELECT midflight_put('rules', 'loans/R1', '{\"when\": 1e2}', 'anna', 'from psql')";
     assert_eq!(Postgres::psql(&url, put).unwrap(), "3");
-    let gone = "SELECT midflight_delete('rules', 'a', 'anna')";
-    assert_eq!(Postgres::psql(&url, gone).unwrap(), "4");
-    assert!(Postgres::psql(&url, gone).unwrap_err().contains("there is no rules/a"));
+    let removed = "SELECT midflight_delete('rules', 'a', 'anna')";
+    assert_eq!(Postgres::psql(&url, removed).unwrap(), "4");
+    assert!(Postgres::psql(&url, removed).unwrap_err().contains("there is no rules/a"));
 
     let found = store.since(RevisionNumber::new(1), 10).await.unwrap();
     let by = found.iter().map(|it| it.revision.author.as_str()).collect::<Vec<_>>();
@@ -119,7 +119,7 @@ async fn a_row_added_by_hand_is_found_and_the_past_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
+async fn a_malformed_row_added_by_hand_is_refused() {
     let server = Postgres::shared();
     let url = server.database();
     let store = open(&url);
@@ -220,7 +220,7 @@ async fn a_log_of_a_newer_version_that_this_one_may_use_is_used() {
 }
 
 #[tokio::test]
-async fn a_log_that_may_only_be_read_says_so() {
+async fn a_read_only_log_reports_it() {
     let server = Postgres::shared();
     let url = server.database();
     append(&open(&url), "a", json!({})).await.unwrap();
@@ -315,13 +315,13 @@ async fn what_was_acknowledged_survives_kills_of_the_server() {
     let store = Arc::new(open(&url));
     let mut acknowledged = Vec::new();
     for round in 0..4_u64 {
-        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let (message, mut received) = tokio::sync::mpsc::unbounded_channel();
         let writer = Arc::clone(&store);
         let writing = tokio::spawn(async move {
             for n in 0.. {
                 let name = format!("r{round}/n{n}");
                 match append(&*writer, &name, json!({ "n": n })).await {
-                    Ok(number) => told.send((number, name)).unwrap(),
+                    Ok(number) => message.send((number, name)).unwrap(),
                     Err(AppendError::Store(StoreError::Unavailable(_)) | AppendError::Unknown { .. }) => {
                         return;
                     }
@@ -332,11 +332,11 @@ async fn what_was_acknowledged_survives_kills_of_the_server() {
             }
         });
         for _ in 0..(5 + 7 * round) {
-            acknowledged.push(in_time(heard.recv()).await.unwrap());
+            acknowledged.push(in_time(received.recv()).await.unwrap());
         }
         server.process().kill();
         in_time(writing).await.unwrap();
-        while let Some(one) = heard.recv().await {
+        while let Some(one) = received.recv().await {
             acknowledged.push(one);
         }
         assert!(is_unavailable(&store.head().await), "it is away");
@@ -357,7 +357,7 @@ async fn what_was_acknowledged_survives_kills_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_paused_or_away_is_unavailable_until_it_is_back() {
+async fn a_paused_or_stopped_server_is_unavailable_until_it_is_back() {
     let mut server = Postgres::start();
     let url = server.database();
     // Away from the beginning: nothing is needed to make a store.
@@ -495,7 +495,7 @@ async fn a_server_that_hangs_is_measured_to_be_unavailable_and_no_call_waits_for
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edit_that_was_sent_before_the_server_hung_is_not_said_to_have_failed() {
+async fn an_edit_sent_before_the_server_hung_has_an_unknown_outcome() {
     let server = Postgres::shared();
     let url = server.database();
     let proxy = Proxy::to(server.port());
@@ -518,9 +518,9 @@ async fn an_edit_that_was_sent_before_the_server_hung_is_not_said_to_have_failed
     })
     .await;
     proxy.stall();
-    let told = in_time(sent).await.unwrap().unwrap_err();
+    let message = in_time(sent).await.unwrap().unwrap_err();
     let second = RevisionNumber::new(2);
-    assert!(matches!(told, AppendError::Unknown { number, .. } if number == second), "{told}");
+    assert!(matches!(message, AppendError::Unknown { number, .. } if number == second), "{message}");
     sqlx::query("ROLLBACK").execute(&mut hand).await.unwrap();
     // It was taken after that, as an answer that was lost is.
     let near = open(&url);
@@ -538,7 +538,7 @@ async fn an_edit_that_was_sent_before_the_server_hung_is_not_said_to_have_failed
 }
 
 #[tokio::test]
-async fn every_revision_is_told_when_it_commits() {
+async fn every_revision_is_notified_when_it_commits() {
     let server = Postgres::shared();
     let url = server.database();
     let store = open(&url);
@@ -648,11 +648,11 @@ async fn other_connections_to_the_same_log_take_over_while_it_is_used() {
     append(&*log, "a", json!({"n": 0})).await.unwrap();
 
     let other_log = log.open_beside(&options(&another)).await.unwrap_err();
-    assert!(matches!(&other_log, StoreError::Corrupt(why) if why.contains("is another one")), "{other_log}");
-    let nobody =
+    assert!(matches!(&other_log, StoreError::Corrupt(why) if why.contains("is not the log")), "{other_log}");
+    let anonymous =
         PostgresOptions { connect_ms_max: 300, ..options("postgres://anna:hunter2@127.0.0.1:1/log") };
-    let away = log.open_beside(&nobody).await.unwrap_err().to_string();
-    assert!(!away.contains("hunter2"), "{away}");
+    let unavailable = log.open_beside(&anonymous).await.unwrap_err().to_string();
+    assert!(!unavailable.contains("hunter2"), "{unavailable}");
 
     let writers: Vec<_> = (0..8)
         .map(|n| {
@@ -708,9 +708,9 @@ async fn what_a_replica_reports_is_notified_when_it_is_new() {
         store.put_replica(&replica).await.unwrap();
     }
     Postgres::psql(&url, "NOTIFY midflight_replicas, 'end'").unwrap();
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|last| last != "end") {
-        heard.push(in_time(listener.recv()).await.unwrap().payload().to_owned());
+    let mut received = Vec::new();
+    while received.last().is_none_or(|last| last != "end") {
+        received.push(in_time(listener.recv()).await.unwrap().payload().to_owned());
     }
-    assert_eq!(heard, ["", "", "end"], "a heartbeat is not");
+    assert_eq!(received, ["", "", "end"], "a heartbeat is not");
 }

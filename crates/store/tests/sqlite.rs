@@ -47,7 +47,7 @@ async fn filled(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_file_is_refused_and_told_who_has_it() {
+async fn a_second_server_on_the_same_file_is_refused_with_the_owner() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("midflight.db");
     let first = open(&path).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_second_server_on_the_same_file_is_refused_and_told_who_has_it() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_full_says_so_and_goes_on_when_there_is_room() {
+async fn a_full_log_reports_it_and_continues_when_there_is_space() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("midflight.db");
     let bounded = SqliteOptions { store_bytes_max: Some(400_000), ..SqliteOptions::new(&path) };
@@ -86,7 +86,7 @@ async fn a_log_that_is_full_says_so_and_goes_on_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_place_where_no_log_can_be_says_so() {
+async fn an_invalid_place_of_a_log_is_reported() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("midflight.db");
     filled(&path).await;
@@ -98,7 +98,7 @@ async fn a_place_where_no_log_can_be_says_so() {
 
 /// SQLite keeps the newest revisions beside the file until it moves them.
 #[tokio::test]
-async fn a_file_that_was_copied_without_its_wal_says_so_and_one_that_was_closed_is_whole() {
+async fn a_file_copied_without_its_wal_is_detected_and_a_closed_one_is_complete() {
     let folder = TempDir::new().unwrap();
     let (path, copies) = (folder.path().join("midflight.db"), folder.path().join("copies"));
     std::fs::create_dir(&copies).unwrap();
@@ -118,8 +118,8 @@ async fn a_file_that_was_copied_without_its_wal_says_so_and_one_that_was_closed_
     }
     let refused = open(&copy(&["midflight.db", "midflight.db.head"])).await.unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
-    let said = refused.to_string();
-    assert!(said.contains("revision 3") && said.contains("midflight.db-wal"), "{said}");
+    let output = refused.to_string();
+    assert!(output.contains("revision 3") && output.contains("midflight.db-wal"), "{output}");
     let copied = open(&copy(&["midflight.db", "midflight.db-wal", "midflight.db.head"])).await.unwrap();
     assert_eq!(copied.head().await.unwrap(), store.head().await.unwrap());
     copied.close().await;
@@ -215,7 +215,7 @@ async fn the_past_cannot_be_changed_and_a_row_added_by_hand_is_found() {
 }
 
 #[tokio::test]
-async fn a_row_added_by_hand_that_nobody_could_read_is_refused() {
+async fn a_malformed_row_added_by_hand_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("midflight.db");
     filled(&path).await;

@@ -122,7 +122,7 @@ async fn in_postgres_silent_sources_are_forgotten_and_no_row_is_worse_than_unrea
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_source_that_was_silent_and_is_back() {
+async fn a_source_that_was_silent_and_is_back_delays_no_one() {
     let server = Postgres::shared();
     let url = server.database();
     let store = postgres(&url);

@@ -1,4 +1,4 @@
-//! A program of this workspace that says in a file when it is ready.
+//! A program of this workspace that writes a file when it is ready.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl Daemon {
         });
     }
 
-    /// What it said it can be asked at.
+    /// The address that it reported.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -114,7 +114,7 @@ impl Daemon {
         value.map(|value| value.parse().unwrap())
     }
 
-    /// Asks it to stop, and waits until it is gone.
+    /// Asks it to stop, and waits until it ended.
     pub fn stop(&mut self) -> ExitStatus {
         self.process.stop(Signal::TERM)
     }

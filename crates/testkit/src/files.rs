@@ -1,4 +1,4 @@
-//! The ways in which a file changes under whoever watches it.
+//! The ways in which a file changes under its watcher.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -30,13 +30,13 @@ impl ConfigMap {
         map
     }
 
-    /// The file, as whoever mounts it sees it.
+    /// The file, at the path where it is mounted.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.folder.join(self.name)
     }
 
-    /// Changes what it says.
+    /// Changes its contents.
     pub fn write(&mut self, text: &str) {
         let (data, beside) = (self.folder.join("..data"), self.folder.join("..data_tmp"));
         let old = fs::read_link(&data).ok();

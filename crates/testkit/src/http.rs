@@ -1,17 +1,17 @@
-//! One question by HTTP and its answer, for tests that need no more of a client.
+//! One request by HTTP and its answer, for tests that need no other client.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::wait::DEADLINE;
 
-/// Asks a URL by `GET`; the status and the body. None when nobody answers.
+/// Asks a URL by `GET`; the status and the body. None when nothing answers.
 #[must_use]
 pub fn get(url: &str) -> Option<(u16, String)> {
     ask("GET", url)
 }
 
-/// Sends an empty `POST`; the status and the body. None when nobody answers.
+/// Sends an empty `POST`; the status and the body. None when nothing answers.
 #[must_use]
 pub fn post(url: &str) -> Option<(u16, String)> {
     ask("POST", url)

@@ -1,6 +1,5 @@
 //! Real servers for tests, each on a free port of its own: started, stopped, killed, paused, restarted, and cut off by
-//! a [`Proxy`]; and in place of an LLM, which none can have at hand, a [`LlmDouble`]. A server ends with the value that
-//! stands for it.
+//! a [`Proxy`]; and in place of an LLM, which none can have at hand, a [`LlmDouble`]. A server ends with its value.
 //!
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]

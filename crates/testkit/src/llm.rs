@@ -1,4 +1,4 @@
-//! A server that speaks as OpenAI does, and misbehaves as it is told.
+//! A server that speaks as OpenAI does, and misbehaves as configured.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::wait::DEADLINE;
 /// What a [`LlmDouble`] does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LlmDoes {
-    /// Answers what it is there for: a chat with what [`LlmDouble::answer_by`] says, and its models.
+    /// Answers as an LLM server: a chat with what [`LlmDouble::answer_by`] returns, and its models.
     Answers,
     /// Answers a chat with this text.
     Replies(String),
@@ -24,7 +24,7 @@ pub enum LlmDoes {
     Nonsense,
     /// Never answers.
     Hangs,
-    /// Answers once it is let go on.
+    /// Answers once it is released.
     Waits,
     /// Closes in the middle of its answer.
     Breaks,
@@ -42,7 +42,7 @@ pub struct LlmAsked {
 }
 
 impl LlmAsked {
-    /// What stands under `query` in the JSON of the last message; none when there is no such thing.
+    /// The member `query` in the JSON of the last message; none when there is no such thing.
     #[must_use]
     pub fn query(&self) -> Option<String> {
         let content = self.body["messages"].as_array()?.last()?["content"].as_str()?;
@@ -65,7 +65,7 @@ struct State {
     /// How many have asked and were not answered yet, and the most of them that there ever were.
     at_once: usize,
     at_once_max: usize,
-    /// How many of those that wait may go on.
+    /// How many of the waiting ones may continue.
     go_on: usize,
     has_ended: bool,
 }
@@ -75,8 +75,8 @@ struct Shared {
     changed: Condvar,
 }
 
-/// A server on a free port that speaks `POST /v1/chat/completions` and `GET /v1/models`. It ends with its value, and then
-/// lets go of whoever still waits for an answer.
+/// A server on a free port that speaks `POST /v1/chat/completions` and `GET /v1/models`. It ends with its value, and
+/// then releases the calls that still wait for an answer.
 pub struct LlmDouble {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -106,7 +106,7 @@ impl LlmDouble {
                     return;
                 }
                 let shared = Arc::clone(&of_thread);
-                // Whoever asked may be gone.
+                // The caller may have left.
                 thread::spawn(move || shared.serve(stream).ok());
             }
         });
@@ -119,13 +119,13 @@ impl LlmDouble {
         self.address.port()
     }
 
-    /// What clients are told of it.
+    /// The answer for its clients.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// What it does with the next requests, chats and others, each in turn; then it answers. What was said before is
+    /// What it does with the next requests, chats and others, each in turn; then it answers. What was set before is
     /// forgotten.
     pub fn next(&self, does: impl IntoIterator<Item = LlmDoes>) {
         self.shared.lock().next = does.into_iter().collect();
@@ -155,7 +155,7 @@ impl LlmDouble {
         self.shared.lock().chats
     }
 
-    /// Lets so many go on that wait, or will.
+    /// Lets so many continue that wait, or will.
     pub fn go_on(&self, count: usize) {
         self.shared.lock().go_on += count;
         self.shared.changed.notify_all();
@@ -200,14 +200,14 @@ impl Shared {
             state.at_once_max = state.at_once_max.max(state.at_once);
             (state.next.pop_front().unwrap_or(LlmDoes::Answers), Arc::clone(&state.answer))
         };
-        let said = self.said(does, &asked, &*answer);
-        // Before it answers: whoever is answered may ask again at once.
+        let announced = self.announced(does, &asked, &*answer);
+        // Before it answers: a client that is answered may ask again at once.
         self.lock().at_once -= 1;
-        stream.write_all(said.as_bytes())
+        stream.write_all(announced.as_bytes())
     }
 
-    /// What it says, once it says it.
-    fn said(&self, does: LlmDoes, asked: &LlmAsked, answer: &dyn Fn(&LlmAsked) -> String) -> String {
+    /// Its output, once it prints it.
+    fn announced(&self, does: LlmDoes, asked: &LlmAsked, answer: &dyn Fn(&LlmAsked) -> String) -> String {
         let (status, headers, body) = match does {
             LlmDoes::Answers => answered(asked, answer),
             LlmDoes::Replies(text) => (200, "", completion(&text)),
@@ -231,7 +231,7 @@ impl Shared {
         )
     }
 
-    /// Waits until it may go on; answers whether it may, rather than that everything has ended.
+    /// Waits until it may continue; answers whether it may, rather than that everything has ended.
     fn wait(&self, may_go_on: impl Fn(&State) -> bool) -> bool {
         let waited = self.changed.wait_while(self.lock(), |state| !may_go_on(state) && !state.has_ended);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);

@@ -11,8 +11,8 @@ use crate::process::Process;
 /// The token of every server that is started here, so that one client can ask them all.
 pub const TOKEN: &str = "a-token-of-the-tests-that-opens-nothing-else";
 
-/// A `midflight serve` in a folder of its own, on a free port, with the admin's token [`TOKEN`]. It looks at the log
-/// unasked every ten minutes only: what comes sooner came by a hint, or since it was connected anew.
+/// A `midflight serve` in a folder of its own, on a free port, with the admin's token [`TOKEN`]. It polls the log every
+/// ten minutes only: what comes sooner came by a hint, or since it reconnected.
 #[derive(Debug)]
 pub struct Midflight {
     binary: PathBuf,
@@ -80,7 +80,7 @@ impl Midflight {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Asks it to stop, and waits until it is gone.
+    /// Asks it to stop, and waits until it ended.
     pub fn stop(&mut self) -> ExitStatus {
         self.process.stop(Signal::TERM)
     }

@@ -29,7 +29,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one of one's own, to be killed and paused; it answers when this returns. Making it takes about a second.
+    /// Starts a private one, to be killed and paused; it answers when this returns. Making it takes about a second.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -106,13 +106,13 @@ impl Postgres {
     /// Stops it in its tracks with every session: connections stay open, and nothing answers.
     pub fn pause(&self) {
         self.process.pause();
-        // The main process starts no more of them now.
+        // The main process does not start them any more now.
         for session in self.process.children() {
             kill_process(session, Signal::STOP).ok();
         }
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     pub fn resume(&self) {
         for session in self.process.children() {
             kill_process(session, Signal::CONT).ok();
@@ -125,8 +125,8 @@ impl Postgres {
         &mut self.process
     }
 
-    /// Copies its data as they are now (`pg_basebackup`), under that name: a backup to restore, or a standby that hears nothing
-    /// more of this server.
+    /// Copies its data as they are now (`pg_basebackup`), under that name: a backup to restore, or a standby that
+    /// receives nothing more of this server.
     pub fn back_up(&self, name: &str, as_standby: bool) {
         let mut copy = as_servant(Command::new(program("pg_basebackup", PACKAGE)));
         copy.args(["--host=127.0.0.1", "--username=postgres", "--checkpoint=fast", "--no-sync"]);
@@ -152,7 +152,7 @@ impl Postgres {
     /// Starts it again, on the port and the data it had.
     pub fn restart(&mut self) {
         self.process.kill();
-        // Sessions of the one before hold its memory until they have seen that it is gone.
+        // Sessions of the one before hold its memory until they have seen that it ended.
         self.process = crate::wait_for("PostgreSQL to be back", || {
             let mut process = Process::start(&mut command(self.port, self.folder.path(), &self.data));
             loop {
@@ -168,7 +168,7 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// A session that is paused would not notice that its server is gone, and stay.
+    /// A session that is paused would not notice that its server ended, and stay.
     fn drop(&mut self) {
         self.resume();
     }

@@ -36,15 +36,15 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Asks it to stop, and waits until it is gone.
+    /// Asks it to stop, and waits until it ended.
     pub fn stop(&mut self, signal: Signal) -> ExitStatus {
-        // A paused process hears nothing but this.
+        // A paused process receives no other signal.
         self.signal(Signal::CONT);
         self.signal(signal);
         self.child.wait().unwrap()
     }
 
-    /// Ends it as a power cut would (`kill -9`); it is gone when this returns.
+    /// Ends it as a power cut would (`kill -9`); it has ended when this returns.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -55,19 +55,20 @@ impl Process {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a paused one go on.
+    /// Lets a paused one continue.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// The processes that it started and that still run; none once it has ended. Linux lists them (proc_pid_children(5)).
+    /// The processes that it started and that still run; none once it has ended. Linux lists them
+    /// (proc_pid_children(5)).
     pub(crate) fn children(&self) -> Vec<Pid> {
         let id = self.child.id();
         let listed = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         listed.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
     }
 
-    /// How much time of a processor it has taken, itself and the system for it. Linux tells it in hundredths of a second.
+    /// How much time of a processor it has taken, itself and the system for it. Linux has it in hundredths of a second.
     #[must_use]
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
@@ -85,14 +86,14 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Sends it SIGHUP, by which programs are told to read their files again.
+    /// Sends it SIGHUP, the usual signal to read files again.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
     }
 
     fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // One that is gone already hears nothing, which is as good.
+        // One that ended already receives nothing, which is as good.
         kill_process(id.unwrap(), signal).ok();
     }
 }
@@ -103,7 +104,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on now.
+/// A port without a listener now.
 pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -126,7 +127,7 @@ pub(crate) fn program(name: &str, package: &str) -> PathBuf {
     })
 }
 
-/// Starts a server that listens on a port, with another port if somebody was faster to take the first.
+/// Starts a server that listens on a port, with another port if the first was taken meanwhile.
 pub(crate) fn listening(
     mut command: impl FnMut(u16) -> Command,
     mut answers: impl FnMut(u16) -> bool,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 /// One at a time: tests of a process ask for the same.
 static ASKED: Mutex<()> = Mutex::new(());
 
-/// A program of this workspace. Cargo tells a test where the programs of its own package are, and of no other.
+/// A program of this workspace. Cargo gives a test the paths of the programs of its own package, and of no other.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
     /// The package.
@@ -36,8 +36,9 @@ impl Program {
         features: "",
     };
 
-    /// Where it is, of the profile of this test. It is taken as it is when it is newer than each of its sources: a build
-    /// of the whole workspace has made it, with other features than a build of it alone would. Else Cargo makes it.
+    /// Where it is, of the profile of this test. It is taken as it is when it is newer than each of its sources: a
+    /// build of the whole workspace has made it, with other features than a build of it alone would. Else Cargo makes
+    /// it.
     #[must_use]
     pub fn path(self) -> PathBuf {
         let _one = ASKED.lock().unwrap_or_else(PoisonError::into_inner);

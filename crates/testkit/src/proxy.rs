@@ -20,7 +20,7 @@ enum State {
     Stalled,
     /// Connections are closed, and new ones at once.
     Cut,
-    /// The proxy is gone.
+    /// The proxy was dropped.
     Ended,
 }
 

@@ -93,7 +93,7 @@ pub struct RedisSubscriber {
 impl RedisSubscriber {
     /// The messages so far.
     #[must_use]
-    pub fn heard(&self) -> Vec<String> {
+    pub fn received(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 }

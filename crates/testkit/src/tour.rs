@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Runs each block of commands of a document in turn, in a folder, and expects each to say every line of the block of text
-/// after it. `binary` is in the path first. Gives what was run and what it said, standard output before standard error.
+/// Runs each block of commands of a document in turn, in a folder, and expects each to print every line of the block of
+/// text after it. `binary` is in the path first. Gives what was run and what it said, standard output before standard
+/// error.
 pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &str)]) -> String {
     let blocks = blocks(&std::fs::read_to_string(document).unwrap());
     assert!(!blocks.is_empty(), "{} has commands", document.display());
@@ -19,13 +20,13 @@ pub fn tour(document: &Path, folder: &Path, binary: &Path, variables: &[(&str, &
         bash.env("XDG_CONFIG_HOME", folder.join(".config"));
         let output = bash.envs(variables.iter().copied()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert!(output.status.success(), "{commands}\nfailed:\n{said}");
+        let reported = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{commands}\nfailed:\n{reported}");
         for line in lines.iter().filter(|line| !line.is_empty()) {
-            assert!(said.contains(line.as_str()), "{commands}\ndid not say {line}, but:\n{said}");
+            assert!(reported.contains(line.as_str()), "{commands}\ndid not say {line}, but:\n{reported}");
         }
         commands.lines().for_each(|line| transcript.extend(["$ ", line, "\n"]));
-        transcript.extend([&*said, "\n"]);
+        transcript.extend([&*reported, "\n"]);
     }
     transcript
 }

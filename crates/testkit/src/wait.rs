@@ -21,7 +21,7 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// Lets a thread rest between two looks at something. It makes nothing happen; look again afterwards.
 pub fn pause(time: Duration) {
-    // Nobody ever sends: a receiver that waits in vain is a pause.
+    // There is no sender: a receiver that waits until its timeout is a pause.
     let (_never, rest) = mpsc::channel::<()>();
     assert!(rest.recv_timeout(time).is_err());
 }

@@ -29,7 +29,7 @@ fn content(answer: &str) -> String {
 }
 
 #[test]
-fn it_does_as_it_is_told_and_then_answers() {
+fn it_misbehaves_as_configured_and_then_answers() {
     let double = LlmDouble::start();
     let port = double.port();
     let ask = |query| ask(port, query).join().unwrap();
@@ -54,7 +54,7 @@ fn it_does_as_it_is_told_and_then_answers() {
 }
 
 #[test]
-fn who_waits_is_let_go_on_and_who_hangs_hangs_until_the_end() {
+fn waiting_calls_are_released_and_hanging_ones_end_with_the_server() {
     let double = LlmDouble::start();
     double.next([LlmDoes::Waits, LlmDoes::Waits]);
     let waiting = [ask(double.port(), "a"), ask(double.port(), "b")];

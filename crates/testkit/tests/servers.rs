@@ -18,7 +18,7 @@ fn ask(port: u16, line: &str) -> Option<String> {
 }
 
 #[test]
-fn redis_answers_and_comes_back() {
+fn redis_answers_and_recovers() {
     let mut redis = Redis::start();
     assert_eq!(ask(redis.port(), "PING\r\n").as_deref(), Some("+PONG\r\n"));
     redis.stop();
@@ -31,7 +31,7 @@ fn redis_answers_and_comes_back() {
 }
 
 #[test]
-fn nats_answers_and_comes_back() {
+fn nats_answers_and_recovers() {
     let mut nats = Nats::start();
     assert!(ask(nats.port(), "PING\r\n").unwrap().starts_with("INFO"));
     nats.process().kill();

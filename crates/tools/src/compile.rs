@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use imbl::OrdMap;
-use midflight_core::{DocumentId, DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{KindChange, Work};
 
-use crate::document::{Named, Parsed, ToolsDocument, named};
+use crate::document::{ParsedToolDocument, ToolDocumentName, ToolsDocument, named};
 use crate::snapshot::{ToolsByName, ToolsSnapshot};
 use crate::tool::Tool;
 
@@ -35,31 +35,31 @@ pub(crate) fn compile(
     let mut problems = Problems::default();
     // What changes goes first, so that two tools can exchange their names in one edit.
     for change in &changes {
-        work.go_on()?;
+        work.check()?;
         match named(&change.name) {
-            Ok(Named::Tool(id)) => next.remove(id),
-            Ok(Named::Settings) => next.settings = Arc::default(),
-            Ok(Named::Corrections(tool)) => drop(next.corrections.remove(tool)),
+            Ok(ToolDocumentName::Tool(id)) => next.remove(id),
+            Ok(ToolDocumentName::Settings) => next.settings = Arc::default(),
+            Ok(ToolDocumentName::Corrections(tool)) => drop(next.corrections.remove(tool)),
             Err(problem) => problems.add(problem.in_document(&document_id(&change.name))),
         }
     }
     let mut put = Vec::new();
     for KindChange { name, document } in changes {
-        work.go_on()?;
+        work.check()?;
         match (document.map(|document| document.0), named(&name)) {
-            (Some(Parsed::Tool(tool)), _) => match next.put(&tool) {
+            (Some(ParsedToolDocument::Tool(tool)), _) => match next.put(&tool) {
                 Ok(()) => put.push(tool),
                 Err(refused) => problems.append(refused.in_document(&document_id(&name))),
             },
-            (Some(Parsed::Settings(settings)), _) => next.settings = settings,
-            (Some(Parsed::Corrections(corrections)), Ok(Named::Corrections(tool))) => {
+            (Some(ParsedToolDocument::Settings(settings)), _) => next.settings = settings,
+            (Some(ParsedToolDocument::Corrections(corrections)), Ok(ToolDocumentName::Corrections(tool))) => {
                 next.corrections.insert(tool.into(), corrections);
             }
             _ => {}
         }
     }
     for part in put.chunks(SEARCH_PART) {
-        work.go_on()?;
+        work.check()?;
         next.search.insert_all(part);
     }
     problems.or(next)
@@ -104,7 +104,7 @@ impl ToolsSnapshot {
     fn check_names(&self, tool: &Tool) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let mut refuse = |key: &str, other: &Tool, message: String| {
-            let stated = tool.body.get(key).map_or_else(Pointer::root, |_| Pointer::root().key(key));
+            let stated = tool.body.get(key).map_or_else(JsonPointer::root, |_| JsonPointer::root().key(key));
             let problem = Problem::new(DUPLICATE_TOOL, stated, message);
             problems.add(match DocumentName::new(&other.id) {
                 Ok(name) => problem.because_of(document_id(&name)),
@@ -184,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn every_index_forgets_what_is_gone() {
+    fn every_index_forgets_deleted_documents() {
         let one = snapshot(&[("a", body("grep"))]);
         assert_eq!((one.pattern_count(), one.offered_count(), one.search("grep", 5).len()), (1, 1, 1));
-        let gone = edit(&one, &[("a", Value::Null), ("b", Value::Null)]).unwrap();
-        assert_eq!((gone.tool_count(), gone.pattern_count(), gone.offered_count()), (0, 0, 0));
-        let indexes = gone.capabilities().chain(gone.platforms()).chain(gone.categories()).count();
-        assert_eq!((indexes, gone.search("grep", 5).len()), (0, 0));
+        let removed = edit(&one, &[("a", Value::Null), ("b", Value::Null)]).unwrap();
+        assert_eq!((removed.tool_count(), removed.pattern_count(), removed.offered_count()), (0, 0, 0));
+        let indexes = removed.capabilities().chain(removed.platforms()).chain(removed.categories()).count();
+        assert_eq!((indexes, removed.search("grep", 5).len()), (0, 0));
         // The snapshot before is as it was.
         assert_eq!(one.with_capability("c").count(), 1);
     }

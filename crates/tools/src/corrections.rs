@@ -1,6 +1,7 @@
-//! Corrections of a tool's estimates: factors by pattern, fitted to what was observed. The documents `corrections/{tool}`.
+//! Corrections of a tool's estimates: factors by pattern, fitted to what was observed. The documents
+//! `corrections/{tool}`.
 
-use midflight_core::{Place, Problem, Problems, Reader};
+use midflight_core::{JsonPath, ObjectReader, Problem, Problems};
 use serde_json::Value;
 
 use crate::limits::{CORRECTION_FACTORS, CORRECTIONS_MAX};
@@ -20,8 +21,8 @@ impl Default for EstimateCorrection {
     }
 }
 
-/// The corrections of one tool. One that names no pattern of the tool corrects nothing: the tool may have changed since it
-/// was fitted.
+/// The corrections of one tool. One that names no pattern of the tool corrects nothing: the tool may have changed since
+/// it was fitted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EstimateCorrections {
     /// Sorted by capability and pattern.
@@ -50,7 +51,7 @@ impl EstimateCorrections {
 /// Every problem that it has.
 pub(crate) fn read_corrections(body: &Value) -> Result<EstimateCorrections, Problems> {
     let mut problems = Problems::default();
-    let root = Place::Root;
+    let root = JsonPath::Root;
     let mut corrections = EstimateCorrections::default();
     let members = body.as_object().into_iter().flatten();
     if members.clone().count() > CORRECTIONS_MAX {
@@ -67,7 +68,7 @@ pub(crate) fn read_corrections(body: &Value) -> Result<EstimateCorrections, Prob
             continue;
         };
         let mut correction = EstimateCorrection::default();
-        if let Some(mut reader) = Reader::open("a correction", value, &place, &mut problems) {
+        if let Some(mut reader) = ObjectReader::open("a correction", value, &place, &mut problems) {
             reader.only(&["time_factor", "cost_factor", "observations"]);
             reader.integer("observations");
             for (key, factor) in

@@ -2,8 +2,8 @@
 
 use midflight_core::Digest;
 
-/// The digest of a catalogue: SHA-256 over the digests of its tools, 32 bytes each, in ascending order. So it does not depend on
-/// the order of a list. Cost: linear, and sorts them.
+/// The digest of a catalogue: SHA-256 over the digests of its tools, 32 bytes each, in ascending order. So it does not
+/// depend on the order of a list. Cost: linear, and sorts them.
 pub fn catalogue_digest(tools: impl IntoIterator<Item = Digest>) -> Digest {
     let mut digests: Vec<Digest> = tools.into_iter().collect();
     digests.sort_unstable();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{CHECKS_FOLDER, DocumentName, Pointer, Problem, Problems};
+use midflight_core::{CHECKS_FOLDER, DocumentName, JsonPointer, Problem, Problems};
 use serde_json::Value;
 
 use crate::corrections::{EstimateCorrections, read_corrections};
@@ -22,10 +22,10 @@ pub(crate) const FOLDERS: [&str; 3] = [SETTINGS_FOLDER, CORRECTIONS_FOLDER, CHEC
 
 /// A document of the kind `tools` that was found valid by itself.
 #[derive(Debug)]
-pub struct ToolsDocument(pub(crate) Parsed);
+pub struct ToolsDocument(pub(crate) ParsedToolDocument);
 
 #[derive(Debug)]
-pub(crate) enum Parsed {
+pub(crate) enum ParsedToolDocument {
     Tool(Arc<Tool>),
     Settings(Arc<SelectionSettings>),
     Corrections(Arc<EstimateCorrections>),
@@ -33,7 +33,7 @@ pub(crate) enum Parsed {
 
 /// Which document a name is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named<'a> {
+pub(crate) enum ToolDocumentName<'a> {
     Tool(&'a str),
     Settings,
     Corrections(&'a str),
@@ -43,22 +43,22 @@ pub(crate) enum Named<'a> {
 ///
 /// # Errors
 /// For a name that is of none, why not.
-pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
+pub(crate) fn named(name: &DocumentName) -> Result<ToolDocumentName<'_>, Problem> {
     let mut segments = name.segments();
     let first = segments.next().unwrap_or_default();
-    let bad = |code: &'static str, message: String| Err(Problem::new(code, Pointer::root(), message));
+    let bad = |code: &'static str, message: String| Err(Problem::new(code, JsonPointer::root(), message));
     match (first, segments.next(), segments.next()) {
-        (SETTINGS_FOLDER, Some(SELECTION_SETTINGS), None) => Ok(Named::Settings),
+        (SETTINGS_FOLDER, Some(SELECTION_SETTINGS), None) => Ok(ToolDocumentName::Settings),
         (SETTINGS_FOLDER, Some(other), None) => {
             let near = midflight_core::hint(other, [SELECTION_SETTINGS]);
             bad("bad_name", format!("there are no settings {other:?}{near}; use settings/selection"))
         }
-        (CORRECTIONS_FOLDER, Some(tool), None) => Ok(Named::Corrections(tool)),
+        (CORRECTIONS_FOLDER, Some(tool), None) => Ok(ToolDocumentName::Corrections(tool)),
         (folder, None, _) if FOLDERS.contains(&folder) => bad(
             "reserved_name",
             format!("{folder} is a folder of other documents; use another name for the tool"),
         ),
-        (tool, None, _) => Ok(Named::Tool(tool)),
+        (tool, None, _) => Ok(ToolDocumentName::Tool(tool)),
         _ => bad(
             "bad_name",
             format!("invalid name {name}: expected {{tool}}, settings/selection or corrections/{{tool}}"),
@@ -72,9 +72,11 @@ pub(crate) fn named(name: &DocumentName) -> Result<Named<'_>, Problem> {
 /// Every problem that it has by itself.
 pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<ToolsDocument, Problems> {
     let parsed = match named(name)? {
-        Named::Tool(id) => Parsed::Tool(Arc::new(read_tool(id, body)?)),
-        Named::Settings => Parsed::Settings(Arc::new(read_settings(body)?)),
-        Named::Corrections(_) => Parsed::Corrections(Arc::new(read_corrections(body)?)),
+        ToolDocumentName::Tool(id) => ParsedToolDocument::Tool(Arc::new(read_tool(id, body)?)),
+        ToolDocumentName::Settings => ParsedToolDocument::Settings(Arc::new(read_settings(body)?)),
+        ToolDocumentName::Corrections(_) => {
+            ParsedToolDocument::Corrections(Arc::new(read_corrections(body)?))
+        }
     };
     Ok(ToolsDocument(parsed))
 }
@@ -84,17 +86,17 @@ impl ToolsDocument {
     #[must_use]
     pub fn tool(&self) -> Option<&Arc<Tool>> {
         match &self.0 {
-            Parsed::Tool(tool) => Some(tool),
-            Parsed::Settings(_) | Parsed::Corrections(_) => None,
+            ParsedToolDocument::Tool(tool) => Some(tool),
+            ParsedToolDocument::Settings(_) | ParsedToolDocument::Corrections(_) => None,
         }
     }
 
     /// An estimate of the memory that it holds, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {
-            Parsed::Tool(tool) => tool.bytes(),
-            Parsed::Settings(_) => 512,
-            Parsed::Corrections(corrections) => corrections.bytes(),
+            ParsedToolDocument::Tool(tool) => tool.bytes(),
+            ParsedToolDocument::Settings(_) => 512,
+            ParsedToolDocument::Corrections(corrections) => corrections.bytes(),
         }
     }
 }
@@ -104,17 +106,17 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(name: &str, expected: Result<Named<'_>, &str>) {
+    fn check(name: &str, expected: Result<ToolDocumentName<'_>, &str>) {
         let name = DocumentName::new(name).unwrap();
         let found = named(&name).map_err(|problem| problem.code.to_string());
         assert_eq!(found, expected.map_err(str::to_owned));
     }
 
     #[test]
-    fn names_say_which_document_it_is() {
-        check("grep", Ok(Named::Tool("grep")));
-        check("settings/selection", Ok(Named::Settings));
-        check("corrections/grep", Ok(Named::Corrections("grep")));
+    fn names_identify_their_document() {
+        check("grep", Ok(ToolDocumentName::Tool("grep")));
+        check("settings/selection", Ok(ToolDocumentName::Settings));
+        check("corrections/grep", Ok(ToolDocumentName::Corrections("grep")));
         for folder in FOLDERS {
             check(folder, Err("reserved_name"));
         }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::snapshot::ToolsSnapshot;
 use crate::tool::Tool;
 
-/// The canonical document of a tool: as it was put, with its tool name written out. Importing it gives the same tool, with the
-/// same digest. Cost: a copy.
+/// The canonical document of a tool: as it was put, with its tool name written out. Importing it gives the same tool,
+/// with the same digest. Cost: a copy.
 #[must_use]
 pub fn export_tool(tool: &Tool) -> Value {
     let mut body = Value::clone(tool.body());

@@ -1,21 +1,21 @@
 //! Reads the members that several parts of a document have.
 
-use midflight_core::{JsonType, Place, Problem, Problems, Reader, clip, nearest};
+use midflight_core::{JsonPath, JsonType, ObjectReader, Problem, Problems, clip, nearest};
 use serde_json::{Map, Value};
 
 use crate::limits::{DESCRIPTION_BYTES_MAX, NAME_BYTES_MAX};
 
-/// Refuses each member whose name looks like a known one misspelled. Any other is kept as it is: real catalogues have members
-/// that nothing here reads.
+/// Refuses each member whose name looks like a known one misspelled. Any other is kept as it is: real catalogues have
+/// members that nothing here reads.
 pub(crate) fn refuse_misspelled(
     noun: &str,
     members: &Map<String, Value>,
     known: &[&str],
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     problems: &mut Problems,
 ) {
     for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
-        // A known member beside it says that the other one is not it misspelled.
+        // A known member beside it shows that the other one is not it misspelled.
         let free = known.iter().copied().filter(|known| !members.contains_key(*known));
         if let Some(near) = nearest(key, free) {
             let message = format!(
@@ -45,7 +45,7 @@ pub(crate) fn wrong_segment(name: &str) -> Option<String> {
 }
 
 /// A description, bounded.
-pub(crate) fn read_description<'v>(reader: &mut Reader<'v, '_>, key: &str) -> Option<&'v str> {
+pub(crate) fn read_description<'v>(reader: &mut ObjectReader<'v, '_>, key: &str) -> Option<&'v str> {
     let text = reader.text(key)?;
     if text.len() > DESCRIPTION_BYTES_MAX {
         let message = format!(
@@ -58,7 +58,7 @@ pub(crate) fn read_description<'v>(reader: &mut Reader<'v, '_>, key: &str) -> Op
 }
 
 /// A name in an open vocabulary, as a platform.
-pub(crate) fn read_open_word<'v>(reader: &mut Reader<'v, '_>, key: &str) -> Option<&'v str> {
+pub(crate) fn read_open_word<'v>(reader: &mut ObjectReader<'v, '_>, key: &str) -> Option<&'v str> {
     let text = reader.text(key)?;
     if let Some(why) = wrong_name(text) {
         reader.refuse(key, "bad_name", format!("invalid {key}: {why}"));
@@ -67,7 +67,7 @@ pub(crate) fn read_open_word<'v>(reader: &mut Reader<'v, '_>, key: &str) -> Opti
 }
 
 /// A number from 0 to 1.
-pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> {
+pub(crate) fn read_share(reader: &mut ObjectReader<'_, '_>, key: &str) -> Option<f64> {
     let share = reader.number(key)?;
     if !(0.0..=1.0).contains(&share) {
         reader.refuse(key, "out_of_bounds", format!("{key} is a number from 0 to 1"));
@@ -76,7 +76,7 @@ pub(crate) fn read_share(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> 
 }
 
 /// A number of 0 or more.
-pub(crate) fn read_amount(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64> {
+pub(crate) fn read_amount(reader: &mut ObjectReader<'_, '_>, key: &str) -> Option<f64> {
     let amount = reader.number(key)?;
     if amount < 0.0 {
         reader.refuse(key, "out_of_bounds", format!("{key} is 0 or more"));
@@ -85,7 +85,7 @@ pub(crate) fn read_amount(reader: &mut Reader<'_, '_>, key: &str) -> Option<f64>
 }
 
 /// Checks that a member, if it is there, is an object.
-pub(crate) fn check_object(reader: &mut Reader<'_, '_>, key: &str) {
+pub(crate) fn check_object(reader: &mut ObjectReader<'_, '_>, key: &str) {
     if let Some(value) = reader.get(key).filter(|value| !value.is_object()) {
         reader.wrong_type(key, "an object", value);
     }
@@ -93,7 +93,7 @@ pub(crate) fn check_object(reader: &mut Reader<'_, '_>, key: &str) {
 
 /// The members of an object by name, at most `max`; for a list, how to write it instead.
 pub(crate) fn read_map<'v>(
-    reader: &mut Reader<'v, '_>,
+    reader: &mut ObjectReader<'v, '_>,
     key: &str,
     name_key: &str,
     max: usize,

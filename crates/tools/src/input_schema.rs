@@ -34,7 +34,7 @@ fn json_type(word: &str) -> Option<&'static str> {
 
 /// One input over all patterns.
 #[derive(Default)]
-struct Joined<'a> {
+struct JoinedInput<'a> {
     types: Vec<&'static str>,
     /// Whether some pattern takes any type.
     is_open: bool,
@@ -44,11 +44,11 @@ struct Joined<'a> {
     is_unrestricted: bool,
 }
 
-/// Derives the schema: an object with every input of every pattern; required is what every pattern requires. An input that
-/// patterns describe differently has the first description, and all their types. Texts of `validation` are not JSON Schema's
-/// and stay in the document.
+/// Derives the schema: an object with every input of every pattern; required is what every pattern requires. An input
+/// that patterns describe differently has the first description, and all their types. Texts of `validation` are not
+/// JSON Schema's and stay in the document.
 pub(crate) fn derive(body: &Value) -> Value {
-    let mut inputs: BTreeMap<&str, Joined<'_>> = BTreeMap::new();
+    let mut inputs: BTreeMap<&str, JoinedInput<'_>> = BTreeMap::new();
     let mut pattern_count = 0;
     let capabilities = body.get("capabilities").and_then(Value::as_object);
     let patterns = capabilities.into_iter().flatten().filter_map(|(_, it)| it.get("patterns")?.as_object());
@@ -72,7 +72,7 @@ pub(crate) fn derive(body: &Value) -> Value {
     schema
 }
 
-impl<'a> Joined<'a> {
+impl<'a> JoinedInput<'a> {
     fn join(&mut self, input: &'a Value, is_required: bool) {
         self.required_in += usize::from(is_required);
         self.first.get_or_insert(input);

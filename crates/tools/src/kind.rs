@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{DocumentSchema, Kind, KindChange, Work};
 use serde_json::Value;
 
 use crate::compile::{compile, kind_name};
-use crate::document::{Named, ToolsDocument, named, read};
+use crate::document::{ToolDocumentName, ToolsDocument, named, read};
 use crate::schema::schemas;
 use crate::selection::SelectionRequest;
 use crate::snapshot::ToolsSnapshot;
@@ -34,9 +34,9 @@ impl Kind for Tools {
         body: &Arc<Value>,
         work: &Work,
     ) -> Result<ToolsDocument, Problems> {
-        work.go_on()?;
+        work.check()?;
         let document = read(name, body)?;
-        work.spend(document.bytes())?;
+        work.charge(document.bytes())?;
         Ok(document)
     }
 
@@ -51,7 +51,7 @@ impl Kind for Tools {
 
     fn body<'a>(&self, snapshot: &'a ToolsSnapshot, name: &DocumentName) -> Option<&'a Arc<Value>> {
         match named(name) {
-            Ok(Named::Tool(id)) => snapshot.tool(id).map(|tool| tool.body()),
+            Ok(ToolDocumentName::Tool(id)) => snapshot.tool(id).map(|tool| tool.body()),
             _ => None,
         }
     }
@@ -61,7 +61,7 @@ impl Kind for Tools {
         let request = SelectionRequest::read(input).map_err(|problems| {
             let first = problems.iter().next().cloned();
             first.unwrap_or_else(|| {
-                Problem::new("invalid_input", Pointer::root(), "invalid input: expected a selection")
+                Problem::new("invalid_input", JsonPointer::root(), "invalid input: expected a selection")
             })
         })?;
         let selection = snapshot.select(&request).map_err(|error| error.to_problem())?;

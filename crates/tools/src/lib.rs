@@ -5,11 +5,11 @@
 //! [`ToolsSnapshot::select`] chooses, [`ToolsSnapshot::search`] finds by words. Everything is a pure function.
 //!
 //! A tool has capabilities, a capability has patterns, and a pattern states what it takes and costs as formulas
-//! ([`expression`]), when it may be used (its policy) and what it is given. The identity of a tool is the name of its document;
-//! its `tool_name` and its `mcp_name` may change.
+//! ([`expression`]), when it may be used (its policy) and what it is given. The identity of a tool is the name of its
+//! document; its `tool_name` and its `mcp_name` may change.
 //!
-//! Beside the kind: [`import`] reads the files of other catalogues and [`export`] writes them, [`diff`] says what a change means
-//! for agents, [`lint`] what a text hides, [`telemetry`] how estimates compare with what was observed.
+//! Beside the kind: [`import`] reads the files of other catalogues and [`export`] writes them, [`diff`] classifies a
+//! change for agents, [`lint`] finds what a text hides, [`telemetry`] compares estimates with what was observed.
 //!
 //! ```
 //! use midflight_core::DocumentName;

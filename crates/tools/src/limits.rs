@@ -2,7 +2,8 @@
 
 /// The longest formula, in bytes. 1,000: those in use have fewer than 100.
 pub const FORMULA_BYTES_MAX: usize = 1_000;
-/// The deepest nesting of a formula: parentheses, arguments, signs, powers and `not`. 20, as the original catalogue has it.
+/// The deepest nesting of a formula: parentheses, arguments, signs, powers and `not`. 20, as the original catalogue has
+/// it.
 pub const FORMULA_DEPTH_MAX: usize = 20;
 /// The largest magnitude of an exponent. 100: larger ones only make numbers that no estimate is.
 pub const EXPONENT_MAX: u32 = 100;
@@ -48,7 +49,7 @@ pub const QUERY_TERMS_MAX: usize = 64;
 pub const SEARCHED_TOOLS_MAX: usize = 20;
 /// The most candidates that one selection compares. 10,000: some 4 ms.
 pub const CANDIDATES_MAX: usize = 10_000;
-/// The most items in each list of an answer unless the request says otherwise.
+/// The most items in each list of an answer by default.
 pub const ANSWER_ITEMS_DEFAULT: usize = 20;
 /// The most items in each list of an answer that a request may ask for.
 pub const ANSWER_ITEMS_MAX: usize = 1_000;
@@ -57,11 +58,13 @@ pub const REQUEST_ITEMS_MAX: usize = 200;
 
 /// The most tools that one import reads. 10,000.
 pub const IMPORT_TOOLS_MAX: usize = 10_000;
-/// The most notices of one import; the rest are not told. 1,000: a person reads them.
+/// The most notices of one import; the rest are not listed. 1,000: a person reads them.
 pub const IMPORT_NOTICES_MAX: usize = 1_000;
-/// How deep the schemas of an OpenAPI document may be nested, with what their references name. 64: those in use have fewer than 20.
+/// How deep the schemas of an OpenAPI document may be nested, with what their references name. 64: those in use have
+/// fewer than 20.
 pub const OPENAPI_SCHEMA_LEVELS_MAX: usize = 64;
-/// What the schemas of an OpenAPI document may have together, in bytes, each reference counted as what it names. 32 MiB.
+/// What the schemas of an OpenAPI document may have together, in bytes, each reference counted as what it names. 32
+/// MiB.
 pub const OPENAPI_SCHEMA_BYTES_MAX: usize = 32 << 20;
 
 /// The fewest observations before a correction is fitted. 20: with fewer, one slow run would move it.

@@ -2,8 +2,8 @@
 
 use crate::limits::MCP_NAME_BYTES_MAX;
 
-/// The names under which agents know the server's own tools. No tool of a catalogue can have one: of two tools of one name an
-/// agent would be shown the server's alone.
+/// The names under which agents know the server's own tools. No tool of a catalogue can have one: of two tools of one
+/// name an agent would be shown the server's alone.
 pub const RESERVED_MCP_NAMES: [&str; 6] =
     ["search_tools", "select_tool", "describe_tool", "call_tool", "execute_rules", "classify"];
 
@@ -14,8 +14,8 @@ pub fn is_mcp_name(text: &str) -> bool {
     (1..=MCP_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
-/// The name derived from a tool's name: each run of other characters becomes one `_`, and 64 bytes are kept. It depends on
-/// the tool's name alone, so no neighbour changes it.
+/// The name derived from a tool's name: each run of other characters becomes one `_`, and 64 bytes are kept. It depends
+/// on the tool's name alone, so no neighbour changes it.
 ///
 /// ```
 /// use midflight_tools::derive_mcp_name;

@@ -1,6 +1,6 @@
 //! Reads capabilities and their patterns.
 
-use midflight_core::{JsonType, Place, Problem, Problems, Reader, clip};
+use midflight_core::{JsonPath, JsonType, ObjectReader, Problem, Problems, clip};
 use serde_json::Value;
 
 use crate::expression::{Formula, FormulaError, Numeric};
@@ -47,7 +47,10 @@ const PREFERENCES: [&str; 5] = ["speed", "accuracy", "cost", "complexity", "comp
 const NEUTRAL: f64 = 0.5;
 
 /// Reads the member `capabilities` of a tool.
-pub(crate) fn read_capabilities(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Box<[Capability]> {
+pub(crate) fn read_capabilities(
+    reader: &mut ObjectReader<'_, '_>,
+    place: &JsonPath<'_>,
+) -> Box<[Capability]> {
     let Some(members) = read_map(reader, "capabilities", "capability_name", CAPABILITIES_MAX) else {
         return Box::default();
     };
@@ -60,20 +63,20 @@ pub(crate) fn read_capabilities(reader: &mut Reader<'_, '_>, place: &Place<'_>) 
     capabilities.into()
 }
 
-fn check_name(name: &str, noun: &str, place: &Place<'_>, problems: &mut Problems) {
+fn check_name(name: &str, noun: &str, place: &JsonPath<'_>, problems: &mut Problems) {
     if let Some(why) = wrong_segment(name) {
         let message = format!("invalid name of {noun}, {:?}: {why}", clip(name));
         problems.add(Problem::new("bad_name", place.pointer(), message));
     }
 }
 
-fn read_capability(name: &str, value: &Value, place: &Place<'_>, problems: &mut Problems) -> Capability {
+fn read_capability(name: &str, value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Capability {
     check_name(name, "a capability", place, problems);
     if let Some(members) = value.as_object() {
         refuse_misspelled("a capability", members, &["description", "patterns"], place, problems);
     }
     let mut patterns = Vec::new();
-    if let Some(mut reader) = Reader::open("a capability", value, place, problems) {
+    if let Some(mut reader) = ObjectReader::open("a capability", value, place, problems) {
         read_description(&mut reader, "description");
         if reader.get("patterns").is_none() {
             reader.missing("patterns", "the ways to use it, by name");
@@ -93,14 +96,14 @@ fn read_capability(name: &str, value: &Value, place: &Place<'_>, problems: &mut 
 fn read_pattern(
     name: &str,
     value: &Value,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     problems: &mut Problems,
 ) -> Option<ToolPattern> {
     check_name(name, "a pattern", place, problems);
     if let Some(members) = value.as_object() {
         refuse_misspelled("a pattern", members, &PATTERN_FIELDS, place, problems);
     }
-    let mut reader = Reader::open("a pattern", value, place, problems)?;
+    let mut reader = ObjectReader::open("a pattern", value, place, problems)?;
     read_description(&mut reader, "description");
     for key in ["typical_use_cases", "limitations"] {
         reader.texts(key, LIST_TEXTS_MAX);
@@ -134,7 +137,7 @@ fn read_pattern(
     })
 }
 
-fn check_array(reader: &mut Reader<'_, '_>, key: &str) {
+fn check_array(reader: &mut ObjectReader<'_, '_>, key: &str) {
     if let Some(value) = reader.get(key).filter(|value| !value.is_array()) {
         reader.wrong_type(key, "an array", value);
     }
@@ -142,7 +145,7 @@ fn check_array(reader: &mut Reader<'_, '_>, key: &str) {
 
 /// A number, or a text that is an expression.
 fn read_formula(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut ObjectReader<'_, '_>,
     key: &str,
     cure: &str,
     is_declared: &dyn Fn(&str) -> bool,
@@ -170,14 +173,14 @@ fn read_formula(
     }
 }
 
-fn refuse_formula(reader: &mut Reader<'_, '_>, key: &str, error: &FormulaError) {
+fn refuse_formula(reader: &mut ObjectReader<'_, '_>, key: &str, error: &FormulaError) {
     reader.refuse(key, error.fault.code(), format!("invalid expression: {error}"));
 }
 
 fn read_inputs(
-    reader: &mut Reader<'_, '_>,
+    reader: &mut ObjectReader<'_, '_>,
     key: &str,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     is_required: bool,
 ) -> Vec<ToolInput> {
     let items = match reader.get(key) {
@@ -200,14 +203,14 @@ fn read_inputs(
 
 fn read_input(
     value: &Value,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     is_required: bool,
     problems: &mut Problems,
 ) -> Option<ToolInput> {
     if let Some(members) = value.as_object() {
         refuse_misspelled("an input", members, &INPUT_FIELDS, place, problems);
     }
-    let mut reader = Reader::open("an input", value, place, problems)?;
+    let mut reader = ObjectReader::open("an input", value, place, problems)?;
     read_description(&mut reader, "description");
     if reader.get("name").is_none() {
         reader.missing("name", "what a caller calls it");
@@ -228,11 +231,11 @@ fn read_input(
     Some(ToolInput { name: name.into(), is_required, is_number: is_number(kind) })
 }
 
-fn read_preference(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> PreferenceMatch {
+fn read_preference(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) -> PreferenceMatch {
     let mut preference = PreferenceMatch { accuracy: NEUTRAL, completeness: NEUTRAL };
     let place = place.key("preference_match");
     let Some(value) = reader.get("preference_match") else { return preference };
-    if let Some(mut reader) = Reader::open("preference_match", value, &place, reader.problems()) {
+    if let Some(mut reader) = ObjectReader::open("preference_match", value, &place, reader.problems()) {
         reader.only(&PREFERENCES);
         for key in PREFERENCES {
             let share = read_share(&mut reader, key);
@@ -247,13 +250,17 @@ fn read_preference(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Preference
 }
 
 /// Reads the member `policy`. An unknown member is refused: it would be a rule that nothing enforces.
-fn read_policy(reader: &mut Reader<'_, '_>, place: &Place<'_>, is_declared: &dyn Fn(&str) -> bool) -> Policy {
+fn read_policy(
+    reader: &mut ObjectReader<'_, '_>,
+    place: &JsonPath<'_>,
+    is_declared: &dyn Fn(&str) -> bool,
+) -> Policy {
     check_object(reader, "policy");
     let place = place.key("policy");
     let Some(value) = reader.get("policy").filter(|value| value.is_object()) else {
         return Policy::default();
     };
-    let Some(mut reader) = Reader::open("a policy", value, &place, reader.problems()) else {
+    let Some(mut reader) = ObjectReader::open("a policy", value, &place, reader.problems()) else {
         return Policy::default();
     };
     reader.only(&POLICY_FIELDS);

@@ -114,7 +114,8 @@ fn every_problem_of_a_tool_is_reported_with_its_place() {
             "/mcp_name bad_name: invalid mcp_name: use 1-64 of",
             "/version wrong_type: version is a string",
             "/platform bad_name: invalid platform",
-            "/status unknown_value: \"actve\" is no status; write one of active, deprecated, disabled, testing, draft; did you mean \"active\"?",
+            "/status unknown_value: \"actve\" is not a valid status; use one of active, deprecated, \
+             disabled, testing, draft; did you mean \"active\"?",
             "/enabled wrong_type",
             "/defaults wrong_type: defaults is an object",
             "/metadata wrong_type",
@@ -178,11 +179,11 @@ fn every_problem_of_a_tool_is_reported_with_its_place() {
 #[test]
 fn every_problem_of_a_pattern_is_reported_with_its_place() {
     let at = "/capabilities/c/patterns/p";
-    let told = |body: Value, expected: &[&str]| {
+    let messages = |body: Value, expected: &[&str]| {
         let expected: Vec<String> = expected.iter().map(|it| format!("{at}{it}")).collect();
         check(with_pattern(body), &expected.iter().map(String::as_str).collect::<Vec<_>>());
     };
-    told(
+    messages(
         json!({"time_estimate_ms": "200 + 5 * n", "cost_estimate": "N > 1", "complexity_score": 1.5, "limitation": [],
             "typical_use_cases": "x", "preference_match": {"sped": 1, "accuracy": 2},
             "policy": {"max_cst": 1, "max_cost": -1, "requires_approval": 1, "requires_background_if": "N + 1",
@@ -191,7 +192,7 @@ fn every_problem_of_a_pattern_is_reported_with_its_place() {
             "/limitation unknown_field",
             "/typical_use_cases wrong_type",
             "/time_estimate_ms unknown_variable: invalid expression: unknown variable \"n\"; did you mean \"N\"?",
-            "/cost_estimate wrong_expression_type: invalid expression: a condition stands where a number is expected",
+            "/cost_estimate wrong_expression_type: invalid expression: found a condition where a number is expected",
             "/complexity_score out_of_bounds",
             "/preference_match/sped unknown_field: preference_match has no field \"sped\"; did you mean \"speed\"?",
             "/preference_match/accuracy out_of_bounds",
@@ -203,7 +204,7 @@ fn every_problem_of_a_pattern_is_reported_with_its_place() {
             "/policy/allowed_environments/0 wrong_type",
         ],
     );
-    told(
+    messages(
         json!({"time_estimate_ms": null, "cost_estimate": "1 / 0", "policy": {"requires_background_if": true},
             "required_inputs": [{"name": "a", "type": "strng"}, {"type": "string"}, 5, {"name": "b"}],
             "optional_inputs": [{"name": "b", "descripton": "x"}], "expected_outputs": {}}),
@@ -245,15 +246,15 @@ fn a_word_of_an_open_vocabulary_is_suggested_and_never_refused() {
 }
 
 #[test]
-fn a_name_of_the_servers_own_tools_is_refused_where_it_comes_from() {
+fn a_reserved_name_is_refused_at_its_place() {
     for name in crate::RESERVED_MCP_NAMES {
-        let told = format!(
+        let messages = format!(
             "reserved_name: agents know a tool of the server itself as {name:?}; set another mcp_name, 1-64 of A-Z a-z 0-9 _ -"
         );
-        check(json!({"tool_name": name, "description": "d"}), &[&format!("/tool_name {told}")]);
+        check(json!({"tool_name": name, "description": "d"}), &[&format!("/tool_name {messages}")]);
         check(
             json!({"tool_name": "mine", "mcp_name": name, "description": "d"}),
-            &[&format!("/mcp_name {told}")],
+            &[&format!("/mcp_name {messages}")],
         );
         // The name for people and services is free, where agents know another one.
         assert_eq!(tool("t", &json!({"tool_name": name, "mcp_name": "mine"})).mcp_name(), "mine");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{Digest, Place, Problem, Problems, Reader, canonical_json, hint};
+use midflight_core::{Digest, JsonPath, ObjectReader, Problem, Problems, canonical_json, hint};
 use serde_json::Value;
 
 use crate::fields::{check_object, read_description, read_open_word, refuse_misspelled, wrong_name};
@@ -83,12 +83,14 @@ const VERSION_DEFAULT: &str = "1.0";
 /// Every problem that it has by itself.
 pub(crate) fn read_tool(id: &str, body: &Arc<Value>) -> Result<Tool, Problems> {
     let mut problems = Problems::default();
-    let place = Place::Root;
+    let place = JsonPath::Root;
     check_texts(body, &place, &mut problems);
     if let Some(members) = body.as_object() {
         refuse_misspelled("a tool", members, &TOOL_FIELDS, &place, &mut problems);
     }
-    let Some(mut reader) = Reader::open("a tool", body, &place, &mut problems) else { return Err(problems) };
+    let Some(mut reader) = ObjectReader::open("a tool", body, &place, &mut problems) else {
+        return Err(problems);
+    };
     let tool_name = reader.text("tool_name").unwrap_or(id);
     if let Some(why) = wrong_name(tool_name) {
         reader.refuse("tool_name", "bad_name", format!("invalid tool_name: {why}"));
@@ -133,7 +135,7 @@ pub(crate) fn read_tool(id: &str, body: &Arc<Value>) -> Result<Tool, Problems> {
     })
 }
 
-fn read_mcp_name(reader: &mut Reader<'_, '_>, tool_name: &str) -> String {
+fn read_mcp_name(reader: &mut ObjectReader<'_, '_>, tool_name: &str) -> String {
     if let Some(name) = reader.text("mcp_name") {
         if !is_mcp_name(name) {
             let message = format!("invalid mcp_name: use 1-{MCP_NAME_BYTES_MAX} of A-Z a-z 0-9 _ -");
@@ -154,7 +156,7 @@ fn read_mcp_name(reader: &mut Reader<'_, '_>, tool_name: &str) -> String {
 }
 
 /// Refuses a name by which agents know one of the server's own tools; `key` is the member that it comes from.
-fn refuse_reserved(reader: &mut Reader<'_, '_>, key: &str, name: &str) {
+fn refuse_reserved(reader: &mut ObjectReader<'_, '_>, key: &str, name: &str) {
     if RESERVED_MCP_NAMES.contains(&name) {
         let message = format!(
             "agents know a tool of the server itself as {name:?}; set another mcp_name, 1-{MCP_NAME_BYTES_MAX} of A-Z a-z 0-9 _ -"
@@ -164,7 +166,7 @@ fn refuse_reserved(reader: &mut Reader<'_, '_>, key: &str, name: &str) {
 }
 
 /// A text, or a number as YAML reads `1.0`.
-fn read_version(reader: &mut Reader<'_, '_>) -> String {
+fn read_version(reader: &mut ObjectReader<'_, '_>) -> String {
     let version = match reader.get("version") {
         None => VERSION_DEFAULT.to_owned(),
         Some(Value::Number(number)) => number.to_string(),
@@ -177,7 +179,7 @@ fn read_version(reader: &mut Reader<'_, '_>) -> String {
     version
 }
 
-fn read_dependencies(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
+fn read_dependencies(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) {
     let items = match reader.get("dependencies") {
         None => return,
         Some(Value::Array(items)) if items.len() <= DEPENDENCIES_MAX => items,
@@ -191,7 +193,7 @@ fn read_dependencies(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
     let place = place.key("dependencies");
     for (at, item) in items.iter().enumerate() {
         let place = place.index(at);
-        let Some(mut reader) = Reader::open("a dependency", item, &place, reader.problems()) else {
+        let Some(mut reader) = ObjectReader::open("a dependency", item, &place, reader.problems()) else {
             continue;
         };
         if reader.get("name").is_none() {
@@ -206,7 +208,7 @@ fn read_dependencies(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
     }
 }
 
-fn read_schema(reader: &mut Reader<'_, '_>, key: &str) {
+fn read_schema(reader: &mut ObjectReader<'_, '_>, key: &str) {
     check_object(reader, key);
     let Some(schema) = reader.get(key).filter(|schema| schema.is_object()) else { return };
     if schema.get("type").and_then(Value::as_str) != Some("object") {
@@ -223,10 +225,12 @@ fn read_schema(reader: &mut Reader<'_, '_>, key: &str) {
     }
 }
 
-fn read_annotations(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
+fn read_annotations(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) {
     let place = place.key("annotations");
     let Some(value) = reader.get("annotations") else { return };
-    let Some(mut reader) = Reader::open("annotations", value, &place, reader.problems()) else { return };
+    let Some(mut reader) = ObjectReader::open("annotations", value, &place, reader.problems()) else {
+        return;
+    };
     reader.only(&ANNOTATIONS);
     reader.text("title");
     for key in &ANNOTATIONS[1..] {
@@ -234,10 +238,10 @@ fn read_annotations(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
     }
 }
 
-fn read_forward(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
+fn read_forward(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) {
     let place = place.key("forward");
     let Some(value) = reader.get("forward") else { return };
-    let Some(mut reader) = Reader::open("forward", value, &place, reader.problems()) else { return };
+    let Some(mut reader) = ObjectReader::open("forward", value, &place, reader.problems()) else { return };
     if reader.get("url").is_none() {
         reader.missing("url", "where calls go, as https://host/path");
     }
@@ -259,7 +263,7 @@ fn read_forward(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
 /// Words in the name of a header whose value is a secret.
 const SECRET_WORDS: [&str; 6] = ["authorization", "cookie", "token", "secret", "key", "password"];
 
-fn read_headers(reader: &mut Reader<'_, '_>, place: &Place<'_>) {
+fn read_headers(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) {
     check_object(reader, "headers");
     let place = place.key("headers");
     let members = reader.get("headers").and_then(Value::as_object);

@@ -1,5 +1,5 @@
-//! The JSON Schemas of the documents. They say what a document may look like; what is inside an expression, what a text hides and
-//! what documents say of each other, only the kind itself can judge.
+//! The JSON Schemas of the documents. They describe the form of a document; the contents of an expression, what a text
+//! hides and references between documents, only the kind itself can judge.
 
 use midflight_engine::DocumentSchema;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! How candidates are compared: the weights of each preference mode, and thresholds. The document `settings/selection`.
 
-use midflight_core::{Place, Problems, Reader};
+use midflight_core::{JsonPath, ObjectReader, Problems};
 use serde_json::Value;
 
 /// What matters to the one who asks.
@@ -76,8 +76,8 @@ pub struct SelectionSettings {
 }
 
 impl Default for SelectionSettings {
-    /// 0.4 on the dimension of a mode and 0.15 on each other, 0.2 each when balanced; a gap of 0.08; 50 ms to 60,000 ms;
-    /// a cost of 10; nothing is learned, and no forwarded call is counted.
+    /// 0.4 on the dimension of a mode and 0.15 on each other, 0.2 each when balanced; a gap of 0.08; 50 ms to 60,000
+    /// ms; a cost of 10; nothing is learned, and no forwarded call is counted.
     fn default() -> Self {
         let weights = MODES.map(|(_, mode)| match mode.dimension() {
             None => [0.2; 5],
@@ -142,8 +142,8 @@ const SETTINGS_FIELDS: [&str; 7] = [
 pub(crate) fn read_settings(body: &Value) -> Result<SelectionSettings, Problems> {
     let mut problems = Problems::default();
     let mut settings = SelectionSettings::default();
-    let place = Place::Root;
-    if let Some(mut reader) = Reader::open("selection settings", body, &place, &mut problems) {
+    let place = JsonPath::Root;
+    if let Some(mut reader) = ObjectReader::open("selection settings", body, &place, &mut problems) {
         reader.only(&SETTINGS_FIELDS);
         reader.text("description");
         settings.learn_corrections = reader.boolean("learn_corrections").unwrap_or(false);
@@ -164,7 +164,7 @@ pub(crate) fn read_settings(body: &Value) -> Result<SelectionSettings, Problems>
     problems.or(settings)
 }
 
-fn read_times(reader: &mut Reader<'_, '_>, settings: &mut SelectionSettings) {
+fn read_times(reader: &mut ObjectReader<'_, '_>, settings: &mut SelectionSettings) {
     let Some(value) = reader.get("time_ms") else { return };
     let times = value.as_array().map(|times| times.iter().map(Value::as_f64).collect::<Vec<_>>());
     match times.as_deref() {
@@ -177,15 +177,16 @@ fn read_times(reader: &mut Reader<'_, '_>, settings: &mut SelectionSettings) {
     }
 }
 
-fn read_weights(reader: &mut Reader<'_, '_>, place: &Place<'_>, settings: &mut SelectionSettings) {
+fn read_weights(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>, settings: &mut SelectionSettings) {
     let Some(value) = reader.get("weights") else { return };
     let place = place.key("weights");
-    let Some(mut modes) = Reader::open("weights", value, &place, reader.problems()) else { return };
+    let Some(mut modes) = ObjectReader::open("weights", value, &place, reader.problems()) else { return };
     modes.only(&MODES.map(|(word, _)| word));
     for (word, mode) in MODES {
         let Some(value) = modes.get(word) else { continue };
         let place = place.key(word);
-        let Some(mut features) = Reader::open("weights of a mode", value, &place, modes.problems()) else {
+        let Some(mut features) = ObjectReader::open("weights of a mode", value, &place, modes.problems())
+        else {
             continue;
         };
         features.only(&FEATURES);

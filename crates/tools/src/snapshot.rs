@@ -22,7 +22,8 @@ pub struct ToolsSnapshot {
     pub(crate) tools: ToolsByName,
     pub(crate) by_tool_name: ToolsByName,
     pub(crate) by_mcp_name: ToolsByName,
-    /// By capability, platform and category: the tools with it, by tool name. Those that are not offered are in them too.
+    /// By capability, platform and category: the tools with it, by tool name. Those that are not offered are in them
+    /// too.
     pub(crate) by_capability: OrdMap<Arc<str>, ToolsByName>,
     pub(crate) by_platform: OrdMap<Arc<str>, ToolsByName>,
     pub(crate) by_category: OrdMap<Arc<str>, ToolsByName>,
@@ -118,9 +119,9 @@ impl ToolsSnapshot {
         counts(&self.by_category)
     }
 
-    /// The tools that fit a query best (BM25 over names, titles, descriptions, use cases and arguments), at most `max`, best
-    /// first; of equals, the first by name. Those that are not offered are left out. Only the first 8 KiB of the query count.
-    /// Cost: one step for each tool that has a word of the query.
+    /// The tools that fit a query best (BM25 over names, titles, descriptions, use cases and arguments), at most `max`,
+    /// best first; of equals, the first by name. Those that are not offered are left out. Only the first 8 KiB of the
+    /// query count. Cost: one step for each tool that has a word of the query.
     #[must_use]
     pub fn search(&self, query: &str, max: usize) -> Vec<SearchHit<'_>> {
         self.search_among(query, max, Tool::is_offered)
@@ -151,14 +152,15 @@ impl ToolsSnapshot {
             .map_or_else(EstimateCorrection::default, |corrections| corrections.of(capability, pattern))
     }
 
-    /// The digest of all tools that are offered: SHA-256 over their digests, sorted. Cost: when it is first asked for, linear in
-    /// the tools, some 0.4 us each; then none.
+    /// The digest of all tools that are offered: SHA-256 over their digests, sorted. Cost: when it is first asked for,
+    /// linear in the tools, some 0.4 us each; then none.
     #[must_use]
     pub fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| catalogue_digest(self.offered(None).map(|tool| tool.digest())))
     }
 
-    /// What may have been meant by a tool name that no tool has, as a clause; or nothing. Cost: a comparison with each name.
+    /// What may have been meant by a tool name that no tool has, as a clause; or nothing. Cost: a comparison with each
+    /// name.
     #[must_use]
     pub fn near_tool(&self, tool_name: &str) -> String {
         hint(tool_name, self.by_tool_name.keys().map(|name| &**name))

@@ -1,7 +1,8 @@
-//! What was observed of a pattern beside what was estimated: counts, success, bias, quantiles, and a correction fitted to them.
+//! What was observed of a pattern beside what was estimated: counts, success, bias, quantiles, and a correction fitted
+//! to them.
 //!
-//! Nothing here measures or keeps time: who runs tools adds an [`Observation`] of each use. An aggregate has a fixed size,
-//! however many observations it is of, and those of several replicas are merged into one.
+//! Nothing here measures or keeps time: who runs tools adds an [`Observation`] of each use. An aggregate has a fixed
+//! size, however many observations it is of, and those of several replicas are merged into one.
 
 mod counters;
 
@@ -37,8 +38,8 @@ pub struct PatternTelemetry {
     cost_bias: Bias,
 }
 
-/// The ratio of observed to estimated values, as a geometric mean: one run of ten times the estimate and one of a tenth cancel
-/// out.
+/// The ratio of observed to estimated values, as a geometric mean: one run of ten times the estimate and one of a tenth
+/// cancel out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Bias {
     count: u64,
@@ -70,8 +71,8 @@ impl Bias {
     }
 }
 
-/// How many buckets a histogram has, and the quotient of the bounds of each. From 0.1 ms they reach 10^8 ms (a day); a quantile is
-/// wrong by 8 % at most.
+/// How many buckets a histogram has, and the quotient of the bounds of each. From 0.1 ms they reach 10^8 ms (a day); a
+/// quantile is wrong by 8 % at most.
 const BUCKETS: usize = 144;
 const GROWTH: f64 = 1.16;
 const FIRST_MS: f64 = 0.1;
@@ -116,7 +117,7 @@ impl PatternTelemetry {
         self.count += 1;
         self.successes += u64::from(observation.is_success);
         self.time.add(observation.time_ms);
-        // How long a failure took says nothing of how long the work takes.
+        // The time of a failure is not the time of the work.
         if observation.is_success {
             self.time_bias.add(observation.time_ms, observation.estimated_time_ms);
             if let Some(cost) = observation.cost {
@@ -172,8 +173,8 @@ impl PatternTelemetry {
         Some(EstimateCorrection { time_factor, cost_factor: self.cost_bias.factor().unwrap_or(1.0) })
     }
 
-    /// The member of a document `corrections/{tool}` for this pattern, its factors rounded to 3 digits so that noise makes no
-    /// revision; none before there is a [`PatternTelemetry::correction`].
+    /// The member of a document `corrections/{tool}` for this pattern, its factors rounded to 3 digits so that noise
+    /// makes no revision; none before there is a [`PatternTelemetry::correction`].
     #[must_use]
     pub fn correction_json(&self) -> Option<Value> {
         let correction = self.correction()?;

@@ -100,7 +100,8 @@ pub struct ToolInput {
 }
 
 impl ToolPattern {
-    /// The variables that its formulas need, each once, in the order of their first use: those of time, cost and condition.
+    /// The variables that its formulas need, each once, in the order of their first use: those of time, cost and
+    /// condition.
     #[must_use]
     pub fn variables(&self) -> Vec<&str> {
         let condition = self.policy.requires_background_if.iter();

@@ -1,5 +1,6 @@
 //! A service whose settings change while it runs. Save its config file: what is valid and holds is in effect within
-//! milliseconds, what is not changes nothing, and `/health/reload` says which. README.md beside this folder is the tour.
+//! milliseconds, what is not changes nothing, and `/health/reload` says which. README.md beside this folder is the
+//! tour.
 
 mod routes;
 mod settings;
@@ -59,7 +60,7 @@ async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let settings = app.config().load();
     let listener = TcpListener::bind((settings.server.host.as_str(), settings.server.port)).await?;
     let mut terminate = signal(SignalKind::terminate())?;
-    say_ready(&listener, flags.ready_file.as_deref())?;
+    write_ready(&listener, flags.ready_file.as_deref())?;
 
     let service = Service { app: app.clone(), database, redis };
     let stop = async move {
@@ -71,7 +72,7 @@ async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn say_ready(listener: &TcpListener, file: Option<&Path>) -> std::io::Result<()> {
+fn write_ready(listener: &TcpListener, file: Option<&Path>) -> std::io::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     if let Some(file) = file {
         std::fs::write(file, format!("{url}\n"))?;

@@ -63,15 +63,15 @@ async fn visits(State(service): State<Service>) -> Answer {
 
 async fn reload(State(service): State<Service>) -> Answer {
     let report = service.app.reload(Trigger::Manual, "http").await;
-    told(&report, StatusCode::UNPROCESSABLE_ENTITY)
+    message(&report, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 async fn health(State(service): State<Service>) -> Answer {
-    told(&service.app.report(), StatusCode::SERVICE_UNAVAILABLE)
+    message(&service.app.report(), StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// How the config stands, with the hashes by which a sidecar believes it.
-fn told(report: &Report, refused: StatusCode) -> Answer {
+fn message(report: &Report, refused: StatusCode) -> Answer {
     (if report.is_live() { StatusCode::OK } else { refused }, Json(report.to_json()))
 }
 

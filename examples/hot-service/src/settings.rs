@@ -2,8 +2,8 @@
 
 use midflight::Problems;
 use midflight::app::Process;
-use midflight::components::{DatabaseSettings, LogSettings, Place, RedisSettings};
-use midflight::config::{Origin, Shape};
+use midflight::components::{DatabaseSettings, LogSettings, RedisSettings, SettingsSource};
+use midflight::config::{ConfigSchema, Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::Flags;
@@ -46,14 +46,15 @@ impl Default for ServerSettings {
 impl Settings {
     /// What is wrong beyond the types. A level that cannot be is refused before anything is prepared.
     fn problems(&self) -> Problems {
-        self.log.check(&Place::named("/log")).err().unwrap_or_default()
+        self.log.check(&SettingsSource::named("/log")).err().unwrap_or_default()
     }
 }
 
-/// Every key is live but those of the listener. Over the file lie variables, as `HOT_LOG__LEVEL`, and over those the flags.
-pub(crate) fn shape(flags: &Flags) -> Shape<Settings> {
+/// Every key is live but those of the listener. Over the file lie variables, as `HOT_LOG__LEVEL`, and over those the
+/// flags.
+pub(crate) fn shape(flags: &Flags) -> ConfigSchema<Settings> {
     let mut shape =
-        Shape::new().restart("/server").env("HOT", Process::variables()).check(Settings::problems);
+        ConfigSchema::new().restart("/server").env("HOT", Process::variables()).check(Settings::problems);
     if let Some(listen) = flags.listen {
         let by = || Origin::Flag("--listen".to_owned());
         shape = shape.cover("/server/host", listen.ip().to_string(), by());

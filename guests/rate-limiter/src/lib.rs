@@ -72,7 +72,7 @@ fn limits(config: &str) -> Result<Limits, Failure> {
         Some(value) => value
             .as_u64()
             .filter(|number| (1..=1_000_000_000).contains(number))
-            .ok_or_else(|| bad(format!("{key} is {value}; write a number from 1 to 1000000000"))),
+            .ok_or_else(|| bad(format!("invalid {key} {value}: expected 1 to 1000000000"))),
     };
     let default = Limits::DEFAULT;
     Ok(Limits {
@@ -92,9 +92,9 @@ mod tests {
     fn a_config_is_read_or_refused_with_its_place() {
         assert_eq!(limits("null").unwrap(), Limits::DEFAULT);
         assert_eq!(limits(r#"{"burst": 3}"#).unwrap(), Limits { burst: 3, ..Limits::DEFAULT });
-        for (config, told) in [(r#"{"burst": 0}"#, "burst is 0"), ("[]", "an object"), ("{", "EOF")] {
+        for (config, messages) in [(r#"{"burst": 0}"#, "burst is 0"), ("[]", "an object"), ("{", "EOF")] {
             let failure = limits(config).unwrap_err();
-            assert!(failure.code == "bad_config" && failure.message.contains(told), "{failure:?}");
+            assert!(failure.code == "bad_config" && failure.message.contains(messages), "{failure:?}");
         }
     }
 }

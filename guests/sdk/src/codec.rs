@@ -93,7 +93,8 @@ impl<'b> Decoder<'b> {
         std::str::from_utf8(self.bytes()?).map_err(|_| corrupt("has a text that is not UTF-8"))
     }
 
-    /// Reads items into a list. Make a map of that in one go (`BTreeMap::from_iter`): item by item takes six times as long.
+    /// Reads items into a list. Make a map of that in one go (`BTreeMap::from_iter`): item by item takes six times as
+    /// long.
     ///
     /// # Errors
     /// That of an item, or there are fewer than it says.

@@ -1,7 +1,8 @@
 //! Writes modules for Midflight in Rust.
 //!
 //! The state of a module is a type for each version of it, and each says how it is made from the one before
-//! ([`VersionedState`]). The way from any older version is then a chain of types, and a hop that is missing does not compile:
+//! ([`VersionedState`]). The way from any older version is then a chain of types, and a hop that is missing does not
+//! compile:
 //!
 //! ```compile_fail
 //! use midflight_guest::{Decoder, Encoder, Failure, NoState, VersionedState};
@@ -79,7 +80,7 @@ pub trait Module {
     /// Verifies the invariants of the state.
     ///
     /// # Errors
-    /// The invariant that does not hold.
+    /// The violated invariant.
     fn check(_state: &Self::State) -> Result<(), Failure> {
         Ok(())
     }

@@ -4,8 +4,8 @@ use crate::{Decoder, Encoder, Failure};
 
 /// One version of a state.
 ///
-/// The common mistake is to change a type that a released version has saved. Add a type with the next schema, and say how it is
-/// made from that one.
+/// The common mistake is to change a type that a released version has saved. Add a type with the next schema, and say
+/// how it is made from that one.
 pub trait VersionedState: Sized {
     /// Its number: one more than that of [`Self::Previous`].
     const SCHEMA: u32;

@@ -1,5 +1,5 @@
-//! The three versions of the state. The newest one that a feature asks for is [`Sessions`]; those before it stay, because a
-//! state of theirs may be loaded.
+//! The three versions of the state. The newest one that a feature asks for is [`Sessions`]; those before it stay,
+//! because a state of theirs may be loaded.
 
 use std::collections::BTreeMap;
 

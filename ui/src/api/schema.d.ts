@@ -119,10 +119,10 @@ export interface paths {
         };
         /** A condition's document. */
         get: operations["get_condition"];
-        /** Puts a condition; every rule that names it follows. */
+        /** Puts a condition; every rule that refers to it uses it. */
         put: operations["put_condition"];
         post?: never;
-        /** Deletes a condition; refused while a rule names it. */
+        /** Deletes a condition; refused while a rule refers to it. */
         delete: operations["delete_condition"];
         options?: never;
         head?: never;
@@ -155,13 +155,13 @@ export interface paths {
         };
         /** A config's document. */
         get: operations["get_config"];
-        /** Puts a config: all of what it says. */
+        /** Replaces a config. */
         put: operations["put_config"];
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away. */
+        /** Changes some keys of a config by a JSON Merge Patch (RFC 7396); null removes a key. */
         patch: operations["patch_config"];
         trace?: never;
     };
@@ -1891,11 +1891,11 @@ export interface components {
             data_list: unknown[];
             /** @description The same as `explain`. */
             dry_run?: boolean;
-            /** @description Say what became of each rule. */
+            /** @description Report the result of each rule. */
             explain?: boolean;
             /** @description Only these rules. */
             rule_ids?: string[] | null;
-            /** @description The ruleset; the default one without. */
+            /** @description The ruleset; by default the default one. */
             ruleset?: string | null;
         };
         /** @description One result of a batch: an execution, or why there is none. */
@@ -2462,11 +2462,11 @@ export interface components {
             data: unknown;
             /** @description The same as `explain`, as the original called it: nothing is stored by an execution anyway. */
             dry_run?: boolean;
-            /** @description Say what became of each rule. */
+            /** @description Report the result of each rule. */
             explain?: boolean;
             /** @description Only these rules. */
             rule_ids?: string[] | null;
-            /** @description The ruleset; the default one without. */
+            /** @description The ruleset; by default the default one. */
             ruleset?: string | null;
             /** @description The same as `ruleset`, as the original called it: text or a number. */
             ruleset_id?: unknown;
@@ -2627,7 +2627,7 @@ export interface components {
             degraded: string[];
             /** @description Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`. */
             fresh: boolean;
-            /** @description Whether what is served comes from the local copy, since the log was away at the start. */
+            /** @description Whether serving the local copy, since the log was away at the start. */
             from_copy: boolean;
             /** @description Everything that hints come in by: `bus`, and beside Redis or NATS what a log in PostgreSQL says by itself. */
             hint_sources: components["schemas"]["BusAnswer"][];
@@ -4252,7 +4252,7 @@ export interface components {
         };
         /** @description Whether the log answers. */
         StoreFigures: {
-            /** @description Whether what is served comes from the local copy, since the log was unavailable at the start. */
+            /** @description Whether serving the local copy, since the log was unavailable at the start. */
             from_copy: boolean;
             /** @description The log. */
             store: components["schemas"]["StoreAnswer"];
@@ -4608,7 +4608,7 @@ export interface components {
         };
         /** @description Times outside which nothing is done. */
         WindowAnswer: {
-            /** @description When it opens: minute, hour, day, month, weekday. */
+            /** @description Start of the window: minute, hour, day, month, weekday. */
             cron: string;
             /**
              * Format: int64
@@ -5605,7 +5605,7 @@ export interface operations {
             path: {
                 /** @description The kind */
                 kind: string;
-                /** @description The name; its slashes may stand as they are */
+                /** @description The name; slashes need no encoding */
                 name: string;
             };
             cookie?: never;
@@ -6137,7 +6137,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description At most 128 visible characters. A feedback that is sent again under its key within 24 hours is counted and learned once: the answer says `repeated`. Another feedback under the same key is refused if the first one made a pattern, and else counted by itself */
+                /** @description At most 128 visible characters. A feedback that is sent again with its key within 24 hours is counted and learned once: the answer says `repeated`. Another feedback with the same key is refused if the first one made a pattern, and otherwise counted separately */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -8788,7 +8788,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description At most 128 visible characters. Observations that are sent again under their key within 24 hours are counted once: the answer says `repeated`. Others under the same key are counted by themselves */
+                /** @description At most 128 visible characters. Observations that are sent again with their key within 24 hours are counted once: the answer says `repeated`. Others with the same key are counted separately */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -9489,7 +9489,7 @@ export interface operations {
             header: {
                 /** @description Unique for each request */
                 "webhook-id": string;
-                /** @description Seconds since 1970, at most five minutes off */
+                /** @description Unix time in seconds, at most five minutes off */
                 "webhook-timestamp": string;
                 /** @description `v1,` and the HMAC-SHA256 in base64 */
                 "webhook-signature": string;

@@ -17,9 +17,9 @@ async fn a_bad_config_stops_the_start_with_its_place() {
             "log: {format: carrier-pigeon}\n",
             "app.yaml:1:15: at /log/format: unknown variant `carrier-pigeon`",
         ),
-        ("log: {levle: info}\n", "at /log/levle: there is no key \"levle\" here; did you mean \"level\"?"),
+        ("log: {levle: info}\n", "at /log/levle: unknown key \"levle\"; did you mean \"level\"?"),
         ("n: [1\n", "app.yaml:1:4: "),
-        ("", "app.yaml: says nothing; write {}"),
+        ("", "app.yaml: is empty; write {}"),
         ("- 1\n", "a config is a map of keys, not a list"),
         ("n: ${env:MIDFLIGHT_TEST_UNSET}\n", "the variable MIDFLIGHT_TEST_UNSET is not set"),
     ] {
@@ -28,14 +28,14 @@ async fn a_bad_config_stops_the_start_with_its_place() {
         assert!(error.starts_with("the config is not valid:") && error.contains(expected), "{text}: {error}");
     }
     let place = Place::new("");
-    for (name, expected) in [("missing.yaml", "No such file"), (".", "it is no file but a directory")] {
+    for (name, expected) in [("missing.yaml", "No such file"), (".", "it is not a file but a directory")] {
         let error = started(&place.at(name)).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_later_changes_nothing_and_says_why() {
+async fn an_unreadable_change_changes_nothing_and_has_the_reason() {
     let place = Place::new("n: 1\n");
     let app = place.start().await;
     let file = place.file();
@@ -60,7 +60,7 @@ async fn what_cannot_be_read_later_changes_nothing_and_says_why() {
             }),
         ),
         ("more than 1048576 bytes", Box::new(|| fs::write(place.file(), vec![b'#'; (1 << 20) + 1]).unwrap())),
-        ("says nothing", Box::new(|| place.rename_over("# nothing\n"))),
+        ("is empty", Box::new(|| place.rename_over("# nothing\n"))),
         ("aliases", Box::new(move || place_bomb(&file, &bomb))),
     ];
     for (expected, spoil) in spoils {

@@ -1,6 +1,6 @@
 //! The walk that every sidecar's contract asks for: a change, a comment, something invalid.
 
-use midflight_core::{Digest, Outcome, Pointer};
+use midflight_core::{Digest, JsonPointer, Outcome};
 
 use crate::support::{Format, Place, until};
 
@@ -8,7 +8,7 @@ const INITIAL: &str =
     "app: {name: e2e}\nserver: {host: localhost, port: 8080}\nlog: {level: info, format: json}\n";
 
 #[tokio::test]
-async fn a_change_a_comment_and_something_invalid_each_have_their_word_and_hash() {
+async fn changes_comments_and_invalid_texts_have_a_status_and_a_hash() {
     let place = Place::new(INITIAL);
     let app = place.start().await;
     let report = app.report();
@@ -44,7 +44,7 @@ async fn a_change_a_comment_and_something_invalid_each_have_their_word_and_hash(
     let report = until(&app, |report| report.hash == hash(&moved)).await;
     assert_eq!(
         (report.status, report.restart_required),
-        (Outcome::Success, vec![Pointer::parse("/server/port")])
+        (Outcome::Success, vec![JsonPointer::parse("/server/port")])
     );
     place.rename_over(INITIAL);
     let report = until(&app, |report| report.hash == hash(INITIAL)).await;
@@ -53,7 +53,7 @@ async fn a_change_a_comment_and_something_invalid_each_have_their_word_and_hash(
 }
 
 #[tokio::test]
-async fn every_change_of_the_file_is_a_revision_that_can_be_taken_back() {
+async fn every_change_of_the_file_is_a_revision_that_can_be_rolled_back() {
     let place = Place::new("n: 1\n");
     let app = place.start().await;
     place.rename_over("n: 2\n");

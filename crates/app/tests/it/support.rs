@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use midflight_app::{App, AppBuilder, AppError, Report};
-use midflight_config::{Secret, Shape};
+use midflight_config::{ConfigSchema, Secret};
 use midflight_source::FileOptions;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -94,8 +94,8 @@ impl Place {
     }
 }
 
-pub(crate) fn shape() -> Shape<Settings> {
-    Shape::new().restart("/server").ignored("/app")
+pub(crate) fn shape() -> ConfigSchema<Settings> {
+    ConfigSchema::new().restart("/server").ignored("/app")
 }
 
 pub(crate) async fn started(file: &Path) -> Result<App<Settings>, AppError> {

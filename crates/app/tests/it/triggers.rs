@@ -36,7 +36,7 @@ async fn a_hundred_triggers_back_to_back_end_on_the_last_state() {
 }
 
 #[tokio::test]
-async fn whoever_goes_away_in_the_middle_takes_nothing_with_them() {
+async fn a_caller_that_leaves_halfway_takes_nothing_with_it() {
     let place = Place::new("n: 0\n");
     let app = place.start().await;
     place.rename_over("n: 1\n");
@@ -51,7 +51,7 @@ async fn whoever_goes_away_in_the_middle_takes_nothing_with_them() {
 
 /// A component that is as large as the config says, and opens with a delay in which others may come.
 struct Sized {
-    place: midflight_components::Place<u64>,
+    place: midflight_components::SettingsSource<u64>,
     in_use: Arc<AtomicU64>,
     preparing: Arc<AtomicU64>,
 }
@@ -127,7 +127,7 @@ async fn a_secret_in_a_file_that_is_rotated_is_followed() {
     let place = Place::new("");
     fs::write(place.at("key"), "one\n").unwrap();
     fs::write(place.file(), format!("key: ${{file:{}}}\n", place.at("key").display())).unwrap();
-    let mut builder = AppBuilder::new("app", midflight_config::Shape::<Keyed>::new()).unwrap();
+    let mut builder = AppBuilder::new("app", midflight_config::ConfigSchema::<Keyed>::new()).unwrap();
     let poll = Duration::from_secs(3600);
     builder.file(place.file()).file_options(FileOptions { poll, ..FileOptions::default() });
     let app = builder.start().await.unwrap();
@@ -152,7 +152,7 @@ async fn a_secret_in_a_file_that_is_rotated_is_followed() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_what_the_report_says_until_the_file_is_mended() {
+async fn a_refusal_is_reported_until_the_file_is_fixed() {
     let place = Place::new("n: 1\n");
     let app = place.start().await;
     place.rename_over("n: x\n");

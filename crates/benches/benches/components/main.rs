@@ -1,5 +1,5 @@
-//! How long a component takes from an edit to being served anew, each alone and all together, on a real PostgreSQL and a
-//! real Redis; beside what the same connections and clients cost without an engine, in the same run and in turn.
+//! How long a component takes from an edit to being served anew, each alone and all together, on a real PostgreSQL and
+//! a real Redis; beside what the same connections and clients cost without an engine, in the same run and in turn.
 //!
 //! Everything shares the machine, so figures are to be read against each other, never alone.
 #![expect(

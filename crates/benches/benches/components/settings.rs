@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_components::{
-    Cache, CacheSettings, Database, DatabaseSettings, Llm, LlmSettings, LogSettings, Logger, Place, Redis,
-    RedisSettings,
+    Cache, CacheSettings, Database, DatabaseSettings, Llm, LlmSettings, LogSettings, Logger, Redis,
+    RedisSettings, SettingsSource,
 };
 use midflight_core::{
-    Change, DocumentId, DocumentName, Edit, KindName, Open, Outcome, Phase, Pointer, Problem, Problems,
+    Change, DocumentId, DocumentName, Edit, JsonPointer, KindName, Open, Outcome, Phase, Problem, Problems,
     Trigger,
 };
 use midflight_engine::{Engine, Kind, KindChange, Refresh, Work};
-use midflight_live::{Slot, World};
+use midflight_live::{SnapshotSlot, World};
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -143,11 +143,11 @@ impl Kind for Settings {
 
     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<App, Problems> {
         let app = App::deserialize(&**body);
-        app.map_err(|error| Problem::new("invalid", Pointer::root(), error.to_string()).into())
+        app.map_err(|error| Problem::new("invalid", JsonPointer::root(), error.to_string()).into())
     }
 
     fn compile(&self, previous: &App, changes: Vec<KindChange<App>>, work: &Work) -> Result<App, Problems> {
-        work.go_on()?;
+        work.check()?;
         let last = changes.into_iter().next_back();
         Ok(last.map_or_else(|| previous.clone(), |change| change.document.unwrap_or_default()))
     }
@@ -157,8 +157,8 @@ impl Kind for Settings {
     }
 }
 
-fn place<S: Clone + 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<S>) -> Place<S> {
-    Place::in_document(id(), Pointer::root().key(key), move |world: &World| {
+fn place<S: Clone + 'static>(slot: SnapshotSlot, key: &str, of: fn(&App) -> &Option<S>) -> SettingsSource<S> {
+    SettingsSource::in_document(id(), JsonPointer::root().key(key), move |world: &World| {
         world.get::<App>(slot).and_then(|app| of(app).clone())
     })
 }

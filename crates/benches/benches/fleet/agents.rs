@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use midflight_benches::http_client::{Connection, request};
-use midflight_server::Running;
+use midflight_server::RunningServer;
 use midflight_testkit::{Postgres, Redis};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,31 +17,31 @@ const CHANGES: u64 = 50;
 /// What stands in a notice before the revision that it is of.
 const REVISION: &[u8] = b"\"dev.midflight/revision\":";
 
-pub(crate) async fn told(postgres: &Postgres, redis: &Redis) {
-    let (writer, heard) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+pub(crate) async fn message(postgres: &Postgres, redis: &Redis) {
+    let (writer, received) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let log = postgres.database();
-    let (writer, heard) = (serve(&writer, &log, redis).await, serve(&heard, &log, redis).await);
-    for (listeners, aim) in [(1, "p50 5 ms"), (1_000, "20 ms, the last one")] {
-        let (changed, acknowledged) = changes(&writer, &heard, listeners).await;
+    let (writer, received) = (serve(&writer, &log, redis).await, serve(&received, &log, redis).await);
+    for (listeners, target) in [(1, "p50 5 ms"), (1_000, "20 ms, the last one")] {
+        let (changed, acknowledged) = changes(&writer, &received, listeners).await;
         let reference = bare::redis(redis.url(), listeners, 200).await;
         println!(
             "a change of a tool until list_changed is received through another server, the last of {listeners} \
-             listeners (aim {aim}): {changed}; since it was acknowledged: {acknowledged}\n    \
+             listeners (aim {target}): {changed}; since it was acknowledged: {acknowledged}\n    \
              a message through Redis to as many: {reference}; p50 ratio {:.1}",
             changed.over(&reference, 50)
         );
     }
     writer.stop().await;
-    heard.stop().await;
+    received.stop().await;
 }
 
 /// Since the change was sent, and since it was acknowledged.
-async fn changes(writer: &Running, heard: &Running, listeners: usize) -> (Times, Times) {
+async fn changes(writer: &RunningServer, received: &RunningServer, listeners: usize) -> (Times, Times) {
     let mut connection = Connection::open(&writer.address().to_string()).await.unwrap();
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut message) = mpsc::unbounded_channel();
     let mut streams = Vec::new();
     for _ in 0..listeners {
-        streams.push(tokio::spawn(hear(listen(&heard.address().to_string()).await, tell.clone())));
+        streams.push(tokio::spawn(hear(listen(&received.address().to_string()).await, tell.clone())));
     }
     let (mut changed, mut acknowledged) = (Times::default(), Times::default());
     for n in 0..CHANGES {
@@ -52,7 +52,7 @@ async fn changes(writer: &Running, heard: &Running, listeners: usize) -> (Times,
         let revision = apply(&mut connection, "tools", "changing", &tool).await;
         let (answered, mut last) = (Instant::now(), began);
         for _ in 0..listeners {
-            while let Some((seen, at)) = told.recv().await {
+            while let Some((seen, at)) = message.recv().await {
                 if seen == revision {
                     last = last.max(at);
                     break;
@@ -77,23 +77,23 @@ async fn listen(address: &str) -> TcpStream {
                    mcp-method: subscriptions/listen\r\nhost: ";
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.replacen("host: ", headers, 1).as_bytes()).await.unwrap();
-    let mut said = Vec::new();
-    while !String::from_utf8_lossy(&said).contains("subscriptions/acknowledged") {
-        assert!(stream.read_buf(&mut said).await.unwrap() > 0, "{}", String::from_utf8_lossy(&said));
+    let mut output = Vec::new();
+    while !String::from_utf8_lossy(&output).contains("subscriptions/acknowledged") {
+        assert!(stream.read_buf(&mut output).await.unwrap() > 0, "{}", String::from_utf8_lossy(&output));
     }
     stream
 }
 
 /// Tells of each revision that a stream brings a notice of.
 async fn hear(mut stream: TcpStream, tell: mpsc::UnboundedSender<(u64, Instant)>) {
-    let mut said = Vec::new();
-    while stream.read_buf(&mut said).await.is_ok_and(|read| read > 0) {
+    let mut output = Vec::new();
+    while stream.read_buf(&mut output).await.is_ok_and(|read| read > 0) {
         let at = Instant::now();
-        while let Some(start) = said.windows(REVISION.len()).position(|window| window == REVISION) {
+        while let Some(start) = output.windows(REVISION.len()).position(|window| window == REVISION) {
             let digits = start + REVISION.len();
-            let Some(end) = said[digits..].iter().position(|byte| !byte.is_ascii_digit()) else { break };
-            let revision = String::from_utf8_lossy(&said[digits..digits + end]).parse().unwrap();
-            said.drain(..digits + end);
+            let Some(end) = output[digits..].iter().position(|byte| !byte.is_ascii_digit()) else { break };
+            let revision = String::from_utf8_lossy(&output[digits..digits + end]).parse().unwrap();
+            output.drain(..digits + end);
             if tell.send((revision, at)).is_err() {
                 return;
             }

@@ -14,15 +14,15 @@ pub(crate) const ROUNDS: usize = 300;
 /// From the PUBLISH of a message to the last of so many subscribers that receives it.
 pub(crate) async fn redis(url: &str, receivers: usize, bytes: usize) -> Times {
     let client = redis::Client::open(url).unwrap();
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (reported, mut received) = mpsc::unbounded_channel();
     for _ in 0..receivers {
         let mut subscribed = client.get_async_pubsub().await.unwrap();
         subscribed.subscribe("bare").await.unwrap();
-        let told = told.clone();
+        let reported = reported.clone();
         tokio::spawn(async move {
             let mut messages = subscribed.into_on_message();
             while messages.next().await.is_some() {
-                told.send(Instant::now()).unwrap();
+                reported.send(Instant::now()).unwrap();
             }
         });
     }
@@ -33,13 +33,13 @@ pub(crate) async fn redis(url: &str, receivers: usize, bytes: usize) -> Times {
         let began = Instant::now();
         let mut publish = redis::cmd("PUBLISH");
         publish.arg("bare").arg(&message).query_async::<()>(&mut connection).await.unwrap();
-        times.add(last(&mut heard, receivers).await - began);
+        times.add(last(&mut received, receivers).await - began);
     }
     times
 }
 
-/// From the beginning of a transaction that inserts a row and notifies, to the last of so many listeners that has selected
-/// the row.
+/// From the beginning of a transaction that inserts a row and notifies, to the last of so many listeners that has
+/// selected the row.
 pub(crate) async fn postgres(url: &str, receivers: usize, bytes: usize) -> Times {
     let pool = PgPoolOptions::new().max_connections(1).connect(url).await.unwrap();
     for statement in
@@ -47,18 +47,18 @@ pub(crate) async fn postgres(url: &str, receivers: usize, bytes: usize) -> Times
     {
         sqlx::query(statement).execute(&pool).await.unwrap();
     }
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (reported, mut received) = mpsc::unbounded_channel();
     for _ in 0..receivers {
         let mut listener = PgListener::connect(url).await.unwrap();
         listener.listen("bare").await.unwrap();
         let reader = PgPoolOptions::new().max_connections(1).connect(url).await.unwrap();
-        let told = told.clone();
+        let reported = reported.clone();
         tokio::spawn(async move {
             while let Ok(notification) = listener.recv().await {
                 let id: i64 = notification.payload().parse().unwrap();
                 let row = sqlx::query("SELECT body FROM bare WHERE id = $1").bind(id);
                 row.fetch_one(&reader).await.unwrap();
-                if told.send(Instant::now()).is_err() {
+                if reported.send(Instant::now()).is_err() {
                     return;
                 }
             }
@@ -78,16 +78,16 @@ pub(crate) async fn postgres(url: &str, receivers: usize, bytes: usize) -> Times
         let notify = sqlx::query("SELECT pg_notify('bare', $1)").bind(id.to_string());
         notify.execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
-        times.add(last(&mut heard, receivers).await - began);
+        times.add(last(&mut received, receivers).await - began);
     }
     times
 }
 
 /// When the last of so many heard.
-async fn last(heard: &mut mpsc::UnboundedReceiver<Instant>, receivers: usize) -> Instant {
+async fn last(received: &mut mpsc::UnboundedReceiver<Instant>, receivers: usize) -> Instant {
     let mut last = None;
     for _ in 0..receivers {
-        last = heard.recv().await.max(last);
+        last = received.recv().await.max(last);
     }
     last.unwrap_or_else(Instant::now)
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use midflight_bus::{RedisBus, RedisOptions, Seal};
-use midflight_components::{Llm, LlmSettings, Place};
-use midflight_core::{Change, DocumentId, Pointer, RevisionNumber};
+use midflight_components::{Llm, LlmSettings, SettingsSource};
+use midflight_core::{Change, DocumentId, JsonPointer, RevisionNumber};
 use midflight_engine::{Engine, Identity, Refresh};
-use midflight_learning::{Classifier, LearningOptions, Source};
+use midflight_learning::{AnswerSource, Classifier, LearningOptions};
 use midflight_live::Live;
 use midflight_patterns::{Patterns, PatternsSnapshot};
 use midflight_store::{PostgresOptions, PostgresStore};
@@ -38,7 +38,8 @@ async fn learner(log: &str, id: usize, redis: &Redis, llm: &LlmDouble) -> Learne
     let slot = builder.kind(Patterns);
     let settings = json!({"base_url": llm.base_url(), "model": "double", "verify": false});
     let settings: LlmSettings = serde_json::from_value(settings).unwrap();
-    let (part, llm) = Llm::new(Place::new(Vec::new(), Pointer::root(), move |_| Some(settings.clone())));
+    let (part, llm) =
+        Llm::new(SettingsSource::new(Vec::new(), JsonPointer::root(), move |_| Some(settings.clone())));
     builder.component(part).refresh(Refresh { enabled: true, period: Duration::from_secs(3600) });
     builder.identity(Identity { id: id.clone(), has_others: true, ..Identity::default() });
     let engine = builder.start().await.unwrap();
@@ -77,18 +78,18 @@ pub(crate) async fn by_one(postgres: &Postgres, redis: &Redis) {
         let query = format!("how many orders were there in shop {n}?");
         let answer = learners[0].classifier.classify(&query, None).await.unwrap();
         let answered = Instant::now();
-        assert_eq!(answer.source, Source::Llm);
+        assert_eq!(answer.source, AnswerSource::Llm);
         served = RevisionNumber::new(served.get() + 1);
         learned.add(replicas.all_serve(served).await.saturating_duration_since(answered));
         let again = learners[n % REPLICAS].classifier.classify(&query, None).await.unwrap();
-        assert_eq!(again.source, Source::Learned);
+        assert_eq!(again.source, AnswerSource::Learned);
         let (body, id) = (disabled_body(&query), again.matched.unwrap().id);
         let asked = Instant::now();
         served = learners[1].engine.apply(edit(vec![put(&id, body)])).await.unwrap().revision.unwrap().number;
         disabled.add(replicas.all_serve(served).await - asked);
-        let is_gone =
+        let is_missing =
             |learner: &Learner| learner.patterns.load().classify(&query, None).unwrap().found.is_none();
-        assert!(learners.iter().all(is_gone));
+        assert!(learners.iter().all(is_missing));
     }
     assert_eq!(llm.chats(), RUNS, "each was asked once");
     let bare = bare::postgres(&postgres.database(), REPLICAS - 1, MESSAGE_BYTES).await;
@@ -101,7 +102,7 @@ pub(crate) async fn by_one(postgres: &Postgres, redis: &Redis) {
     let before = (llm.chats(), learners[0].engine.served());
     let flood = (0..FLOOD).map(|_| learners[0].classifier.classify("what is the weather like?", None));
     let answers = join_all(flood).await;
-    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|it| it.source != Source::None)));
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|it| it.source != AnswerSource::None)));
     replicas.all_serve(RevisionNumber::new(before.1.get() + 1)).await;
     println!(
         "{FLOOD} ask one new query at once: {} call of the LLM, {} revision",

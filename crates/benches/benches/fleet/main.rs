@@ -28,7 +28,7 @@ async fn main() {
     spread::by_postgres(&postgres).await;
     spread::sustained(&postgres, &redis).await;
     watchers::served(&postgres, &redis).await;
-    agents::told(&postgres, &redis).await;
+    agents::message(&postgres, &redis).await;
     learned::by_one(&postgres, &redis).await;
     start::of_a_replica(&postgres).await;
 }

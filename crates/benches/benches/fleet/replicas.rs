@@ -31,13 +31,13 @@ impl Replicas {
 
     /// Engines that follow one log already.
     pub(crate) fn of(engines: Vec<Engine>) -> Self {
-        let (told, served) = mpsc::unbounded_channel();
+        let (message, served) = mpsc::unbounded_channel();
         for (replica, engine) in engines.iter().enumerate() {
-            let (mut changes, told) = (engine.changes(), told.clone());
+            let (mut changes, message) = (engine.changes(), message.clone());
             tokio::spawn(async move {
                 loop {
                     let revision = changes.changed().await;
-                    if told.send((replica, revision, Instant::now())).is_err() {
+                    if message.send((replica, revision, Instant::now())).is_err() {
                         return;
                     }
                 }

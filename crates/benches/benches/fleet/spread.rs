@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use midflight_bus::{Bus, PostgresBus, PostgresOptions, RedisBus, RedisOptions, Seal};
+use midflight_bus::{Bus, PostgresBus, PostgresBusOptions, RedisBus, RedisOptions, Seal};
 use midflight_testkit::{Postgres, Redis};
 
 use crate::Times;
@@ -62,7 +62,7 @@ pub(crate) async fn by_redis(postgres: &Postgres, redis: &Redis) {
 pub(crate) async fn by_postgres(postgres: &Postgres) {
     let log = postgres.database();
     let bus = |seal: &Seal| -> Arc<dyn Bus> {
-        Arc::new(PostgresBus::new(PostgresOptions::new(&log), seal).unwrap())
+        Arc::new(PostgresBus::new(PostgresBusOptions::new(&log), seal).unwrap())
     };
     let mut replicas = Replicas::start(REPLICAS, &log, bus).await;
     let ours = spread(&mut replicas).await;

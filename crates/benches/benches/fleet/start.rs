@@ -34,9 +34,9 @@ pub(crate) async fn of_a_replica(postgres: &Postgres) {
     assert_eq!(rows.len(), DOCUMENTS + 1);
 
     // A port that nobody listens on: the log is away.
-    let away = log.replace(&format!(":{}/", postgres.port()), ":1/");
+    let unavailable = log.replace(&format!(":{}/", postgres.port()), ":1/");
     let began = Instant::now();
-    let replica = engine(&away, "r1", Arc::new(MemoryBus::new()), copy()).await;
+    let replica = engine(&unavailable, "r1", Arc::new(MemoryBus::new()), copy()).await;
     let from_copy = began.elapsed();
     assert_eq!(replica.served().get(), 1);
     replica.stop().await;

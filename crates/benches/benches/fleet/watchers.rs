@@ -5,7 +5,7 @@ use std::time::Instant;
 use midflight_benches::Shape;
 use midflight_benches::http_client::{Connection, request};
 use midflight_config::Origin;
-use midflight_server::{BusPlace, Running, ServeOptions, StorePlace, start};
+use midflight_server::{BusUrl, RunningServer, ServeOptions, StoreUrl, start};
 use midflight_testkit::{Postgres, Redis, TOKEN};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,10 +23,10 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
     let (writer, watched) = (serve(&writer, &log, redis).await, serve(&watched, &log, redis).await);
     let mut connection = Connection::open(&writer.address().to_string()).await.unwrap();
     apply(&mut connection, "rules", "bench", &json!({"default": true})).await;
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (message, mut received) = mpsc::unbounded_channel();
     for _ in 0..WATCHERS {
         let stream = watch(&watched.address().to_string()).await;
-        tokio::spawn(tell(stream, told.clone()));
+        tokio::spawn(tell(stream, message.clone()));
     }
     let mut times = Times::default();
     for edit in 0..EDITS {
@@ -37,7 +37,7 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
         let mut last = acknowledged;
         for _ in 0..WATCHERS {
             // A watcher that was not there yet when the first one began hears of all since.
-            while let Some((seen, at)) = heard.recv().await {
+            while let Some((seen, at)) = received.recv().await {
                 if seen == revision {
                     last = last.max(at);
                     break;
@@ -53,15 +53,15 @@ pub(crate) async fn served(postgres: &Postgres, redis: &Redis) {
     watched.stop().await;
 }
 
-pub(crate) async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> Running {
+pub(crate) async fn serve(folder: &tempfile::TempDir, log: &str, redis: &Redis) -> RunningServer {
     let token = folder.path().join("token");
     std::fs::write(&token, TOKEN).unwrap();
     let mut options = ServeOptions::new(folder.path());
     options.admin_token_file = Some(token);
     let flag = |name: &str| Origin::Flag(name.to_owned());
     options.config.listen("127.0.0.1:0".parse().unwrap(), flag("--listen"));
-    options.config.store(&log.parse::<StorePlace>().unwrap(), flag("--store"));
-    options.config.bus(&redis.url().parse::<BusPlace>().unwrap(), flag("--bus"));
+    options.config.store(&log.parse::<StoreUrl>().unwrap(), flag("--store"));
+    options.config.bus(&redis.url().parse::<BusUrl>().unwrap(), flag("--bus"));
     start(options).await.unwrap()
 }
 
@@ -87,7 +87,7 @@ async fn watch(address: &str) -> TcpStream {
 }
 
 /// Tells of each revision that a stream of events brings, by its `id:`.
-async fn tell(mut stream: TcpStream, told: mpsc::UnboundedSender<(u64, Instant)>) {
+async fn tell(mut stream: TcpStream, message: mpsc::UnboundedSender<(u64, Instant)>) {
     let mut text = Vec::new();
     while stream.read_buf(&mut text).await.is_ok_and(|read| read > 0) {
         let at = Instant::now();
@@ -95,7 +95,7 @@ async fn tell(mut stream: TcpStream, told: mpsc::UnboundedSender<(u64, Instant)>
             let line: Vec<_> = text.drain(..=end).collect();
             let id = line.strip_prefix(b"id:").map(|id| String::from_utf8_lossy(id).trim().to_owned());
             if let Some(revision) = id.and_then(|id| id.parse().ok())
-                && told.send((revision, at)).is_err()
+                && message.send((revision, at)).is_err()
             {
                 return;
             }

@@ -1,6 +1,6 @@
-//! The sidecar as it is shipped: how large it is, how much memory it has, and how long a swapped ConfigMap takes until its app
-//! is known to serve it; beside a bare process that watches the same file and hashes it, in the same run. The sidecar waits
-//! until nothing has happened for 5 ms, since a save is several events; the bare process does not.
+//! The sidecar as it is shipped: how large it is, how much memory it has, and how long a swapped ConfigMap takes until
+//! its app is known to serve it; beside a bare process that watches the same file and hashes it, in the same run. The
+//! sidecar waits until nothing has happened for 5 ms, since a save is several events; the bare process does not.
 //!
 //! `SIDECAR_PROGRAM` measures another build; without it, `make sidecar` makes the one to measure.
 #![expect(
@@ -47,8 +47,8 @@ fn sidecar() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let made = Command::new("make").arg("sidecar").current_dir(&root).output().unwrap();
     assert!(made.status.success(), "make sidecar: {}", String::from_utf8_lossy(&made.stderr));
-    let said = String::from_utf8(made.stdout).unwrap();
-    let file = said.lines().find_map(|line| line.strip_suffix(" bytes")?.rsplit_once(": "));
+    let reported = String::from_utf8(made.stdout).unwrap();
+    let file = reported.lines().find_map(|line| line.strip_suffix(" bytes")?.rsplit_once(": "));
     root.join(file.unwrap().0)
 }
 

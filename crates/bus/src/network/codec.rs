@@ -1,4 +1,4 @@
-//! Hints as they go over the wire: a first line that says what this is and proves it, then JSON.
+//! Hints on the wire: a first line that identifies and authenticates it, then JSON.
 //!
 //! ```text
 //! midflight-hint 2 PROOF
@@ -6,8 +6,9 @@
 //!  "change":{"number":42,"parent":"cdef...","author":"anna", ..., "documents":[{"id":"rules/R1", ...}]}}
 //! ```
 //!
-//! The digest of a change is not sent but computed from what came, so a change is what its digest says. Version 1 said
-//! neither the log nor a digest: a hint of it is a reason to look at the log, as is one of a later version.
+//! The digest of a change is not sent but computed from the received change, so it cannot differ from its digest.
+//! Version 1 had neither the log nor a digest: a hint of it is a reason to look at the log, as is one of a later
+//! version.
 //!
 //! The proof is 64 hexadecimal digits over the exact bytes of the JSON, or `-` from a sender that does not know the key
 //! yet. It is held against the bytes before any of them is parsed, so a body needs no digest of its own here.
@@ -25,8 +26,8 @@ use serde_json::Value;
 use super::Seal;
 use crate::Hint;
 
-/// The longest message, in bytes. A longer one is thrown away unread: what NATS carries when it is not told otherwise,
-/// and more than the other buses send.
+/// The longest message, in bytes. A longer one is dropped unread: the default limit of NATS, and more than the other
+/// buses send.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 const FIRST_WORD: &str = "midflight-hint ";
@@ -75,7 +76,7 @@ struct WireDocument<'a> {
 /// What a message turned out to be.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Decoded {
-    /// A hint of somebody who has the key.
+    /// A hint of an owner of the key.
     Hint(Hint),
     /// It looks like one, but cannot be believed: forged, damaged, of another version, or of a sender that does not
     /// know the same key. It brings nothing, and the log may have moved all the same.
@@ -87,13 +88,13 @@ pub(crate) enum Decoded {
 /// The message of a hint, of at most `bytes_max` bytes: the change is left out when it does not fit, when the key is
 /// not known, or when its parts contradict each other, which would not come back as it went.
 pub(crate) fn encode(hint: &Hint, seal: &Seal, bytes_max: usize) -> Vec<u8> {
-    let change = hint.change.as_deref().filter(|change| seal.is_known() && is_told_by_its_documents(change));
+    let change = hint.change.as_deref().filter(|change| seal.is_known() && matches_its_documents(change));
     let head = format!("{FIRST_WORD}{VERSION} ");
     let room = bytes_max.saturating_sub(head.len() + PROOF_DIGITS + "\n".len());
     let wire = |change| WireHint {
-        log: hint.said.map(|said| said.log.to_string()),
+        log: hint.announced.map(|announced| announced.log.to_string()),
         head: hint.head.get(),
-        digest: hint.said.map(|said| said.digest.to_string()),
+        digest: hint.announced.map(|announced| announced.digest.to_string()),
         awaited: hint.awaited,
         change,
     };
@@ -124,17 +125,17 @@ fn read(rest: &[u8], seal: &Seal) -> Option<Hint> {
     let change = wire.change.map(|change| change.read().map(Arc::new));
     // A change that cannot be read, as of a newer program, is left out; the hint holds.
     let head = RevisionNumber::new(wire.head);
-    let said = match (wire.log, wire.digest) {
+    let announced = match (wire.log, wire.digest) {
         (Some(log), Some(digest)) => {
             Some(LogHead { log: log.parse().ok()?, number: head, digest: digest.parse().ok()? })
         }
         _ => None,
     };
-    Some(Hint { head, said, change: change.flatten(), awaited: wire.awaited })
+    Some(Hint { head, announced, change: change.flatten(), awaited: wire.awaited })
 }
 
 /// Whether all there is to know of it is in its documents, as in every revision that a log answers.
-fn is_told_by_its_documents(change: &Appended) -> bool {
+fn matches_its_documents(change: &Appended) -> bool {
     let number = change.revision.number;
     change.documents.iter().map(summary).eq(change.revision.changes.iter().cloned())
         && change.documents.iter().all(|document| document.revision == number)

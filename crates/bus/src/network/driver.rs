@@ -1,4 +1,4 @@
-//! The one task of a bus over a network: connects, for ever; hears and sends while connected.
+//! The single task of a bus over a network: connects, without limit; receives and sends while connected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::codec::encode;
-use super::hearing::{Hearing, Received};
+use super::message_filter::{MessageFilter, ReceivedMessage};
 use super::outbound::Outbound;
-use super::timing::{Backoff, Timing};
+use super::timing::{ReconnectBackoff, Timing};
 use super::transport::{Incoming, Outgoing, Transport};
-use super::{Seal, Shared};
-use crate::Heard;
-use crate::slot::Coalesce as _;
+use super::{NetworkBusState, Seal};
+use crate::HintEvent;
+use crate::latest_slot::Coalesce as _;
 
 /// Runs until it is aborted. `transport` may become another one meanwhile; then it is connected to that.
 pub(crate) async fn run<T: Transport>(
     mut transport: watch::Receiver<Arc<T>>,
-    shared: Arc<Shared>,
+    shared: Arc<NetworkBusState>,
     seal: Seal,
     timing: Timing,
 ) {
     let mut driver = Driver { shared: &shared, seal, timing, was_connected: false, unsent: None };
-    let mut backoff = Backoff::new(timing);
+    let mut backoff = ReconnectBackoff::new(timing);
     loop {
         let server = Arc::clone(&transport.borrow_and_update());
         tokio::select! {
             () = one_connection(&*server, &mut driver, &mut backoff, timing) => {}
             () = moved(&mut transport) => {
-                driver.disconnected("another server is used from now on".to_owned());
-                backoff = Backoff::new(timing);
+                driver.disconnected("bus moved to another server".to_owned());
+                backoff = ReconnectBackoff::new(timing);
             }
         }
     }
@@ -48,7 +48,7 @@ async fn moved<T>(transport: &mut watch::Receiver<Arc<T>>) {
 async fn one_connection<T: Transport>(
     transport: &T,
     driver: &mut Driver<'_>,
-    backoff: &mut Backoff,
+    backoff: &mut ReconnectBackoff,
     timing: Timing,
 ) {
     let connected = within(timing.connect(), "to connect", transport.connect()).await;
@@ -68,7 +68,7 @@ async fn one_connection<T: Transport>(
 }
 
 struct Driver<'a> {
-    shared: &'a Shared,
+    shared: &'a NetworkBusState,
     seal: Seal,
     timing: Timing,
     was_connected: bool,
@@ -79,23 +79,23 @@ struct Driver<'a> {
 impl Driver<'_> {
     fn connected(&mut self) {
         let mut status = self.shared.record.lock();
-        tracing::info!(bus = status.name, address = status.address, "hints flow");
+        tracing::info!(bus = status.name, address = status.address, "bus connected");
         status.connected = true;
         status.reconnects += u64::from(self.was_connected);
         status.since = std::time::Instant::now();
         drop(status);
         self.was_connected = true;
-        // Whatever was published before we listened was not heard.
-        self.shared.audience.say(&Heard::Look);
+        // What was published before the subscription was not received.
+        self.shared.subscribers.say(&HintEvent::Look);
         self.shared.orders.send_modify(|orders| *orders += 1);
     }
 
     fn disconnected(&self, why: String) {
         let mut status = self.shared.record.lock();
         let name = status.name;
-        // Said once: a server that stays away for a day fills no log.
+        // Logged once: a server that is unavailable for a day fills no log.
         if status.last_error.as_ref() != Some(&why) || status.connected {
-            tracing::warn!(bus = name, error = why, "no hints by this bus until it is connected again");
+            tracing::warn!(bus = name, error = why, "bus disconnected; falling back to polling");
         }
         if status.connected {
             status.connected = false;
@@ -104,12 +104,12 @@ impl Driver<'_> {
         status.last_error = Some(why);
     }
 
-    /// Hears and sends until either fails. Answers why.
+    /// Receives and sends until either fails. Answers why.
     async fn talk(&mut self, incoming: impl Incoming, outgoing: impl Outgoing) -> String {
-        let hearing = Hearing::new(self.seal.clone());
+        let filter = MessageFilter::new(self.seal.clone());
         let (shared, timing) = (self.shared, self.timing);
         tokio::select! {
-            why = listen(shared, timing, hearing, incoming) => why,
+            why = listen(shared, timing, filter, incoming) => why,
             why = self.speak(outgoing) => why,
         }
     }
@@ -148,13 +148,13 @@ impl Driver<'_> {
 }
 
 async fn listen(
-    shared: &Shared,
+    shared: &NetworkBusState,
     timing: Timing,
-    mut hearing: Hearing,
+    mut filter: MessageFilter,
     mut incoming: impl Incoming,
 ) -> String {
     loop {
-        let due = hearing.due();
+        let due = filter.due();
         let ripe = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -167,22 +167,22 @@ async fn listen(
                     Ok(received) => received,
                     Err(why) => return why,
                 };
-                let judged = hearing.hear(&received, Instant::now());
-                if received != Received::Report {
+                let verdict = filter.receive(&received, Instant::now());
+                if received != ReceivedMessage::Report {
                     let mut status = shared.record.lock();
-                    status.heard += u64::from(judged.is_hint);
-                    status.ignored += u64::from(!judged.is_hint);
+                    status.heard += u64::from(verdict.is_hint);
+                    status.ignored += u64::from(!verdict.is_hint);
                 }
-                if let Some(heard) = judged.heard {
-                    shared.audience.say(&heard);
+                if let Some(heard) = verdict.heard {
+                    shared.subscribers.say(&heard);
                 }
-                if judged.is_order {
+                if verdict.is_order {
                     shared.orders.send_modify(|orders| *orders += 1);
                 }
             }
             () = ripe => {
-                if let Some(heard) = hearing.ripe(Instant::now()) {
-                    shared.audience.say(&heard);
+                if let Some(heard) = filter.ripe(Instant::now()) {
+                    shared.subscribers.say(&heard);
                 }
             }
             () = sleep(timing.silence()) => {
@@ -194,7 +194,7 @@ async fn listen(
     }
 }
 
-/// What comes of it, unless it takes too long.
+/// Its result, unless it takes too long.
 async fn within<T>(
     time: Duration,
     what: &str,

@@ -2,7 +2,7 @@
 
 mod codec;
 mod driver;
-mod hearing;
+mod message_filter;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
 mod outbound;
@@ -23,9 +23,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::audience::Audience;
-use crate::slot::Slot;
+use crate::latest_slot::LatestSlot;
 use crate::status::Record;
+use crate::subscribers::Subscribers;
 use crate::{Bus, BusError, BusStatus, Hint, Hints};
 use outbound::Outbound;
 use transport::Transport;
@@ -33,33 +33,33 @@ use transport::Transport;
 pub use seal::Seal;
 pub use timing::Timing;
 
-/// A bus over a server that may come and go. Cloning it gives another handle of the same end; when the last one goes,
-/// its task ends at once, whatever the server does, and those who hear it hear that it is closed.
+/// A bus over a server that may come and go. Cloning it gives another handle of the same end; when the last one is
+/// dropped, its task ends at once, whatever the server does, and its subscribers receive that it is closed.
 ///
 /// Publishing never waits and never fails: a hint waits for the server, the newest alone. A change goes along when it
 /// fits into a message of that server, and when the [`Seal`] knows the key.
 pub struct NetworkBus<T> {
-    end: Arc<End>,
+    end: Arc<Connected>,
     transport: watch::Sender<Arc<T>>,
     timing: Timing,
 }
 
 /// What a bus and its task share.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    audience: Audience,
-    outbox: Slot<Outbound>,
+pub(crate) struct NetworkBusState {
+    subscribers: Subscribers,
+    outbox: LatestSlot<Outbound>,
     /// Counts the orders to reload of the programs that Midflight replaces, and what may have been one.
     orders: watch::Sender<u64>,
     record: Record,
 }
 
-struct End {
-    shared: Arc<Shared>,
+struct Connected {
+    shared: Arc<NetworkBusState>,
     task: AbortHandle,
 }
 
-impl Drop for End {
+impl Drop for Connected {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -70,21 +70,22 @@ impl<T> NetworkBus<T> {
     where
         T: Transport,
     {
-        let shared = Arc::new(Shared {
-            audience: Audience::default(),
-            outbox: Slot::new(),
+        let shared = Arc::new(NetworkBusState {
+            subscribers: Subscribers::default(),
+            outbox: LatestSlot::new(),
             orders: watch::Sender::new(0),
             record: Record::new(name, address, false),
         });
         let transport = watch::Sender::new(Arc::new(transport));
         let follows = transport.subscribe();
         let task = tokio::spawn(driver::run(follows, Arc::clone(&shared), seal.clone(), timing));
-        let end = Arc::new(End { shared, task: task.abort_handle() });
+        let end = Arc::new(Connected { shared, task: task.abort_handle() });
         Self { end, transport, timing }
     }
 
     #[cfg(any(feature = "redis", feature = "postgres"))]
-    /// Connects to another server beside the one in use, to see that hints would flow there, and lets go of it again.
+    /// Connects to another server beside the one in use, to verify that hints would arrive there, and disconnects
+    /// again.
     async fn try_server(&self, transport: T, address: String) -> Result<OtherServer<T>, BusError>
     where
         T: Transport,
@@ -97,8 +98,8 @@ impl<T> NetworkBus<T> {
         }
     }
 
-    /// Uses another server from now on, and answers the one that was used. Hints that wait go there; what was said at the
-    /// old one meanwhile is made good by a look at the log once connected.
+    /// Uses another server from now on, and answers the one that was used. Hints that wait are sent there; a look at
+    /// the log after connecting makes up for what was sent to the old one meanwhile.
     pub fn use_server(&self, server: OtherServer<T>) -> OtherServer<T> {
         let address = {
             let mut status = self.end.shared.record.lock();
@@ -140,7 +141,7 @@ impl<T: Send + Sync + 'static> Bus for NetworkBus<T> {
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Hints>, BusError> {
-        Ok(self.end.shared.audience.join())
+        Ok(self.end.shared.subscribers.join())
     }
 
     fn status(&self) -> BusStatus {

@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::codec::MESSAGE_BYTES_MAX;
-use super::hearing::Received;
+use super::message_filter::ReceivedMessage;
 use super::outbound::Edited;
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, Seal, Timing, tls};
@@ -55,9 +55,9 @@ impl NatsOptions {
 /// # Ok(())
 /// # }
 /// ```
-pub type NatsBus = NetworkBus<Nats>;
+pub type NatsBus = NetworkBus<NatsTransport>;
 
-impl NetworkBus<Nats> {
+impl NetworkBus<NatsTransport> {
     /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
     ///
     /// # Errors
@@ -69,18 +69,18 @@ impl NetworkBus<Nats> {
         tls::choose_cryptography();
         let refused = || {
             let cure = "write nats://[USER:PASSWORD@]HOST[:PORT], or tls:// for TLS";
-            BusError::Options(format!("the URL of NATS cannot be read; {cure}"))
+            BusError::Options(format!("invalid NATS URL; {cure}"))
         };
         let servers = options.url.split(',').map(|server| read_server(server.trim()).ok_or_else(refused));
         let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let is_name = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
         if !options.subject.split('.').all(is_name) {
-            let message = format!("{:?} is no subject; write words with dots between them", options.subject);
+            let message = format!("invalid subject {:?}: expected words separated by dots", options.subject);
             return Err(BusError::Options(message));
         }
         let address = |server: &ServerAddr| format!("{}:{}", server.host(), server.port());
         let address = servers.iter().map(address).collect::<Vec<_>>().join(",");
-        let transport = Nats { servers, subject: options.subject, timing: options.timing };
+        let transport = NatsTransport { servers, subject: options.subject, timing: options.timing };
         Ok(Self::start("nats", address, transport, seal, options.timing))
     }
 }
@@ -92,20 +92,21 @@ fn read_server(url: &str) -> Option<ServerAddr> {
 }
 
 /// The server of a [`NatsBus`].
-pub struct Nats {
+pub struct NatsTransport {
     servers: Vec<ServerAddr>,
     subject: String,
     timing: Timing,
 }
 
-impl Transport for Nats {
-    type Incoming = Subscribed;
-    type Outgoing = Publishing;
+impl Transport for NatsTransport {
+    type Incoming = NatsSubscription;
+    type Outgoing = NatsPublisher;
 
-    async fn connect(&self) -> Result<(Subscribed, Publishing), String> {
+    async fn connect(&self) -> Result<(NatsSubscription, NatsPublisher), String> {
         let (tell, events) = mpsc::unbounded_channel();
-        // The driver reconnects: it drops a client that has lost its connection. The client cannot be told never to
-        // reconnect, only after how many attempts to stop. It logs that as an error, unless a callback chooses the server.
+        // The driver reconnects: it drops a client that has lost its connection. The client cannot be configured never
+        // to reconnect, only to stop after a number of attempts. It logs that as an error, unless a callback chooses
+        // the server.
         let first = AtomicBool::new(true);
         let choose = move |servers: Vec<Server>, _: ServerInfo| {
             // The first connection is made to whichever server answers.
@@ -122,31 +123,31 @@ impl Transport for Nats {
             .ignore_discovered_servers()
             .subscription_capacity(MESSAGES_MAX)
             .event_callback(move |event| {
-                // Nobody listens any more once the connection was given up.
+                // No listener is left once the connection was abandoned.
                 drop(tell.send(event));
                 std::future::ready(())
             });
         let client = options.connect(self.servers.as_slice()).await.map_err(|error| error.to_string())?;
         let messages = client.subscribe(self.subject.clone()).await.map_err(|error| error.to_string())?;
-        let mut probes = [Probe::new(&client).await?, Probe::new(&client).await?];
+        let mut probes = [NatsProbe::new(&client).await?, NatsProbe::new(&client).await?];
         // What comes back has passed the server after the subscription.
         probes[0].round_trip().await?;
         let [of_incoming, of_outgoing] = probes;
-        let outgoing = Publishing { client, subject: self.subject.clone(), probe: of_outgoing };
-        Ok((Subscribed { messages, events, probe: of_incoming }, outgoing))
+        let outgoing = NatsPublisher { client, subject: self.subject.clone(), probe: of_outgoing };
+        Ok((NatsSubscription { messages, events, probe: of_incoming }, outgoing))
     }
 }
 
-/// A subject of one's own. The client's flush is done when the bytes are written, which says nothing about the server;
-/// what comes back from it does.
-struct Probe {
+/// A subject of one's own. The client's flush is done when the bytes are written, which does not confirm the server;
+/// the reply does.
+struct NatsProbe {
     client: Client,
     inbox: String,
     answers: Subscriber,
     sent: u64,
 }
 
-impl Probe {
+impl NatsProbe {
     async fn new(client: &Client) -> Result<Self, String> {
         let inbox = client.new_inbox();
         let answers = client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
@@ -160,7 +161,7 @@ impl Probe {
         let sent = self.client.publish(self.inbox.clone(), number.to_vec().into()).await;
         sent.map_err(|error| error.to_string())?;
         while let Some(answer) = self.answers.next().await {
-            // An earlier one is the answer to a question that was given up.
+            // An earlier one is the answer to an abandoned question.
             if answer.payload[..] == number {
                 return Ok(());
             }
@@ -171,22 +172,22 @@ impl Probe {
 
 const CLOSED: &str = "the connection was closed";
 
-pub(crate) struct Subscribed {
+pub(crate) struct NatsSubscription {
     messages: Subscriber,
     events: mpsc::UnboundedReceiver<Event>,
-    probe: Probe,
+    probe: NatsProbe,
 }
 
-impl Incoming for Subscribed {
-    async fn next(&mut self) -> Result<Received, String> {
+impl Incoming for NatsSubscription {
+    async fn next(&mut self) -> Result<ReceivedMessage, String> {
         loop {
             tokio::select! {
                 message = self.messages.next() => {
                     let message = message.ok_or(CLOSED)?;
-                    return Ok(Received::Message(message.payload.into()));
+                    return Ok(ReceivedMessage::Message(message.payload.into()));
                 }
                 event = self.events.recv() => match event {
-                    Some(Event::SlowConsumer(_)) => return Ok(Received::Missed),
+                    Some(Event::SlowConsumer(_)) => return Ok(ReceivedMessage::Missed),
                     Some(Event::Disconnected | Event::Closed) | None => return Err(CLOSED.to_owned()),
                     Some(Event::ServerError(error)) => return Err(error.to_string()),
                     Some(_) => {}
@@ -200,13 +201,13 @@ impl Incoming for Subscribed {
     }
 }
 
-pub(crate) struct Publishing {
+pub(crate) struct NatsPublisher {
     client: Client,
     subject: String,
-    probe: Probe,
+    probe: NatsProbe,
 }
 
-impl Outgoing for Publishing {
+impl Outgoing for NatsPublisher {
     fn bytes_max(&self) -> usize {
         self.client.max_payload().min(MESSAGE_BYTES_MAX)
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use midflight_core::{DocumentName, KindName};
 
 use crate::Hint;
-use crate::slot::Coalesce;
+use crate::latest_slot::Coalesce;
 
-/// A hint, with what must be told of the edits of hints that became one with it.
+/// A hint, with what must be reported of the edits of hints that were merged with it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outbound {
     pub(crate) hint: Hint,

@@ -3,54 +3,54 @@
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use super::hearing::Received;
+use super::message_filter::ReceivedMessage;
 use super::outbound::Edited;
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, OtherServer, Seal, Timing};
 use crate::BusError;
 
-/// The channel on which a trigger in the log's transaction says the number of each revision, also of one that was added
-/// by hand.
+/// The channel on which a trigger in the log's transaction sends the number of each revision, also of one that was
+/// added by hand.
 const NUMBERS: &str = "midflight";
-/// The channel of hints. What the trigger says of an edit comes before the hint of it, and waits for that.
+/// The channel of hints. The notification of the trigger for an edit arrives before the hint of it, and waits for that.
 const HINTS: &str = "midflight_hint";
 
-/// The channel on which the store says that a replica reported something new of itself.
+/// The channel on which the store announces a new report of a replica.
 const REPORTS: &str = "midflight_replicas";
 
-/// The longest payload of a notification, in bytes: PostgreSQL's documentation of NOTIFY says "shorter than 8000".
+/// The longest payload of a notification, in bytes: PostgreSQL's documentation of NOTIFY requires "shorter than 8000".
 const NOTIFY_BYTES_MAX: usize = 7999;
 
 /// What a [`PostgresBus`] is made of. It cannot be printed: the URL may have a password in it.
 #[derive(Clone)]
-pub struct PostgresOptions {
-    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`: the database that the log is in. Not by way of a pooler that
-    /// gives a connection away after each transaction: what is listened to there is heard by nobody.
+pub struct PostgresBusOptions {
+    /// `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`: the database that the log is in. Not through a pooler that
+    /// reassigns a connection after each transaction: notifications would be lost there.
     pub url: String,
-    /// Whether only to hear what the log says by itself, and to say nothing, by one connection: for a fleet whose hints go
-    /// another way, which [`crate::JoinedBus`] joins with this.
-    pub only_overhears: bool,
+    /// Whether only to receive the notifications of the log, and to send nothing, by one connection: for a fleet whose
+    /// hints use another bus, which [`crate::JoinedBus`] joins with this.
+    pub receive_only: bool,
     /// How long things may take.
     pub timing: Timing,
 }
 
-impl PostgresOptions {
+impl PostgresBusOptions {
     /// The defaults for a database.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), only_overhears: false, timing: Timing::default() }
+        Self { url: url.into(), receive_only: false, timing: Timing::default() }
     }
 }
 
 /// Carries hints by NOTIFY in the database that the log is in, by two connections: one that listens, and one that
-/// notifies. A revision that was added by hand is heard of too.
+/// notifies. A revision that was added by hand is announced too.
 ///
 /// ```no_run
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), midflight_bus::BusError> {
-/// use midflight_bus::{Bus, PostgresBus, PostgresOptions, Seal};
+/// use midflight_bus::{Bus, PostgresBus, PostgresBusOptions, Seal};
 ///
 /// let seal = Seal::new();
-/// let bus = PostgresBus::new(PostgresOptions::new("postgres://midflight@127.0.0.1/midflight"), &seal)?;
+/// let bus = PostgresBus::new(PostgresBusOptions::new("postgres://midflight@127.0.0.1/midflight"), &seal)?;
 /// // Once the store has answered: seal.know(store.hint_key().await?);
 /// let mut hints = bus.subscribe().await?;
 /// while let Some(heard) = hints.next().await {
@@ -59,16 +59,16 @@ impl PostgresOptions {
 /// # Ok(())
 /// # }
 /// ```
-pub type PostgresBus = NetworkBus<Postgres>;
+pub type PostgresBus = NetworkBus<PostgresTransport>;
 
 /// The server of a [`PostgresBus`].
-pub struct Postgres {
+pub struct PostgresTransport {
     connect: PgConnectOptions,
-    only_overhears: bool,
+    receive_only: bool,
     timing: Timing,
 }
 
-impl NetworkBus<Postgres> {
+impl NetworkBus<PostgresTransport> {
     /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
     ///
     /// # Errors
@@ -76,48 +76,52 @@ impl NetworkBus<Postgres> {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(options: PostgresOptions, seal: &Seal) -> Result<Self, BusError> {
+    pub fn new(options: PostgresBusOptions, seal: &Seal) -> Result<Self, BusError> {
         let timing = options.timing;
-        let (transport, address) = Postgres::new(options)?;
+        let (transport, address) = PostgresTransport::new(options)?;
         Ok(Self::start("postgres", address, transport, seal, timing))
     }
 
-    /// Looks whether hints would flow at another server; its timing stays as it is. See [`NetworkBus::use_server`].
+    /// Checks whether hints would arrive at another server; its timing stays as it is. See [`NetworkBus::use_server`].
     ///
     /// # Errors
-    /// [`BusError::Options`] when the URL is none of PostgreSQL, [`BusError::Unavailable`] when the server does not answer.
-    pub async fn open_beside(&self, options: PostgresOptions) -> Result<OtherServer<Postgres>, BusError> {
-        let (transport, address) = Postgres::new(options)?;
+    /// [`BusError::Options`] when the URL is none of PostgreSQL, [`BusError::Unavailable`] when the server does not
+    /// answer.
+    pub async fn open_beside(
+        &self,
+        options: PostgresBusOptions,
+    ) -> Result<OtherServer<PostgresTransport>, BusError> {
+        let (transport, address) = PostgresTransport::new(options)?;
         self.try_server(transport, address).await
     }
 }
 
-impl Postgres {
+impl PostgresTransport {
     /// The server of these options, with its address.
-    fn new(options: PostgresOptions) -> Result<(Self, String), BusError> {
+    fn new(options: PostgresBusOptions) -> Result<(Self, String), BusError> {
         let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| options.url.starts_with(scheme));
         let connect = options.url.parse::<PgConnectOptions>().ok().filter(|_| is_ours);
         // The parser's error may quote the URL, and with it the password.
         let connect = connect.ok_or_else(|| {
             let cure = "write postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE";
-            BusError::Options(format!("the URL of PostgreSQL cannot be read; {cure}"))
+            BusError::Options(format!("invalid PostgreSQL URL; {cure}"))
         })?;
-        // What is only said need not be on the disk before it is heard.
+        // A notification need not be on the disk before it is received.
         let quick = [("synchronous_commit", "off")];
         let connect = connect.application_name("midflight-bus").options(quick);
         let database = connect.get_database().unwrap_or_else(|| connect.get_username());
         let address = format!("{}:{}/{database}", connect.get_host(), connect.get_port());
-        let PostgresOptions { only_overhears, timing, .. } = options;
-        Ok((Self { connect, only_overhears, timing }, address))
+        let PostgresBusOptions { receive_only, timing, .. } = options;
+        Ok((Self { connect, receive_only, timing }, address))
     }
 }
 
-impl Transport for Postgres {
-    type Incoming = Listening;
-    type Outgoing = Notifying;
+impl Transport for PostgresTransport {
+    type Incoming = NotifyListener;
+    type Outgoing = NotifySender;
 
-    async fn connect(&self) -> Result<(Listening, Notifying), String> {
-        let connection = match self.only_overhears {
+    async fn connect(&self) -> Result<(NotifyListener, NotifySender), String> {
+        let connection = match self.receive_only {
             true => None,
             false => Some(PgConnection::connect_with(&self.connect).await.map_err(why)?),
         };
@@ -130,29 +134,29 @@ impl Transport for Postgres {
             .acquire_timeout(self.timing.connect())
             .connect_lazy_with(self.connect.clone());
         let mut listener = PgListener::connect_with(&pool).await.map_err(why)?;
-        // The driver connects anew, and says so; a listener that did it by itself would hide what was missed.
+        // The driver reconnects, and reports it; a listener that did so by itself would hide what was missed.
         listener.eager_reconnect(false);
-        let channels = if self.only_overhears { &[NUMBERS, REPORTS][..] } else { &[NUMBERS, REPORTS, HINTS] };
+        let channels = if self.receive_only { &[NUMBERS, REPORTS][..] } else { &[NUMBERS, REPORTS, HINTS] };
         listener.listen_all(channels.iter().copied()).await.map_err(why)?;
-        Ok((Listening { listener }, Notifying { connection }))
+        Ok((NotifyListener { listener }, NotifySender { connection }))
     }
 }
 
-/// Dropping it asks the server to listen no more, in a task that sqlx spawns. A server that does not answer keeps that
+/// Dropping it asks the server to stop listening, in a task that sqlx spawns. A server that does not answer keeps that
 /// task, and the socket, until it answers or the system gives the connection up.
-pub(crate) struct Listening {
+pub(crate) struct NotifyListener {
     listener: PgListener,
 }
 
-impl Incoming for Listening {
-    async fn next(&mut self) -> Result<Received, String> {
+impl Incoming for NotifyListener {
+    async fn next(&mut self) -> Result<ReceivedMessage, String> {
         let notification = self.listener.try_recv().await.map_err(why)?;
         let notification = notification.ok_or("the listening connection was closed")?;
         let payload = notification.payload().as_bytes().to_vec();
         Ok(match notification.channel() {
-            NUMBERS => Received::Number(payload),
-            REPORTS => Received::Report,
-            _ => Received::Message(payload),
+            NUMBERS => ReceivedMessage::Number(payload),
+            REPORTS => ReceivedMessage::Report,
+            _ => ReceivedMessage::Message(payload),
         })
     }
 
@@ -162,12 +166,12 @@ impl Incoming for Listening {
     }
 }
 
-pub(crate) struct Notifying {
-    /// None for one that says nothing.
+pub(crate) struct NotifySender {
+    /// None for an empty one.
     connection: Option<PgConnection>,
 }
 
-impl Outgoing for Notifying {
+impl Outgoing for NotifySender {
     fn bytes_max(&self) -> usize {
         NOTIFY_BYTES_MAX
     }

@@ -5,7 +5,7 @@ use midflight_core::KindName;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, cmd};
 
-use super::hearing::{Received, order};
+use super::message_filter::{ReceivedMessage, order};
 use super::outbound::Edited;
 use tokio::sync::watch;
 
@@ -24,11 +24,11 @@ pub struct RedisOptions {
     pub url: String,
     /// The channel of the hints; `midflight` by default. Channels are of the whole server, not of one database.
     pub channel: String,
-    /// A channel on which programs that Midflight replaces say `{"action":"reload", ..}`, if any. Anybody who reaches
-    /// Redis may say that, so it brings a look at most once a second.
+    /// A channel on which legacy programs publish `{"action":"reload", ..}`, if any. Any client of Redis may send that,
+    /// so it causes a look at most once a second.
     pub legacy_channel: Option<String>,
-    /// The kind of documents of which those programs have copies. Each edit of one orders them to reload on the legacy channel, by
-    /// the replica that made it, and so does a hint that does not say what was edited. None to listen only.
+    /// The kind of documents of which those programs have copies. Each edit of one orders them to reload on the legacy
+    /// channel, by the replica that made it, and so does a hint that does not say what was edited. None to listen only.
     pub legacy_kind: Option<KindName>,
     /// How long things may take.
     pub timing: Timing,
@@ -59,17 +59,17 @@ impl RedisOptions {
 /// # Ok(())
 /// # }
 /// ```
-pub type RedisBus = NetworkBus<Redis>;
+pub type RedisBus = NetworkBus<RedisTransport>;
 
 /// The server of a [`RedisBus`].
-pub struct Redis {
+pub struct RedisTransport {
     client: Client,
     channel: String,
     legacy_channel: Option<String>,
     legacy_kind: Option<KindName>,
 }
 
-impl NetworkBus<Redis> {
+impl NetworkBus<RedisTransport> {
     /// Makes the bus. It reaches the server by itself; whether it is there makes no difference now.
     ///
     /// # Errors
@@ -79,37 +79,37 @@ impl NetworkBus<Redis> {
     /// Outside a tokio runtime.
     pub fn new(options: RedisOptions, seal: &Seal) -> Result<Self, BusError> {
         let timing = options.timing;
-        let (transport, address) = Redis::new(options)?;
+        let (transport, address) = RedisTransport::new(options)?;
         Ok(Self::start("redis", address, transport, seal, timing))
     }
 
-    /// Looks whether hints would flow at another server; its timing stays as it is. See [`NetworkBus::use_server`].
+    /// Checks whether hints would arrive at another server; its timing stays as it is. See [`NetworkBus::use_server`].
     ///
     /// # Errors
     /// [`BusError::Options`] when the URL is none of Redis, [`BusError::Unavailable`] when the server does not answer.
-    pub async fn open_beside(&self, options: RedisOptions) -> Result<OtherServer<Redis>, BusError> {
-        let (transport, address) = Redis::new(options)?;
+    pub async fn open_beside(&self, options: RedisOptions) -> Result<OtherServer<RedisTransport>, BusError> {
+        let (transport, address) = RedisTransport::new(options)?;
         self.try_server(transport, address).await
     }
 }
 
-impl NetworkBus<Redis> {
-    /// Counts the orders to reload that were heard on the legacy channel, but for those of Midflight itself. It also counts when
-    /// one may have been missed: at each connection.
+impl NetworkBus<RedisTransport> {
+    /// Counts the orders to reload that were received on the legacy channel, but for those of Midflight itself. It also
+    /// counts when one may have been missed: at each connection.
     #[must_use]
     pub fn orders(&self) -> watch::Receiver<u64> {
         self.end.shared.orders.subscribe()
     }
 }
 
-impl Redis {
+impl RedisTransport {
     /// The server of these options, with its address.
     fn new(options: RedisOptions) -> Result<(Self, String), BusError> {
         tls::choose_cryptography();
         // The error may quote the URL, and with it the password.
         let refused = |_| {
             let cure = "write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS";
-            BusError::Options(format!("the URL of Redis cannot be read; {cure}"))
+            BusError::Options(format!("invalid Redis URL; {cure}"))
         };
         let info = options.url.into_connection_info().map_err(refused)?;
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
@@ -120,11 +120,11 @@ impl Redis {
     }
 }
 
-impl Transport for Redis {
-    type Incoming = Subscribed;
-    type Outgoing = Publishing;
+impl Transport for RedisTransport {
+    type Incoming = RedisSubscription;
+    type Outgoing = RedisPublisher;
 
-    async fn connect(&self) -> Result<(Subscribed, Publishing), String> {
+    async fn connect(&self) -> Result<(RedisSubscription, RedisPublisher), String> {
         // The driver has deadlines of its own for all of this.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let connection =
@@ -133,25 +133,25 @@ impl Transport for Redis {
         let channels: Vec<_> = [&self.channel].into_iter().chain(&self.legacy_channel).collect();
         pubsub.subscribe(channels).await.map_err(why)?;
         let (sink, stream) = pubsub.split();
-        let subscribed = Subscribed { sink, stream, channel: self.channel.clone() };
+        let subscribed = RedisSubscription { sink, stream, channel: self.channel.clone() };
         let legacy = self.legacy_channel.clone().zip(self.legacy_kind.clone());
-        Ok((subscribed, Publishing { connection, channel: self.channel.clone(), legacy, is_told: false }))
+        Ok((subscribed, RedisPublisher { connection, channel: self.channel.clone(), legacy, is_told: false }))
     }
 }
 
-pub(crate) struct Subscribed {
+pub(crate) struct RedisSubscription {
     sink: PubSubSink,
     stream: PubSubStream,
     channel: String,
 }
 
-impl Incoming for Subscribed {
-    async fn next(&mut self) -> Result<Received, String> {
+impl Incoming for RedisSubscription {
+    async fn next(&mut self) -> Result<ReceivedMessage, String> {
         let message = self.stream.next().await.ok_or("the subscribed connection was closed")?;
         let payload = message.get_payload_bytes().to_vec();
         Ok(match message.get_channel_name() == self.channel {
-            true => Received::Message(payload),
-            false => Received::Legacy(payload),
+            true => ReceivedMessage::Message(payload),
+            false => ReceivedMessage::Legacy(payload),
         })
     }
 
@@ -160,7 +160,7 @@ impl Incoming for Subscribed {
     }
 }
 
-pub(crate) struct Publishing {
+pub(crate) struct RedisPublisher {
     connection: MultiplexedConnection,
     channel: String,
     /// The channel of the programs that Midflight replaces, and the kind of documents of which they have copies.
@@ -169,7 +169,7 @@ pub(crate) struct Publishing {
     is_told: bool,
 }
 
-impl Publishing {
+impl RedisPublisher {
     async fn publish(&mut self, channel: &str, message: Vec<u8>) -> Result<(), redis::RedisError> {
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(message);
@@ -177,7 +177,7 @@ impl Publishing {
     }
 }
 
-impl Outgoing for Publishing {
+impl Outgoing for RedisPublisher {
     fn bytes_max(&self) -> usize {
         REDIS_BYTES_MAX
     }

@@ -1,4 +1,4 @@
-//! Says who may be believed: whoever has the key that lives in the log's store.
+//! Decides which hint is trusted: one that is signed with the key in the log's store.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +14,7 @@ const PURPOSE: &[u8] = b"midflight hint 1\n";
 /// Proves hints with HMAC-SHA256 by the log's key. The key may become known after the bus was made, since the bus comes
 /// up before the store answers; until then no hint carries a change, and none that comes in is believed.
 ///
-/// Cloning it is cheap, and all clones know what one comes to know.
+/// Cloning it is cheap, and all clones share the key.
 #[derive(Clone, Default)]
 pub struct Seal {
     key: Arc<RwLock<Option<Keyed>>>,
@@ -27,7 +27,7 @@ impl Seal {
         Self::default()
     }
 
-    /// Tells it the key. What was known before is forgotten.
+    /// Sets the key. What was known before is forgotten.
     pub fn know(&self, key: [u8; 32]) {
         // A key of any length is a key for HMAC, so this is never none.
         let keyed = Keyed::new_from_slice(&key).ok();

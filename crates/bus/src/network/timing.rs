@@ -7,14 +7,14 @@ use std::time::Duration;
 pub struct Timing {
     /// The longest that connecting may take, in milliseconds: name, socket, TLS, log-in and subscription.
     pub connect_ms_max: u64,
-    /// The longest that the server may take to answer, in milliseconds. One that takes longer counts as gone: the
+    /// The longest that the server may take to answer, in milliseconds. One that takes longer counts as lost: the
     /// connection is closed and made again, and the log is looked at.
     pub answer_ms_max: u64,
     /// After how much silence the server is asked whether it is there, in milliseconds. A dead one is noticed after
     /// this and [`Self::answer_ms_max`]. Cost: one small round trip for each connection and each such silence.
     pub silence_ms_max: u64,
-    /// The bound of the first pause before connecting anew, in milliseconds. It doubles with each try in vain. A pause
-    /// is of a random length up to its bound, so that a fleet does not come back all at once.
+    /// The bound of the first pause before reconnecting, in milliseconds. It doubles with each failed try. A pause is
+    /// of a random length up to its bound, so that a fleet does not come back all at once.
     pub backoff_ms_first: u64,
     /// What that bound does not go beyond, in milliseconds.
     pub backoff_ms_max: u64,
@@ -22,7 +22,8 @@ pub struct Timing {
 
 impl Default for Timing {
     /// 5 s to connect, 500 ms to answer, 400 ms of silence, pauses of up to 50 ms at first and up to 1 s at last. So
-    /// [`crate::BusStatus::connected`] is true within a second of the fact, both when a server goes and when it is back.
+    /// [`crate::BusStatus::connected`] is true within a second of the fact, both when a server goes and when it is
+    /// back.
     fn default() -> Self {
         Self {
             connect_ms_max: 5000,
@@ -50,18 +51,18 @@ impl Timing {
 
 /// The pauses between tries to connect: of a random length up to a bound that doubles.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub(crate) struct ReconnectBackoff {
     timing: Timing,
     bound: Duration,
 }
 
-impl Backoff {
+impl ReconnectBackoff {
     pub(crate) fn new(timing: Timing) -> Self {
         Self { timing, bound: Duration::from_millis(timing.backoff_ms_first) }
     }
 
-    /// How long to pause now. A connection that held for longer than the next pause may take was a good one, and the
-    /// bounds start again; one that was lost at once was as much in vain as one that was never made.
+    /// How long to pause now. A connection that lasted longer than the next pause may take was a good one, and the
+    /// bounds start again; one that was lost at once counts as a failed try.
     pub(crate) fn next(&mut self, held: Duration) -> Duration {
         if held > self.bound {
             *self = Self::new(self.timing);
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_their_bound_and_start_again_after_a_connection_that_held() {
-        let mut backoff = Backoff::new(Timing::default());
+        let mut backoff = ReconnectBackoff::new(Timing::default());
         let mut bounds = Vec::new();
         for _ in 0..9 {
             bounds.push(backoff.bound.as_millis());

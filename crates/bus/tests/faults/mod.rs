@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midflight_bus::conformance::{connected, heard, heard_up_to, hint};
-use midflight_bus::{Bus, BusError, Heard, Seal, Timing};
+use midflight_bus::conformance::{connected, heard, hint, received_up_to};
+use midflight_bus::{Bus, BusError, HintEvent, Seal, Timing};
 use midflight_testkit::{DEADLINE, Process, Proxy};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -46,11 +46,11 @@ pub(crate) trait Server: Send + Sync + 'static {
 macro_rules! fault_tests {
     ($server:ty) => {
         $crate::fault_tests!(@each $server;
-            a_server_that_comes_late_is_found, a_server_that_restarts_is_found_again,
+            a_server_that_starts_late_is_found, a_server_that_restarts_is_found_again,
             a_server_that_is_killed_is_found_again, a_paused_server_is_noticed_and_survived, a_stalled_line_is_noticed_and_survived,
-            no_hint_is_missed_when_the_line_is_cut_as_it_is_said, strangers_bring_no_hint_and_few_looks,
+            no_hint_is_missed_when_the_connection_is_cut, strangers_bring_no_hint_and_few_looks,
             a_key_that_is_learnt_late_is_used_from_then_on, tries_to_connect_are_bounded,
-            a_bus_that_goes_while_its_server_is_stalled_goes_at_once, a_wrong_url_is_refused_without_its_password,
+            dropping_a_bus_whose_server_is_stalled_returns_at_once, a_wrong_url_is_refused_without_its_password,
         );
     };
     (@each $server:ty; $($case:ident,)+) => {$(
@@ -85,7 +85,7 @@ async fn lost(bus: &dyn Bus) {
     assert!(bus.status().last_error.is_some());
 }
 
-pub(crate) async fn a_server_that_comes_late_is_found<S: Server>() {
+pub(crate) async fn a_server_that_starts_late_is_found<S: Server>() {
     let mut server = S::start();
     server.stop();
     let bus = bus_by(&server, server.port());
@@ -96,8 +96,8 @@ pub(crate) async fn a_server_that_comes_late_is_found<S: Server>() {
     until("a try in vain", || bus.status().last_error.is_some()).await;
     assert!(!bus.status().connected && bus.status().published == 0);
     server.restart();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look), "what was said before was not heard");
-    assert_eq!(heard_up_to(&mut *hints, 3).await, [Heard::Hint(hint(3))], "the newest had waited");
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look), "what was said before was not heard");
+    assert_eq!(received_up_to(&mut *hints, 3).await, [HintEvent::Hint(hint(3))], "the newest had waited");
     assert_eq!(bus.status().reconnects, 0);
 }
 
@@ -113,16 +113,16 @@ async fn found_again<S: Server>(end: impl Fn(&mut S)) {
     let mut server = S::start();
     let (one, other) = (bus_by(&server, server.port()), bus_by(&server, server.port()));
     let mut hints = other.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     connected(&*one).await;
     end(&mut server);
     lost(&*other).await;
     one.publish(hint(1)).await.unwrap();
     server.restart();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look), "what was said meanwhile was not heard");
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look), "what was said meanwhile was not heard");
     connected(&*one).await;
     one.publish(hint(2)).await.unwrap();
-    heard_up_to(&mut *hints, 2).await;
+    received_up_to(&mut *hints, 2).await;
     assert!(other.status().reconnects >= 1);
 }
 
@@ -130,13 +130,13 @@ pub(crate) async fn a_paused_server_is_noticed_and_survived<S: Server>() {
     let mut server = S::start();
     let bus = bus_by(&server, server.port());
     let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     server.pause();
     lost(&*bus).await;
     bus.publish(hint(1)).await.unwrap();
     server.resume();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
-    heard_up_to(&mut *hints, 1).await;
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
+    received_up_to(&mut *hints, 1).await;
 }
 
 pub(crate) async fn a_stalled_line_is_noticed_and_survived<S: Server>() {
@@ -144,18 +144,18 @@ pub(crate) async fn a_stalled_line_is_noticed_and_survived<S: Server>() {
     let proxy = Proxy::to(server.port());
     let (far, near) = (bus_by(&server, proxy.port()), bus_by(&server, server.port()));
     let mut hints = far.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     connected(&*near).await;
     proxy.stall();
     lost(&*far).await;
     near.publish(hint(1)).await.unwrap();
     proxy.heal();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     near.publish(hint(2)).await.unwrap();
-    heard_up_to(&mut *hints, 2).await;
+    received_up_to(&mut *hints, 2).await;
 }
 
-pub(crate) async fn no_hint_is_missed_when_the_line_is_cut_as_it_is_said<S: Server>() {
+pub(crate) async fn no_hint_is_missed_when_the_connection_is_cut<S: Server>() {
     let server = S::start();
     let proxy = Proxy::to(server.port());
     let (far, near) = (bus_by(&server, proxy.port()), bus_by(&server, server.port()));
@@ -172,23 +172,23 @@ pub(crate) async fn no_hint_is_missed_when_the_line_is_cut_as_it_is_said<S: Serv
         }
         proxy.cut();
         proxy.heal();
-        heard_up_to(&mut *of_near, head).await;
+        received_up_to(&mut *of_near, head).await;
         let mut next = heard(&mut *of_far).await;
         // A look or a hint of the round before may still wait.
-        while matches!(&next, Some(Heard::Hint(older)) if older.head.get() < head) {
+        while matches!(&next, Some(HintEvent::Hint(older)) if older.head.get() < head) {
             next = heard(&mut *of_far).await;
         }
         assert!(next.is_some());
     }
     near.publish(hint(21)).await.unwrap();
-    heard_up_to(&mut *of_far, 21).await;
+    received_up_to(&mut *of_far, 21).await;
 }
 
 pub(crate) async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
     let server = S::start();
     let (one, other) = (bus_by(&server, server.port()), bus_by(&server, server.port()));
     let mut hints = other.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     connected(&*one).await;
     let start = Instant::now();
     let json = json!({"head": 99, "awaited": true}).to_string();
@@ -207,20 +207,20 @@ pub(crate) async fn strangers_bring_no_hint_and_few_looks<S: Server>() {
     ];
     let mut messages: Vec<_> = forged.into_iter().map(String::into_bytes).collect();
     messages.push(vec![0xff, 0, 0xfe]);
-    let mut said = 0;
+    let mut output = 0;
     for _ in 0..50 {
-        said += server.say(&messages).await;
+        output += server.say(&messages).await;
     }
     // Those of another connection may come after what is said here, so the count is waited for.
-    until("all of them to be thrown away", || other.status().ignored == said).await;
+    until("all of them to be thrown away", || other.status().ignored == output).await;
     for _ in 0..2 {
         one.publish(hint(7)).await.unwrap();
     }
-    let all = heard_up_to(&mut *hints, 7).await;
-    let looks = all.iter().filter(|heard| **heard == Heard::Look).count() as u64;
+    let all = received_up_to(&mut *hints, 7).await;
+    let looks = all.iter().filter(|heard| **heard == HintEvent::Look).count() as u64;
     assert!(looks <= 1 + start.elapsed().as_secs(), "{looks} looks");
-    let hints = all.iter().filter(|heard| matches!(heard, Heard::Hint(_))).count();
-    assert_eq!((hints, other.status().reconnects), (1, 0), "{said} strange messages");
+    let hints = all.iter().filter(|heard| matches!(heard, HintEvent::Hint(_))).count();
+    assert_eq!((hints, other.status().reconnects), (1, 0), "{output} strange messages");
 }
 
 pub(crate) async fn a_key_that_is_learnt_late_is_used_from_then_on<S: Server>() {
@@ -228,12 +228,12 @@ pub(crate) async fn a_key_that_is_learnt_late_is_used_from_then_on<S: Server>() 
     let (seal, url) = (Seal::new(), server.url_by(server.port()));
     let (one, other) = (S::bus(url, TIMING, &seal).unwrap(), bus_by(&server, server.port()));
     let mut hints = other.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     one.publish(hint(1)).await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look), "a replica without the key is not lost");
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look), "a replica without the key is not lost");
     seal.know([7; 32]);
     one.publish(hint(2)).await.unwrap();
-    heard_up_to(&mut *hints, 2).await;
+    received_up_to(&mut *hints, 2).await;
 }
 
 /// Counts tries in what they take: 30 of them with pauses of up to 100 ms take a second or two, and no try is made
@@ -254,7 +254,7 @@ pub(crate) async fn tries_to_connect_are_bounded<S: Server>() {
     assert!(!bus.status().connected);
 }
 
-pub(crate) async fn a_bus_that_goes_while_its_server_is_stalled_goes_at_once<S: Server>() {
+pub(crate) async fn dropping_a_bus_whose_server_is_stalled_returns_at_once<S: Server>() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let server = S::start();
     let proxy = Proxy::to(server.port());
@@ -262,12 +262,12 @@ pub(crate) async fn a_bus_that_goes_while_its_server_is_stalled_goes_at_once<S: 
     let before = metrics.num_alive_tasks();
     let bus = S::bus(server.url_by(proxy.port()), slow, &sealed()).unwrap();
     let mut hints = bus.subscribe().await.unwrap();
-    assert_eq!(heard(&mut *hints).await, Some(Heard::Look));
+    assert_eq!(heard(&mut *hints).await, Some(HintEvent::Look));
     proxy.stall();
     bus.publish(hint(1)).await.unwrap();
     drop(bus);
-    let gone = timeout(Duration::from_secs(5), hints.next()).await;
-    assert_eq!(gone, Ok(None), "its listeners are told when its task has ended");
+    let removed = timeout(Duration::from_secs(5), hints.next()).await;
+    assert_eq!(removed, Ok(None), "its listeners are told when its task has ended");
     proxy.heal();
     until("its tasks to end", || metrics.num_alive_tasks() <= before).await;
 

@@ -16,20 +16,20 @@ use quick_cache::{DefaultHashBuilder, UnitWeighter};
 
 pub use settings::CacheSettings;
 
-use crate::{Follow, Make, Part, Place, Role};
+use crate::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent, SettingsSource};
 
 /// Entries by key, that many and that old. Cloning it is cheap; every clone is the same cache.
 ///
-/// A changed `ttl_ms` holds for what is there already, at once; so does a changed `entries_max`, where fewer than there are
-/// drop those that are used least. Where nothing is configured nothing is kept.
+/// A changed `ttl_ms` holds for what is there already, at once; so does a changed `entries_max`, where fewer than there
+/// are drop those that are used least. Where nothing is configured nothing is kept.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// # use midflight_core::Pointer;
-/// use midflight_components::{Cache, CacheSettings, Place};
+/// # use midflight_core::JsonPointer;
+/// use midflight_components::{Cache, CacheSettings, SettingsSource};
 ///
-/// let place = Place::new(vec![], Pointer::root(), |_| Some(CacheSettings::default()));
+/// let place = SettingsSource::new(vec![], Pointer::root(), |_| Some(CacheSettings::default()));
 /// let (_part, cache) = Cache::<String, u64>::new(place);
 /// let length = cache.get_or_try_insert_with("four", async || Ok::<_, ()>(4)).await;
 /// assert_eq!(length, Ok(4));
@@ -41,19 +41,20 @@ where
     V: Clone + Send + Sync + 'static,
 {
     entries: Arc<Entries<K, V>>,
-    follow: Follow<MakeCache<K, V>>,
+    follow: CurrentComponent<CacheFactory<K, V>>,
 }
 
-/// One shard: with several, each would have its own share of `entries_max`, and what is kept would hang on how keys fall.
-type Entries<K, V> = SyncCache<K, Entry<V>, UnitWeighter, DefaultHashBuilder>;
+/// One shard: with several, each would have its own share of `entries_max`, and what is kept would depend on the hashes
+/// of keys.
+type Entries<K, V> = SyncCache<K, CacheEntry<V>, UnitWeighter, DefaultHashBuilder>;
 
 #[derive(Clone)]
-struct Entry<V> {
+struct CacheEntry<V> {
     value: V,
     since: Instant,
 }
 
-impl<V> Entry<V> {
+impl<V> CacheEntry<V> {
     fn is_fresh(&self, settings: &CacheSettings) -> bool {
         self.since.elapsed() < settings.ttl()
     }
@@ -66,10 +67,11 @@ where
 {
     /// The part for an engine, and the handle for the program: `cache`, order 20, critical.
     #[must_use]
-    pub fn new(place: Place<CacheSettings>) -> (Part<MakeCache<K, V>>, Self) {
+    pub fn new(place: SettingsSource<CacheSettings>) -> (ManagedComponent<CacheFactory<K, V>>, Self) {
         let entries = Arc::new(entries());
-        let role = Role { name: "cache".to_owned(), order: 20, criticality: Criticality::Critical };
-        let (part, follow) = Part::new(MakeCache { entries: Arc::clone(&entries) }, place, role);
+        let role = ComponentRole { name: "cache".to_owned(), order: 20, criticality: Criticality::Critical };
+        let (part, follow) =
+            ManagedComponent::new(CacheFactory { entries: Arc::clone(&entries) }, place, role);
         (part, Self { entries, follow })
     }
 
@@ -87,12 +89,12 @@ where
     /// Keeps a value for a key. Cost: a load, a lock and a hash; where the cache is full something else goes.
     pub fn insert(&self, key: K, value: V) {
         if self.follow.now().is_some() {
-            self.entries.insert(key, Entry { value, since: Instant::now() });
+            self.entries.insert(key, CacheEntry { value, since: Instant::now() });
         }
     }
 
-    /// What is kept for a key, or what `make` answers, which is then kept. Of several callers who ask for a key at a time one
-    /// makes the value, and the others wait for it; when that one fails or is dropped, the next one makes it.
+    /// What is kept for a key, or what `make` answers, which is then kept. Of several callers who ask for a key at a
+    /// time one makes the value, and the others wait for it; when that one fails or is dropped, the next one makes it.
     ///
     /// Where nothing is configured every caller makes it.
     ///
@@ -112,7 +114,7 @@ where
         if let Some(value) = self.get(key) {
             return Ok(value);
         }
-        let if_fresh = |_: &K, entry: &mut Entry<V>| match entry.is_fresh(&settings) {
+        let if_fresh = |_: &K, entry: &mut CacheEntry<V>| match entry.is_fresh(&settings) {
             true => EntryAction::Retain(entry.value.clone()),
             false => EntryAction::ReplaceWithGuard,
         };
@@ -120,11 +122,11 @@ where
             EntryResult::Retained(value) => Ok(value),
             EntryResult::Vacant(guard) | EntryResult::Replaced(guard, _) => {
                 let value = make().await?;
-                // It fails when somebody has put another one there meanwhile, which is as good.
-                guard.insert(Entry { value: value.clone(), since: Instant::now() }).ok();
+                // It fails when another one was put there meanwhile, which is as good.
+                guard.insert(CacheEntry { value: value.clone(), since: Instant::now() }).ok();
                 Ok(value)
             }
-            // None is taken out, and nobody waits for a time.
+            // None is taken out, and no caller waits for a time.
             EntryResult::Removed(..) | EntryResult::Timeout => make().await,
         }
     }
@@ -171,41 +173,42 @@ fn entries<K: Hash + Eq, V: Clone>() -> Entries<K, V> {
 }
 
 /// How the settings of a cache are changed. What it keeps stays.
-pub struct MakeCache<K, V> {
+pub struct CacheFactory<K, V> {
     entries: Arc<Entries<K, V>>,
 }
 
-impl<K, V> fmt::Debug for MakeCache<K, V> {
+impl<K, V> fmt::Debug for CacheFactory<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MakeCache").finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl<K, V> Make for MakeCache<K, V>
+impl<K, V> ComponentFactory for CacheFactory<K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     type Settings = CacheSettings;
-    type Made = CacheSettings;
+    type Built = CacheSettings;
 
-    fn make(
+    fn build(
         &self,
         settings: &CacheSettings,
-        place: &Place<CacheSettings>,
+        place: &SettingsSource<CacheSettings>,
     ) -> Result<CacheSettings, Problems> {
         settings.check(place).map(|()| settings.clone())
     }
 
     fn publish(&self, _: Option<&CacheSettings>, to: Option<&CacheSettings>) {
-        // Entries that are too many go when the old settings are let go of: until then they may have to be put back.
+        // Entries over the limit are removed when the old settings are released: until then they may have to be
+        // restored.
         if let Some(to) = to.filter(|to| to.entries_max > self.entries.capacity()) {
             self.entries.set_capacity(to.entries_max);
         }
     }
 
-    async fn let_go(&self, _: Arc<CacheSettings>, in_use: Option<Arc<CacheSettings>>) {
+    async fn retire(&self, _: Arc<CacheSettings>, in_use: Option<Arc<CacheSettings>>) {
         match in_use {
             Some(settings) => self.entries.set_capacity(settings.entries_max),
             None => self.entries.clear(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use midflight_core::Problems;
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::SettingsSource;
 use crate::bounds::{DAY_MS, within};
 
 /// The settings of a [`Cache`](crate::Cache).
@@ -31,7 +31,7 @@ impl CacheSettings {
     ///
     /// # Errors
     /// All of it, each with its place and its cure.
-    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+    pub fn check(&self, place: &SettingsSource<Self>) -> Result<(), Problems> {
         let mut problems = Problems::default();
         within(&mut problems, place, "ttl_ms", &self.ttl_ms, &(1..=DAY_MS));
         within(&mut problems, place, "entries_max", &self.entries_max, &(1..=100_000_000));

@@ -10,21 +10,21 @@ use sqlx_core::transaction::TransactionManager as _;
 use tokio::runtime::Handle;
 
 use super::failure::DatabaseError;
-use super::pool::{Leased, Pool};
+use super::pool::{DatabasePool, Leased};
 
 /// A connection to PostgreSQL. It goes back to its pool when it is dropped; whatever was left undone is undone first,
 /// without the caller waiting.
 ///
-/// Use it for one piece of work: a swap lets it live for the grace of its pool and no longer. What was changed of the
-/// session (`SET`, `LISTEN`) goes with the connection to whoever has it next.
+/// Use it for one piece of work: a swap lets it live for the grace of its pool and no longer. Changes of the session
+/// (`SET`, `LISTEN`) stay with the connection for its next user.
 pub struct DatabaseConnection {
-    pool: Arc<Pool>,
+    pool: Arc<DatabasePool>,
     /// None only while it is dropped.
     leased: Option<Leased>,
 }
 
 impl DatabaseConnection {
-    pub(super) fn new(pool: Arc<Pool>, leased: Leased) -> Self {
+    pub(super) fn new(pool: Arc<DatabasePool>, leased: Leased) -> Self {
         Self { pool, leased: Some(leased) }
     }
 
@@ -129,7 +129,7 @@ impl DerefMut for DatabaseTransaction {
 impl Drop for DatabaseTransaction {
     fn drop(&mut self) {
         if self.is_open {
-            // Said now, and sent when the connection goes back.
+            // Sent when the connection is returned.
             PgTransactionManager::start_rollback(&mut self.connection);
         }
     }

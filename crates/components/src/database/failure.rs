@@ -1,23 +1,24 @@
-//! What went wrong, told by what the caller can do next and without secrets.
+//! What went wrong, by what the caller can do next and without secrets.
 
 use std::time::Duration;
 
 use midflight_core::Problem;
 
-use super::pool::Pool;
+use super::pool::DatabasePool;
 use super::settings::DatabaseSettings;
-use crate::Place;
+use crate::SettingsSource;
 
 /// Why a [`Database`](crate::Database) has no connection to give, or a transaction did not come about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// The settings say nothing of a database.
+    /// The settings have no database.
     #[error("no database is configured")]
     NotConfigured,
     /// Every connection was in use for as long as the caller waited.
     #[error(
-        "all {max_conns} connections to {address} were in use for {waited_ms} ms; raise max_conns, or hold them shorter"
+        "all {max_conns} connections to {address} were in use for {waited_ms} ms; raise max_conns, or use \
+         connections for a shorter time"
     )]
     Exhausted {
         /// Host, port and database.
@@ -28,11 +29,11 @@ pub enum DatabaseError {
         waited_ms: u64,
     },
     /// The server could not be reached, or did not let us in.
-    #[error("{address} cannot be used: {why}")]
+    #[error("cannot use {address}: {why}")]
     Unavailable {
         /// Host, port and database.
         address: String,
-        /// What was said, without secrets.
+        /// The message, without secrets.
         why: String,
     },
     /// The server refused a statement.
@@ -42,43 +43,45 @@ pub enum DatabaseError {
 
 /// Why a connection could not be opened.
 #[derive(Debug)]
-pub(super) enum DialError {
+pub(super) enum DatabaseDialError {
     Late(Duration),
     Failed(sqlx::Error),
 }
 
-impl Pool {
-    /// What is to be said of a connection that could not be opened.
-    pub(super) fn why(&self, error: &DialError) -> String {
+impl DatabasePool {
+    /// The problem of a connection that could not be opened.
+    pub(super) fn why(&self, error: &DatabaseDialError) -> String {
         match error {
-            DialError::Late(after) => format!("it did not answer within {} ms", after.as_millis()),
-            DialError::Failed(sqlx::Error::Database(error)) => {
+            DatabaseDialError::Late(after) => format!("it did not answer within {} ms", after.as_millis()),
+            DatabaseDialError::Failed(sqlx::Error::Database(error)) => {
                 self.target.secrets.redact(error.message()).into_owned()
             }
-            DialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
+            DatabaseDialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
         }
     }
 
     /// The problem that refuses a reload: the setting that is to blame, and what to do.
-    pub(super) fn problem(&self, error: &DialError, place: &Place<DatabaseSettings>) -> Problem {
+    pub(super) fn problem(
+        &self,
+        error: &DatabaseDialError,
+        place: &SettingsSource<DatabaseSettings>,
+    ) -> Problem {
         let (at, address, why) = (self.target.at, &self.target.address, self.why(error));
         let (code, setting, cure) = match error {
-            DialError::Late(_) => {
-                ("no_answer", at.host, "look whether that is the address, or raise connect_timeout_ms")
+            DatabaseDialError::Late(_) => {
+                ("no_answer", at.host, "check the address, or raise connect_timeout_ms")
             }
-            DialError::Failed(error) => match sql_state(error).as_deref() {
-                Some("28P01" | "28000") => ("not_let_in", at.password, "look at the user and the password"),
-                Some("3D000") => ("unknown_database", at.name, "make the database, or mend its name"),
-                Some("42501") => ("not_let_in", at.user, "grant the user CONNECT on the database"),
+            DatabaseDialError::Failed(error) => match sql_state(error).as_deref() {
+                Some("28P01" | "28000") => ("access_denied", at.password, "check the user and the password"),
+                Some("3D000") => ("unknown_database", at.name, "create the database, or correct its name"),
+                Some("42501") => ("access_denied", at.user, "grant the user CONNECT on the database"),
                 Some("53300") => {
                     ("too_many_connections", "max_conns", "lower it, or raise max_connections of the server")
                 }
-                _ => {
-                    ("unreachable", at.host, "look whether the server runs, and whether that is its address")
-                }
+                _ => ("unreachable", at.host, "check that the server runs and that the address is correct"),
             },
         };
-        place.problem(code, setting, format!("{address} cannot be used: {why}; {cure}"))
+        place.problem(code, setting, format!("cannot use {address}: {why}; {cure}"))
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod connection;
 mod failure;
-mod leave;
 mod pool;
+mod retire;
 mod settings;
 
 use std::fmt;
@@ -18,8 +18,8 @@ pub use connection::{DatabaseConnection, DatabaseTransaction};
 pub use failure::DatabaseError;
 pub use settings::DatabaseSettings;
 
-use crate::{Follow, Make, Part, Place, Role};
-use pool::{Missed, Pool};
+use crate::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent, SettingsSource};
+use pool::{CheckoutError, DatabasePool};
 
 /// A handle on a PostgreSQL database that follows its swaps. Cloning it is cheap.
 ///
@@ -32,7 +32,7 @@ use pool::{Missed, Pool};
 /// ```
 #[derive(Clone)]
 pub struct Database {
-    follow: Follow<MakeDatabase>,
+    follow: CurrentComponent<DatabaseFactory>,
 }
 
 /// What a pool is like at a moment.
@@ -40,7 +40,7 @@ pub struct Database {
 pub struct DatabaseStatus {
     /// How many connections are open.
     pub size: usize,
-    /// How many of them nobody uses.
+    /// How many of them are unused.
     pub idle: usize,
     /// How many there may be.
     pub max_conns: u32,
@@ -51,9 +51,10 @@ pub struct DatabaseStatus {
 impl Database {
     /// The part for an engine, and the handle for the program: `database`, order 90, critical.
     #[must_use]
-    pub fn new(place: Place<DatabaseSettings>) -> (Part<MakeDatabase>, Self) {
-        let role = Role { name: "database".to_owned(), order: 90, criticality: Criticality::Critical };
-        let (part, follow) = Part::new(MakeDatabase, place, role);
+    pub fn new(place: SettingsSource<DatabaseSettings>) -> (ManagedComponent<DatabaseFactory>, Self) {
+        let role =
+            ComponentRole { name: "database".to_owned(), order: 90, criticality: Criticality::Critical };
+        let (part, follow) = ManagedComponent::new(DatabaseFactory, place, role);
         (part, Self { follow })
     }
 
@@ -74,11 +75,11 @@ impl Database {
                 Err(missed) => missed,
             };
             let now = self.pool()?;
-            let is_over = matches!(missed, Missed::Exhausted) || Arc::ptr_eq(&now, &pool);
+            let is_over = matches!(missed, CheckoutError::Exhausted) || Arc::ptr_eq(&now, &pool);
             if is_over {
                 return Err(pool.error(&missed, began));
             }
-            // Another took its place meanwhile, maybe since this one's server is gone.
+            // Another took its place meanwhile, perhaps since this one's server is unavailable.
             pool = now;
         }
     }
@@ -101,7 +102,7 @@ impl Database {
         Some(DatabaseStatus { size, idle, max_conns, address })
     }
 
-    fn pool(&self) -> Result<Arc<Pool>, DatabaseError> {
+    fn pool(&self) -> Result<Arc<DatabasePool>, DatabaseError> {
         self.follow.now().map(|made| Arc::clone(&made.0)).ok_or(DatabaseError::NotConfigured)
     }
 }
@@ -112,44 +113,50 @@ impl fmt::Debug for Database {
     }
 }
 
-impl Pool {
-    fn error(&self, missed: &Missed, began: Instant) -> DatabaseError {
+impl DatabasePool {
+    fn error(&self, missed: &CheckoutError, began: Instant) -> DatabaseError {
         let (address, max_conns) = (self.target.address.clone(), self.settings.max_conns);
         let waited_ms = began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         match missed {
-            Missed::Exhausted => DatabaseError::Exhausted { address, max_conns, waited_ms },
-            Missed::Closed => DatabaseError::Unavailable { address, why: "its pool was closed".to_owned() },
-            Missed::Failed(error) => DatabaseError::Unavailable { why: self.why(error), address },
+            CheckoutError::Exhausted => DatabaseError::Exhausted { address, max_conns, waited_ms },
+            CheckoutError::Closed => {
+                DatabaseError::Unavailable { address, why: "its pool was closed".to_owned() }
+            }
+            CheckoutError::Failed(error) => DatabaseError::Unavailable { why: self.why(error), address },
         }
     }
 }
 
 /// How pools are made: connected and asked beside the old, drained when they are replaced.
 #[derive(Debug)]
-pub struct MakeDatabase;
+pub struct DatabaseFactory;
 
 /// A pool. Only its handle looks into it.
-pub struct MadeDatabase(Arc<Pool>);
+pub struct BuiltDatabase(Arc<DatabasePool>);
 
 #[async_trait]
-impl Make for MakeDatabase {
+impl ComponentFactory for DatabaseFactory {
     type Settings = DatabaseSettings;
-    type Made = MadeDatabase;
+    type Built = BuiltDatabase;
 
-    fn make(
+    fn build(
         &self,
         settings: &DatabaseSettings,
-        place: &Place<DatabaseSettings>,
-    ) -> Result<MadeDatabase, Problems> {
+        place: &SettingsSource<DatabaseSettings>,
+    ) -> Result<BuiltDatabase, Problems> {
         let target = settings.target(place)?;
-        Ok(MadeDatabase(Arc::new(Pool::new(settings.clone(), target))))
+        Ok(BuiltDatabase(Arc::new(DatabasePool::new(settings.clone(), target))))
     }
 
-    async fn prove(&self, made: &Arc<MadeDatabase>, place: &Place<DatabaseSettings>) -> Result<(), Problems> {
+    async fn probe(
+        &self,
+        made: &Arc<BuiltDatabase>,
+        place: &SettingsSource<DatabaseSettings>,
+    ) -> Result<(), Problems> {
         made.0.open().await.map_err(|error| made.0.problem(&error, place).into())
     }
 
-    async fn let_go(&self, left: Arc<MadeDatabase>, in_use: Option<Arc<MadeDatabase>>) {
-        leave::leave(&left.0, in_use.map(|made| Arc::clone(&made.0))).await;
+    async fn retire(&self, left: Arc<BuiltDatabase>, in_use: Option<Arc<BuiltDatabase>>) {
+        retire::leave(&left.0, in_use.map(|made| Arc::clone(&made.0))).await;
     }
 }

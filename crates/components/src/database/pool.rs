@@ -1,8 +1,9 @@
-//! The connections of one pool, and how long anybody waits for one.
+//! The connections of one pool, and the longest wait for one.
 //!
-//! This is no `PgPool` of sqlx. That one goes on trying a server that refuses until its time is over and then does not say
-//! why; it closes when the last of its connections comes back, with no way to cut one that does not; and it does not
-//! tell when the server has let go of them, without which a bound on the connections of two pools cannot be kept.
+//! This is no `PgPool` of sqlx. That one continues to try a server that refuses until its time is over and then does
+//! not report why; it closes when the last of its connections is returned, with no way to cut one that is not; and it
+//! does not report when the server has closed them, without which a bound on the connections of two pools cannot be
+//! kept.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,8 +14,8 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout, timeout_at};
 
-use super::failure::DialError;
-use super::settings::{DatabaseSettings, Target};
+use super::failure::DatabaseDialError;
+use super::settings::{DatabaseSettings, DatabaseTarget};
 
 /// A connection that was used this short a time ago is taken to be good: no server restarts in less.
 const TRUSTED: Duration = Duration::from_millis(100);
@@ -27,19 +28,19 @@ const GOODBYE_MAX: Duration = Duration::from_secs(1);
 const OPENED_AT_ONCE: usize = 8;
 
 /// The connections to one database by one set of settings.
-pub(super) struct Pool {
+pub(super) struct DatabasePool {
     pub(super) settings: DatabaseSettings,
-    pub(super) target: Target,
+    pub(super) target: DatabaseTarget,
     /// One for each connection that there may be. Closed with the pool.
     permits: Arc<Semaphore>,
-    state: Mutex<State>,
+    state: Mutex<DatabasePoolState>,
     /// Something came back, or went.
     pub(super) changed: Notify,
 }
 
-/// How far a pool has gone on its way out.
+/// The progress of closing a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum Stage {
+enum PoolStage {
     Open,
     /// What is in use may come back.
     Draining,
@@ -47,23 +48,23 @@ enum Stage {
     Cut,
 }
 
-struct State {
-    stage: Stage,
-    idle: Vec<Kept>,
+struct DatabasePoolState {
+    stage: PoolStage,
+    idle: Vec<PooledConnection>,
     /// The server's numbers of all that are open, in use or not.
     open: HashSet<i32>,
     dialling: usize,
 }
 
 /// An open connection.
-pub(super) struct Kept {
+pub(super) struct PooledConnection {
     pub(super) connection: PgConnection,
-    pub(super) counted: Counted,
+    pub(super) counted: OpenConnectionCount,
     born: Instant,
     used: Instant,
 }
 
-impl Kept {
+impl PooledConnection {
     /// The server's number of its end.
     pub(super) fn pid(&self) -> i32 {
         self.counted.pid
@@ -71,19 +72,19 @@ impl Kept {
 
     /// Ends it in good order. It counts until it is closed.
     pub(super) async fn goodbye(self) {
-        // It is gone either way.
+        // It is lost either way.
         timeout(GOODBYE_MAX, self.connection.close()).await.ok();
         drop(self.counted);
     }
 }
 
 /// Counts a connection as open until it is dropped.
-pub(super) struct Counted {
-    pool: Weak<Pool>,
+pub(super) struct OpenConnectionCount {
+    pool: Weak<DatabasePool>,
     pid: i32,
 }
 
-impl Drop for Counted {
+impl Drop for OpenConnectionCount {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
             pool.state().open.remove(&self.pid);
@@ -93,32 +94,33 @@ impl Drop for Counted {
 }
 
 /// Why a pool did not give a connection.
-pub(super) enum Missed {
+pub(super) enum CheckoutError {
     /// It is on its way out: ask the one that took its place.
     Closed,
     Exhausted,
-    Failed(DialError),
+    Failed(DatabaseDialError),
 }
 
 /// A connection, and the right to have it.
 pub(super) struct Leased {
-    pub(super) kept: Kept,
+    pub(super) kept: PooledConnection,
     pub(super) permit: OwnedSemaphorePermit,
 }
 
-impl Pool {
-    pub(super) fn new(settings: DatabaseSettings, target: Target) -> Self {
+impl DatabasePool {
+    pub(super) fn new(settings: DatabaseSettings, target: DatabaseTarget) -> Self {
         let permits = Arc::new(Semaphore::new(settings.max_conns as usize));
-        let state = State { stage: Stage::Open, idle: Vec::new(), open: HashSet::new(), dialling: 0 };
+        let state =
+            DatabasePoolState { stage: PoolStage::Open, idle: Vec::new(), open: HashSet::new(), dialling: 0 };
         Self { settings, target, permits, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DatabasePoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens what is to be open before anybody uses it, one at least, and from then on closes what nobody uses.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<(), DialError> {
+    /// Opens the minimum of connections before first use, at least one, and from then on closes unused ones.
+    pub(super) async fn open(self: &Arc<Self>) -> Result<(), DatabaseDialError> {
         let count = self.settings.min_conns.max(1) as usize;
         let opened = stream::iter(0..count).map(|_| self.dial()).buffer_unordered(OPENED_AT_ONCE);
         let keep = async |kept| {
@@ -131,7 +133,7 @@ impl Pool {
     }
 
     /// Opens a connection and asks it something. It counts from the first moment.
-    pub(super) async fn dial(self: &Arc<Self>) -> Result<Kept, DialError> {
+    pub(super) async fn dial(self: &Arc<Self>) -> Result<PooledConnection, DatabaseDialError> {
         let _dialling = Dialling::new(self);
         let opened = async {
             let mut connection = PgConnection::connect_with(&self.target.connect).await?;
@@ -139,19 +141,19 @@ impl Pool {
             Ok((connection, pid))
         };
         let max = self.settings.connect_max();
-        let opened = timeout(max, opened).await.map_err(|_| DialError::Late(max))?;
-        let (connection, pid) = opened.map_err(DialError::Failed)?;
+        let opened = timeout(max, opened).await.map_err(|_| DatabaseDialError::Late(max))?;
+        let (connection, pid) = opened.map_err(DatabaseDialError::Failed)?;
         self.state().open.insert(pid);
-        let (counted, now) = (Counted { pool: Arc::downgrade(self), pid }, Instant::now());
-        Ok(Kept { connection, counted, born: now, used: now })
+        let (counted, now) = (OpenConnectionCount { pool: Arc::downgrade(self), pid }, Instant::now());
+        Ok(PooledConnection { connection, counted, born: now, used: now })
     }
 
     /// A connection that answers, by `deadline`.
-    pub(super) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Leased, Missed> {
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Leased, CheckoutError> {
         let deadline = tokio::time::Instant::from_std(deadline);
         let permit = match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
-            Err(_) => return Err(Missed::Exhausted),
-            Ok(Err(_)) => return Err(Missed::Closed),
+            Err(_) => return Err(CheckoutError::Exhausted),
+            Ok(Err(_)) => return Err(CheckoutError::Closed),
             Ok(Ok(permit)) => permit,
         };
         while let Some(mut kept) = self.take_idle() {
@@ -164,23 +166,24 @@ impl Pool {
             drop(self.idle());
         }
         let dialled = timeout_at(deadline, self.dial()).await;
-        let kept =
-            dialled.unwrap_or(Err(DialError::Late(self.settings.acquire_max()))).map_err(Missed::Failed)?;
-        if self.state().stage == Stage::Cut {
+        let kept = dialled
+            .unwrap_or(Err(DatabaseDialError::Late(self.settings.acquire_max())))
+            .map_err(CheckoutError::Failed)?;
+        if self.state().stage == PoolStage::Cut {
             kept.goodbye().await;
-            return Err(Missed::Closed);
+            return Err(CheckoutError::Closed);
         }
         Ok(Leased { kept, permit })
     }
 
-    fn take_idle(&self) -> Option<Kept> {
+    fn take_idle(&self) -> Option<PooledConnection> {
         let mut state = self.state();
         // The one that was used last: what is too many then grows old.
-        if state.stage == Stage::Open { state.idle.pop() } else { None }
+        if state.stage == PoolStage::Open { state.idle.pop() } else { None }
     }
 
     /// Takes a connection back, once it is known to be whole: whatever its caller left undone is done first.
-    pub(super) async fn take_back(&self, mut kept: Kept, permit: OwnedSemaphorePermit) {
+    pub(super) async fn take_back(&self, mut kept: PooledConnection, permit: OwnedSemaphorePermit) {
         let is_whole = matches!(timeout(WHOLE_MAX, kept.connection.ping()).await, Ok(Ok(())));
         kept.used = Instant::now();
         if is_whole && kept.born.elapsed() < self.settings.lifetime_max() {
@@ -194,12 +197,12 @@ impl Pool {
 
     /// Gives out nothing from now on; what is in use may come back.
     pub(super) fn drain(&self) {
-        self.state().stage = Stage::Draining;
+        self.state().stage = PoolStage::Draining;
         self.permits.close();
     }
 
-    /// Everything that nobody uses.
-    pub(super) fn idle(&self) -> Vec<Kept> {
+    /// Everything that is unused.
+    pub(super) fn idle(&self) -> Vec<PooledConnection> {
         std::mem::take(&mut self.state().idle)
     }
 
@@ -212,11 +215,11 @@ impl Pool {
     /// From now on whatever is being opened is closed again. Answers what is in use.
     pub(super) fn cut(&self) -> Vec<i32> {
         let mut state = self.state();
-        state.stage = Stage::Cut;
+        state.stage = PoolStage::Cut;
         state.open.iter().copied().collect()
     }
 
-    /// How many are open, how many of them nobody uses.
+    /// How many are open, how many of them are unused.
     pub(super) fn count(&self) -> (usize, usize) {
         let state = self.state();
         (state.open.len(), state.idle.len())
@@ -227,13 +230,13 @@ impl Pool {
         (shortest / 2).clamp(Duration::from_millis(50), Duration::from_secs(30))
     }
 
-    /// What nobody used for too long, and what is too old; as many stay as are to be open.
-    fn worn_out(&self) -> Vec<Kept> {
+    /// What was unused for too long, and what is too old; the minimum stays open.
+    fn worn_out(&self) -> Vec<PooledConnection> {
         let mut state = self.state();
         let spare = state.open.len().saturating_sub(self.settings.min_conns as usize);
         let (idle_max, lifetime_max) = (self.settings.idle_max(), self.settings.lifetime_max());
         let mut closed = 0;
-        let is_worn_out = |kept: &mut Kept| {
+        let is_worn_out = |kept: &mut PooledConnection| {
             let is_spare = kept.used.elapsed() >= idle_max && closed < spare;
             closed += usize::from(is_spare);
             is_spare || kept.born.elapsed() >= lifetime_max
@@ -242,11 +245,11 @@ impl Pool {
     }
 }
 
-/// Counts a connection that is being opened, also when its opening is given up.
-struct Dialling<'a>(&'a Pool);
+/// Counts a connection that is being opened, also when opening it is abandoned.
+struct Dialling<'a>(&'a DatabasePool);
 
 impl<'a> Dialling<'a> {
-    fn new(pool: &'a Pool) -> Self {
+    fn new(pool: &'a DatabasePool) -> Self {
         pool.state().dialling += 1;
         Self(pool)
     }
@@ -260,10 +263,10 @@ impl Drop for Dialling<'_> {
 }
 
 /// Closes what is worn out, as long as there is a pool that is open.
-async fn look_after(pool: Weak<Pool>, period: Duration) {
+async fn look_after(pool: Weak<DatabasePool>, period: Duration) {
     loop {
         sleep(period).await;
-        let Some(pool) = pool.upgrade().filter(|pool| pool.state().stage == Stage::Open) else { return };
+        let Some(pool) = pool.upgrade().filter(|pool| pool.state().stage == PoolStage::Open) else { return };
         for kept in pool.worn_out() {
             kept.goodbye().await;
         }

@@ -8,10 +8,10 @@ use midflight_core::Problems;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::Place;
+use crate::SettingsSource;
 use crate::bounds::{DAY_MS, within};
 
-/// The settings of a [`Database`](crate::Database). Where it is is said either by `url` or by `host` and `name`.
+/// The settings of a [`Database`](crate::Database). The address is set either by `url` or by `host` and `name`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
@@ -27,10 +27,10 @@ pub struct DatabaseSettings {
     pub user: String,
     /// With what password, if any.
     pub password: Secret,
-    /// How many connections there may be; 10, from 1 to 10,000. While a pool is swapped there may be as many as the old and
-    /// the new one together may have.
+    /// How many connections there may be; 10, from 1 to 10,000. While a pool is swapped there may be as many as the old
+    /// and the new one together may have.
     pub max_conns: u32,
-    /// How many are opened before the pool is used, and stay open while nobody uses them; 0.
+    /// How many are opened before the pool is used, and stay open while they are unused; 0.
     pub min_conns: u32,
     /// How long opening a connection may take until it answers, in milliseconds; 5,000.
     pub connect_timeout_ms: u64,
@@ -40,7 +40,7 @@ pub struct DatabaseSettings {
     pub idle_timeout_ms: u64,
     /// After how long a connection is closed when it is not in use, in milliseconds; 1,800,000.
     pub max_lifetime_ms: u64,
-    /// How long what is under way on the old pool may go on after a swap, in milliseconds; 5,000. Then it is cut.
+    /// How long what is in progress on the old pool may continue after a swap, in milliseconds; 5,000. Then it is cut.
     pub grace_ms: u64,
 }
 
@@ -65,26 +65,27 @@ impl Default for DatabaseSettings {
 }
 
 /// Settings that can be, ready to be connected by. It cannot be printed: the options have the password in them.
-pub(super) struct Target {
+pub(super) struct DatabaseTarget {
     pub(super) connect: PgConnectOptions,
     /// Host, port and database: for people.
     pub(super) address: String,
     pub(super) secrets: Redactor,
-    /// Which settings say where the server is and who asks: the places of problems.
-    pub(super) at: Said,
+    /// Which settings are the address and the credentials: the places of problems.
+    pub(super) at: AddressSettings,
 }
 
-/// The settings by which it is said where a server is.
+/// The settings of the address of a server.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct AddressSettings {
     pub(super) host: &'static str,
     pub(super) name: &'static str,
     pub(super) user: &'static str,
     pub(super) password: &'static str,
 }
 
-const BY_URL: Said = Said { host: "url", name: "url", user: "url", password: "url" };
-const BY_PARTS: Said = Said { host: "host", name: "name", user: "user", password: "password" };
+const BY_URL: AddressSettings = AddressSettings { host: "url", name: "url", user: "url", password: "url" };
+const BY_PARTS: AddressSettings =
+    AddressSettings { host: "host", name: "name", user: "user", password: "password" };
 
 impl DatabaseSettings {
     /// Everything that cannot be in these settings.
@@ -93,11 +94,11 @@ impl DatabaseSettings {
     ///
     /// # Errors
     /// All of it, each with its place and its cure.
-    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+    pub fn check(&self, place: &SettingsSource<Self>) -> Result<(), Problems> {
         self.target(place).map(drop)
     }
 
-    pub(super) fn target(&self, place: &Place<Self>) -> Result<Target, Problems> {
+    pub(super) fn target(&self, place: &SettingsSource<Self>) -> Result<DatabaseTarget, Problems> {
         let mut problems = self.out_of_bounds(place);
         let target = self.reached(place, &mut problems);
         match target {
@@ -106,7 +107,7 @@ impl DatabaseSettings {
         }
     }
 
-    fn out_of_bounds(&self, place: &Place<Self>) -> Problems {
+    fn out_of_bounds(&self, place: &SettingsSource<Self>) -> Problems {
         let mut problems = Problems::default();
         within(&mut problems, place, "max_conns", &self.max_conns, &(1..=10_000));
         if (1..=10_000).contains(&self.max_conns) {
@@ -123,39 +124,39 @@ impl DatabaseSettings {
         problems
     }
 
-    fn reached(&self, place: &Place<Self>, problems: &mut Problems) -> Option<Target> {
+    fn reached(&self, place: &SettingsSource<Self>, problems: &mut Problems) -> Option<DatabaseTarget> {
         let secrets = Redactor::default();
         secrets.hide(self.url.expose()).hide(self.password.expose());
         let parts = [("host", &self.host), ("name", &self.name)];
         if self.url.is_empty() {
             let missing: Vec<_> = parts.iter().filter(|(_, text)| text.is_empty()).collect();
             for (setting, _) in &missing {
-                let message = format!("there is no {setting}; write it, or write url");
+                let message = format!("{setting} is missing; set it, or set url");
                 problems.add(place.problem("missing", setting, message));
             }
             let connect = PgConnectOptions::new_without_pgpass().host(&self.host).port(self.port);
             let connect = connect.database(&self.name).username(&self.user).password(self.password.expose());
             let address = format!("{}:{}/{}", self.host, self.port, self.name);
-            return missing.is_empty().then_some(Target { connect, address, secrets, at: BY_PARTS });
+            return missing.is_empty().then_some(DatabaseTarget { connect, address, secrets, at: BY_PARTS });
         }
         let password = ("password", !self.password.is_empty());
         let twice = parts.map(|(setting, text)| (setting, !text.is_empty())).into_iter().chain([password]);
         for (setting, _) in twice.filter(|(_, is_set)| *is_set) {
-            let message = format!("{setting} is in url; take it out here, or write all of it without url");
+            let message = format!("{setting} is in url too; remove it here, or set everything without url");
             problems.add(place.problem("said_twice", setting, message));
         }
         // The error may quote the URL, and with it the password.
         let scheme =
             ["postgres://", "postgresql://"].iter().any(|scheme| self.url.expose().starts_with(scheme));
         let Some(connect) = PgConnectOptions::from_str(self.url.expose()).ok().filter(|_| scheme) else {
-            let message = "the URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/NAME, and in it %2F for a / \
+            let message = "invalid URL: expected postgres://USER:PASSWORD@HOST:PORT/NAME, with %2F for a / \
                            and %40 for an @ of the password";
             problems.add(place.problem("invalid_url", "url", message));
             return None;
         };
         let name = connect.get_database().unwrap_or_else(|| connect.get_username());
         let address = format!("{}:{}/{name}", connect.get_host(), connect.get_port());
-        Some(Target { connect, address, secrets, at: BY_URL })
+        Some(DatabaseTarget { connect, address, secrets, at: BY_URL })
     }
 
     pub(super) fn connect_max(&self) -> Duration {

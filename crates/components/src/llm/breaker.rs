@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::LlmError;
 use super::settings::BreakerSettings;
 
-/// How long after its deadline a trial that says nothing is waited for: one that is still polled has said it by then.
+/// How long after its deadline a silent trial is waited for: one that is still polled has reported by then.
 const VANISHED: Duration = Duration::from_secs(1);
 
 /// Whether calls are let through to an LLM.
@@ -16,76 +16,80 @@ const VANISHED: Duration = Duration::from_secs(1);
 pub enum BreakerState {
     /// All of them.
     Closed,
-    /// None, since too many failed one after the other. When `open_ms` are over it stays so until somebody calls.
+    /// None, since too many failed one after the other. When `open_ms` are over it stays so until the next call.
     Open,
-    /// One, which is under way; what comes of it decides.
+    /// One, which is in progress; its result decides.
     HalfOpen,
 }
 
-/// The state, with the number of times that it became another one. A call belongs to the number at which it was let through:
-/// what comes of it later says nothing of another.
+/// The state, with the number of times that it became another one. A call belongs to the number at which it was let
+/// through: its later result does not affect another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
+struct BreakerCell {
     era: u64,
-    phase: Phase,
+    phase: BreakerPhase,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum BreakerPhase {
     /// So many calls failed one after the other.
     Closed { failed: u32 },
-    /// Nobody is let through before that.
+    /// No call is let through before that.
     Open { until: Instant },
     /// A trial is under way. After that it has vanished, and is not waited for.
     HalfOpen { until: Instant },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Event {
-    /// Somebody wants to call, and has vanished if nothing is heard of it by then.
+enum BreakerEvent {
+    /// A caller wants to call, and has vanished if it reports nothing by then.
     Asked { ends: Instant },
     /// A call was answered.
     Answered { era: u64 },
     /// A call failed.
     Failed { era: u64 },
-    /// Nobody waits for the call any more, so nothing is known of it.
+    /// No caller waits for the call any more, so nothing is known of it.
     Left { era: u64 },
 }
 
-const CLOSED: State = State { era: 0, phase: Phase::Closed { failed: 0 } };
+const CLOSED: BreakerCell = BreakerCell { era: 0, phase: BreakerPhase::Closed { failed: 0 } };
 
-/// What becomes of a state.
-fn next(state: State, event: Event, now: Instant, settings: BreakerSettings) -> State {
-    let to = |phase| State { era: state.era + 1, phase };
-    let open = Phase::Open { until: now + Duration::from_millis(settings.open_ms) };
+/// The next state.
+fn next(state: BreakerCell, event: BreakerEvent, now: Instant, settings: BreakerSettings) -> BreakerCell {
+    let to = |phase| BreakerCell { era: state.era + 1, phase };
+    let open = BreakerPhase::Open { until: now + Duration::from_millis(settings.open_ms) };
     match (state.phase, event) {
-        (Phase::Closed { .. }, Event::Asked { .. }) => state,
-        (Phase::Open { .. } | Phase::HalfOpen { .. }, Event::Asked { ends }) => {
-            if rest(state, now).is_none() { to(Phase::HalfOpen { until: ends }) } else { state }
+        (BreakerPhase::Closed { .. }, BreakerEvent::Asked { .. }) => state,
+        (BreakerPhase::Open { .. } | BreakerPhase::HalfOpen { .. }, BreakerEvent::Asked { ends }) => {
+            if rest(state, now).is_none() { to(BreakerPhase::HalfOpen { until: ends }) } else { state }
         }
-        (_, Event::Answered { era } | Event::Failed { era } | Event::Left { era }) if era != state.era => {
+        (_, BreakerEvent::Answered { era } | BreakerEvent::Failed { era } | BreakerEvent::Left { era })
+            if era != state.era =>
+        {
             state
         }
-        (Phase::Closed { .. }, Event::Answered { .. }) => State { phase: CLOSED.phase, ..state },
-        (Phase::Closed { failed }, Event::Failed { .. }) => {
+        (BreakerPhase::Closed { .. }, BreakerEvent::Answered { .. }) => {
+            BreakerCell { phase: CLOSED.phase, ..state }
+        }
+        (BreakerPhase::Closed { failed }, BreakerEvent::Failed { .. }) => {
             let failed = failed.saturating_add(1);
             let is_enough = settings.failures != 0 && failed >= settings.failures;
-            if is_enough { to(open) } else { State { phase: Phase::Closed { failed }, ..state } }
+            if is_enough { to(open) } else { BreakerCell { phase: BreakerPhase::Closed { failed }, ..state } }
         }
-        (Phase::HalfOpen { .. }, Event::Answered { .. }) => to(CLOSED.phase),
-        (Phase::HalfOpen { .. }, Event::Failed { .. }) => to(open),
+        (BreakerPhase::HalfOpen { .. }, BreakerEvent::Answered { .. }) => to(CLOSED.phase),
+        (BreakerPhase::HalfOpen { .. }, BreakerEvent::Failed { .. }) => to(open),
         // The next one tries, and need not wait again.
-        (Phase::HalfOpen { .. }, Event::Left { .. }) => to(Phase::Open { until: now }),
-        // Whoever leaves says nothing, and no call is let through while it is open.
-        (Phase::Closed { .. }, Event::Left { .. }) | (Phase::Open { .. }, _) => state,
+        (BreakerPhase::HalfOpen { .. }, BreakerEvent::Left { .. }) => to(BreakerPhase::Open { until: now }),
+        // A caller that leaves reports nothing, and no call is let through while it is open.
+        (BreakerPhase::Closed { .. }, BreakerEvent::Left { .. }) | (BreakerPhase::Open { .. }, _) => state,
     }
 }
 
-/// How long nobody is let through; none when a call is.
-fn rest(state: State, now: Instant) -> Option<Duration> {
+/// How long no call is let through; none when a call is.
+fn rest(state: BreakerCell, now: Instant) -> Option<Duration> {
     match state.phase {
-        Phase::Closed { .. } => None,
-        Phase::Open { until } | Phase::HalfOpen { until } => {
+        BreakerPhase::Closed { .. } => None,
+        BreakerPhase::Open { until } | BreakerPhase::HalfOpen { until } => {
             Some(until.saturating_duration_since(now)).filter(|rest| !rest.is_zero())
         }
     }
@@ -94,7 +98,7 @@ fn rest(state: State, now: Instant) -> Option<Duration> {
 /// The breaker of one client.
 pub(super) struct Breaker {
     settings: BreakerSettings,
-    state: Mutex<State>,
+    state: Mutex<BreakerCell>,
 }
 
 impl Breaker {
@@ -104,9 +108,9 @@ impl Breaker {
 
     pub(super) fn state(&self) -> BreakerState {
         match self.lock().phase {
-            Phase::Closed { .. } => BreakerState::Closed,
-            Phase::Open { .. } => BreakerState::Open,
-            Phase::HalfOpen { .. } => BreakerState::HalfOpen,
+            BreakerPhase::Closed { .. } => BreakerState::Closed,
+            BreakerPhase::Open { .. } => BreakerState::Open,
+            BreakerPhase::HalfOpen { .. } => BreakerState::HalfOpen,
         }
     }
 
@@ -119,23 +123,23 @@ impl Breaker {
     pub(super) fn admit(&self, deadline: Instant) -> Result<Admitted<'_>, LlmError> {
         let (mut state, now) = (self.lock(), Instant::now());
         refuse(*state, now)?;
-        *state = next(*state, Event::Asked { ends: deadline + VANISHED }, now, self.settings);
+        *state = next(*state, BreakerEvent::Asked { ends: deadline + VANISHED }, now, self.settings);
         Ok(Admitted { breaker: self, era: state.era, has_failed: None })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerCell> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn refuse(state: State, now: Instant) -> Result<(), LlmError> {
+fn refuse(state: BreakerCell, now: Instant) -> Result<(), LlmError> {
     let Some(rest) = rest(state, now) else { return Ok(()) };
-    // Rounded up: whoever comes back then is not too early.
+    // Rounded up: a caller that returns then is not too early.
     let retry_after_ms = rest.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX);
     Err(LlmError::Resting { retry_after_ms })
 }
 
-/// A call that was let through. Dropped, it says that nobody waits for it any more.
+/// A call that was let through. Dropped, it reports that no caller waits for it any more.
 pub(super) struct Admitted<'a> {
     breaker: &'a Breaker,
     era: u64,
@@ -152,9 +156,9 @@ impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let era = self.era;
         let event = match self.has_failed {
-            Some(true) => Event::Failed { era },
-            Some(false) => Event::Answered { era },
-            None => Event::Left { era },
+            Some(true) => BreakerEvent::Failed { era },
+            Some(false) => BreakerEvent::Answered { era },
+            None => BreakerEvent::Left { era },
         };
         let mut state = self.breaker.lock();
         *state = next(*state, event, Instant::now(), self.breaker.settings);
@@ -170,7 +174,7 @@ mod tests {
     /// A machine and the time that is given to it, in milliseconds since its start.
     struct Machine {
         start: Instant,
-        state: State,
+        state: BreakerCell,
         settings: BreakerSettings,
     }
 
@@ -183,7 +187,7 @@ mod tests {
             self.start + Duration::from_millis(ms)
         }
 
-        fn tell(&mut self, ms: u64, event: Event) -> Phase {
+        fn tell(&mut self, ms: u64, event: BreakerEvent) -> BreakerPhase {
             self.state = next(self.state, event, self.at(ms), self.settings);
             self.state.phase
         }
@@ -192,14 +196,14 @@ mod tests {
         fn ask(&mut self, ms: u64) -> Option<u64> {
             let passes = rest(self.state, self.at(ms)).is_none();
             let (before, ends) = (self.state, self.at(ms + 500));
-            self.tell(ms, Event::Asked { ends });
+            self.tell(ms, BreakerEvent::Asked { ends });
             assert!(passes || self.state == before, "who is refused changes nothing");
             passes.then_some(self.state.era)
         }
 
-        fn fail(&mut self, ms: u64) -> Phase {
+        fn fail(&mut self, ms: u64) -> BreakerPhase {
             let era = self.ask(ms).unwrap();
-            self.tell(ms, Event::Failed { era })
+            self.tell(ms, BreakerEvent::Failed { era })
         }
 
         /// One that failed three times, at 0 ms.
@@ -208,7 +212,7 @@ mod tests {
             for _ in 0..3 {
                 machine.fail(0);
             }
-            assert_eq!(machine.state.phase, Phase::Open { until: machine.at(1000) });
+            assert_eq!(machine.state.phase, BreakerPhase::Open { until: machine.at(1000) });
             machine
         }
     }
@@ -216,17 +220,17 @@ mod tests {
     #[test]
     fn so_many_failures_one_after_the_other_open_it() {
         let mut machine = Machine::new(SETTINGS);
-        assert_eq!(machine.fail(1), Phase::Closed { failed: 1 });
-        assert_eq!(machine.fail(2), Phase::Closed { failed: 2 });
+        assert_eq!(machine.fail(1), BreakerPhase::Closed { failed: 1 });
+        assert_eq!(machine.fail(2), BreakerPhase::Closed { failed: 2 });
         let era = machine.ask(3).unwrap();
-        assert_eq!(machine.tell(4, Event::Left { era }), Phase::Closed { failed: 2 });
-        assert_eq!(machine.tell(5, Event::Answered { era }), Phase::Closed { failed: 0 });
-        assert_eq!(machine.fail(6), Phase::Closed { failed: 1 });
-        assert_eq!(machine.fail(7), Phase::Closed { failed: 2 });
-        assert_eq!(machine.fail(8), Phase::Open { until: machine.at(1008) });
+        assert_eq!(machine.tell(4, BreakerEvent::Left { era }), BreakerPhase::Closed { failed: 2 });
+        assert_eq!(machine.tell(5, BreakerEvent::Answered { era }), BreakerPhase::Closed { failed: 0 });
+        assert_eq!(machine.fail(6), BreakerPhase::Closed { failed: 1 });
+        assert_eq!(machine.fail(7), BreakerPhase::Closed { failed: 2 });
+        assert_eq!(machine.fail(8), BreakerPhase::Open { until: machine.at(1008) });
         let mut never = Machine::new(BreakerSettings { failures: 0, ..SETTINGS });
         for n in 1..100 {
-            assert_eq!(never.fail(n.into()), Phase::Closed { failed: n });
+            assert_eq!(never.fail(n.into()), BreakerPhase::Closed { failed: n });
         }
     }
 
@@ -236,17 +240,27 @@ mod tests {
         assert_eq!((machine.ask(1), machine.ask(999)), (None, None));
         assert_eq!(rest(machine.state, machine.at(400)), Some(Duration::from_millis(600)));
         let trial = machine.ask(1000).unwrap();
-        assert_eq!(machine.state.phase, Phase::HalfOpen { until: machine.at(1500) });
+        assert_eq!(machine.state.phase, BreakerPhase::HalfOpen { until: machine.at(1500) });
         assert_eq!((machine.ask(1001), machine.ask(1499)), (None, None));
-        assert_eq!(machine.tell(1100, Event::Answered { era: trial }), Phase::Closed { failed: 0 });
-        assert_eq!(machine.fail(1101), Phase::Closed { failed: 1 }, "the count starts again from zero");
+        assert_eq!(
+            machine.tell(1100, BreakerEvent::Answered { era: trial }),
+            BreakerPhase::Closed { failed: 0 }
+        );
+        assert_eq!(
+            machine.fail(1101),
+            BreakerPhase::Closed { failed: 1 },
+            "the count starts again from zero"
+        );
     }
 
     #[test]
     fn a_trial_that_fails_opens_it_again() {
         let mut machine = Machine::open();
         let trial = machine.ask(1234).unwrap();
-        assert_eq!(machine.tell(1300, Event::Failed { era: trial }), Phase::Open { until: machine.at(2300) });
+        assert_eq!(
+            machine.tell(1300, BreakerEvent::Failed { era: trial }),
+            BreakerPhase::Open { until: machine.at(2300) }
+        );
         assert_eq!(machine.ask(2299), None);
         assert!(machine.ask(2300).is_some());
     }
@@ -255,40 +269,50 @@ mod tests {
     fn a_trial_that_is_left_or_vanishes_makes_room_for_the_next() {
         let mut machine = Machine::open();
         let trial = machine.ask(1000).unwrap();
-        assert_eq!(machine.tell(1010, Event::Left { era: trial }), Phase::Open { until: machine.at(1010) });
+        assert_eq!(
+            machine.tell(1010, BreakerEvent::Left { era: trial }),
+            BreakerPhase::Open { until: machine.at(1010) }
+        );
         let second = machine.ask(1010).unwrap();
         assert_eq!(machine.ask(1509), None);
-        // Of the second nothing is heard.
+        // The second reports nothing.
         let third = machine.ask(1510).unwrap();
         let half_open = machine.state.phase;
         assert_eq!(
-            machine.tell(1511, Event::Failed { era: second }),
+            machine.tell(1511, BreakerEvent::Failed { era: second }),
             half_open,
             "it is not its trial any more"
         );
-        assert_eq!(machine.tell(1512, Event::Answered { era: third }), Phase::Closed { failed: 0 });
+        assert_eq!(
+            machine.tell(1512, BreakerEvent::Answered { era: third }),
+            BreakerPhase::Closed { failed: 0 }
+        );
     }
 
     #[test]
-    fn what_was_asked_before_it_opened_says_nothing_of_what_is_now() {
+    fn an_answer_from_before_it_opened_does_not_count() {
         let mut machine = Machine::new(SETTINGS);
         let old = machine.ask(0).unwrap();
         for _ in 0..3 {
             machine.fail(0);
         }
         let open = machine.state.phase;
-        assert_eq!(machine.tell(1, Event::Answered { era: old }), open);
+        assert_eq!(machine.tell(1, BreakerEvent::Answered { era: old }), open);
         let trial = machine.ask(1000).unwrap();
         let half_open = machine.state.phase;
-        for event in [Event::Answered { era: old }, Event::Failed { era: old }, Event::Left { era: old }] {
+        for event in [
+            BreakerEvent::Answered { era: old },
+            BreakerEvent::Failed { era: old },
+            BreakerEvent::Left { era: old },
+        ] {
             assert_eq!(machine.tell(1001, event), half_open);
         }
-        machine.tell(1002, Event::Answered { era: trial });
-        assert_eq!(machine.tell(1003, Event::Failed { era: old }), Phase::Closed { failed: 0 });
+        machine.tell(1002, BreakerEvent::Answered { era: trial });
+        assert_eq!(machine.tell(1003, BreakerEvent::Failed { era: old }), BreakerPhase::Closed { failed: 0 });
     }
 
     #[test]
-    fn who_is_refused_is_told_for_how_long_and_not_too_short() {
+    fn a_refused_call_learns_for_how_long_and_not_too_short() {
         let machine = Machine::open();
         let now = machine.at(1) - Duration::from_nanos(1);
         let refused = |now| refuse(machine.state, now).err();

@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::LlmError;
 use super::breaker::Breaker;
-use super::settings::{LlmSettings, Target};
-use super::wire::{Body, ChatAnswer, ChatRequest, answer};
+use super::settings::{LlmSettings, LlmTarget};
+use super::wire::{ChatAnswer, ChatRequest, CompletionBody, answer};
 
-/// The longest answer that is read, in bytes: 4 MiB, far beyond what any model says at once.
+/// The longest answer that is read, in bytes: 4 MiB, far beyond any answer of a model.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
-/// The longest part of a refusal that is told, in characters.
+/// The longest part of a refusal that is reported, in characters.
 const REFUSAL_CHARS_MAX: usize = 300;
 /// The pause before it is tried again, doubled each time.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -25,24 +25,24 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PROVE_MAX: Duration = Duration::from_secs(10);
 
 /// A client made from one set of settings.
-pub(super) struct Client {
+pub(super) struct LlmClient {
     pub(super) settings: LlmSettings,
     pub(super) breaker: Breaker,
     /// Room for as many calls as there may be at the same time.
     room: Semaphore,
-    target: Target,
+    target: LlmTarget,
     http: Http,
 }
 
-/// What came of one try.
-enum Tried {
+/// The result of one try.
+enum TryResult {
     Answered(Vec<u8>),
     Again { error: LlmError, after: Option<Duration> },
     Failed(LlmError),
 }
 
-/// What came of asking whether the server is there.
-pub(super) enum Proved {
+/// The result of probing the server.
+pub(super) enum LlmProbe {
     Well,
     /// It does not take the key.
     Key(String),
@@ -50,8 +50,8 @@ pub(super) enum Proved {
     Server(String),
 }
 
-impl Client {
-    pub(super) fn new(settings: LlmSettings, target: Target) -> Result<Self, String> {
+impl LlmClient {
+    pub(super) fn new(settings: LlmSettings, target: LlmTarget) -> Result<Self, String> {
         // The roots come along, as for the databases: there may be none where the program runs.
         let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Asks whether the server is there and takes the key.
-    pub(super) async fn prove(&self) -> Proved {
+    pub(super) async fn probe(&self) -> LlmProbe {
         let deadline = Instant::now() + self.settings.timeout().min(PROVE_MAX);
         let mut request = self.http.get(self.target.models.clone());
         if let Some(authorization) = &self.target.authorization {
@@ -76,15 +76,15 @@ impl Client {
         }
         let response = match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Proved::Server(self.said(error)),
-            Err(_) => return Proved::Server("it did not answer in time".to_owned()),
+            Ok(Err(error)) => return LlmProbe::Server(self.address(error)),
+            Err(_) => return LlmProbe::Server("it did not answer in time".to_owned()),
         };
         match response.status() {
             // Some have no list of models: they are there all the same.
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Proved::Well,
-            status if status.is_success() => Proved::Well,
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Proved::Key(status.to_string()),
-            status => Proved::Server(format!("it answered {status}")),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => LlmProbe::Well,
+            status if status.is_success() => LlmProbe::Well,
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => LlmProbe::Key(status.to_string()),
+            status => LlmProbe::Server(format!("it answered {status}")),
         }
     }
 
@@ -96,7 +96,7 @@ impl Client {
     /// Asks when there is room and the server is not left alone, all in the time that the settings give.
     pub(super) async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, LlmError> {
         let deadline = Instant::now() + self.settings.timeout();
-        // Whoever is refused is refused at once; and again later, when it opened while others had the room.
+        // A refused call is refused at once; and again later, when the breaker opened while others used the capacity.
         self.breaker.look()?;
         let room = timeout_at(deadline, self.room.acquire()).await;
         // What can only be late is not sent.
@@ -109,18 +109,18 @@ impl Client {
         answered
     }
 
-    /// Asks, and asks again as often as the settings say.
+    /// Asks, and retries as often as the settings allow.
     async fn ask(&self, request: &ChatRequest, deadline: Instant) -> Result<ChatAnswer, LlmError> {
         let mut tries = 0;
         loop {
             tries += 1;
             let tried = timeout_at(deadline, self.send(request)).await;
-            let (error, after) = match tried.unwrap_or_else(|_| Tried::Failed(self.late(tries))) {
-                Tried::Answered(body) => {
+            let (error, after) = match tried.unwrap_or_else(|_| TryResult::Failed(self.late(tries))) {
+                TryResult::Answered(body) => {
                     return answer(&body, &self.settings.model, tries).ok_or(LlmError::Malformed);
                 }
-                Tried::Failed(error) => return Err(error),
-                Tried::Again { error, after } => (error, after),
+                TryResult::Failed(error) => return Err(error),
+                TryResult::Again { error, after } => (error, after),
             };
             let pause = after.unwrap_or_else(|| pause(tries));
             // What would only be late is not waited for.
@@ -131,8 +131,8 @@ impl Client {
         }
     }
 
-    async fn send(&self, request: &ChatRequest) -> Tried {
-        let body = Body::new(request, &self.settings.model);
+    async fn send(&self, request: &ChatRequest) -> TryResult {
+        let body = CompletionBody::new(request, &self.settings.model);
         let mut sent = self.http.post(self.target.chat.clone()).json(&body);
         if let Some(authorization) = &self.target.authorization {
             sent = sent.header(AUTHORIZATION, authorization.clone());
@@ -141,29 +141,33 @@ impl Client {
             Ok(response) => response,
             Err(error) => {
                 let was_sent = !error.is_connect();
-                let error = LlmError::Unreachable { why: self.said(error) };
+                let error = LlmError::Unreachable { why: self.address(error) };
                 // What may have been answered elsewhere is not paid for twice.
-                return if was_sent { Tried::Failed(error) } else { Tried::Again { error, after: None } };
+                return if was_sent {
+                    TryResult::Failed(error)
+                } else {
+                    TryResult::Again { error, after: None }
+                };
             }
         };
         let (status, after) = (response.status(), retry_after(&response));
         let body = match self.read(response).await {
             Ok(body) => body,
-            Err(error) => return Tried::Failed(error),
+            Err(error) => return TryResult::Failed(error),
         };
         if status.is_success() {
-            return Tried::Answered(body);
+            return TryResult::Answered(body);
         }
         let why = self.refusal(&body);
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
                 let retry_after_ms = after.map(|after| after.as_millis().try_into().unwrap_or(u64::MAX));
-                Tried::Again { error: LlmError::Busy { retry_after_ms }, after }
+                TryResult::Again { error: LlmError::Busy { retry_after_ms }, after }
             }
             status if status.is_server_error() => {
-                Tried::Again { error: LlmError::Refused { status: status.as_u16(), why }, after }
+                TryResult::Again { error: LlmError::Refused { status: status.as_u16(), why }, after }
             }
-            status => Tried::Failed(LlmError::Refused { status: status.as_u16(), why }),
+            status => TryResult::Failed(LlmError::Refused { status: status.as_u16(), why }),
         }
     }
 
@@ -176,7 +180,7 @@ impl Client {
                     body.extend_from_slice(&chunk)
                 }
                 Ok(Some(_)) => return Err(LlmError::TooLong { bytes_max: ANSWER_BYTES_MAX }),
-                Err(error) => return Err(LlmError::Unreachable { why: self.said(error) }),
+                Err(error) => return Err(LlmError::Unreachable { why: self.address(error) }),
             }
         }
     }
@@ -187,16 +191,16 @@ impl Client {
         self.target.secrets.redact(&text).chars().take(REFUSAL_CHARS_MAX).collect()
     }
 
-    /// What the library says, down to the reason, without the URL.
-    fn said(&self, error: reqwest::Error) -> String {
+    /// The error of the library, down to the reason, without the URL.
+    fn address(&self, error: reqwest::Error) -> String {
         let error = error.without_url();
-        let mut said = error.to_string();
+        let mut address = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(reason) = source {
-            said = format!("{said}: {reason}");
+            address = format!("{address}: {reason}");
             source = reason.source();
         }
-        self.target.secrets.redact(&said).into_owned()
+        self.target.secrets.redact(&address).into_owned()
     }
 
     fn late(&self, tries: u32) -> LlmError {
@@ -231,18 +235,18 @@ fn retry_after(response: &Response) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place;
+    use crate::SettingsSource;
     use crate::llm::BreakerSettings;
 
-    fn client(breaker: BreakerSettings) -> Client {
+    fn client(breaker: BreakerSettings) -> LlmClient {
         let defaults = LlmSettings { model: "one".to_owned(), ..LlmSettings::default() };
         let settings = LlmSettings { timeout_ms: 20, concurrency_max: 2, breaker, ..defaults };
-        let target = settings.target(&Place::named("/llm")).unwrap();
-        Client::new(settings, target).unwrap()
+        let target = settings.target(&SettingsSource::named("/llm")).unwrap();
+        LlmClient::new(settings, target).unwrap()
     }
 
     #[tokio::test]
-    async fn who_finds_no_room_in_time_has_asked_nobody() {
+    async fn a_call_without_capacity_in_time_asks_nothing() {
         let client = client(BreakerSettings { failures: 1, open_ms: 3_600_000 });
         let others = client.room.acquire_many(2).await.unwrap();
         assert_eq!(client.in_flight(), 2);
@@ -254,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_refused_does_not_wait_for_room() {
+    async fn a_refused_call_does_not_wait_for_capacity() {
         let client = client(BreakerSettings { failures: 1, open_ms: 3_600_000 });
         let _others = client.room.acquire_many(2).await.unwrap();
         client.breaker.admit(Instant::now()).unwrap().ended(true);

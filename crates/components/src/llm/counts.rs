@@ -1,4 +1,4 @@
-//! What came of calls, counted over all swaps.
+//! The results of calls, counted over all swaps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,11 +6,12 @@ use tokio::time::Instant;
 
 use super::{ChatAnswer, LlmError};
 
-/// What came of the calls of an [`Llm`](crate::Llm) and its clones since it was made, whatever was in use. Calls while none is
-/// configured are not counted.
+/// The results of the calls of an [`Llm`](crate::Llm) and its clones since it was made, over all swaps. Calls while
+/// none is configured are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LlmCounts {
-    /// How many there were. Those that are under way and those that nobody waited for to the end are in no other count.
+    /// How many there were. Those that are under way and those that were abandoned by their callers are in no other
+    /// count.
     pub calls: u64,
     /// How many were answered.
     pub answered: u64,
@@ -18,7 +19,7 @@ pub struct LlmCounts {
     pub failed: u64,
     /// How many were refused here, since the server failed too often.
     pub refused_by_breaker: u64,
-    /// How many tokens the questions had that were answered, as far as servers said so.
+    /// How many tokens the answered questions had, as far as servers reported it.
     pub tokens_asked: u64,
     /// How many the answers had.
     pub tokens_answered: u64,
@@ -26,9 +27,9 @@ pub struct LlmCounts {
     pub took_ms_total: u64,
 }
 
-/// Counts what comes of calls.
+/// Counts the results of calls.
 #[derive(Debug, Default)]
-pub(super) struct Counter {
+pub(super) struct CallCounter {
     calls: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
@@ -39,7 +40,7 @@ pub(super) struct Counter {
     took_us: AtomicU64,
 }
 
-impl Counter {
+impl CallCounter {
     pub(super) fn begin(&self) -> Instant {
         add(&self.calls, 1);
         Instant::now()

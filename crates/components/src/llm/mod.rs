@@ -18,9 +18,9 @@ pub use counts::LlmCounts;
 pub use settings::{BreakerSettings, LlmSettings};
 pub use wire::{ChatAnswer, ChatMessage, ChatRequest, ChatSchema};
 
-use crate::{Follow, Make, Part, Place, Role};
-use client::{Client, Proved};
-use counts::Counter;
+use crate::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent, SettingsSource};
+use client::{LlmClient, LlmProbe};
+use counts::CallCounter;
 
 /// A handle on an LLM that follows its swaps. Cloning it is cheap.
 ///
@@ -34,8 +34,8 @@ use counts::Counter;
 /// ```
 #[derive(Clone)]
 pub struct Llm {
-    follow: Follow<MakeLlm>,
-    counter: Arc<Counter>,
+    follow: CurrentComponent<LlmFactory>,
+    counter: Arc<CallCounter>,
 }
 
 /// Which LLM is in use at a moment.
@@ -57,19 +57,19 @@ pub struct LlmStatus {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LlmError {
-    /// The settings say nothing of an LLM.
+    /// The settings have no LLM.
     #[error("no LLM is configured")]
     NotConfigured,
     /// The server could not be reached, or the connection broke.
     #[error("the LLM cannot be reached: {why}")]
     Unreachable {
-        /// What was said, without secrets.
+        /// The message, without secrets.
         why: String,
     },
     /// It asked to be left alone for longer than there is time, or more often than it is tried.
     #[error("the LLM is busy; try again later")]
     Busy {
-        /// For how long it asked to be left alone, in milliseconds, if it said so.
+        /// For how long it asked not to be called, in milliseconds, if it did.
         retry_after_ms: Option<u64>,
     },
     /// It refused.
@@ -77,13 +77,13 @@ pub enum LlmError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The beginning of what it said, without secrets.
+        /// The beginning of its message, without secrets.
         why: String,
     },
     /// It failed too often and is left alone: nothing was sent.
-    #[error("the LLM failed too often and is left alone; try again in {retry_after_ms} ms")]
+    #[error("the LLM failed too often (circuit open); try again in {retry_after_ms} ms")]
     Resting {
-        /// For how long nobody is let through at the most, in milliseconds.
+        /// For how long no call is let through at the most, in milliseconds.
         retry_after_ms: u64,
     },
     /// It did not answer in time.
@@ -95,7 +95,7 @@ pub enum LlmError {
         tries: u32,
     },
     /// Its answer cannot be read.
-    #[error("the LLM's answer is not one of a chat")]
+    #[error("the response of the LLM is not a chat completion")]
     Malformed,
     /// Its answer is longer than any that is read.
     #[error("the LLM's answer has more than {bytes_max} bytes")]
@@ -108,21 +108,21 @@ pub enum LlmError {
 impl Llm {
     /// The part for an engine, and the handle for the program: `llm`, order 50, critical.
     #[must_use]
-    pub fn new(place: Place<LlmSettings>) -> (Part<MakeLlm>, Self) {
-        let role = Role { name: "llm".to_owned(), order: 50, criticality: Criticality::Critical };
-        let (part, follow) = Part::new(MakeLlm, place, role);
+    pub fn new(place: SettingsSource<LlmSettings>) -> (ManagedComponent<LlmFactory>, Self) {
+        let role = ComponentRole { name: "llm".to_owned(), order: 50, criticality: Criticality::Critical };
+        let (part, follow) = ManagedComponent::new(LlmFactory, place, role);
         (part, Self { follow, counter: Arc::default() })
     }
 
     /// Asks. The whole call, with all its tries, is by the settings of one moment: a swap is for the next one.
     ///
-    /// Tried again are: a server that cannot be reached, 429 and 5xx, after a pause that doubles from 0.2 to 5 s or is what
-    /// `Retry-After` says. What may have been answered already is not asked again. Bounds: `timeout_ms` for all of it,
-    /// 4 MiB of answer, `concurrency_max` calls at the same time; whoever comes then waits, within `timeout_ms` too.
+    /// Tried again are: a server that cannot be reached, 429 and 5xx, after a pause that doubles from 0.2 to 5 s or is
+    /// that of `Retry-After`. What may have been answered already is not asked again. Bounds: `timeout_ms` for all of
+    /// it, 4 MiB of answer, `concurrency_max` calls at the same time; further callers wait, within `timeout_ms` too.
     ///
     /// Calls that fail one after the other ([`LlmError::Unreachable`], [`LlmError::Busy`], [`LlmError::Late`],
-    /// [`LlmError::Malformed`], a status from 500 on) open the breaker: as long as it is open, calls are refused at once. It
-    /// belongs to what is in use, so a swap starts with one that is closed.
+    /// [`LlmError::Malformed`], a status from 500 on) open the breaker: as long as it is open, calls are refused at
+    /// once. It belongs to what is in use, so a swap starts with one that is closed.
     ///
     /// # Errors
     /// [`LlmError`].
@@ -134,7 +134,7 @@ impl Llm {
         answered
     }
 
-    /// What came of all calls so far, whatever was in use. Cost: some loads, which may be of different moments.
+    /// The results of all calls so far, over all swaps. Cost: some loads, which may be of different moments.
     #[must_use]
     pub fn counts(&self) -> LlmCounts {
         self.counter.read()
@@ -157,40 +157,44 @@ impl fmt::Debug for Llm {
     }
 }
 
-/// How clients are made: asked for their models with the key, beside the old. What the old one is asked goes on to its end.
+/// How clients are made: asked for their models with the key, beside the old. Calls of the old one continue to their
+/// end.
 #[derive(Debug)]
-pub struct MakeLlm;
+pub struct LlmFactory;
 
 /// A client. Only its handle looks into it.
-pub struct MadeLlm(Client);
+pub struct BuiltLlm(LlmClient);
 
 #[async_trait]
-impl Make for MakeLlm {
+impl ComponentFactory for LlmFactory {
     type Settings = LlmSettings;
-    type Made = MadeLlm;
+    type Built = BuiltLlm;
 
-    fn make(&self, settings: &LlmSettings, place: &Place<LlmSettings>) -> Result<MadeLlm, Problems> {
+    fn build(
+        &self,
+        settings: &LlmSettings,
+        place: &SettingsSource<LlmSettings>,
+    ) -> Result<BuiltLlm, Problems> {
         let target = settings.target(place)?;
-        let client = Client::new(settings.clone(), target);
-        client.map(MadeLlm).map_err(|why| place.problem("no_client", "base_url", why).into())
+        let client = LlmClient::new(settings.clone(), target);
+        client.map(BuiltLlm).map_err(|why| place.problem("no_client", "base_url", why).into())
     }
 
-    async fn prove(&self, made: &Arc<MadeLlm>, place: &Place<LlmSettings>) -> Result<(), Problems> {
+    async fn probe(&self, made: &Arc<BuiltLlm>, place: &SettingsSource<LlmSettings>) -> Result<(), Problems> {
         let settings = &made.0.settings;
         if !settings.verify {
             return Ok(());
         }
         let LlmSettings { provider, base_url, .. } = settings;
-        let problem = match made.0.prove().await {
-            Proved::Well => return Ok(()),
-            Proved::Key(status) => {
-                let message =
-                    format!("{provider} at {base_url} does not take the key ({status}); look at api_key");
-                place.problem("not_let_in", "api_key", message)
+        let problem = match made.0.probe().await {
+            LlmProbe::Well => return Ok(()),
+            LlmProbe::Key(status) => {
+                let message = format!("{provider} at {base_url} rejected the key ({status}); check api_key");
+                place.problem("access_denied", "api_key", message)
             }
-            Proved::Server(why) => {
-                let cure = "look whether that is its address, or say verify: false if it is not there yet";
-                let message = format!("{provider} at {base_url} cannot be used: {why}; {cure}");
+            LlmProbe::Server(why) => {
+                let cure = "check the address, or set verify: false if the server does not run yet";
+                let message = format!("cannot use {provider} at {base_url}: {why}; {cure}");
                 place.problem("unreachable", "base_url", message)
             }
         };

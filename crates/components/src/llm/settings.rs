@@ -8,7 +8,7 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::SettingsSource;
 use crate::bounds::{DAY_MS, within};
 
 /// The settings of an [`Llm`](crate::Llm).
@@ -29,8 +29,8 @@ pub struct LlmSettings {
     pub timeout: Option<DurationText>,
     /// How often it is tried again when the server cannot be reached, is busy (429) or fails (5xx); 2, at most 10.
     pub retries: u32,
-    /// How many calls there may be at the same time; 8, from 1 to 1,000. Those past it wait, within `timeout_ms`. While a
-    /// client is swapped there may be as many as the old and the new one together may have.
+    /// How many calls there may be at the same time; 8, from 1 to 1,000. Those past it wait, within `timeout_ms`. While
+    /// a client is swapped there may be as many as the old and the new one together may have.
     pub concurrency_max: u32,
     /// When a server that fails is left alone for a while.
     pub breaker: BreakerSettings,
@@ -55,15 +55,15 @@ impl Default for LlmSettings {
     }
 }
 
-/// When an LLM that fails is left alone for a while: calls are refused at once then, and neither keep their callers waiting
-/// nor the server busy.
+/// When an LLM that fails is left alone for a while: calls are refused at once then, and neither keep their callers
+/// waiting nor the server busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakerSettings {
     /// After how many calls that failed one after the other; 5, at most 1,000, and 0 is never.
     pub failures: u32,
-    /// For how long, in milliseconds; 30,000, at most a day. Then one call is let through: when it is answered all are, and
-    /// when it fails the time begins anew.
+    /// For how long, in milliseconds; 30,000, at most a day. Then one call is let through: when it is answered all are,
+    /// and when it fails the time starts again.
     pub open_ms: u64,
 }
 
@@ -74,7 +74,7 @@ impl Default for BreakerSettings {
 }
 
 /// Settings that can be, ready to be asked by. It cannot be printed: the key is in it.
-pub(super) struct Target {
+pub(super) struct LlmTarget {
     pub(super) models: Url,
     pub(super) chat: Url,
     pub(super) authorization: Option<HeaderValue>,
@@ -88,11 +88,11 @@ impl LlmSettings {
     ///
     /// # Errors
     /// All of it, each with its place and its cure.
-    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+    pub fn check(&self, place: &SettingsSource<Self>) -> Result<(), Problems> {
         self.target(place).map(drop)
     }
 
-    pub(super) fn target(&self, place: &Place<Self>) -> Result<Target, Problems> {
+    pub(super) fn target(&self, place: &SettingsSource<Self>) -> Result<LlmTarget, Problems> {
         let mut problems = Problems::default();
         let (key, timeout_ms) = match self.timeout {
             Some(timeout) => ("timeout", timeout.ms()),
@@ -100,7 +100,7 @@ impl LlmSettings {
         };
         within(&mut problems, place, key, &timeout_ms, &(1..=DAY_MS));
         if self.timeout.is_some() && self.timeout_ms != Self::default().timeout_ms {
-            let message = "timeout and timeout_ms both say how long; write one of them";
+            let message = "timeout and timeout_ms are both set; set one of them";
             problems.add(place.problem("conflict", "timeout", message));
         }
         within(&mut problems, place, "retries", &self.retries, &(0..=10));
@@ -110,28 +110,24 @@ impl LlmSettings {
         within(&mut problems, &breaker, "open_ms", &self.breaker.open_ms, &(1..=DAY_MS));
         for (setting, text) in [("model", &self.model), ("provider", &self.provider)] {
             if text.is_empty() {
-                problems.add(place.problem(
-                    "missing",
-                    setting,
-                    format!("there is no {setting}; write its name"),
-                ));
+                problems.add(place.problem("missing", setting, format!("{setting} is missing; set it")));
             }
         }
         let authorization = self.authorization();
         if authorization.is_err() {
-            let message = "the key has something in it that cannot be sent; look for a line break or a blank";
+            let message = "the key has a character that cannot be sent; check it for line breaks and blanks";
             problems.add(place.problem("invalid_key", "api_key", message));
         }
         let Some((models, chat)) = self.urls() else {
-            let message =
-                "base_url is no URL of an API; write it as https://api.openai.com/v1, and a key into api_key";
+            let message = "invalid base_url: expected the URL of an API, as https://api.openai.com/v1; put the key \
+                 into api_key";
             problems.add(place.problem("invalid_url", "base_url", message));
             return Err(problems);
         };
         let secrets = Redactor::default();
         secrets.hide(self.api_key.expose());
         let authorization = authorization.ok().flatten();
-        problems.or(Target { models, chat, authorization, secrets })
+        problems.or(LlmTarget { models, chat, authorization, secrets })
     }
 
     /// Without anything in it that may be a secret: a user, a password, a query.

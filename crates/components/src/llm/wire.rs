@@ -6,7 +6,7 @@ use serde_json::Value;
 /// What is asked of an [`Llm`](crate::Llm). Which model answers is a setting.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatRequest {
-    /// What was said so far, oldest first.
+    /// The messages so far, oldest first.
     pub messages: Vec<ChatMessage>,
     /// How freely it answers, 0 to 2; the server's own when there is none.
     pub temperature: Option<f32>,
@@ -16,13 +16,14 @@ pub struct ChatRequest {
     pub schema: Option<ChatSchema>,
 }
 
-/// That an answer must be JSON of a schema, which the server sees to (`response_format`, strict). The content of the answer
-/// is still a text, and one that ended by `length` is cut off: whoever reads it looks whether it holds.
+/// That an answer must be JSON of a schema, which the server sees to (`response_format`, strict). The content of the
+/// answer is still a text, and one that ended by `length` is truncated: the reader validates it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatSchema {
     /// Its name: 1 to 64 letters, digits, `_` and `-`.
     pub name: String,
-    /// The JSON Schema. Servers take a part of it only, as objects that require all their properties and take no others.
+    /// The JSON Schema. Servers take a part of it only, as objects that require all their properties and take no
+    /// others.
     pub schema: Value,
 }
 
@@ -34,10 +35,10 @@ impl ChatRequest {
     }
 }
 
-/// One thing that was said.
+/// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChatMessage {
-    /// Who said it: `system`, `user` or `assistant`.
+    /// Its role: `system`, `user` or `assistant`.
     pub role: String,
     /// What.
     pub content: String,
@@ -52,7 +53,7 @@ pub struct ChatAnswer {
     pub model: String,
     /// Why it ended, in the server's word: `stop`, `length`.
     pub finish_reason: Option<String>,
-    /// How many tokens the question had, if the server says so.
+    /// How many tokens the question had, if the server reports it.
     pub tokens_asked: Option<u64>,
     /// How many the answer had.
     pub tokens_answered: Option<u64>,
@@ -61,7 +62,7 @@ pub struct ChatAnswer {
 }
 
 #[derive(Serialize)]
-pub(super) struct Body<'a> {
+pub(super) struct CompletionBody<'a> {
     model: &'a str,
     messages: &'a [ChatMessage],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,32 +70,32 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    response_format: Option<Format<'a>>,
+    response_format: Option<ResponseFormat<'a>>,
 }
 
 #[derive(Serialize)]
-struct Format<'a> {
+struct ResponseFormat<'a> {
     r#type: &'static str,
-    json_schema: Schema<'a>,
+    json_schema: ResponseSchema<'a>,
 }
 
 #[derive(Serialize)]
-struct Schema<'a> {
+struct ResponseSchema<'a> {
     name: &'a str,
     strict: bool,
     schema: &'a Value,
 }
 
-impl<'a> Format<'a> {
+impl<'a> ResponseFormat<'a> {
     fn new(ChatSchema { name, schema }: &'a ChatSchema) -> Self {
-        Self { r#type: "json_schema", json_schema: Schema { name, strict: true, schema } }
+        Self { r#type: "json_schema", json_schema: ResponseSchema { name, strict: true, schema } }
     }
 }
 
-impl<'a> Body<'a> {
+impl<'a> CompletionBody<'a> {
     pub(super) fn new(request: &'a ChatRequest, model: &'a str) -> Self {
         let ChatRequest { messages, temperature, tokens_max, schema } = request;
-        let response_format = schema.as_ref().map(Format::new);
+        let response_format = schema.as_ref().map(ResponseFormat::new);
         Self { model, messages, temperature: *temperature, max_tokens: *tokens_max, response_format }
     }
 }
@@ -102,22 +103,22 @@ impl<'a> Body<'a> {
 #[derive(Deserialize)]
 struct Completion {
     choices: Vec<Choice>,
-    usage: Option<Usage>,
+    usage: Option<TokenUsage>,
 }
 
 #[derive(Deserialize)]
 struct Choice {
-    message: Said,
+    message: CompletionMessage,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct CompletionMessage {
     content: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Usage {
+struct TokenUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
 }
@@ -126,7 +127,7 @@ struct Usage {
 pub(super) fn answer(body: &[u8], model: &str, tries: u32) -> Option<ChatAnswer> {
     let completion: Completion = serde_json::from_slice(body).ok()?;
     let choice = completion.choices.into_iter().next()?;
-    let usage = completion.usage.unwrap_or(Usage { prompt_tokens: None, completion_tokens: None });
+    let usage = completion.usage.unwrap_or(TokenUsage { prompt_tokens: None, completion_tokens: None });
     Some(ChatAnswer {
         content: choice.message.content.unwrap_or_default(),
         model: model.to_owned(),

@@ -1,7 +1,7 @@
 //! Lines in one of two formats, which changes between two lines.
 //!
-//! Both formats are always there, and one of them writes. The fields of spans are kept in neither of them, so that a span
-//! that was opened under one has its fields under the other.
+//! Both formats are always there, and one of them writes. The fields of spans are kept in neither of them, so that a
+//! span that was opened under one has its fields under the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,9 +20,9 @@ use super::span_fields::{SpanFields, format_fields};
 
 /// Which format is in use.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chosen(Arc<AtomicBool>);
+pub(super) struct ActiveFormat(Arc<AtomicBool>);
 
-impl Chosen {
+impl ActiveFormat {
     pub(super) fn choose(&self, format: LogFormat) {
         self.0.store(format == LogFormat::Json, Ordering::Relaxed);
     }
@@ -34,11 +34,11 @@ impl Chosen {
 
 /// The dispatch that these lines come by.
 #[derive(Clone, Default)]
-pub(super) struct Registered(Arc<OnceLock<WeakDispatch>>);
+pub(super) struct RegisteredDispatch(Arc<OnceLock<WeakDispatch>>);
 
-impl Registered {
-    /// Does something by which the places that log are asked anew whether they may. Where only one dispatch was ever made
-    /// they ask that of the thread that does it, which need not be this one.
+impl RegisteredDispatch {
+    /// Makes the call sites that log ask again whether they are enabled. Where only one dispatch was ever made they ask
+    /// that of the thread that does it, which need not be this one.
     pub(super) fn by_it(&self, change: impl FnOnce()) {
         match self.0.get().and_then(WeakDispatch::upgrade) {
             Some(dispatch) => with_default(&dispatch, change),
@@ -50,8 +50,8 @@ impl Registered {
 pub(super) struct Formats<S, W> {
     text: fmt::Layer<S, DefaultFields, Format, W>,
     json: fmt::Layer<S, JsonFields, Format<Json>, W>,
-    chosen: Chosen,
-    registered: Registered,
+    chosen: ActiveFormat,
+    registered: RegisteredDispatch,
 }
 
 impl<S, W> Formats<S, W>
@@ -59,7 +59,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Clone + 'static,
 {
-    pub(super) fn new(writer: W, chosen: Chosen, registered: Registered) -> Self {
+    pub(super) fn new(writer: W, chosen: ActiveFormat, registered: RegisteredDispatch) -> Self {
         let text = fmt::layer().with_ansi(false).with_writer(writer.clone());
         let json = fmt::layer().json().with_writer(writer);
         Self { text, json, chosen, registered }

@@ -1,7 +1,7 @@
 //! What reaches the output: one line an event, whatever the texts in it, and no secret that is known.
 //!
-//! Keys, names and headers come from outside and are logged. A line break in one would begin a line that nobody logged, and
-//! an escape sequence would change what a terminal shows.
+//! Keys, names and headers come from outside and are logged. A line break in one would begin a forged line, and an
+//! escape sequence would change what a terminal shows.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -13,36 +13,36 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Makes writers that write whole lines of an inner one.
 #[derive(Clone)]
-pub(super) struct Lines<W> {
+pub(super) struct LineWriters<W> {
     inner: W,
     redactor: Redactor,
 }
 
-impl<W> Lines<W> {
+impl<W> LineWriters<W> {
     pub(super) fn new(inner: W, redactor: Redactor) -> Self {
         Self { inner, redactor }
     }
 }
 
-impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Lines<W> {
-    type Writer = Line<'a, W::Writer>;
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for LineWriters<W> {
+    type Writer = LineWriter<'a, W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line { inner: self.inner.make_writer(), redactor: &self.redactor }
+        LineWriter { inner: self.inner.make_writer(), redactor: &self.redactor }
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        Line { inner: self.inner.make_writer_for(metadata), redactor: &self.redactor }
+        LineWriter { inner: self.inner.make_writer_for(metadata), redactor: &self.redactor }
     }
 }
 
 /// Writes one line, which comes by one call.
-pub(super) struct Line<'a, W> {
+pub(super) struct LineWriter<'a, W> {
     inner: W,
     redactor: &'a Redactor,
 }
 
-impl<W: Write> Write for Line<'_, W> {
+impl<W: Write> Write for LineWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let (line, end) = match text.strip_suffix('\n') {
@@ -63,8 +63,8 @@ impl<W: Write> Write for Line<'_, W> {
     }
 }
 
-/// A text without what ends a line, moves the cursor or changes the order of what is read, each as JSON writes it: so what is
-/// JSON stays JSON.
+/// A text without what ends a line, moves the cursor or changes the order of what is read, each as JSON writes it: so
+/// what is JSON stays JSON.
 fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(is_forging) {
         return Cow::Borrowed(text);
@@ -83,8 +83,8 @@ fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Control characters (Unicode's category Cc), line and paragraph separators, and those that turn the direction of a text
-/// (UAX 9).
+/// Control characters (Unicode's category Cc), line and paragraph separators, and those that turn the direction of a
+/// text (UAX 9).
 fn is_forging(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     letter.is_control() || turns || matches!(letter, '\u{2028}' | '\u{2029}')
@@ -117,7 +117,7 @@ mod tests {
         }
         let redactor = Redactor::default();
         redactor.hide("hunter2");
-        let mut line = Line { inner: Writes(Vec::new()), redactor: &redactor };
+        let mut line = LineWriter { inner: Writes(Vec::new()), redactor: &redactor };
         line.write_all(b"plain\n").unwrap();
         line.write_all(b"key=hunter2\nx \xff\n").unwrap();
         let written: Vec<_> =

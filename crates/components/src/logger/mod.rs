@@ -24,15 +24,16 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 pub use output::LogOutput;
 pub use settings::{LogFormat, LogSettings};
 
-use crate::{Make, Part, Place, Role};
-use formats::{Chosen, Formats, Registered};
-use lines::Lines;
+use crate::{ComponentFactory, ComponentRole, ManagedComponent, SettingsSource};
+use formats::{ActiveFormat, Formats, RegisteredDispatch};
+use lines::LineWriters;
 
-/// Changes the filter that is in use. It does nothing when the subscriber that has it is gone.
+/// Changes the filter that is in use. It does nothing when the subscriber was dropped.
 type Modify = Arc<dyn Fn(&mut dyn FnMut(&mut EnvFilter)) + Send + Sync>;
 
-/// The logger of a program. Each event is one line, in which control characters are escaped: what comes from outside can
-/// neither forge a line nor move a cursor. It is installed once, with where it logs to; its part then changes what it logs and how.
+/// The logger of a program. Each event is one line, in which control characters are escaped: what comes from outside
+/// can neither forge a line nor move a cursor. It is installed once, with where it logs to; its part then changes what
+/// it logs and how.
 ///
 /// ```
 /// # fn main() -> Result<(), midflight_components::LoggerError> {
@@ -47,7 +48,7 @@ type Modify = Arc<dyn Fn(&mut dyn FnMut(&mut EnvFilter)) + Send + Sync>;
 #[derive(Clone)]
 pub struct Logger {
     modify: Modify,
-    chosen: Chosen,
+    chosen: ActiveFormat,
     /// What holds where nothing is configured.
     first: LogSettings,
     redactor: Redactor,
@@ -58,7 +59,7 @@ pub struct Logger {
 #[non_exhaustive]
 pub enum LoggerError {
     /// The first level cannot be.
-    #[error("the level cannot be: {0}")]
+    #[error("invalid log level: {0}")]
     Level(String),
     /// The program has a logger.
     #[error("another logger is installed; install one, at the start of the program")]
@@ -94,22 +95,22 @@ impl Logger {
     {
         let filter = first.filter().map_err(|wrong| LoggerError::Level(wrong.join("; ")))?;
         let (filter, handle) = reload::Layer::<EnvFilter, S>::new(filter);
-        let registered = Registered::default();
+        let registered = RegisteredDispatch::default();
         let by = registered.clone();
         let modify: Modify = Arc::new(move |change| {
-            // It fails when the subscriber is gone, and its filter with it.
+            // It fails when the subscriber was dropped, and its filter with it.
             by.by_it(|| drop(handle.modify(change)));
         });
-        let chosen = Chosen::default();
+        let chosen = ActiveFormat::default();
         chosen.choose(first.format);
         let redactor = Redactor::default();
-        let lines = Lines::new(writer, redactor.clone());
+        let lines = LineWriters::new(writer, redactor.clone());
         let formats = Formats::new(lines, chosen.clone(), registered);
         Ok((Self { modify, chosen, first, redactor }, filter.and_then(formats)))
     }
 
-    /// What is taken out of every line, whoever logs it. A config that is declared with it
-    /// ([`Shape::redacted_by`](midflight_config::Shape::redacted_by)) tells it every secret.
+    /// What is removed from every line, independent of its source. A config that is declared with it
+    /// ([`Shape::redacted_by`](midflight_config::Shape::redacted_by)) registers every secret with it.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
@@ -120,13 +121,13 @@ impl Logger {
     /// A swap of the level costs some microseconds and one for each place in the program that logs; one of the format,
     /// one store. Lines that are being written meanwhile are written.
     #[must_use]
-    pub fn part(&self, place: Place<LogSettings>) -> Part<MakeLogger> {
+    pub fn part(&self, place: SettingsSource<LogSettings>) -> ManagedComponent<LoggerFactory> {
         let first = self.first.clone();
         let read = place.clone();
         let place = place.reading(move |world| Some(read.read(world).unwrap_or_else(|| first.clone())));
-        let role = Role { name: "logger".to_owned(), order: 10, criticality: Criticality::Critical };
-        let in_use = MadeLogger { settings: self.first.clone(), filter: Mutex::new(None) };
-        Part::new(MakeLogger { logger: self.clone(), first: in_use }, place, role).0
+        let role = ComponentRole { name: "logger".to_owned(), order: 10, criticality: Criticality::Critical };
+        let in_use = BuiltLogger { settings: self.first.clone(), filter: Mutex::new(None) };
+        ManagedComponent::new(LoggerFactory { logger: self.clone(), first: in_use }, place, role).0
     }
 }
 
@@ -138,21 +139,21 @@ impl fmt::Debug for Logger {
 
 /// How the filter and the format are changed.
 #[derive(Debug)]
-pub struct MakeLogger {
+pub struct LoggerFactory {
     logger: Logger,
     /// What is in use before anything is configured.
-    first: MadeLogger,
+    first: BuiltLogger,
 }
 
 /// What to log, and how.
 #[derive(Debug)]
-pub struct MadeLogger {
+pub struct BuiltLogger {
     settings: LogSettings,
     /// The filter, while it is not the one in use.
     filter: Mutex<Option<EnvFilter>>,
 }
 
-impl MadeLogger {
+impl BuiltLogger {
     fn exchange(&self, filter: Option<EnvFilter>) -> Option<EnvFilter> {
         let mut held = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *held, filter)
@@ -160,19 +161,23 @@ impl MadeLogger {
 }
 
 #[async_trait]
-impl Make for MakeLogger {
+impl ComponentFactory for LoggerFactory {
     type Settings = LogSettings;
-    type Made = MadeLogger;
+    type Built = BuiltLogger;
 
-    fn make(&self, settings: &LogSettings, place: &Place<LogSettings>) -> Result<MadeLogger, Problems> {
+    fn build(
+        &self,
+        settings: &LogSettings,
+        place: &SettingsSource<LogSettings>,
+    ) -> Result<BuiltLogger, Problems> {
         let filter = settings.filter().map_err(|wrong| settings::problems(place, wrong))?;
-        Ok(MadeLogger { settings: settings.clone(), filter: Mutex::new(Some(filter)) })
+        Ok(BuiltLogger { settings: settings.clone(), filter: Mutex::new(Some(filter)) })
     }
 
-    fn publish(&self, from: Option<&MadeLogger>, to: Option<&MadeLogger>) {
+    fn publish(&self, from: Option<&BuiltLogger>, to: Option<&BuiltLogger>) {
         let (from, to) = (from.unwrap_or(&self.first), to.unwrap_or(&self.first));
         self.logger.chosen.choose(to.settings.format);
-        // The same filter anew would only forget which spans it let pass.
+        // The same filter, set again, would only forget which spans it let pass.
         if from.settings.level != to.settings.level
             && let Some(mut filter) = to.exchange(None)
         {

@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::Place;
+use crate::SettingsSource;
 
 /// The longest text of a level, in bytes: a few dozen directives.
 const LEVEL_BYTES_MAX: usize = 4096;
 
-/// The settings of a [`Logger`](crate::Logger) that change while it logs. Where it logs to is said once, at its
+/// The settings of a [`Logger`](crate::Logger) that change while it logs. Where it logs to is set once, at its
 /// installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// What is logged; `info`. One of `off`, `error`, `warn`, `info`, `debug` and `trace`, or several directives with commas
-    /// between them, each a level or `TARGET=LEVEL`: `info,my_crate::http=debug`. At most 4,096 bytes.
+    /// What is logged; `info`. One of `off`, `error`, `warn`, `info`, `debug` and `trace`, or several directives with
+    /// commas between them, each a level or `TARGET=LEVEL`: `info,my_crate::http=debug`. At most 4,096 bytes.
     pub level: String,
     /// How a line looks; `text`.
     pub format: LogFormat,
@@ -46,11 +46,11 @@ impl LogSettings {
     ///
     /// # Errors
     /// All of it, each with its place and its cure.
-    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+    pub fn check(&self, place: &SettingsSource<Self>) -> Result<(), Problems> {
         self.filter().map(drop).map_err(|wrong| problems(place, wrong))
     }
 
-    /// The filter that the level stands for, or every directive that is none.
+    /// The filter of the level, or every invalid directive.
     pub(super) fn filter(&self) -> Result<EnvFilter, Vec<String>> {
         if self.level.len() > LEVEL_BYTES_MAX {
             return Err(vec![format!(
@@ -61,35 +61,35 @@ impl LogSettings {
         let directives = self.level.split(',').map(str::trim).filter(|directive| !directive.is_empty());
         let directives: Vec<_> = directives.collect();
         let wrong: Vec<_> =
-            directives.iter().filter(|directive| !is_directive(directive)).map(told).collect();
+            directives.iter().filter(|directive| !is_directive(directive)).map(reported).collect();
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        // Of nothing the filter would make errors only, which nobody has asked for.
+        // The filter would treat an empty text as errors only, which is not what was meant.
         let level = Some(directives.join(",")).filter(|level| !level.is_empty());
         // What is asked of a field is compared as text: a pattern could take for ever.
         let parsed = level.and_then(|level| EnvFilter::builder().with_regex(false).parse(level).ok());
-        parsed.ok_or_else(|| vec![told(&self.level)])
+        parsed.ok_or_else(|| vec![reported(&self.level)])
     }
 }
 
-/// Whether it is a level, or names one for a target. A word alone would be taken for a target, and `warnign` would silence
-/// everything else.
+/// Whether it is a level, or names one for a target. A word alone would be taken for a target, and `warnign` would
+/// silence everything else.
 fn is_directive(directive: &str) -> bool {
     let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
     let has_level = level.parse::<LevelFilter>().is_ok() && !level.is_empty();
     has_level && EnvFilter::builder().with_regex(false).parse(directive).is_ok()
 }
 
-fn told(directive: impl AsRef<str>) -> String {
+fn reported(directive: impl AsRef<str>) -> String {
     let directive = directive.as_ref();
     format!(
-        "{directive:?} is no directive; write off, error, warn, info, debug or trace, or TARGET=LEVEL, with commas between \
-         several"
+        "invalid directive {directive:?}: expected off, error, warn, info, debug or trace, or \
+         TARGET=LEVEL, separated by commas"
     )
 }
 
-pub(super) fn problems(place: &Place<LogSettings>, wrong: Vec<String>) -> Problems {
+pub(super) fn problems(place: &SettingsSource<LogSettings>, wrong: Vec<String>) -> Problems {
     let problem = |message| -> Problem { place.problem("invalid_level", "level", message) };
     wrong.into_iter().map(problem).collect()
 }
@@ -112,7 +112,7 @@ mod tests {
             let wrong = wrong(level);
             let last = level.rsplit(',').next().unwrap_or_default();
             assert!(
-                wrong.len() == 1 && wrong[0].contains(&format!("{last:?} is no directive")),
+                wrong.len() == 1 && wrong[0].contains(&format!("invalid directive {last:?}")),
                 "{level}: {wrong:?}"
             );
         }

@@ -21,7 +21,7 @@ enum FieldValue {
     Written(String),
 }
 
-/// A format that says how the fields of a span are written in a line.
+/// A format of the fields of a span in a line.
 pub(super) trait SpanFormat: Sized + 'static {
     fn write(fields: &SpanFields) -> String;
 }

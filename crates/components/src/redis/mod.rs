@@ -14,9 +14,9 @@ use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, from_redis_value};
 
 pub use settings::RedisSettings;
 
-use crate::{Follow, Make, Part, Place, Role};
-use line::{CallError, DialError, Sent};
-use pool::{Missed, Pool};
+use crate::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent, SettingsSource};
+use line::{CommandError, RedisDialError, Sent};
+use pool::{RedisCallError, RedisPool};
 
 /// A handle on a Redis that follows its swaps. Cloning it is cheap.
 ///
@@ -27,11 +27,11 @@ use pool::{Missed, Pool};
 /// # }
 /// ```
 ///
-/// Commands of many callers share a connection. One that blocks it (`BLPOP`) or changes what it is (`SUBSCRIBE`, `WATCH`)
-/// has no place here.
+/// Commands of many callers share a connection. One that blocks it (`BLPOP`) or changes what it is (`SUBSCRIBE`,
+/// `WATCH`) has no place here.
 #[derive(Clone)]
 pub struct Redis {
-    follow: Follow<MakeRedis>,
+    follow: CurrentComponent<RedisFactory>,
 }
 
 /// What the connections are like at a moment.
@@ -49,15 +49,15 @@ pub struct RedisStatus {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisError {
-    /// The settings say nothing of a Redis.
+    /// The settings have no Redis.
     #[error("no Redis is configured")]
     NotConfigured,
     /// The server could not be reached, or did not let us in. Nothing was sent.
-    #[error("{address} cannot be used: {why}")]
+    #[error("cannot use {address}: {why}")]
     Unavailable {
         /// Host and port.
         address: String,
-        /// What was said, without secrets.
+        /// The message, without secrets.
         why: String,
     },
     /// It was not answered within the grace of connections that were replaced. Whether it was done is not known.
@@ -66,7 +66,8 @@ pub enum RedisError {
         /// The grace, in milliseconds.
         grace_ms: u64,
     },
-    /// The server refused it, the answer is of another type, or the connection broke: then whether it was done is not known.
+    /// The server refused it, the answer is of another type, or the connection broke: then whether it was done is not
+    /// known.
     #[error("Redis refused")]
     Refused(#[source] redis::RedisError),
 }
@@ -74,14 +75,14 @@ pub enum RedisError {
 impl Redis {
     /// The part for an engine, and the handle for the program: `redis`, order 80, critical.
     #[must_use]
-    pub fn new(place: Place<RedisSettings>) -> (Part<MakeRedis>, Self) {
-        let role = Role { name: "redis".to_owned(), order: 80, criticality: Criticality::Critical };
-        let (part, follow) = Part::new(MakeRedis, place, role);
+    pub fn new(place: SettingsSource<RedisSettings>) -> (ManagedComponent<RedisFactory>, Self) {
+        let role = ComponentRole { name: "redis".to_owned(), order: 80, criticality: Criticality::Critical };
+        let (part, follow) = ManagedComponent::new(RedisFactory, place, role);
         (part, Self { follow })
     }
 
-    /// Sends a command. One that meets a swap goes over the new connections. Cost: a load, two locks and a round trip; the
-    /// command is copied into the connection's buffer.
+    /// Sends a command. One that meets a swap goes over the new connections. Cost: a load, two locks and a round trip;
+    /// the command is copied into the connection's buffer.
     ///
     /// # Errors
     /// [`RedisError`]; what was not answered in `response_timeout_ms` is [`RedisError::Refused`].
@@ -89,8 +90,8 @@ impl Redis {
         self.call(Sent::Command(command)).await
     }
 
-    /// Sends several commands at once, all over one connection; with [`Pipeline::atomic`] as one transaction. Cost: that
-    /// of [`Self::query`].
+    /// Sends several commands at once, all over one connection; with [`Pipeline::atomic`] as one transaction. Cost:
+    /// that of [`Self::query`].
     ///
     /// # Errors
     /// Those of [`Self::query`].
@@ -115,7 +116,8 @@ impl Redis {
                 }
                 Err(missed) => missed,
             };
-            let was_sent = matches!(missed, Missed::Cut | Missed::Call(CallError::Driver(_)));
+            let was_sent =
+                matches!(missed, RedisCallError::Cut | RedisCallError::Call(CommandError::Driver(_)));
             let now = self.pool()?;
             if was_sent || Arc::ptr_eq(&now, &pool) {
                 return Err(pool.error(missed));
@@ -125,7 +127,7 @@ impl Redis {
         }
     }
 
-    fn pool(&self) -> Result<Arc<Pool>, RedisError> {
+    fn pool(&self) -> Result<Arc<RedisPool>, RedisError> {
         self.follow.now().map(|made| Arc::clone(&made.0)).ok_or(RedisError::NotConfigured)
     }
 }
@@ -136,77 +138,85 @@ impl fmt::Debug for Redis {
     }
 }
 
-impl Pool {
-    fn error(&self, missed: Missed) -> RedisError {
+impl RedisPool {
+    fn error(&self, missed: RedisCallError) -> RedisError {
         let unavailable = |why| RedisError::Unavailable { address: self.target.address.clone(), why };
         match missed {
-            Missed::Closed => unavailable("its connections were closed".to_owned()),
-            Missed::Cut => RedisError::Cut { grace_ms: self.settings.grace_ms },
-            Missed::Call(CallError::Driver(error)) => RedisError::Refused(error),
-            Missed::Call(CallError::Dial(error)) => unavailable(self.why(&error)),
+            RedisCallError::Closed => unavailable("its connections were closed".to_owned()),
+            RedisCallError::Cut => RedisError::Cut { grace_ms: self.settings.grace_ms },
+            RedisCallError::Call(CommandError::Driver(error)) => RedisError::Refused(error),
+            RedisCallError::Call(CommandError::Dial(error)) => unavailable(self.why(&error)),
         }
     }
 
-    fn why(&self, error: &DialError) -> String {
+    fn why(&self, error: &RedisDialError) -> String {
         match error {
-            DialError::Late => format!("it did not answer within {} ms", self.settings.connect_timeout_ms),
-            DialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
+            RedisDialError::Late => {
+                format!("it did not answer within {} ms", self.settings.connect_timeout_ms)
+            }
+            RedisDialError::Failed(error) => self.target.secrets.redact(&error.to_string()).into_owned(),
         }
     }
 
     /// The problem that refuses a reload: the setting that is to blame, and what to do.
-    fn problem(&self, error: &DialError, place: &Place<RedisSettings>) -> Problem {
+    fn problem(&self, error: &RedisDialError, place: &SettingsSource<RedisSettings>) -> Problem {
         let or_url = |setting| if self.target.is_by_url { "url" } else { setting };
         let (code, setting, cure) = match error {
-            DialError::Late => {
-                ("no_answer", or_url("addr"), "look whether that is the address, or raise connect_timeout_ms")
+            RedisDialError::Late => {
+                ("no_answer", or_url("addr"), "check the address, or raise connect_timeout_ms")
             }
-            DialError::Failed(error) if is_not_let_in(error) => {
-                ("not_let_in", or_url("password"), "look at the user and the password")
+            RedisDialError::Failed(error) if is_access_denied(error) => {
+                ("access_denied", or_url("password"), "check the user and the password")
             }
-            DialError::Failed(error) if error.to_string().contains("DB index") => {
-                ("unknown_database", or_url("db"), "write a number that the server has, from 0")
+            RedisDialError::Failed(error) if error.to_string().contains("DB index") => {
+                ("unknown_database", or_url("db"), "use the number of a database of the server, from 0")
             }
-            DialError::Failed(_) => (
-                "unreachable",
-                or_url("addr"),
-                "look whether the server runs, and whether that is its address",
-            ),
+            RedisDialError::Failed(_) => {
+                ("unreachable", or_url("addr"), "check that the server runs and that the address is correct")
+            }
         };
         let (address, why) = (&self.target.address, self.why(error));
-        place.problem(code, setting, format!("{address} cannot be used: {why}; {cure}"))
+        place.problem(code, setting, format!("cannot use {address}: {why}; {cure}"))
     }
 }
 
-fn is_not_let_in(error: &redis::RedisError) -> bool {
+fn is_access_denied(error: &redis::RedisError) -> bool {
     error.kind() == ErrorKind::AuthenticationFailed
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
 }
 
 /// How connections are made: opened and asked beside the old, closed when what was under way on them has ended.
 #[derive(Debug)]
-pub struct MakeRedis;
+pub struct RedisFactory;
 
 /// Connections. Only their handle looks into them.
-pub struct MadeRedis(Arc<Pool>);
+pub struct BuiltRedis(Arc<RedisPool>);
 
 #[async_trait]
-impl Make for MakeRedis {
+impl ComponentFactory for RedisFactory {
     type Settings = RedisSettings;
-    type Made = MadeRedis;
+    type Built = BuiltRedis;
 
-    fn make(&self, settings: &RedisSettings, place: &Place<RedisSettings>) -> Result<MadeRedis, Problems> {
+    fn build(
+        &self,
+        settings: &RedisSettings,
+        place: &SettingsSource<RedisSettings>,
+    ) -> Result<BuiltRedis, Problems> {
         // The driver asks for the process's choice and panics when there is none. One that was made before stays.
         drop(rustls::crypto::ring::default_provider().install_default());
         let target = settings.target(place)?;
-        Ok(MadeRedis(Arc::new(Pool::new(settings.clone(), target))))
+        Ok(BuiltRedis(Arc::new(RedisPool::new(settings.clone(), target))))
     }
 
-    async fn prove(&self, made: &Arc<MadeRedis>, place: &Place<RedisSettings>) -> Result<(), Problems> {
+    async fn probe(
+        &self,
+        made: &Arc<BuiltRedis>,
+        place: &SettingsSource<RedisSettings>,
+    ) -> Result<(), Problems> {
         made.0.open().await.map_err(|error| made.0.problem(&error, place).into())
     }
 
-    async fn let_go(&self, left: Arc<MadeRedis>, _: Option<Arc<MadeRedis>>) {
+    async fn retire(&self, left: Arc<BuiltRedis>, _: Option<Arc<BuiltRedis>>) {
         left.0.leave().await;
     }
 }

@@ -9,17 +9,17 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::line::{CallError, DialError, Line, Sent};
-use super::settings::{RedisSettings, Target};
+use super::line::{CommandError, RedisConnection, RedisDialError, Sent};
+use super::settings::{RedisSettings, RedisTarget};
 
 /// How long saying goodbye may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// The connections to one Redis by one set of settings.
-pub(super) struct Pool {
+pub(super) struct RedisPool {
     pub(super) settings: RedisSettings,
-    pub(super) target: Target,
-    lines: Vec<Line>,
+    pub(super) target: RedisTarget,
+    lines: Vec<RedisConnection>,
     next: AtomicUsize,
     gate: Mutex<Gate>,
     /// The last call has ended.
@@ -34,18 +34,18 @@ struct Gate {
 }
 
 /// Why a call was not answered.
-pub(super) enum Missed {
+pub(super) enum RedisCallError {
     /// It was not sent: the pool is on its way out.
     Closed,
     /// It was not answered in the grace of its pool.
     Cut,
-    Call(CallError),
+    Call(CommandError),
 }
 
-impl Pool {
-    pub(super) fn new(settings: RedisSettings, target: Target) -> Self {
+impl RedisPool {
+    pub(super) fn new(settings: RedisSettings, target: RedisTarget) -> Self {
         Self {
-            lines: (0..settings.pool_size).map(|_| Line::default()).collect(),
+            lines: (0..settings.pool_size).map(|_| RedisConnection::default()).collect(),
             settings,
             target,
             next: AtomicUsize::new(0),
@@ -59,20 +59,20 @@ impl Pool {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens all of them. None is given up halfway, so that the server sees none that is not counted.
-    pub(super) async fn open(&self) -> Result<(), DialError> {
+    /// Opens all of them. None is abandoned halfway, so that the server sees none that is not counted.
+    pub(super) async fn open(&self) -> Result<(), RedisDialError> {
         let opened = join_all(self.lines.iter().map(|line| line.open(&self.settings, &self.target))).await;
         opened.into_iter().collect()
     }
 
     /// Sends something over the connection whose turn it is.
-    pub(super) async fn call(&self, sent: Sent<'_>) -> Result<Value, Missed> {
-        let _call = Call::begin(self).ok_or(Missed::Closed)?;
+    pub(super) async fn call(&self, sent: Sent<'_>) -> Result<Value, RedisCallError> {
+        let _call = Call::begin(self).ok_or(RedisCallError::Closed)?;
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.lines.len();
-        let Some(line) = self.lines.get(turn) else { return Err(Missed::Closed) };
+        let Some(line) = self.lines.get(turn) else { return Err(RedisCallError::Closed) };
         tokio::select! {
-            answer = line.call(sent, &self.settings, &self.target) => answer.map_err(Missed::Call),
-            () = self.cut.cancelled() => Err(Missed::Cut),
+            answer = line.call(sent, &self.settings, &self.target) => answer.map_err(RedisCallError::Call),
+            () = self.cut.cancelled() => Err(RedisCallError::Cut),
         }
     }
 
@@ -94,20 +94,20 @@ impl Pool {
             tracing::warn!(
                 count,
                 address,
-                "cuts what is under way on connections that were replaced, their grace being over"
+                "grace period of replaced connections is over; cancelling their commands"
             );
             self.cut.cancel();
         }
-        // It is gone either way.
-        timeout(GOODBYE_MAX, join_all(self.lines.iter().map(Line::close))).await.ok();
+        // It is lost either way.
+        timeout(GOODBYE_MAX, join_all(self.lines.iter().map(RedisConnection::close))).await.ok();
     }
 }
 
 /// A call that is under way.
-struct Call<'a>(&'a Pool);
+struct Call<'a>(&'a RedisPool);
 
 impl<'a> Call<'a> {
-    fn begin(pool: &'a Pool) -> Option<Self> {
+    fn begin(pool: &'a RedisPool) -> Option<Self> {
         let mut gate = pool.gate();
         if gate.is_closed {
             return None;

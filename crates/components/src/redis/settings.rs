@@ -7,10 +7,10 @@ use midflight_core::Problems;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::SettingsSource;
 use crate::bounds::{DAY_MS, within};
 
-/// The settings of a [`Redis`](crate::Redis). Where it is is said either by `url` or by `addr`.
+/// The settings of a [`Redis`](crate::Redis). The address is set either by `url` or by `addr`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisSettings {
@@ -24,14 +24,14 @@ pub struct RedisSettings {
     pub user: String,
     /// With what password, if any.
     pub password: Secret,
-    /// How many connections there are; 10, from 1 to 1,000. Each carries many commands at a time. While they are swapped there
-    /// are the old ones and the new ones.
+    /// How many connections there are; 10, from 1 to 1,000. Each carries many commands at a time. While they are
+    /// swapped there are the old ones and the new ones.
     pub pool_size: u32,
     /// How long opening a connection may take until it answers, in milliseconds; 5,000.
     pub connect_timeout_ms: u64,
     /// How long a command may take to be answered, in milliseconds; 5,000.
     pub response_timeout_ms: u64,
-    /// How long commands that are under way may go on after a swap, in milliseconds; 2,000. Then they are cut.
+    /// How long commands that are in progress may continue after a swap, in milliseconds; 2,000. Then they are cut.
     pub grace_ms: u64,
 }
 
@@ -52,7 +52,7 @@ impl Default for RedisSettings {
 }
 
 /// Settings that can be, ready to be connected by. It cannot be printed: the client has the password in it.
-pub(super) struct Target {
+pub(super) struct RedisTarget {
     pub(super) client: Client,
     /// Host and port: for people.
     pub(super) address: String,
@@ -67,11 +67,11 @@ impl RedisSettings {
     ///
     /// # Errors
     /// All of it, each with its place and its cure.
-    pub fn check(&self, place: &Place<Self>) -> Result<(), Problems> {
+    pub fn check(&self, place: &SettingsSource<Self>) -> Result<(), Problems> {
         self.target(place).map(drop)
     }
 
-    pub(super) fn target(&self, place: &Place<Self>) -> Result<Target, Problems> {
+    pub(super) fn target(&self, place: &SettingsSource<Self>) -> Result<RedisTarget, Problems> {
         let mut problems = Problems::default();
         within(&mut problems, place, "pool_size", &self.pool_size, &(1..=1_000));
         within(&mut problems, place, "connect_timeout_ms", &self.connect_timeout_ms, &(1..=DAY_MS));
@@ -87,12 +87,11 @@ impl RedisSettings {
         }
     }
 
-    fn by_parts(&self, place: &Place<Self>) -> Result<ConnectionInfo, Problems> {
+    fn by_parts(&self, place: &SettingsSource<Self>) -> Result<ConnectionInfo, Problems> {
         // The last colon: an IPv6 address has more of them, in brackets.
-        let said = self.addr.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-        let Some((host, port)) = said.filter(|(host, _)| !host.is_empty()) else {
-            let message =
-                "there is no addr that can be read; write HOST:PORT, as localhost:6379, or write url";
+        let output = self.addr.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let Some((host, port)) = output.filter(|(host, _)| !host.is_empty()) else {
+            let message = "addr is missing or invalid; set HOST:PORT, as localhost:6379, or set url";
             return Err(place.problem("missing", "addr", message).into());
         };
         let mut settings = RedisConnectionInfo::default().set_db(self.db.into());
@@ -107,7 +106,7 @@ impl RedisSettings {
         Ok(info.set_redis_settings(settings))
     }
 
-    fn by_url(&self, place: &Place<Self>) -> Result<ConnectionInfo, Problems> {
+    fn by_url(&self, place: &SettingsSource<Self>) -> Result<ConnectionInfo, Problems> {
         let parts = [
             ("addr", !self.addr.is_empty()),
             ("db", self.db != 0),
@@ -116,7 +115,7 @@ impl RedisSettings {
         ];
         let mut problems = Problems::default();
         for (setting, _) in parts.iter().filter(|(_, is_set)| *is_set) {
-            let message = format!("{setting} is in url; take it out here, or write all of it without url");
+            let message = format!("{setting} is in url too; remove it here, or set everything without url");
             problems.add(place.problem("said_twice", setting, message));
         }
         // The error may quote the URL, and with it the password.
@@ -129,14 +128,14 @@ impl RedisSettings {
         }
     }
 
-    fn opened(&self, info: ConnectionInfo, place: &Place<Self>) -> Result<Target, Problems> {
+    fn opened(&self, info: ConnectionInfo, place: &SettingsSource<Self>) -> Result<RedisTarget, Problems> {
         let secrets = Redactor::default();
         secrets.hide(self.url.expose()).hide(self.password.expose());
         let (address, is_by_url) = (info.addr().to_string(), !self.url.is_empty());
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
         let setting = if is_by_url { "url" } else { "addr" };
         let client = Client::open(info).map_err(|_| unreadable(place, setting))?;
-        Ok(Target { client, address, secrets, is_by_url })
+        Ok(RedisTarget { client, address, secrets, is_by_url })
     }
 
     pub(super) fn connect_max(&self) -> Duration {
@@ -152,8 +151,8 @@ impl RedisSettings {
     }
 }
 
-fn unreadable(place: &Place<RedisSettings>, setting: &str) -> Problems {
+fn unreadable(place: &SettingsSource<RedisSettings>, setting: &str) -> Problems {
     let message =
-        format!("{setting} cannot be read; write redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS");
+        format!("invalid {setting}: expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS");
     place.problem("invalid_url", setting, message).into()
 }

@@ -53,7 +53,7 @@ async fn every_step_can_fail_and_everything_is_kept() {
 }
 
 #[tokio::test]
-async fn a_changed_ttl_and_room_hold_for_what_is_there() {
+async fn a_changed_ttl_and_size_apply_to_existing_entries() {
     let (engine, cache) = started(&Arc::default()).await;
     engine.apply(put(settings(86_400_000, 1000))).await.unwrap();
     (0..1000).for_each(|key| cache.insert(key, key.to_string()));
@@ -69,8 +69,8 @@ async fn a_changed_ttl_and_room_hold_for_what_is_there() {
     cache.insert(7, "seven".to_owned());
     engine.apply(put(settings(1, 500))).await.unwrap();
     until("the entry to be too old", async || cache.get(&7).is_none().then_some(())).await;
-    let anew = cache.get_or_try_insert_with(&7, async || Ok::<_, ()>("anew".to_owned())).await;
-    assert_eq!(anew.as_deref(), Ok("anew"));
+    let again = cache.get_or_try_insert_with(&7, async || Ok::<_, ()>("anew".to_owned())).await;
+    assert_eq!(again.as_deref(), Ok("anew"));
     engine.apply(put(settings(86_400_000, 500))).await.unwrap();
     assert_eq!(cache.get(&7).as_deref(), Some("anew"), "a longer one holds for it as well");
 }
@@ -80,8 +80,8 @@ async fn bad_settings_are_refused_with_their_place_and_cure() {
     let (empty, full, slot) = worlds(settings(0, 0));
     let (part, _cache) = Cache::<u32, u32>::new(place(slot, "cache", |app| &app.cache));
     let refused = part.prepare(&empty, &full).await.err().unwrap().to_string();
-    let expected = "settings/app at /cache/ttl_ms: ttl_ms is 0; write a number from 1 to 86400000; settings/app at \
-                    /cache/entries_max: entries_max is 0; write a number from 1 to 100000000";
+    let expected = "settings/app at /cache/ttl_ms: invalid ttl_ms 0: expected 1 to 86400000; settings/app \
+                    at /cache/entries_max: invalid entries_max 0: expected 1 to 100000000";
     assert_eq!(refused, expected);
 }
 

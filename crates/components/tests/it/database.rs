@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{changed, closed_port, engine, place, put, silent, until, worlds};
-use midflight_components::{Database, DatabaseError, DatabaseSettings, MakeDatabase, Part};
+use midflight_components::{Database, DatabaseError, DatabaseFactory, DatabaseSettings, ManagedComponent};
 use midflight_core::Problems;
 use midflight_engine::testing::{fail_every_step, try_component};
 use midflight_engine::{Component as _, Engine, Faults};
@@ -102,7 +102,7 @@ async fn refused(settings: &Value) -> Problems {
 async fn what_is_dropped_or_rolled_back_leaves_the_server_as_it_was() {
     let bench = Bench::new();
     let (empty, full, slot) = worlds(bench.settings(json!({ "min_conns": 3 })));
-    let (part, database): (Part<MakeDatabase>, Database) =
+    let (part, database): (ManagedComponent<DatabaseFactory>, Database) =
         Database::new(place(slot, "database", |app| &app.database));
     let probe = || (database.status(), bench.settled(&database));
     try_component(&part, &empty, &full, probe).await.unwrap();
@@ -133,7 +133,7 @@ async fn every_step_can_fail_and_the_same_connections_serve_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rollback_goes_back_to_the_old_connections_without_a_new_one() {
+async fn a_rollback_reuses_the_old_connections() {
     let bench = Bench::new();
     let faults = Arc::new(Faults::default());
     let (engine, database) = engine(|builder, slot| {
@@ -165,11 +165,11 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
     let cases = [
         (
             bench.settings(json!({ "max_conns": 0 })),
-            "at /database/max_conns: database: max_conns is 0; write a number from 1 to 10000",
+            "at /database/max_conns: database: invalid max_conns 0: expected 1 to 10000",
         ),
         (
             bench.settings(json!({ "max_conns": 2, "min_conns": 3 })),
-            "/database/min_conns: database: min_conns is 3; write a number from 0 to 2",
+            "/database/min_conns: database: invalid min_conns 3: expected 0 to 2",
         ),
         (bench.settings(json!({ "connect_timeout_ms": 0 })), "/database/connect_timeout_ms"),
         (
@@ -178,9 +178,9 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
         ),
         (
             bench.settings_at("hunter2@ is no URL", json!({})),
-            "/database/url: database: the URL cannot be read; write postgres://",
+            "/database/url: database: invalid URL: expected postgres://",
         ),
-        (bench.settings_at("", json!({ "host": "h" })), "/database/name: database: there is no name"),
+        (bench.settings_at("", json!({ "host": "h" })), "/database/name: database: name is missing"),
         (
             bench.settings_at(&at(&format!("127.0.0.1:{closed}")), json!({})),
             "/database/url: database: 127.0.0.1:",
@@ -191,20 +191,20 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
         ),
         (
             bench.settings_at(&at("nowhere.invalid:1"), json!({ "connect_timeout_ms": 2000 })),
-            "/database/url: database: nowhere.invalid:1/db cannot be used",
+            "/database/url: database: cannot use nowhere.invalid:1/db",
         ),
         (
             bench.settings_at(&locked, json!({})),
-            "password authentication failed for user \"locked\"; look at the user and the password",
+            "password authentication failed for user \"locked\"; check the user and the password",
         ),
         (parts, "/database/name: database: 127.0.0.1:"),
     ];
     for (settings, expected) in cases {
         let refused = engine.apply(put(settings.clone())).await.unwrap_err();
-        let said = format!("{refused} {:?}", refused.refusal);
-        assert!(said.contains(expected), "{settings}: {said}");
+        let output = format!("{refused} {:?}", refused.refusal);
+        assert!(output.contains(expected), "{settings}: {output}");
         for secret in ["hunter2", "hunter2@", "hunter2%40"] {
-            assert!(!said.contains(secret), "{said}");
+            assert!(!output.contains(secret), "{output}");
         }
         assert_eq!(bench.settled(&database), before, "{settings}");
     }
@@ -364,7 +364,7 @@ async fn what_is_left_undone_is_undone_before_the_next_one_has_the_connection() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_heals_and_says_why_it_cannot() {
+async fn a_pool_recovers_and_reports_why_it_cannot() {
     let mut postgres = Postgres::start();
     let url = postgres.database();
     let (engine, database) = started().await;
@@ -379,15 +379,15 @@ async fn a_pool_heals_and_says_why_it_cannot() {
     );
     drop((first, second));
     postgres.stop();
-    let gone =
+    let removed =
         until("the pool to see that its server is gone", async || database.acquire().await.err()).await;
-    assert!(matches!(gone, DatabaseError::Unavailable { .. }), "{gone}");
+    assert!(matches!(removed, DatabaseError::Unavailable { .. }), "{removed}");
     postgres.restart();
     until("the pool to have a connection again", async || database.acquire().await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_uses_is_closed_down_to_the_least() {
+async fn unused_connections_are_closed_down_to_the_minimum() {
     let bench = Bench::new();
     let (engine, database) = started().await;
     engine

@@ -87,7 +87,7 @@ async fn a_server_is_asked_with_the_key_before_it_is_used() {
     for status in [401, 403] {
         double.next([LlmDoes::Says(status, "", KEY.to_owned())]);
         let refused = refused(at(json!({}))).await.to_string();
-        assert!(refused.contains("/llm/api_key") && refused.contains("does not take the key"), "{refused}");
+        assert!(refused.contains("/llm/api_key") && refused.contains("rejected the key"), "{refused}");
         assert!(!refused.contains(KEY), "{refused}");
     }
     for (does, word) in [
@@ -99,50 +99,50 @@ async fn a_server_is_asked_with_the_key_before_it_is_used() {
         assert!(refused.contains("/llm/base_url") && refused.contains(word), "{refused}");
     }
     assert!(is_taken(settings_at(closed_port(), json!({ "verify": false }))).await);
-    let away = refused(settings_at(closed_port(), json!({}))).await.to_string();
-    assert!(away.contains("/llm/base_url") && away.contains("verify: false"), "{away}");
+    let unavailable = refused(settings_at(closed_port(), json!({}))).await.to_string();
+    assert!(unavailable.contains("/llm/base_url") && unavailable.contains("verify: false"), "{unavailable}");
 }
 
 #[tokio::test]
 async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets() {
     let cases = [
-        (json!({ "model": "" }), "settings/app at /llm/model: there is no model; write its name"),
-        (json!({ "timeout_ms": 0 }), "/llm/timeout_ms: timeout_ms is 0; write a number from 1 to 86400000"),
-        (json!({ "retries": 11 }), "/llm/retries: retries is 11; write a number from 0 to 10"),
+        (json!({ "model": "" }), "settings/app at /llm/model: model is missing; set it"),
+        (json!({ "timeout_ms": 0 }), "/llm/timeout_ms: invalid timeout_ms 0: expected 1 to 86400000"),
+        (json!({ "retries": 11 }), "/llm/retries: invalid retries 11: expected 0 to 10"),
         (
             json!({ "concurrency_max": 0 }),
-            "/llm/concurrency_max: concurrency_max is 0; write a number from 1 to 1000",
+            "/llm/concurrency_max: invalid concurrency_max 0: expected 1 to 1000",
         ),
         (
             json!({ "breaker": { "failures": 1001 } }),
-            "settings/app at /llm/breaker/failures: failures is 1001; write a number from 0 to 1000",
+            "settings/app at /llm/breaker/failures: invalid failures 1001: expected 0 to 1000",
         ),
         (
             json!({ "breaker": { "open_ms": 0 } }),
-            "/llm/breaker/open_ms: open_ms is 0; write a number from 1 to 86400000",
+            "/llm/breaker/open_ms: invalid open_ms 0: expected 1 to 86400000",
         ),
-        (json!({ "base_url": "ftp://h/v1" }), "/llm/base_url: base_url is no URL of an API"),
+        (json!({ "base_url": "ftp://h/v1" }), "/llm/base_url: invalid base_url: expected the URL of an API"),
         (
             json!({ "base_url": "https://u:sk-correct-horse@h/v1" }),
-            "/llm/base_url: base_url is no URL of an API",
+            "/llm/base_url: invalid base_url: expected the URL of an API",
         ),
         (
             json!({ "base_url": "https://h/v1?key=sk-correct-horse" }),
-            "/llm/base_url: base_url is no URL of an API",
+            "/llm/base_url: invalid base_url: expected the URL of an API",
         ),
         (
             json!({ "api_key": "sk-correct-horse\n" }),
-            "/llm/api_key: the key has something in it that cannot be sent",
+            "/llm/api_key: the key has a character that cannot be sent",
         ),
         (
             json!({ "base_url": "https://nowhere.invalid/v1" }),
-            "/llm/base_url: openai at https://nowhere.invalid/v1 cannot be used",
+            "/llm/base_url: cannot use openai at https://nowhere.invalid/v1",
         ),
     ];
     for (more, expected) in cases {
         let refused = refused(settings_at(1, more)).await;
-        let said = format!("{refused} {refused:?}");
-        assert!(said.contains(expected) && !said.contains("correct-horse"), "{said}");
+        let output = format!("{refused} {refused:?}");
+        assert!(output.contains(expected) && !output.contains("correct-horse"), "{output}");
     }
     let settings: LlmSettings = serde_json::from_value(settings_at(1, json!({}))["llm"].clone()).unwrap();
     assert!(!format!("{settings:?}").contains(KEY));
@@ -155,7 +155,7 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
 }
 
 #[tokio::test]
-async fn a_schema_goes_along_with_the_question() {
+async fn a_schema_is_sent_with_the_question() {
     let double = LlmDouble::start();
     let (engine, llm) = started(&Arc::default()).await;
     engine.apply(put(settings_at(double.port(), json!({})))).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_schema_goes_along_with_the_question() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
+async fn retryable_failures_are_retried_and_others_are_reported() {
     let double = LlmDouble::start();
     let (engine, llm) = started(&Arc::default()).await;
     engine.apply(put(settings_at(double.port(), json!({ "timeout_ms": 3000 })))).await.unwrap();
@@ -217,8 +217,8 @@ async fn what_may_pass_is_tried_again_and_what_does_not_is_told() {
     engine.apply(put(settings_at(double.port(), json!({ "timeout_ms": 300 })))).await.unwrap();
     double.asked();
     assert_eq!(ask(vec![LlmDoes::Hangs]).await, (Err(LlmError::Late { timeout_ms: 300, tries: 1 }), 1));
-    let away = settings_at(closed_port(), json!({ "verify": false, "retries": 1 }));
-    engine.apply(put(away)).await.unwrap();
+    let unavailable = settings_at(closed_port(), json!({ "verify": false, "retries": 1 }));
+    engine.apply(put(unavailable)).await.unwrap();
     assert!(matches!(ask(vec![]).await, (Err(LlmError::Unreachable { why }), 0) if why.contains("refused")));
 }
 

@@ -93,16 +93,16 @@ async fn no_more_ask_at_once_than_may_and_the_others_wait() {
 
     // Who goes away makes room too, and so does a swap.
     double.next([LlmDoes::Waits, LlmDoes::Waits, LlmDoes::Waits, LlmDoes::Waits]);
-    let mut gone: Vec<_> = (0..3).map(|_| spawn(&llm)).collect();
+    let mut removed: Vec<_> = (0..3).map(|_| spawn(&llm)).collect();
     until_asked(&double, 3).await;
     let next = spawn(&llm);
-    gone.remove(0).abort();
+    removed.remove(0).abort();
     until_asked(&double, 1).await;
     change(&double, &engine, json!({ "concurrency_max": 1 })).await;
     assert_eq!((chat(&llm).await.unwrap().tries, llm.status().unwrap().in_flight), (1, 0));
     // One of them is let go on for the call that went away.
     double.go_on(4);
-    for call in gone.into_iter().chain([next]) {
+    for call in removed.into_iter().chain([next]) {
         call.await.unwrap().unwrap();
     }
 }
@@ -208,7 +208,7 @@ async fn one_call_is_let_through_and_decides() {
 }
 
 #[tokio::test]
-async fn a_trial_that_nobody_waits_for_makes_room_for_the_next() {
+async fn an_abandoned_trial_frees_its_place() {
     let (double, _engine, llm) = asking(json!({ "breaker": { "failures": 1, "open_ms": 1 } })).await;
     double.next([fails(), LlmDoes::Waits]);
     chat(&llm).await.unwrap_err();

@@ -108,16 +108,16 @@ async fn a_bad_level_is_refused_with_its_directive() {
     let (empty, full, slot) = worlds(settings("info,mine=loud", "text"));
     let part = logger.part(place(slot, "log", |app| &app.log));
     let refused = part.prepare(&empty, &full).await.err().unwrap().to_string();
-    let expected = "settings/app at /log/level: \"mine=loud\" is no directive; write off, error, warn, info, debug or trace, or \
-                    TARGET=LEVEL, with commas between several";
+    let expected = "settings/app at /log/level: invalid directive \"mine=loud\": expected off, error, \
+                    warn, info, debug or trace, or TARGET=LEVEL, separated by commas";
     assert_eq!(refused, expected);
     let first = LogSettings { level: "loud".to_owned(), format: LogFormat::Text };
     let refused = Logger::layer::<Registry, _>(first, Lines::default()).err().unwrap();
-    assert!(refused.to_string().contains("\"loud\" is no directive"), "{refused}");
+    assert!(refused.to_string().contains("invalid directive \"loud\""), "{refused}");
 }
 
 #[tokio::test]
-async fn a_span_has_its_fields_in_whatever_format_a_line_is() {
+async fn a_span_has_its_fields_in_every_format() {
     let (logger, dispatch, lines) = logger();
     let (empty, full, slot) = worlds(settings("info", "json"));
     let part = logger.part(place(slot, "log", |app| &app.log));
@@ -166,10 +166,10 @@ async fn no_line_is_lost_or_torn_while_level_and_format_change() {
     let (logger, dispatch, lines) = logger();
     let (empty, _, slot) = worlds(json!({}));
     let part = logger.part(place(slot, "log", |app| &app.log));
-    let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (stop, message) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
-            let (dispatch, stop, told) = (dispatch.clone(), Arc::clone(&stop), Arc::clone(&told));
+            let (dispatch, stop, message) = (dispatch.clone(), Arc::clone(&stop), Arc::clone(&message));
             thread::spawn(move || {
                 let mut line = 0_u64;
                 tracing::dispatcher::with_default(&dispatch, || {
@@ -177,7 +177,7 @@ async fn no_line_is_lost_or_torn_while_level_and_format_change() {
                         info!(target: "numbered", thread, line, "told");
                         debug!(target: "numbered", thread, line, "only at debug");
                         line += 1;
-                        told.fetch_add(1, Ordering::Relaxed);
+                        message.fetch_add(1, Ordering::Relaxed);
                     }
                 });
                 line
@@ -189,10 +189,10 @@ async fn no_line_is_lost_or_torn_while_level_and_format_change() {
         let level = ["info", "debug", "info,numbered=trace", "warn,numbered=info"][(n % 4) as usize];
         let next = changed(&world, slot, settings(level, ["text", "json"][(n / 2 % 2) as usize]));
         if let Some(prepared) = part.prepare(&world, &next).await.unwrap() {
-            let before = told.load(Ordering::Relaxed);
+            let before = message.load(Ordering::Relaxed);
             prepared.commit().retire().await;
             // Every change has lines that were told under it.
-            while told.load(Ordering::Relaxed) < before + 2 {
+            while message.load(Ordering::Relaxed) < before + 2 {
                 thread::yield_now();
             }
         }
@@ -224,8 +224,8 @@ fn numbered(line: &str) -> Option<(u64, u64)> {
         return (fields["message"] == "told")
             .then_some((fields["thread"].as_u64()?, fields["line"].as_u64()?));
     }
-    let (_, told) = line.split_once("INFO numbered: told thread=")?;
-    let (thread, number) = told.split_once(" line=")?;
+    let (_, message) = line.split_once("INFO numbered: told thread=")?;
+    let (thread, number) = message.split_once(" line=")?;
     Some((thread.parse().ok()?, number.parse().ok()?))
 }
 
@@ -239,6 +239,6 @@ fn lines_go_to_the_end_of_a_file() {
     with_default(tracing_subscriber::registry().with(layer), || info!("after"));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("before\n") && text.trim_end().ends_with("after"), "{text}");
-    assert!(LogOutput::open(folder.path().to_str().unwrap()).is_err(), "a folder is no file");
+    assert!(LogOutput::open(folder.path().to_str().unwrap()).is_err(), "a folder is not a file");
     assert!(matches!(LogOutput::open("stderr").unwrap(), LogOutput::Stderr));
 }

@@ -47,16 +47,16 @@ async fn no_secret_is_logged_at_any_level() {
     let answer = llm.chat(&midflight_components::ChatRequest::ask("what?")).await.unwrap_err();
     engine.stop().await;
 
-    let said = format!("{refused} {answer} {answer:?} {}", std::fs::read_to_string(&path).unwrap());
+    let reported = format!("{refused} {answer} {answer:?} {}", std::fs::read_to_string(&path).unwrap());
     for word in [
         "reload rejected; keeping current revision",
         "the LLM answered 400: ***",
         "/redis/url",
         "/database/url",
     ] {
-        assert!(said.contains(word), "{word} is not in it:\n{said}");
+        assert!(reported.contains(word), "{word} is not in it:\n{reported}");
     }
     for secret in SECRETS {
-        assert!(!said.contains(secret), "{secret} is in it:\n{said}");
+        assert!(!reported.contains(secret), "{secret} is in it:\n{reported}");
     }
 }

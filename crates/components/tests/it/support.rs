@@ -6,10 +6,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midflight_components::{CacheSettings, DatabaseSettings, LlmSettings, LogSettings, Place, RedisSettings};
-use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
+use midflight_components::{
+    CacheSettings, DatabaseSettings, LlmSettings, LogSettings, RedisSettings, SettingsSource,
+};
+use midflight_core::{
+    Change, DocumentId, DocumentName, Edit, JsonPointer, KindName, Problem, Problems, Trigger,
+};
 use midflight_engine::{Engine, EngineBuilder, Kind, KindChange, KindSlot, Refresh, Work};
-use midflight_live::{Slot, World, WorldBuilder};
+use midflight_live::{SnapshotSlot, World, WorldBuilder};
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,11 +45,11 @@ impl Kind for Settings {
 
     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<App, Problems> {
         let app = App::deserialize(&**body);
-        app.map_err(|error| Problem::new("invalid", Pointer::root(), error.to_string()).into())
+        app.map_err(|error| Problem::new("invalid", JsonPointer::root(), error.to_string()).into())
     }
 
     fn compile(&self, previous: &App, changes: Vec<KindChange<App>>, work: &Work) -> Result<App, Problems> {
-        work.go_on()?;
+        work.check()?;
         let last = changes.into_iter().next_back();
         Ok(last.map_or_else(|| previous.clone(), |change| change.document.unwrap_or_default()))
     }
@@ -60,8 +64,12 @@ pub fn id() -> DocumentId {
 }
 
 /// The place of some settings in the document, for the kind in a slot.
-pub fn place<S: Clone + 'static>(slot: Slot, key: &str, of: fn(&App) -> &Option<S>) -> Place<S> {
-    Place::in_document(id(), Pointer::root().key(key), move |world: &World| {
+pub fn place<S: Clone + 'static>(
+    slot: SnapshotSlot,
+    key: &str,
+    of: fn(&App) -> &Option<S>,
+) -> SettingsSource<S> {
+    SettingsSource::in_document(id(), JsonPointer::root().key(key), move |world: &World| {
         world.get::<App>(slot).and_then(|app| of(app).clone())
     })
 }
@@ -72,7 +80,7 @@ pub fn put(body: Value) -> Edit {
 }
 
 /// A started engine with the parts that `more` adds, on a log whose one document configures nothing.
-pub async fn engine<T>(more: impl FnOnce(&mut EngineBuilder, Slot) -> T) -> (Engine, T) {
+pub async fn engine<T>(more: impl FnOnce(&mut EngineBuilder, SnapshotSlot) -> T) -> (Engine, T) {
     let store = MemoryStore::new();
     let (nothing, expected_head) = (put(Value::Object(Default::default())), store.head().await.unwrap());
     let created_at = Default::default();
@@ -85,7 +93,7 @@ pub async fn engine<T>(more: impl FnOnce(&mut EngineBuilder, Slot) -> T) -> (Eng
 }
 
 /// A world of these settings, and of none; the slot is the same in every one.
-pub fn worlds(body: Value) -> (World, World, Slot) {
+pub fn worlds(body: Value) -> (World, World, SnapshotSlot) {
     let mut builder = WorldBuilder::new();
     let slot = builder.add(Arc::new(App::default()));
     let empty = builder.build();
@@ -94,7 +102,7 @@ pub fn worlds(body: Value) -> (World, World, Slot) {
 }
 
 /// The same world with other settings.
-pub fn changed(world: &World, slot: Slot, body: Value) -> World {
+pub fn changed(world: &World, slot: SnapshotSlot, body: Value) -> World {
     let mut other = world.to_builder();
     other.set(slot, Arc::new(App::deserialize(body).unwrap()));
     other.build()

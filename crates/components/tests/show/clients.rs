@@ -68,12 +68,12 @@ impl Clients {
         self.stop.store(true, Ordering::Relaxed);
         let (mut totals, mut lines) = (Totals::default(), Vec::new());
         for client in self.running {
-            let (done, told) = client.await.unwrap();
+            let (done, message) = client.await.unwrap();
             totals.queries += done.queries;
             totals.transactions += done.transactions;
             totals.committed += done.committed;
             totals.commands += done.commands;
-            lines.push(told);
+            lines.push(message);
         }
         (totals, lines)
     }

@@ -1,5 +1,5 @@
-//! The whole of it under load: clients that never see a failed query and lines that are never lost, while pools, timeouts,
-//! level and format change 200 times, a tenth of that to servers that are not there.
+//! The whole of it under load: clients that never see a failed query and lines that are never lost, while pools,
+//! timeouts, level and format change 200 times, a tenth of that to servers that are not there.
 #![cfg(all(feature = "postgres", feature = "redis", feature = "llm", feature = "log", feature = "cache"))]
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -146,7 +146,7 @@ async fn nothing_fails_and_no_line_is_lost_while_everything_is_swapped() {
         leaving = (wanted.database, wanted.redis);
         refused += 1;
     }
-    let (totals, told) = clients.stop().await;
+    let (totals, message) = clients.stop().await;
     engine.retired().await;
     let (most, samples) = watch.stop().await;
     println!(
@@ -155,12 +155,12 @@ async fn nothing_fails_and_no_line_is_lost_while_everything_is_swapped() {
         totals.queries,
         totals.transactions,
         totals.commands,
-        told.iter().sum::<u64>(),
+        message.iter().sum::<u64>(),
         most.0,
         most.1
     );
     assert_eq!(refused, RELOADS / 10);
     let count = Postgres::psql(&places.database, "SELECT count(*) FROM ledger").unwrap();
     assert_eq!(count, totals.committed.to_string(), "what was committed is there, and what was not is not");
-    lines.check(&told);
+    lines.check(&message);
 }

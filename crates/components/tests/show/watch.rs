@@ -124,10 +124,10 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl Lines {
     /// Looks whether every line is whole, and every client's are all there, in order.
-    pub fn check(&self, told: &[u64]) {
+    pub fn check(&self, message: &[u64]) {
         let bytes = self.0.lock().unwrap();
         let text = std::str::from_utf8(&bytes).unwrap();
-        let (mut seen, mut formats) = (vec![0; told.len()], BTreeSet::new());
+        let (mut seen, mut formats) = (vec![0; message.len()], BTreeSet::new());
         for line in text.lines() {
             let Some((client, round)) = numbered(line) else {
                 assert!(is_of_another(line), "torn: {line}");
@@ -137,7 +137,7 @@ impl Lines {
             assert_eq!(round, seen[client], "lost before {line}");
             seen[client] += 1;
         }
-        assert_eq!(seen, told);
+        assert_eq!(seen, message);
         assert_eq!(formats.len(), 2, "lines of both formats were written");
     }
 }
@@ -151,8 +151,8 @@ fn numbered(line: &str) -> Option<(usize, u64)> {
         return (line["target"] == "show" && fields["message"] == "done")
             .then_some((client, fields["round"].as_u64()?));
     }
-    let (_, told) = line.split_once(" INFO show: done client=")?;
-    let (client, round) = told.split_once(" round=")?;
+    let (_, message) = line.split_once(" INFO show: done client=")?;
+    let (client, round) = message.split_once(" round=")?;
     Some((client.parse().ok()?, round.parse().ok()?))
 }
 

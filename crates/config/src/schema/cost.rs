@@ -1,16 +1,16 @@
 //! How many evaluations of subschemas a validation takes, computed before it is done: the validator can neither be
-//! interrupted nor be told a bound.
+//! interrupted nor be given a bound.
 //!
-//! Every keyword counts as if it evaluated all that it may, so the validator takes fewer. A subschema is looked at once for
-//! each part of an instance, whatever the number of ways to come there, so computing the number takes less than it says.
+//! Every keyword counts as if it evaluated all that it may, so the validator takes fewer. A subschema is looked at once
+//! for each part of an instance, whatever the number of ways to it, so computing the number takes fewer steps.
 
 use std::collections::HashMap;
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use midflight_engine::{Interrupted, Work};
 use serde_json::Value;
 
-use super::graph::{Graph, How, Node};
+use super::graph::{EdgeKind, Graph, SchemaNode};
 use crate::limits::{
     ERROR_EVALUATIONS_MAX, PLACE_EVALUATIONS_MAX, REGEX_INPUT_BYTES_MAX, SCHEMA_DEPTH_MAX,
     SCHEMA_EVALUATIONS_MAX,
@@ -26,22 +26,22 @@ const STEPS_PER_LOOK: u64 = 1_024;
 /// How many evaluations a validation takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
-    /// To say whether it is valid.
+    /// To find whether it is valid.
     pub(crate) valid: u64,
     /// To find every error.
     pub(crate) errors: u64,
-    /// To say which parts were evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
+    /// To find which parts were evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
     marks: u64,
 }
 
 /// Why a validation is not done.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Stop {
+pub(crate) enum ValidationStop {
     Refused(Problem),
     Interrupted(Interrupted),
 }
 
-impl From<Interrupted> for Stop {
+impl From<Interrupted> for ValidationStop {
     fn from(interrupted: Interrupted) -> Self {
         Self::Interrupted(interrupted)
     }
@@ -50,28 +50,32 @@ impl From<Interrupted> for Stop {
 impl Cost {
     const ONE: Self = Self { valid: 1, errors: 1, marks: 0 };
 
-    /// Adds what another subschema costs that is evaluated in this way. As the validator does it: what is tested for its
-    /// truth is evaluated twice when errors are looked for.
-    fn add(&mut self, how: &How, other: Self) {
+    /// Adds what another subschema costs that is evaluated in this way. As the validator does it: what is tested for
+    /// its truth is evaluated twice when errors are looked for.
+    fn add(&mut self, how: &EdgeKind, other: Self) {
         let Self { valid, errors, marks } = other;
         let (more_errors, more_marks) = match how {
-            How::Reference | How::Then => (errors, marks),
-            How::All => (errors, valid.saturating_add(marks)),
-            How::Any => (valid.saturating_mul(2).saturating_add(errors), valid.saturating_add(marks)),
-            How::Test => (valid.saturating_mul(2), valid.saturating_add(marks)),
-            How::Property(_) | How::EveryProperty | How::EveryKey | How::Item(_) | How::EveryItem => {
-                (errors, 1)
+            EdgeKind::Reference | EdgeKind::Then => (errors, marks),
+            EdgeKind::All => (errors, valid.saturating_add(marks)),
+            EdgeKind::Any => (valid.saturating_mul(2).saturating_add(errors), valid.saturating_add(marks)),
+            EdgeKind::Test => (valid.saturating_mul(2), valid.saturating_add(marks)),
+            EdgeKind::Property(_)
+            | EdgeKind::EveryProperty
+            | EdgeKind::EveryKey
+            | EdgeKind::Item(_)
+            | EdgeKind::EveryItem => (errors, 1),
+            EdgeKind::Contains => (valid.saturating_mul(2), valid),
+            EdgeKind::UnevaluatedProperty | EdgeKind::UnevaluatedItem => {
+                (valid.saturating_add(errors), valid)
             }
-            How::Contains => (valid.saturating_mul(2), valid),
-            How::UnevaluatedProperty | How::UnevaluatedItem => (valid.saturating_add(errors), valid),
         };
         self.valid = self.valid.saturating_add(valid);
         self.errors = self.errors.saturating_add(more_errors);
         self.marks = self.marks.saturating_add(more_marks);
     }
 
-    /// Adds what it costs to say which parts were evaluated, where that is asked.
-    fn finish(mut self, node: &Node) -> Self {
+    /// Adds the cost of finding which parts were evaluated, where that is needed.
+    fn finish(mut self, node: &SchemaNode) -> Self {
         if node.tracks {
             self.valid = self.valid.saturating_add(self.marks);
             self.errors = self.errors.saturating_add(self.marks);
@@ -94,17 +98,17 @@ impl Cost {
 /// # Errors
 /// `schema_too_expensive`, at the reference that contributes most.
 pub(crate) fn check_places(graph: &Graph) -> Result<(), Problem> {
-    let mut places = Places { graph, known: vec![Seen::No; graph.nodes.len()] };
+    let mut places = CostWalk { graph, known: vec![NodeCost::No; graph.nodes.len()] };
     (0..graph.nodes.len()).try_for_each(|node| places.cost(node, 0).map(drop))
 }
 
-struct Places<'g> {
+struct CostWalk<'g> {
     graph: &'g Graph,
-    known: Vec<Seen>,
+    known: Vec<NodeCost>,
 }
 
 #[derive(Clone, Copy)]
-enum Seen {
+enum NodeCost {
     No,
     /// Its cost is being computed.
     Begun,
@@ -112,17 +116,17 @@ enum Seen {
     Done(Cost, usize),
 }
 
-impl Places<'_> {
+impl CostWalk<'_> {
     fn cost(&mut self, number: usize, above: usize) -> Result<(Cost, usize), Problem> {
         let node = &self.graph.nodes[number];
         match self.known[number] {
-            Seen::Done(cost, depth) => return Ok((cost, depth)),
-            Seen::Begun => {
+            NodeCost::Done(cost, depth) => return Ok((cost, depth)),
+            NodeCost::Begun => {
                 let message = "the schema evaluates itself at the same place of a config, without end; refer to it from \
                                within properties or items, or take the reference out";
                 return Err(Problem::new("schema_too_expensive", node.place.clone(), message));
             }
-            Seen::No => self.known[number] = Seen::Begun,
+            NodeCost::No => self.known[number] = NodeCost::Begun,
         }
         let mut total = Cost { valid: node.own, errors: 2 * node.own, marks: 1 };
         let (mut depth, mut worst) = (1, (0, &node.place));
@@ -155,12 +159,12 @@ impl Places<'_> {
             );
             return Err(Problem::new("schema_too_expensive", worst.1.clone(), message));
         }
-        self.known[number] = Seen::Done(total, depth);
+        self.known[number] = NodeCost::Done(total, depth);
         Ok((total, depth))
     }
 }
 
-fn too_deep(place: &Pointer) -> Problem {
+fn too_deep(place: &JsonPointer) -> Problem {
     let message = format!(
         "references, allOf, anyOf, oneOf, not and if are nested deeper than {SCHEMA_DEPTH_MAX} (schema_depth_max); nest less"
     );
@@ -170,23 +174,23 @@ fn too_deep(place: &Pointer) -> Problem {
 /// How many evaluations it takes to validate an instance.
 ///
 /// # Errors
-/// [`Stop::Refused`] when they are too many, naming the reference that contributes most; [`Stop::Interrupted`] when the
-/// budget ends.
-pub(crate) fn cost(graph: &Graph, instance: &Value, work: &Work) -> Result<Cost, Stop> {
+/// [`ValidationStop::Refused`] when they are too many, naming the reference that contributes most;
+/// [`ValidationStop::Interrupted`] when the budget ends.
+pub(crate) fn cost(graph: &Graph, instance: &Value, work: &Work) -> Result<Cost, ValidationStop> {
     let mut estimate = Estimate { graph, work, known: HashMap::new(), steps: 0, next_look: STEPS_PER_LOOK };
-    estimate.cost(0, Part::Value(instance), Above { levels: 0, path_bytes: 0 })
+    estimate.cost(0, InstancePart::Value(instance), PartContext { levels: 0, path_bytes: 0 })
 }
 
 /// A part of an instance: a value, or the key of a member.
 #[derive(Clone, Copy)]
-enum Part<'a> {
+enum InstancePart<'a> {
     Value(&'a Value),
     Key(&'a str),
 }
 
 /// What is above a part.
 #[derive(Clone, Copy)]
-struct Above {
+struct PartContext {
     /// How many evaluations are nested.
     levels: usize,
     /// How long the path to it is.
@@ -203,10 +207,15 @@ struct Estimate<'a> {
 }
 
 impl<'a> Estimate<'a> {
-    fn cost(&mut self, number: usize, part: Part<'a>, above: Above) -> Result<Cost, Stop> {
+    fn cost(
+        &mut self,
+        number: usize,
+        part: InstancePart<'a>,
+        above: PartContext,
+    ) -> Result<Cost, ValidationStop> {
         let address = match part {
-            Part::Value(value) => std::ptr::from_ref(value).addr(),
-            Part::Key(key) => key.as_ptr().addr(),
+            InstancePart::Value(value) => std::ptr::from_ref(value).addr(),
+            InstancePart::Key(key) => key.as_ptr().addr(),
         };
         if let Some(known) = self.known.get(&(number, address)) {
             return Ok(*known);
@@ -245,44 +254,44 @@ impl<'a> Estimate<'a> {
     /// Adds what an edge costs.
     fn edge(
         &mut self,
-        how: &How,
+        how: &EdgeKind,
         to: usize,
-        part: Part<'a>,
-        above: Above,
+        part: InstancePart<'a>,
+        above: PartContext,
         total: &mut Cost,
-    ) -> Result<(), Stop> {
-        let Above { levels, path_bytes } = above;
+    ) -> Result<(), ValidationStop> {
+        let PartContext { levels, path_bytes } = above;
         if how.is_in_place() {
-            let one = self.cost(to, part, Above { levels: levels + 1, path_bytes })?;
+            let one = self.cost(to, part, PartContext { levels: levels + 1, path_bytes })?;
             total.add(how, one);
             return Ok(());
         }
-        let Part::Value(value) = part else { return Ok(()) };
-        let below = |bytes: usize| Above { levels: levels + 1, path_bytes: path_bytes + bytes as u64 };
+        let InstancePart::Value(value) = part else { return Ok(()) };
+        let below = |bytes: usize| PartContext { levels: levels + 1, path_bytes: path_bytes + bytes as u64 };
         match (how, value) {
-            (How::Property(name), Value::Object(members)) => {
+            (EdgeKind::Property(name), Value::Object(members)) => {
                 if let Some(member) = members.get(&**name) {
-                    total.add(how, self.cost(to, Part::Value(member), below(name.len()))?);
+                    total.add(how, self.cost(to, InstancePart::Value(member), below(name.len()))?);
                 }
             }
-            (How::EveryProperty | How::UnevaluatedProperty, Value::Object(members)) => {
+            (EdgeKind::EveryProperty | EdgeKind::UnevaluatedProperty, Value::Object(members)) => {
                 for (name, member) in members {
-                    total.add(how, self.cost(to, Part::Value(member), below(name.len()))?);
+                    total.add(how, self.cost(to, InstancePart::Value(member), below(name.len()))?);
                 }
             }
-            (How::EveryKey, Value::Object(members)) => {
+            (EdgeKind::EveryKey, Value::Object(members)) => {
                 for name in members.keys() {
-                    total.add(how, self.cost(to, Part::Key(name), below(0))?);
+                    total.add(how, self.cost(to, InstancePart::Key(name), below(0))?);
                 }
             }
-            (How::Item(i), Value::Array(items)) => {
+            (EdgeKind::Item(i), Value::Array(items)) => {
                 if let Some(item) = items.get(*i) {
-                    total.add(how, self.cost(to, Part::Value(item), below(4))?);
+                    total.add(how, self.cost(to, InstancePart::Value(item), below(4))?);
                 }
             }
-            (How::EveryItem | How::Contains | How::UnevaluatedItem, Value::Array(items)) => {
+            (EdgeKind::EveryItem | EdgeKind::Contains | EdgeKind::UnevaluatedItem, Value::Array(items)) => {
                 for item in items {
-                    total.add(how, self.cost(to, Part::Value(item), below(4))?);
+                    total.add(how, self.cost(to, InstancePart::Value(item), below(4))?);
                 }
             }
             _ => {}
@@ -291,38 +300,38 @@ impl<'a> Estimate<'a> {
     }
 
     /// Each step is one evaluation at least, so they are as many at most.
-    fn step(&mut self, steps: u64, place: &Pointer) -> Result<(), Stop> {
+    fn step(&mut self, steps: u64, place: &JsonPointer) -> Result<(), ValidationStop> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > SCHEMA_EVALUATIONS_MAX {
             return Err(too_many(place));
         }
         if self.steps >= self.next_look {
             self.next_look = self.steps + STEPS_PER_LOOK;
-            self.work.go_on()?;
+            self.work.check()?;
         }
         Ok(())
     }
 }
 
 /// What a subschema's own keywords cost at a part.
-fn own(node: &Node, part: Part<'_>, path_bytes: u64) -> Result<u64, Stop> {
+fn own(node: &SchemaNode, part: InstancePart<'_>, path_bytes: u64) -> Result<u64, ValidationStop> {
     let text = match part {
-        Part::Key(text) => Some(text),
-        Part::Value(value) => value.as_str(),
+        InstancePart::Key(text) => Some(text),
+        InstancePart::Value(value) => value.as_str(),
     };
     // An error keeps the path to its part.
     let mut own = node.own + path_bytes / BYTES_PER_STEP / 4;
     if let Some(text) = text.filter(|_| node.matches_texts) {
         own += matched(text, &node.place)?;
     }
-    if let Part::Value(Value::Object(members)) = part
+    if let InstancePart::Value(Value::Object(members)) = part
         && node.key_patterns > 0
     {
         for key in members.keys() {
             own = own.saturating_add((1 + matched(key, &node.place)?).saturating_mul(node.key_patterns));
         }
     }
-    if let Part::Value(Value::Array(items)) = part
+    if let InstancePart::Value(Value::Array(items)) = part
         && node.compares_items
     {
         own = items.iter().fold(own, |own, item| own.saturating_add(nodes(item)));
@@ -331,7 +340,7 @@ fn own(node: &Node, part: Part<'_>, path_bytes: u64) -> Result<u64, Stop> {
 }
 
 /// What it costs to match a text.
-fn matched(text: &str, place: &Pointer) -> Result<u64, Stop> {
+fn matched(text: &str, place: &JsonPointer) -> Result<u64, ValidationStop> {
     if text.len() <= REGEX_INPUT_BYTES_MAX {
         return Ok(text.len() as u64 / BYTES_PER_STEP);
     }
@@ -353,15 +362,15 @@ fn nodes(value: &Value) -> u64 {
     }
 }
 
-fn too_many(place: &Pointer) -> Stop {
+fn too_many(place: &JsonPointer) -> ValidationStop {
     refused(format!(
         "checking it by its schema takes more than {SCHEMA_EVALUATIONS_MAX} evaluations of subschemas \
          (schema_evaluations_max), most of them by {place} of the schema; make the config smaller, or the schema simpler there"
     ))
 }
 
-fn refused(message: String) -> Stop {
-    Stop::Refused(Problem::new("schema_too_expensive", Pointer::root(), message))
+fn refused(message: String) -> ValidationStop {
+    ValidationStop::Refused(Problem::new("schema_too_expensive", JsonPointer::root(), message))
 }
 
 impl Cost {

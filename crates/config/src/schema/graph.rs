@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jsonschema::{Draft, Registry, Uri};
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use serde_json::{Map, Value};
 
 use crate::limits::{SCHEMA_PATHS_BYTES_MAX, SCHEMA_REGEXES_MAX, SUBSCHEMAS_MAX};
@@ -17,16 +17,16 @@ const BYTES_PER_STEP: u64 = 64;
 
 /// The subschemas that a schema can evaluate. The first is the schema itself.
 pub(crate) struct Graph {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<SchemaNode>,
     /// Its regular expressions, each with its place.
-    pub(crate) patterns: Vec<(Pointer, Box<str>)>,
+    pub(crate) patterns: Vec<(JsonPointer, Box<str>)>,
 }
 
 /// A subschema.
 #[derive(Default)]
-pub(crate) struct Node {
+pub(crate) struct SchemaNode {
     /// Its place in the schema document.
-    pub(crate) place: Pointer,
+    pub(crate) place: JsonPointer,
     /// What evaluating its own keywords costs, whatever the instance.
     pub(crate) own: u64,
     /// Whether it matches texts with a regular expression.
@@ -37,20 +37,20 @@ pub(crate) struct Node {
     pub(crate) compares_items: bool,
     /// Whether it asks what its other keywords have evaluated.
     pub(crate) tracks: bool,
-    pub(crate) edges: Vec<Edge>,
+    pub(crate) edges: Vec<EvaluationEdge>,
 }
 
 /// That a subschema evaluates another one.
-pub(crate) struct Edge {
-    pub(crate) how: How,
+pub(crate) struct EvaluationEdge {
+    pub(crate) how: EdgeKind,
     /// One of these; which one, the instance may decide.
     pub(crate) to: Vec<usize>,
     /// The place of the keyword, if it is a reference.
-    pub(crate) reference: Option<Pointer>,
+    pub(crate) reference: Option<JsonPointer>,
 }
 
 /// On which part of an instance, and how often.
-pub(crate) enum How {
+pub(crate) enum EdgeKind {
     /// At the same place, by a reference.
     Reference,
     /// At the same place: `allOf`.
@@ -79,7 +79,7 @@ pub(crate) enum How {
     UnevaluatedItem,
 }
 
-impl How {
+impl EdgeKind {
     /// Whether the other one is evaluated at the same place of the instance.
     pub(crate) fn is_in_place(&self) -> bool {
         matches!(self, Self::Reference | Self::All | Self::Any | Self::Test | Self::Then)
@@ -87,7 +87,7 @@ impl How {
 }
 
 /// A subschema that is still to be read.
-struct Waiting<'s> {
+struct PendingSubschema<'s> {
     node: usize,
     schema: &'s Value,
     base: Arc<Uri<String>>,
@@ -95,17 +95,17 @@ struct Waiting<'s> {
 }
 
 /// A schema that is being read.
-struct Reading<'r, 's> {
+struct GraphBuilder<'r, 's> {
     registry: &'r Registry<'s>,
-    nodes: Vec<Node>,
+    nodes: Vec<SchemaNode>,
     /// The nodes by the addresses of their schemas.
     known: HashMap<usize, usize>,
-    waiting: Vec<Waiting<'r>>,
+    waiting: Vec<PendingSubschema<'r>>,
     /// The nodes that a dynamic reference may lead to, by its name; those of `$recursiveAnchor` have none.
     anchors: HashMap<&'r str, Vec<usize>>,
     /// Dynamic references: the node, which of its edges, and the name.
     dynamic: Vec<(usize, usize, String)>,
-    patterns: Vec<(Pointer, Box<str>)>,
+    patterns: Vec<(JsonPointer, Box<str>)>,
     paths_bytes: usize,
 }
 
@@ -126,7 +126,7 @@ impl Graph {
         let registry = Registry::new().draft(draft).add(base.as_str(), schema);
         let registry =
             registry.and_then(jsonschema::RegistryBuilder::prepare).map_err(|error| unreadable(&error))?;
-        let mut reading = Reading {
+        let mut reading = GraphBuilder {
             registry: &registry,
             nodes: Vec::new(),
             known: HashMap::new(),
@@ -136,7 +136,7 @@ impl Graph {
             patterns: Vec::new(),
             paths_bytes: 0,
         };
-        reading.node(schema, &Arc::new(base), draft, Pointer::root)?;
+        reading.node(schema, &Arc::new(base), draft, JsonPointer::root)?;
         while let Some(next) = reading.waiting.pop() {
             reading.read(next)?;
         }
@@ -147,7 +147,7 @@ impl Graph {
 
 impl Graph {
     /// The place of the reference that an edge is, or else leads to; the place of the subschema where there is none.
-    pub(crate) fn blamed<'g>(&'g self, edge: &'g Edge) -> &'g Pointer {
+    pub(crate) fn blamed<'g>(&'g self, edge: &'g EvaluationEdge) -> &'g JsonPointer {
         /// How far a reference is looked for: an item of a list, within properties or items.
         const FAR: usize = 4;
         let mut at = edge;
@@ -166,14 +166,14 @@ impl Graph {
     }
 }
 
-impl<'r> Reading<'r, '_> {
+impl<'r> GraphBuilder<'r, '_> {
     /// The node of a subschema, which is read later if it is new.
     fn node(
         &mut self,
         schema: &'r Value,
         base: &Arc<Uri<String>>,
         draft: Draft,
-        place: impl FnOnce() -> Pointer,
+        place: impl FnOnce() -> JsonPointer,
     ) -> Result<usize, Problem> {
         let address = std::ptr::from_ref(schema).addr();
         if let Some(known) = self.known.get(&address) {
@@ -196,14 +196,14 @@ impl<'r> Reading<'r, '_> {
             );
             return Err(too_large(place, message));
         }
-        self.nodes.push(Node { place, own: 1, ..Node::default() });
+        self.nodes.push(SchemaNode { place, own: 1, ..SchemaNode::default() });
         self.known.insert(address, node);
-        self.waiting.push(Waiting { node, schema, base: Arc::clone(base), draft });
+        self.waiting.push(PendingSubschema { node, schema, base: Arc::clone(base), draft });
         Ok(node)
     }
 
-    fn read(&mut self, waiting: Waiting<'r>) -> Result<(), Problem> {
-        let Waiting { node, schema, mut base, draft } = waiting;
+    fn read(&mut self, waiting: PendingSubschema<'r>) -> Result<(), Problem> {
+        let PendingSubschema { node, schema, mut base, draft } = waiting;
         let Some(keywords) = schema.as_object() else { return Ok(()) };
         let resource = draft.create_resource_ref(schema);
         if resource.id().is_some() {
@@ -228,11 +228,11 @@ impl<'r> Reading<'r, '_> {
     ) -> Result<(), Problem> {
         let place = self.nodes[node].place.key(key);
         let one = |how| (how, value, place.clone());
-        let listed = |how: fn(usize) -> How| {
+        let listed = |how: fn(usize) -> EdgeKind| {
             let items = value.as_array().into_iter().flatten().enumerate();
             items.map(|(i, item)| (how(i), item, place.index(i))).collect::<Vec<_>>()
         };
-        let mapped = |how: fn(&str) -> How| {
+        let mapped = |how: fn(&str) -> EdgeKind| {
             let members =
                 value.as_object().into_iter().flatten().filter(|(_, it)| it.is_object() || it.is_boolean());
             members.map(|(name, it)| (how(name), it, place.key(name))).collect::<Vec<_>>()
@@ -247,33 +247,33 @@ impl<'r> Reading<'r, '_> {
                 self.anchors.entry("").or_default().push(node);
                 return Ok(());
             }
-            "allOf" => listed(|_| How::All),
-            "anyOf" | "oneOf" => listed(|_| How::Any),
-            "not" | "if" => vec![one(How::Test)],
-            "then" | "else" => vec![one(How::Then)],
-            "dependentSchemas" | "dependencies" => mapped(|_| How::Then),
-            "properties" => mapped(|name| How::Property(name.into())),
-            "patternProperties" => mapped(|_| How::EveryProperty),
-            "additionalProperties" => vec![one(How::EveryProperty)],
-            "propertyNames" => vec![one(How::EveryKey)],
-            "prefixItems" => listed(How::Item),
-            "items" if value.is_array() => listed(How::Item),
-            "items" | "additionalItems" => vec![one(How::EveryItem)],
-            "contains" => vec![one(How::Contains)],
-            "unevaluatedProperties" => vec![one(How::UnevaluatedProperty)],
-            "unevaluatedItems" => vec![one(How::UnevaluatedItem)],
+            "allOf" => listed(|_| EdgeKind::All),
+            "anyOf" | "oneOf" => listed(|_| EdgeKind::Any),
+            "not" | "if" => vec![one(EdgeKind::Test)],
+            "then" | "else" => vec![one(EdgeKind::Then)],
+            "dependentSchemas" | "dependencies" => mapped(|_| EdgeKind::Then),
+            "properties" => mapped(|name| EdgeKind::Property(name.into())),
+            "patternProperties" => mapped(|_| EdgeKind::EveryProperty),
+            "additionalProperties" => vec![one(EdgeKind::EveryProperty)],
+            "propertyNames" => vec![one(EdgeKind::EveryKey)],
+            "prefixItems" => listed(EdgeKind::Item),
+            "items" if value.is_array() => listed(EdgeKind::Item),
+            "items" | "additionalItems" => vec![one(EdgeKind::EveryItem)],
+            "contains" => vec![one(EdgeKind::Contains)],
+            "unevaluatedProperties" => vec![one(EdgeKind::UnevaluatedProperty)],
+            "unevaluatedItems" => vec![one(EdgeKind::UnevaluatedItem)],
             _ => Vec::new(),
         };
         self.note(node, key, value, place)?;
         for (how, schema, place) in edges {
             let to = vec![self.node(schema, base, draft, || place)?];
-            self.nodes[node].edges.push(Edge { how, to, reference: None });
+            self.nodes[node].edges.push(EvaluationEdge { how, to, reference: None });
         }
         Ok(())
     }
 
     /// Notes what a keyword costs beside the subschemas that it evaluates.
-    fn note(&mut self, node: usize, key: &str, value: &Value, place: Pointer) -> Result<(), Problem> {
+    fn note(&mut self, node: usize, key: &str, value: &Value, place: JsonPointer) -> Result<(), Problem> {
         let entry = &mut self.nodes[node];
         let patterns: Vec<&str> = match key {
             "pattern" => value.as_str().into_iter().collect(),
@@ -308,7 +308,7 @@ impl<'r> Reading<'r, '_> {
         key: &str,
         value: &Value,
         base: &Arc<Uri<String>>,
-        place: Pointer,
+        place: JsonPointer,
     ) -> Result<(), Problem> {
         let Some(text) = value.as_str() else { return Ok(()) };
         // What cannot be followed cannot be estimated either.
@@ -317,8 +317,8 @@ impl<'r> Reading<'r, '_> {
         let (schema, resolver, draft) = resolved.into_inner();
         let fragment = text.rsplit_once('#').map_or("", |(_, fragment)| fragment);
         let target_place = match text.strip_prefix('#') {
-            Some(pointer) => Pointer::parse(pointer),
-            None => Pointer::parse(text),
+            Some(pointer) => JsonPointer::parse(pointer),
+            None => JsonPointer::parse(text),
         };
         let to = vec![self.node(schema, &resolver.base_uri(), draft, || target_place)?];
         let edge = self.nodes[node].edges.len();
@@ -328,7 +328,7 @@ impl<'r> Reading<'r, '_> {
             _ => {}
         }
         self.nodes[node].own += 1;
-        self.nodes[node].edges.push(Edge { how: How::Reference, to, reference: Some(place) });
+        self.nodes[node].edges.push(EvaluationEdge { how: EdgeKind::Reference, to, reference: Some(place) });
         Ok(())
     }
 
@@ -364,9 +364,9 @@ fn size(value: &Value) -> u64 {
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new("invalid_schema", Pointer::root(), format!("is no JSON Schema: {error}"))
+    Problem::new("invalid_schema", JsonPointer::root(), format!("invalid JSON Schema: {error}"))
 }
 
-fn too_large(place: Pointer, message: String) -> Problem {
+fn too_large(place: JsonPointer, message: String) -> Problem {
     Problem::new("schema_too_large", place, message)
 }

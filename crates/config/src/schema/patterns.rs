@@ -1,9 +1,9 @@
-//! How much memory the regular expressions of a schema take, computed before the validator compiles them: it can neither be
-//! interrupted nor be told a bound for all of them.
+//! How much memory the regular expressions of a schema take, computed before the validator compiles them: it can
+//! neither be interrupted nor be given a bound for all of them.
 
 use std::collections::BTreeSet;
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, Problem, Problems};
 use midflight_engine::Work;
 use midflight_regexes::{BoundedRegex, RegexLimits};
 
@@ -14,12 +14,12 @@ pub(crate) const REGEX_BYTES_MAX: usize = 1 << 20;
 /// How deep groups may be nested, as the validator has it.
 const NESTING_MAX: u32 = 250;
 
-/// How many bytes the expressions take when they are compiled; each counts once, as the validator has it once. The budget
-/// is asked before each.
+/// How many bytes the expressions take when they are compiled; each counts once, as the validator has it once. The
+/// budget is asked before each.
 ///
 /// # Errors
 /// `schema_too_large` past the bound, at the expression that is past it; that the budget has ended.
-pub(crate) fn regex_bytes(patterns: &[(Pointer, Box<str>)], work: &Work) -> Result<usize, Problems> {
+pub(crate) fn regex_bytes(patterns: &[(JsonPointer, Box<str>)], work: &Work) -> Result<usize, Problems> {
     let limits = RegexLimits {
         case_insensitive: false,
         compiled_bytes_max: REGEX_BYTES_MAX,
@@ -28,12 +28,12 @@ pub(crate) fn regex_bytes(patterns: &[(Pointer, Box<str>)], work: &Work) -> Resu
     let mut known = BTreeSet::new();
     let mut total = 0;
     for (place, pattern) in patterns.iter().filter(|(_, pattern)| known.insert(pattern)) {
-        work.go_on()?;
+        work.check()?;
         let translated = jsonschema_regex::to_rust_regex(pattern).ok();
         let compiled = translated.and_then(|pattern| BoundedRegex::new(&pattern, limits).ok());
-        // What cannot be compiled is refused by the validator, which says why; if it is not, it takes no more than this.
+        // What cannot be compiled is refused by the validator, with the reason; otherwise it takes no more than this.
         let bytes = compiled.map_or(REGEX_BYTES_MAX, |regex| regex.bytes());
-        work.spend(bytes as u64)?;
+        work.charge(bytes as u64)?;
         total += bytes;
         if total > SCHEMA_REGEX_BYTES_MAX {
             let message = format!(
@@ -46,8 +46,8 @@ pub(crate) fn regex_bytes(patterns: &[(Pointer, Box<str>)], work: &Work) -> Resu
     Ok(total)
 }
 
-/// How much memory the cache of one expression may take in a thread, in bytes, where a schema has so many. The caches share
-/// one bound; an expression whose cache does not suffice is searched in another, slower way.
+/// How much memory the cache of one expression may take in a thread, in bytes, where a schema has so many. The caches
+/// share one bound; an expression whose cache does not suffice is searched in another, slower way.
 pub(crate) fn cache_bytes_max(patterns: usize) -> usize {
     (SCHEMA_REGEX_BYTES_MAX / patterns.max(1)).min(REGEX_BYTES_MAX)
 }

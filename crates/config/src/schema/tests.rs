@@ -8,7 +8,7 @@ use midflight_engine::Work;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::cost::{Cost, Stop, check_places, cost};
+use super::cost::{Cost, ValidationStop, check_places, cost};
 use super::graph::Graph;
 use super::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
 use crate::limits::{
@@ -164,7 +164,7 @@ fn what_doubles_with_the_depth_of_a_config_is_refused_for_that_config() {
     assert_eq!(check_places(&graph), Ok(()), "one place takes few");
     let nested = |depth: usize| (0..depth).fold(json!({}), |inner, _| json!({ "a": inner }));
     assert!(cost(&graph, &nested(8), &Work::unbounded()).is_ok());
-    let Err(Stop::Refused(problem)) = cost(&graph, &nested(40), &Work::unbounded()) else {
+    let Err(ValidationStop::Refused(problem)) = cost(&graph, &nested(40), &Work::unbounded()) else {
         panic!("not refused")
     };
     assert!(problem.message.contains("schema_evaluations_max"), "{problem}");
@@ -223,14 +223,16 @@ fn large_schemas_are_refused_by_their_bound() {
 fn a_long_text_is_not_matched_with_an_expression_and_the_budget_is_asked() {
     let graph = Graph::read(&json!({"properties": {"a": {"pattern": "x"}, "b": {"maxLength": 1}}})).unwrap();
     let long = "y".repeat(70_000);
-    let Err(Stop::Refused(problem)) = cost(&graph, &json!({"a": long}), &Work::unbounded()) else { panic!() };
+    let Err(ValidationStop::Refused(problem)) = cost(&graph, &json!({"a": long}), &Work::unbounded()) else {
+        panic!()
+    };
     assert!(problem.message.contains("at /properties/a of the schema"), "{problem}");
     assert!(cost(&graph, &json!({"b": long}), &Work::unbounded()).is_ok());
     let graph = Graph::read(&json!({"items": {"type": "string"}})).unwrap();
     let work = Work::unbounded();
     work.cancel();
     let many = Value::Array(vec![json!("x"); 10_000]);
-    assert!(matches!(cost(&graph, &many, &work), Err(Stop::Interrupted(_))));
+    assert!(matches!(cost(&graph, &many, &work), Err(ValidationStop::Interrupted(_))));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use midflight_config::{Config, ConfigDocument, ConfigValues, Configs, Secret, Shape};
+use midflight_config::{Config, ConfigDocument, ConfigSchema, ConfigValues, Configs, Secret};
 use midflight_core::{DocumentName, Problems};
-use midflight_engine::{Environment, Inputs, Kind, KindChange, Work, Writer};
+use midflight_engine::{DocumentWriter, Environment, EnvironmentInputs, Kind, KindChange, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,7 @@ fn compile(
 #[test]
 fn a_config_with_as_many_keys_as_fit_is_compiled() {
     let work = Work::unbounded();
-    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
+    let kind = Config::new().with(name("own"), ConfigSchema::<Labelled>::new());
     let schema = kind
         .validate(&name("schemas/held"), &Arc::new(json!({"additionalProperties": true})), &work)
         .unwrap();
@@ -61,7 +61,7 @@ fn a_config_with_as_many_keys_as_fit_is_compiled() {
 #[test]
 fn as_many_secrets_and_as_many_unknown_keys_as_fit_are_refused_in_the_end() {
     let work = Work::unbounded();
-    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
+    let kind = Config::new().with(name("own"), ConfigSchema::<Labelled>::new());
     let properties: Map<_, _> = (0..8_000).map(|n| (format!("key{n}"), json!({}))).collect();
     let schema = json!({ "properties": properties });
     let schema = kind.validate(&name("schemas/held"), &Arc::new(schema), &work).unwrap();
@@ -80,12 +80,12 @@ fn as_many_secrets_and_as_many_unknown_keys_as_fit_are_refused_in_the_end() {
 struct Ending(Weak<Work>);
 
 impl Environment for Ending {
-    fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
+    fn variable(&self, _: &str, _: DocumentWriter) -> Result<Option<String>, String> {
         self.0.upgrade().unwrap().cancel();
         Ok(Some("canary".to_owned()))
     }
 
-    fn file(&self, _: &str, _: Writer) -> Result<String, String> {
+    fn file(&self, _: &str, _: DocumentWriter) -> Result<String, String> {
         Err("there are none".to_owned())
     }
 }
@@ -93,9 +93,9 @@ impl Environment for Ending {
 #[test]
 fn a_compilation_that_is_not_wanted_any_more_ends_within_a_config() {
     let work = Arc::new_cyclic(|work: &Weak<Work>| {
-        Work::unbounded().with_inputs(Arc::new(Inputs::new(Arc::new(Ending(Weak::clone(work))))))
+        Work::unbounded().with_inputs(Arc::new(EnvironmentInputs::new(Arc::new(Ending(Weak::clone(work))))))
     });
-    let kind = Config::new().with(name("own"), Shape::<Labelled>::new());
+    let kind = Config::new().with(name("own"), ConfigSchema::<Labelled>::new());
     let document = json!({"key": "${env:KEY}", "labels": many(2_000, &json!("x"))});
     let problems = compile(&kind, &kind.empty(), &[("own", &document)], &work).unwrap_err();
     assert!(lines(&problems)[0].starts_with("cancelled "), "{problems}");

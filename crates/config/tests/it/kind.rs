@@ -5,7 +5,7 @@ use std::sync::Arc;
 use midflight_config::{Config, ConfigDocument, Configs};
 use midflight_core::DocumentName;
 use midflight_engine::testing::try_kind;
-use midflight_engine::{Input, InputName, Kind, KindChange, Work, Writer};
+use midflight_engine::{DocumentWriter, EnvironmentInput, InputName, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
 use crate::support::{Around, Settings, lines, shape};
@@ -36,7 +36,7 @@ fn it_is_the_pure_function_it_must_be() {
 }
 
 #[test]
-fn a_declared_config_is_there_without_a_document_and_again_when_its_document_goes() {
+fn a_declared_config_exists_without_a_document_and_after_its_deletion() {
     let work = Work::unbounded();
     let kind = kind();
     let empty = kind.empty();
@@ -53,11 +53,11 @@ fn a_declared_config_is_there_without_a_document_and_again_when_its_document_goe
     assert_eq!(port(&configs), 8080);
     assert!(configs.typed::<String>(&name("shop")).is_none());
     let refused = kind.validate(&name("schemas/shop"), &Arc::new(json!({})), &work);
-    assert!(matches!(refused, Err(problems) if problems.to_string().contains("has its schema built in")));
+    assert!(matches!(refused, Err(problems) if problems.to_string().contains("has a built-in schema")));
 }
 
 #[test]
-fn a_config_of_which_no_layer_says_anything_else_is_in_memory_once() {
+fn a_config_without_overrides_is_in_memory_once() {
     let (kind, work) = (kind(), Work::unbounded());
     let body = Arc::new(json!({"text": "long"}));
     let change = |at: &str, body: &Arc<Value>| KindChange {
@@ -75,12 +75,12 @@ fn a_config_of_which_no_layer_says_anything_else_is_in_memory_once() {
 }
 
 #[test]
-fn a_snapshot_is_stale_when_what_it_refers_to_says_something_else() {
-    let around = Around::default();
+fn a_snapshot_is_stale_when_a_referenced_value_changed() {
+    let environment = Around::default();
     let kind = kind();
-    around.set("/key", "one");
+    environment.set("/key", "one");
     let body = json!({"api_key": "${file:/key}"});
-    let work = around.work();
+    let work = environment.work();
     let Ok(ConfigDocument::Values(values)) = kind.validate(&name("shop"), &Arc::new(body.clone()), &work)
     else {
         panic!()
@@ -88,24 +88,27 @@ fn a_snapshot_is_stale_when_what_it_refers_to_says_something_else() {
     let change = KindChange { name: name("shop"), document: Some(ConfigDocument::Values(values)) };
     let configs = kind.compile(&kind.empty(), vec![change], &work).unwrap();
     let inputs = kind.inputs(&configs);
-    assert_eq!(inputs, [Input::new(InputName::File("/key".to_owned()), Writer::Log, "one")]);
-    assert!(!kind.is_stale(&configs, &around));
-    around.set("/key", "two");
-    assert!(kind.is_stale(&configs, &around));
+    assert_eq!(
+        inputs,
+        [EnvironmentInput::new(InputName::File("/key".to_owned()), DocumentWriter::Log, "one")]
+    );
+    assert!(!kind.is_stale(&configs, &environment));
+    environment.set("/key", "two");
+    assert!(kind.is_stale(&configs, &environment));
     // A reload sees what it saw when it first asked.
     let again = kind.compile(&configs, Vec::new(), &work).unwrap();
     assert_eq!(kind.inputs(&again), inputs);
-    let configs = kind.compile(&configs, Vec::new(), &around.work()).unwrap();
+    let configs = kind.compile(&configs, Vec::new(), &environment.work()).unwrap();
     let settings = configs.typed::<Settings>(&name("shop")).unwrap();
-    assert_eq!((settings.api_key.expose(), kind.is_stale(&configs, &around)), ("two", false));
+    assert_eq!((settings.api_key.expose(), kind.is_stale(&configs, &environment)), ("two", false));
 }
 
 #[test]
-fn what_does_not_hold_names_its_document() {
+fn an_invalid_document_is_named() {
     let work = Work::unbounded();
     let kind = kind();
     let document = kind.validate(&name("shop"), &Arc::new(json!({"prot": 1})), &work).unwrap();
     let change = KindChange { name: name("shop"), document: Some(document) };
     let problems = lines(&kind.compile(&kind.empty(), vec![change], &work).unwrap_err());
-    assert_eq!(problems, ["unknown_key config/shop at /prot: there is no key \"prot\" here"]);
+    assert_eq!(problems, ["unknown_key config/shop at /prot: unknown key \"prot\""]);
 }

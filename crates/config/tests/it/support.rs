@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use midflight_config::{Entry, Secret, Shape};
-use midflight_core::{Pointer, Problem, Problems};
-use midflight_engine::{Environment, Inputs, Work, Writer};
+use midflight_config::{ConfigEntry, ConfigSchema, Secret};
+use midflight_core::{JsonPointer, Problem, Problems};
+use midflight_engine::{DocumentWriter, Environment, EnvironmentInputs, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -74,10 +74,10 @@ impl Default for Log {
     }
 }
 
-pub(crate) fn shape() -> Shape<Settings> {
-    Shape::new().restart("/server").ignored("/name").secret("/database/password").check(
+pub(crate) fn shape() -> ConfigSchema<Settings> {
+    ConfigSchema::new().restart("/server").ignored("/name").secret("/database/password").check(
         |settings: &Settings| {
-            let place = Pointer::root().key("server").key("port");
+            let place = JsonPointer::root().key("server").key("port");
             let privileged = (settings.server.port < 1024)
                 .then(|| Problem::new("privileged", place, "take a port from 1024 on"));
             privileged.into_iter().collect::<Problems>()
@@ -96,22 +96,26 @@ impl Around {
 
     /// The work of a reload that begins now.
     pub(crate) fn work(&self) -> Work {
-        Work::unbounded().with_inputs(Arc::new(Inputs::new(Arc::new(self.clone()))))
+        Work::unbounded().with_inputs(Arc::new(EnvironmentInputs::new(Arc::new(self.clone()))))
     }
 }
 
 impl Environment for Around {
-    fn variable(&self, name: &str, _: Writer) -> Result<Option<String>, String> {
+    fn variable(&self, name: &str, _: DocumentWriter) -> Result<Option<String>, String> {
         Ok(self.0.lock().unwrap().get(name).cloned())
     }
 
-    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+    fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String> {
         self.variable(path, by)?.ok_or_else(|| "no such file".to_owned())
     }
 }
 
-pub(crate) fn build(shape: &Shape<Settings>, document: Value, around: &Around) -> Result<Entry, Vec<String>> {
-    let built = shape.build(Some(&Arc::new(document)), around);
+pub(crate) fn build(
+    shape: &ConfigSchema<Settings>,
+    document: Value,
+    environment: &Around,
+) -> Result<ConfigEntry, Vec<String>> {
+    let built = shape.build(Some(&Arc::new(document)), environment);
     built.map_err(|problems| lines(&problems))
 }
 

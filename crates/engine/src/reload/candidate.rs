@@ -1,43 +1,43 @@
-//! From what was read to a candidate world: valid, planned, compiled and checked; of an edit perhaps without the documents
-//! that are invalid.
+//! From what was read to a candidate world: valid, planned, compiled and checked; of an edit perhaps without the
+//! documents that are invalid.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use midflight_core::{
-    Change, Diff, DocumentId, Edit, KindName, LogHead, Phase, Plan, Pointer, Problem, Problems,
+    Change, Diff, DocumentId, Edit, JsonPointer, KindName, LogHead, Phase, Plan, Problem, Problems,
     RevisionNumber, StatusEvent,
 };
 use midflight_live::World;
 
-use super::read::{Asked, Read};
-use super::{Reload, Stage, StopReason, Stopped, Trace};
-use crate::candidate::{Maker, Valid, Wanted};
-use crate::ground::Ground;
-use crate::keeper::Says;
-use crate::load::{Base, Loaded, Origins, Source};
-use crate::outcome::Invalid;
-use crate::planner::{Planning, Target, plan};
+use super::read::{EditScope, ReadResult};
+use super::{Reload, ReloadTrace, StageResult, StopReason, StoppedStage};
+use crate::candidate::{CandidateBuilder, LoadedDocument, ValidDocument};
+use crate::last_good_writer::StoredBody;
+use crate::load::{BaseDocuments, DocumentOrigins, DocumentSource, LoadedDocuments};
+use crate::outcome::InvalidPolicy;
+use crate::planner::{Planning, TargetDocument, plan};
 use crate::quarantine::Quarantine;
-use crate::status::State;
+use crate::served_index::ServedIndex;
+use crate::status::CoordinatorState;
 
 /// How often an edit is tried with fewer documents. 50: each time it has at least one less, and up to
 /// [`Problems::LISTED_MAX`].
 const LEAVE_OUT_ROUNDS_MAX: usize = 50;
-/// How often the rest of a refused edit is searched for more problems. 3: one round finds what invalid documents hid, few
-/// need another, and other edits wait meanwhile.
+/// How often the rest of a refused edit is searched for more problems. 3: one round finds what invalid documents hid,
+/// few need another, and other edits wait meanwhile.
 const MORE_ROUNDS_MAX: usize = 3;
 
 /// What a candidate is to be made of.
-struct Draft {
+struct CandidateDraft {
     /// What it replaces.
     served: Arc<World>,
     to: RevisionNumber,
-    wanted: Vec<Wanted>,
-    base: Base,
-    source: Source,
-    origins: Origins,
+    wanted: Vec<LoadedDocument>,
+    base: BaseDocuments,
+    source: DocumentSource,
+    origins: DocumentOrigins,
     /// The world that was made of it before.
     made: Option<Arc<World>>,
     /// For an edit, what of it changes something, and what it changes in the log.
@@ -58,31 +58,31 @@ pub(super) struct Candidate {
     pub(super) head: Option<LogHead>,
     /// What is left out of it.
     pub(super) quarantine: Quarantine,
-    /// What every document says that was compiled, for this replica's own copy.
-    pub(super) says: Vec<Says>,
+    /// The body of every compiled document, for this replica's own copy.
+    pub(super) stored: Vec<StoredBody>,
     /// What the checks of the local copy found, which is served all the same.
     pub(super) failed_checks: Problems,
 }
 
 /// What an attempt made of a draft.
-struct Made {
+struct BuiltCandidate {
     plan: Plan,
     world: Arc<World>,
     quarantine: Quarantine,
-    says: Vec<Says>,
+    stored: Vec<StoredBody>,
     failed_checks: Problems,
 }
 
 /// What a plan has to bring in beside documents.
 #[derive(Clone, Copy)]
-struct Besides<'a> {
+struct ExtraWork<'a> {
     behind: &'a BTreeSet<String>,
     stale: &'a [KindName],
 }
 
-impl Draft {
+impl CandidateDraft {
     /// What is wanted, to be compiled. An edit may be compiled again without some of it; anything else is not.
-    fn take_wanted(&mut self) -> Vec<Wanted> {
+    fn take_wanted(&mut self) -> Vec<LoadedDocument> {
         if self.edit.is_some() { self.wanted.clone() } else { std::mem::take(&mut self.wanted) }
     }
 
@@ -107,14 +107,14 @@ impl Draft {
         self.edit.as_ref().is_some_and(|(edit, _)| edit.changes.is_empty())
     }
 
-    /// What is in quarantine once it is served: without what it brings in, by the revision itself or by a later one. Over
-    /// nothing it leaves nothing out, unless that was decided before.
-    fn quarantine_after(&self, state: &State) -> Quarantine {
+    /// What is in quarantine once it is served: without what it brings in, by the revision itself or by a later one.
+    /// Over nothing it leaves nothing out, unless that was decided before.
+    fn quarantine_after(&self, state: &CoordinatorState) -> Quarantine {
         let origins = || self.origins.iter().map(|(id, revision)| (id, *revision));
         match (self.source, self.base) {
-            (Source::Copy | Source::Rehearsal, _) => state.quarantine.clone(),
-            (Source::Log, Base::Empty) => Quarantine::default(),
-            (Source::Log, Base::Served) => state.quarantine.replaced_by(origins()),
+            (DocumentSource::Copy | DocumentSource::Rehearsal, _) => state.quarantine.clone(),
+            (DocumentSource::Log, BaseDocuments::Empty) => Quarantine::default(),
+            (DocumentSource::Log, BaseDocuments::Served) => state.quarantine.replaced_by(origins()),
         }
     }
 }
@@ -123,21 +123,22 @@ impl Reload<'_> {
     /// Makes a candidate of what was read. What is left out of an edit is in the trace then.
     pub(super) async fn make_candidate(
         &mut self,
-        state: &State,
-        read: Stage<Read>,
-    ) -> Result<Stage<Candidate>, Stopped> {
-        let Stage { value: Read { loaded, stale, asked }, mut trace } = read;
-        let Loaded { to, position, head, wanted, base, source, origins, made, edit, .. } = loaded;
-        let mut draft = Draft { served: self.served(), to, wanted, base, source, origins, made, edit };
+        state: &CoordinatorState,
+        read: StageResult<ReadResult>,
+    ) -> Result<StageResult<Candidate>, StoppedStage> {
+        let StageResult { value: ReadResult { loaded, stale, asked }, mut trace } = read;
+        let LoadedDocuments { to, position, head, wanted, base, source, origins, made, edit, .. } = loaded;
+        let mut draft =
+            CandidateDraft { served: self.served(), to, wanted, base, source, origins, made, edit };
         let prepared =
             self.tried.iter().flat_map(|tried| &tried.times).map(|time| time.name.clone()).collect();
         let behind = if self.tries_behind() { &state.behind } else { &prepared };
-        let besides = Besides { behind, stale: &stale };
-        let made = self.make_of(state, &mut draft, &asked, besides, &mut trace).await;
+        let extra_work = ExtraWork { behind, stale: &stale };
+        let made = self.make_of(state, &mut draft, &asked, extra_work, &mut trace).await;
         let candidate = made.map(|made| {
-            let Made { plan, world, quarantine, says, failed_checks } = made;
+            let BuiltCandidate { plan, world, quarantine, stored, failed_checks } = made;
             let (served, edit) = (draft.served, draft.edit.map(|(edit, _)| edit));
-            Candidate { served, plan, world, position, edit, head, quarantine, says, failed_checks }
+            Candidate { served, plan, world, position, edit, head, quarantine, stored, failed_checks }
         });
         trace.end(candidate)
     }
@@ -145,16 +146,16 @@ impl Reload<'_> {
     /// Makes the candidate of a draft, of an edit perhaps of a part of it.
     async fn make_of(
         &mut self,
-        state: &State,
-        draft: &mut Draft,
-        asked: &Asked,
-        besides: Besides<'_>,
-        trace: &mut Trace,
-    ) -> Result<Made, StopReason> {
+        state: &CoordinatorState,
+        draft: &mut CandidateDraft,
+        asked: &EditScope,
+        extra_work: ExtraWork<'_>,
+        trace: &mut ReloadTrace,
+    ) -> Result<BuiltCandidate, StopReason> {
         let maker = self.maker();
         let (mut found, mut documents) = (Vec::new(), 0);
         for _ in 0..LEAVE_OUT_ROUNDS_MAX {
-            let problems = match self.attempt(state, &maker, draft, besides, trace).await {
+            let problems = match self.attempt(state, &maker, draft, extra_work, trace).await {
                 Ok(made) => {
                     if !found.is_empty() {
                         self.note_left_out(&found, draft, trace);
@@ -168,8 +169,8 @@ impl Reload<'_> {
             if is_over || draft.edit.is_none() {
                 return Err(all(found, problems).into());
             }
-            if asked.invalid == Invalid::Refuse {
-                return Err(self.with_more(&maker, draft, problems, besides).await.into());
+            if asked.invalid == InvalidPolicy::Refuse {
+                return Err(self.with_more(&maker, draft, problems, extra_work).await.into());
             }
             let left_out = draft.leave_out(&problems);
             documents += left_out.len();
@@ -190,15 +191,15 @@ impl Reload<'_> {
             }
         }
         let message = format!(
-            "{LEAVE_OUT_ROUNDS_MAX} times some of the documents were invalid (leave_out_rounds_max); mend those that are \
-             named first"
+            "documents were invalid in {LEAVE_OUT_ROUNDS_MAX} rounds (leave_out_rounds_max); fix the named \
+             ones first"
         );
-        found.insert(0, Problem::new("too_many", Pointer::root(), message));
+        found.insert(0, Problem::new("too_many", JsonPointer::root(), message));
         Err(all(found, Problems::default()).into())
     }
 
     /// Keeps what is left out of an edit, and what is left of it.
-    fn note_left_out(&self, found: &[Problem], draft: &Draft, trace: &mut Trace) {
+    fn note_left_out(&self, found: &[Problem], draft: &CandidateDraft, trace: &mut ReloadTrace) {
         trace.left_out = found.iter().map(|problem| self.core.redacted_one(problem)).collect();
         trace.diff = draft.edit.as_ref().map(|(_, diff)| diff.clone());
         trace.origins.clone_from(&draft.origins);
@@ -207,19 +208,19 @@ impl Reload<'_> {
     /// Makes the candidate of a draft as it is.
     async fn attempt(
         &mut self,
-        state: &State,
-        maker: &Maker<'_>,
-        draft: &mut Draft,
-        besides: Besides<'_>,
-        trace: &mut Trace,
-    ) -> Result<Made, Problems> {
+        state: &CoordinatorState,
+        maker: &CandidateBuilder<'_>,
+        draft: &mut CandidateDraft,
+        extra_work: ExtraWork<'_>,
+        trace: &mut ReloadTrace,
+    ) -> Result<BuiltCandidate, Problems> {
         let core = self.core;
         self.reach(Phase::Validate)?;
         self.check_kinds(draft)?;
         let made = draft.made.take();
         let wanted = draft.take_wanted();
         let (targets, valid) = match &made {
-            Some(made) => (targets_of(made, wanted, core.ground), Vec::new()),
+            Some(made) => (targets_of(made, wanted, core.served_index), Vec::new()),
             None => {
                 maker.check_taken(&wanted)?;
                 with_targets(match self.valid.take().and_then(|valid| valid.of(&wanted)) {
@@ -230,11 +231,11 @@ impl Reload<'_> {
         };
 
         self.reach(Phase::Diff)?;
-        let plan = self.plan(draft, &targets, besides);
-        let mut says = Vec::new();
-        if core.keeper.is_some() || self.rehearsal.is_some() {
+        let plan = self.plan(draft, &targets, extra_work);
+        let mut stored = Vec::new();
+        if core.copy_writer.is_some() || self.rehearsal.is_some() {
             let compiled = targets.iter().filter(|target| is_compiled(&plan, draft.base, target));
-            says = compiled.map(Target::says).collect();
+            stored = compiled.map(TargetDocument::stored).collect();
         }
         trace.plan = Some(plan.clone());
 
@@ -249,7 +250,7 @@ impl Reload<'_> {
             }
             None => {
                 let valid = compiled_of(&plan, draft.base, valid);
-                maker.compile(served, valid, &plan, draft.base, left_out, core.ground).await?
+                maker.compile(served, valid, &plan, draft.base, left_out, core.served_index).await?
             }
         };
         let world = Arc::new(world);
@@ -257,15 +258,15 @@ impl Reload<'_> {
         self.reach(Phase::Check)?;
         let mut failed_checks = Problems::default();
         if core.enforce_checks {
-            match maker.check(Arc::clone(&world), &plan, core.ground).await {
+            match maker.check(Arc::clone(&world), &plan, core.served_index).await {
                 // What was verified before is better than nothing at all; what fails now is reported.
-                Err(problems) if draft.source == Source::Copy && !self.stop.is_cancelled() => {
+                Err(problems) if draft.source == DocumentSource::Copy && !self.stop.is_cancelled() => {
                     failed_checks = problems;
                 }
                 checked => checked?,
             }
         }
-        Ok(Made { plan, world, quarantine, says, failed_checks })
+        Ok(BuiltCandidate { plan, world, quarantine, stored, failed_checks })
     }
 
     /// Begins `phase`, unless an earlier attempt has.
@@ -276,14 +277,14 @@ impl Reload<'_> {
         if self.stop.is_cancelled() { Err(crate::Interrupted::Cancelled.into()) } else { Ok(()) }
     }
 
-    /// The problems of a refused edit with those that they hide: of the documents that were not looked at since others are
-    /// invalid. Without those that may only be there since another document was refused.
+    /// The problems of a refused edit with those that they hide: of the documents that were not looked at since others
+    /// are invalid. Without those that may only be there since another document was refused.
     async fn with_more(
         &self,
-        maker: &Maker<'_>,
-        draft: &mut Draft,
+        maker: &CandidateBuilder<'_>,
+        draft: &mut CandidateDraft,
         mut problems: Problems,
-        besides: Besides<'_>,
+        extra_work: ExtraWork<'_>,
     ) -> Problems {
         let mut left_out = draft.leave_out(&problems);
         let mut is_partial = !left_out.is_empty();
@@ -291,7 +292,7 @@ impl Reload<'_> {
             if !is_partial || problems.unlisted() > 0 || draft.is_empty_edit() {
                 break;
             }
-            let Err(more) = self.compiled(maker, draft, besides).await else { break };
+            let Err(more) = self.compiled(maker, draft, extra_work).await else { break };
             let is_over = self.stop.is_cancelled() || Instant::now() >= maker.allowance.deadline;
             if is_over {
                 break;
@@ -303,7 +304,7 @@ impl Reload<'_> {
             let own: Problems = more
                 .iter()
                 .filter(|problem| problem.because_of.as_deref().is_none_or(|id| !left_out.contains(id)))
-                // What still uses it may be an invalid document that was to use it no more.
+                // A user of it may be an invalid document that was going to drop it.
                 .filter(|problem| problem.document.as_ref().is_some_and(|id| !deletes(id)))
                 .cloned()
                 .collect();
@@ -316,75 +317,86 @@ impl Reload<'_> {
     }
 
     /// Whether the draft is valid and compiles. Its checks are not asked: what they miss may be what was left out.
-    async fn compiled(&self, maker: &Maker<'_>, draft: &Draft, besides: Besides<'_>) -> Result<(), Problems> {
+    async fn compiled(
+        &self,
+        maker: &CandidateBuilder<'_>,
+        draft: &CandidateDraft,
+        extra_work: ExtraWork<'_>,
+    ) -> Result<(), Problems> {
         let served = Arc::clone(&draft.served);
         maker.check_taken(&draft.wanted)?;
         let (targets, valid) = with_targets(maker.validate(draft.wanted.clone()).await?);
-        let plan = self.plan(draft, &targets, besides);
+        let plan = self.plan(draft, &targets, extra_work);
         let valid = compiled_of(&plan, draft.base, valid);
         let quarantined = Arc::from(served.quarantined());
-        let made = maker.compile(served, valid, &plan, draft.base, quarantined, self.core.ground).await?;
-        self.core.let_go(Arc::new(made));
+        let made =
+            maker.compile(served, valid, &plan, draft.base, quarantined, self.core.served_index).await?;
+        self.core.release(Arc::new(made));
         Ok(())
     }
 
     /// Refuses the documents of an edit that are of no kind of this engine.
-    fn check_kinds(&self, draft: &Draft) -> Result<(), Problems> {
+    fn check_kinds(&self, draft: &CandidateDraft) -> Result<(), Problems> {
         let registry = &self.core.registry;
         let changes = draft.edit.iter().flat_map(|(edit, _)| &edit.changes);
         let unknown = changes.filter(|change| registry.get(&change.id.kind).is_none());
         let problem = |change: &Change| {
             let known = registry.names().join(", ");
             let message = format!("unknown kind {:?}; expected one of: {known}", change.id.kind.as_str());
-            Problem::new("unknown_kind", Pointer::root(), message).in_document(&change.id)
+            Problem::new("unknown_kind", JsonPointer::root(), message).in_document(&change.id)
         };
         unknown.map(problem).collect::<Problems>().or(())
     }
 
-    fn plan(&self, draft: &Draft, targets: &[Target], besides: Besides<'_>) -> Plan {
+    fn plan(&self, draft: &CandidateDraft, targets: &[TargetDocument], extra_work: ExtraWork<'_>) -> Plan {
         let served = &draft.served;
-        let nothing = Ground::default();
+        let nothing = ServedIndex::default();
         plan(Planning {
             from: served.revision(),
             to: draft.to,
-            served: served.get::<Ground>(self.core.ground).unwrap_or(&nothing),
+            served: served.get::<ServedIndex>(self.core.served_index).unwrap_or(&nothing),
             targets,
             base: draft.base,
             diff: draft.edit.as_ref().map(|(_, diff)| diff.clone()),
             parts: &self.core.component_parts,
-            behind: besides.behind,
-            stale: besides.stale,
+            behind: extra_work.behind,
+            stale: extra_work.stale,
         })
     }
 }
 
 /// The targets of valid documents, and those.
-fn with_targets(valid: Vec<Valid>) -> (Vec<Target>, Vec<Valid>) {
+fn with_targets(valid: Vec<ValidDocument>) -> (Vec<TargetDocument>, Vec<ValidDocument>) {
     (valid.iter().map(|valid| valid.target.clone()).collect(), valid)
 }
 
 /// The targets of documents of which a world was made.
-fn targets_of(made: &World, wanted: Vec<Wanted>, ground: midflight_live::Slot) -> Vec<Target> {
-    let ground = made.get::<Ground>(ground);
-    let digest = |id: &DocumentId| ground.and_then(|ground| ground.documents.get(id).copied());
+fn targets_of(
+    made: &World,
+    wanted: Vec<LoadedDocument>,
+    served_index: midflight_live::SnapshotSlot,
+) -> Vec<TargetDocument> {
+    let served_index = made.get::<ServedIndex>(served_index);
+    let digest =
+        |id: &DocumentId| served_index.and_then(|served_index| served_index.documents.get(id).copied());
     // Of a kind that this engine does not have there is none in it.
-    let target = |Wanted { id, body, .. }: Wanted| match body {
-        Some(body) => digest(&id).map(|digest| Target { id, body: Some((body, digest)) }),
-        None => Some(Target { id, body: None }),
+    let target = |LoadedDocument { id, body, .. }: LoadedDocument| match body {
+        Some(body) => digest(&id).map(|digest| TargetDocument { id, body: Some((body, digest)) }),
+        None => Some(TargetDocument { id, body: None }),
     };
     wanted.into_iter().filter_map(target).collect()
 }
 
 /// Whether a plan compiles a document. What is the same as what is served need not be.
-fn is_compiled(plan: &Plan, base: Base, target: &Target) -> bool {
+fn is_compiled(plan: &Plan, base: BaseDocuments, target: &TargetDocument) -> bool {
     match base {
-        Base::Empty => target.body.is_some(),
-        Base::Served => plan.changes.binary_search_by(|change| change.id.cmp(&target.id)).is_ok(),
+        BaseDocuments::Empty => target.body.is_some(),
+        BaseDocuments::Served => plan.changes.binary_search_by(|change| change.id.cmp(&target.id)).is_ok(),
     }
 }
 
 /// What of the valid documents a plan compiles.
-fn compiled_of(plan: &Plan, base: Base, mut valid: Vec<Valid>) -> Vec<Valid> {
+fn compiled_of(plan: &Plan, base: BaseDocuments, mut valid: Vec<ValidDocument>) -> Vec<ValidDocument> {
     valid.retain(|valid| is_compiled(plan, base, &valid.target));
     valid
 }

@@ -1,30 +1,31 @@
-//! From the point of no return on: for an edit the log takes it first, then it is published, verified and kept, or taken back.
+//! From the point of no return on: an edit is first appended to the log, then it is published, verified and kept, or
+//! rolled back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_core::{
-    Appended, Edit, KindName, LogHead, Phase, Plan, Pointer, Problem, Problems, RevisionNumber, StatusEvent,
-    Step,
+    Appended, Edit, JsonPointer, KindName, LogHead, Phase, Plan, PlanStep, Problem, Problems, RevisionNumber,
+    StatusEvent,
 };
 use midflight_live::World;
 use midflight_store::{AppendError, NewRevision};
 use tokio_util::sync::CancellationToken;
 
-use super::prepare::Ready;
-use super::{Reload, Stage, StopReason, Stopped, Trace};
-use crate::candidate::Maker;
-use crate::ground::Ground;
-use crate::load::Base;
+use super::prepare::PreparedReload;
+use super::{Reload, ReloadTrace, StageResult, StopReason, StoppedStage};
+use crate::candidate::CandidateBuilder;
+use crate::load::BaseDocuments;
 use crate::outcome::Refusal;
 use crate::parts::{CommittedParts, PreparedParts};
-use crate::status::{LogLook, State, WentLive};
+use crate::served_index::ServedIndex;
+use crate::status::{CoordinatorState, LogLook, WentLive};
 use crate::workers::Allowance;
 
 /// How long a stop waits for the log to answer whether it took an edit.
 const APPEND_GRACE: Duration = Duration::from_millis(50);
 
-/// The components of a reload that is taken back: not yet in use, or in use.
+/// The components of a reload that is rolled back: not yet in use, or in use.
 enum PublishedParts {
     Ready(PreparedParts),
     Committed(CommittedParts),
@@ -35,28 +36,32 @@ fn point_of_no_return() {}
 
 impl Reload<'_> {
     /// Serves what is ready.
-    pub(super) async fn go_live(&mut self, state: &mut State, ready: Stage<Ready>) -> Result<Trace, Stopped> {
-        let Stage { value: ready, mut trace } = ready;
+    pub(super) async fn go_live(
+        &mut self,
+        state: &mut CoordinatorState,
+        ready: StageResult<PreparedReload>,
+    ) -> Result<ReloadTrace, StoppedStage> {
+        let StageResult { value: ready, mut trace } = ready;
         let live = self.go_live_with(state, ready, &mut trace).await;
         trace.end(live).map(|stage| stage.trace)
     }
 
     async fn go_live_with(
         &mut self,
-        state: &mut State,
-        ready: Ready,
-        trace: &mut Trace,
+        state: &mut CoordinatorState,
+        ready: PreparedReload,
+        trace: &mut ReloadTrace,
     ) -> Result<(), StopReason> {
         let core = self.core;
-        let Ready { candidate, mut parts } = ready;
-        // The last of `Prepare`: from here on dropping the parts lets go on what they have paused.
+        let PreparedReload { candidate, mut parts } = ready;
+        // The last of `Prepare`: from here on dropping the parts resumes what they have paused.
         parts.pause(self.deadline(), &self.stop, &mut trace.components).await?;
         self.next_phase(Phase::Append)?;
         if let Some(edit) = &candidate.edit {
             trace.appended = Some(self.append(state, edit, candidate.head).await?);
         }
         for problem in core.redacted(&parts.left_behind).iter() {
-            tracing::warn!(%problem, "a component stays on its old value");
+            tracing::warn!(%problem, "component keeps its previous value");
         }
 
         point_of_no_return();
@@ -92,25 +97,25 @@ impl Reload<'_> {
             quarantine: candidate.quarantine,
             components: &trace.components,
             failed_checks: match trace.base {
-                Base::Empty => candidate.failed_checks,
-                Base::Served => still_failing(&state.failed_checks, plan),
+                BaseDocuments::Empty => candidate.failed_checks,
+                BaseDocuments::Served => still_failing(&state.failed_checks, plan),
             },
             inputs: candidate
                 .world
-                .get::<Ground>(core.ground)
-                .map_or_else(Arc::default, |ground| Arc::clone(&ground.inputs)),
+                .get::<ServedIndex>(core.served_index)
+                .map_or_else(Arc::default, |served_index| Arc::clone(&served_index.inputs)),
         });
-        if let Some(keeper) = &core.keeper {
-            keeper.live(state.kept_at(), candidate.says, trace.base);
+        if let Some(copy_writer) = &core.copy_writer {
+            copy_writer.live(state.kept_at(), candidate.stored, trace.base);
         }
-        core.let_go(old);
+        core.release(old);
         self.machine.step(StatusEvent::Finished);
         Ok(())
     }
 
     async fn append(
         &self,
-        state: &mut State,
+        state: &mut CoordinatorState,
         edit: &Edit,
         head: Option<LogHead>,
     ) -> Result<Appended, StopReason> {
@@ -131,7 +136,7 @@ impl Reload<'_> {
             AppendError::Precondition(failed) => StopReason::Refused(Refusal::Precondition(failed)),
             AppendError::Owned { id, owner } => StopReason::Refused(Refusal::Owned { id, owner }),
             AppendError::Unknown { number: revision, why } => {
-                // It may be there: the log is looked at again and again until it says.
+                // It may be there: the log is polled until it answers.
                 state.looked(LogLook::Unavailable(why.clone()));
                 StopReason::Refused(Refusal::Unknown { revision, why })
             }
@@ -144,7 +149,7 @@ impl Reload<'_> {
     async fn unheard(&self, head: RevisionNumber) -> AppendError {
         self.core.stop.cancelled().await;
         tokio::time::sleep(APPEND_GRACE).await;
-        AppendError::Unknown { number: head.next(), why: "the log did not answer before the stop".to_owned() }
+        AppendError::Unknown { number: head.next(), why: "log did not respond before the stop".to_owned() }
     }
 
     /// Asks through what readers use whether it answers as it should.
@@ -160,7 +165,7 @@ impl Reload<'_> {
         let served = core.cell.world();
         if !Arc::ptr_eq(&served, world) {
             let message = format!("revision {} was published and {} is served", plan.to, served.revision());
-            return Err(Problem::new("not_served", Pointer::root(), message).into());
+            return Err(Problem::new("not_served", JsonPointer::root(), message).into());
         }
         if with_checks {
             let allowance = Allowance {
@@ -169,18 +174,24 @@ impl Reload<'_> {
                 stop: CancellationToken::new(),
                 ..self.allowance()
             };
-            let maker = Maker { workers: &core.workers, allowance, ..self.maker() };
-            maker.check(served, plan, core.ground).await?;
+            let maker = CandidateBuilder { workers: &core.workers, allowance, ..self.maker() };
+            maker.check(served, plan, core.served_index).await?;
         }
         parts.verify().await
     }
 
     /// Puts the retained old back: nothing is dialled, built or read again. The revision, if it is in the log, is
     /// left out from here on.
-    fn take_back(&mut self, state: &mut State, plan: &Plan, old: Option<Arc<World>>, parts: PublishedParts) {
+    fn take_back(
+        &mut self,
+        state: &mut CoordinatorState,
+        plan: &Plan,
+        old: Option<Arc<World>>,
+        parts: PublishedParts,
+    ) {
         self.machine.step(StatusEvent::Failed);
         if let Some(old) = old {
-            self.core.let_go(self.core.cell.publish(old));
+            self.core.release(self.core.cell.publish(old));
         }
         match parts {
             PublishedParts::Ready(parts) => drop(parts),
@@ -188,14 +199,14 @@ impl Reload<'_> {
         }
         tracing::error!(revision = %plan.to, "revision rolled back");
         state.served_since = self.core.now();
-        self.machine.step(StatusEvent::TakenBack);
+        self.machine.step(StatusEvent::Undone);
     }
 }
 
 /// Which checks fail on what is served, as far as this plan did not ask them again.
 fn still_failing(failing: &Problems, plan: &Plan) -> Problems {
     let is_asked =
-        |kind: &KindName| plan.steps.iter().any(|step| *step == Step::Check { kind: kind.clone() });
+        |kind: &KindName| plan.steps.iter().any(|step| *step == PlanStep::Check { kind: kind.clone() });
     let kept =
         failing.iter().filter(|problem| problem.document.as_ref().is_some_and(|id| !is_asked(&id.kind)));
     kept.cloned().collect()

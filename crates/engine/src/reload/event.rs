@@ -4,23 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use midflight_core::{
-    ComponentState, ComponentTime, DocumentId, Effect, KindName, Outcome, Planned, Problems, ReloadEvent,
-    RevisionNumber, Trigger,
+    ComponentState, ComponentTime, DocumentId, Effect, KindName, Outcome, PlannedDocument, Problems,
+    ReloadEvent, RevisionNumber, Trigger,
 };
 
-use super::{Ended, Purpose, Reload};
+use super::{Purpose, Reload, ReloadResult};
 use crate::history::ReloadReport;
-use crate::status::{LastRefused, State};
+use crate::status::{CoordinatorState, LastRefused};
 
 /// How it was before a reload.
-pub(super) struct Before {
+pub(super) struct StateBefore {
     pub(super) served: RevisionNumber,
     pub(super) log_was_unavailable: bool,
 }
 
 impl Reload<'_> {
-    /// Leaves one event, whatever came of it.
-    pub(super) fn report(&self, state: &mut State, before: &Before, ended: &Ended) -> Arc<ReloadEvent> {
+    /// Leaves one event, whatever the result.
+    pub(super) fn report(
+        &self,
+        state: &mut CoordinatorState,
+        before: &StateBefore,
+        ended: &ReloadResult,
+    ) -> Arc<ReloadEvent> {
         let event = Arc::new(self.event(before, ended));
         log(&event, before);
         if is_refused(&event) {
@@ -28,13 +33,13 @@ impl Reload<'_> {
         }
         let by_itself = matches!(self.machine.trigger, Trigger::Periodic | Trigger::Notify);
         let still_unavailable = event.outcome == Outcome::LoadFailed && before.log_was_unavailable;
-        let looked_in_vain = by_itself && (event.outcome == Outcome::Unchanged || still_unavailable);
-        if !looked_in_vain {
+        let failed_looks = by_itself && (event.outcome == Outcome::Unchanged || still_unavailable);
+        if !failed_looks {
             let concerns_log = self.purpose != Purpose::Edit || ended.trace.appended.is_some();
             if concerns_log || event.outcome.is_live() {
                 state.last_reload = Some(Arc::clone(&event));
             }
-            let changes = self.told_changes(self.machine.outcome(), changes(ended));
+            let changes = self.reported_changes(self.machine.outcome(), changes(ended));
             self.core.history.add(ReloadReport {
                 event: Arc::clone(&event),
                 changes,
@@ -44,7 +49,7 @@ impl Reload<'_> {
         event
     }
 
-    fn event(&self, before: &Before, ended: &Ended) -> ReloadEvent {
+    fn event(&self, before: &StateBefore, ended: &ReloadResult) -> ReloadEvent {
         let (core, machine, outcome) = (self.core, &self.machine, self.machine.outcome());
         let changes = changes(ended);
         ReloadEvent {
@@ -69,7 +74,12 @@ impl Reload<'_> {
         }
     }
 
-    fn last_refused(&self, state: &State, event: &ReloadEvent, ended: &Ended) -> LastRefused {
+    fn last_refused(
+        &self,
+        state: &CoordinatorState,
+        event: &ReloadEvent,
+        ended: &ReloadResult,
+    ) -> LastRefused {
         LastRefused {
             revision: ended.trace.plan.as_ref().map(|plan| plan.to).filter(|to| *to <= state.desired),
             at: self.core.now(),
@@ -79,22 +89,22 @@ impl Reload<'_> {
         }
     }
 
-    /// What those who listen are told one by one.
-    fn told_changes(&self, outcome: Outcome, changes: &[Planned]) -> Arc<[(DocumentId, Effect)]> {
+    /// What is reported to observers one by one.
+    fn reported_changes(&self, outcome: Outcome, changes: &[PlannedDocument]) -> Arc<[(DocumentId, Effect)]> {
         if outcome != Outcome::Success {
             return Arc::default();
         }
-        let told = changes.iter().take(self.core.limits.changes_told_max);
-        told.map(|change| (change.id.clone(), change.effect)).collect()
+        let message = changes.iter().take(self.core.limits.changes_told_max);
+        message.map(|change| (change.id.clone(), change.effect)).collect()
     }
 }
 
-fn changes(ended: &Ended) -> &[Planned] {
+fn changes(ended: &ReloadResult) -> &[PlannedDocument] {
     ended.trace.plan.as_ref().map_or(&[][..], |plan| &plan.changes)
 }
 
 /// How many documents of each kind were changed.
-fn changed(event: &ReloadEvent, ended: &Ended) -> BTreeMap<KindName, usize> {
+fn changed(event: &ReloadEvent, ended: &ReloadResult) -> BTreeMap<KindName, usize> {
     let mut changed = BTreeMap::new();
     if event.outcome == Outcome::Success {
         changes(ended).iter().for_each(|change| *changed.entry(change.id.kind.clone()).or_default() += 1);
@@ -107,7 +117,7 @@ fn is_refused(event: &ReloadEvent) -> bool {
     !event.outcome.is_live() && event.outcome != Outcome::LoadFailed
 }
 
-/// What became of a component: what was prepared for a reload that is not served was released.
+/// The state of a component: what was prepared for a reload that is not served was released.
 fn at_the_end(component: &ComponentTime, outcome: Outcome) -> ComponentTime {
     let mut component = component.clone();
     if outcome != Outcome::Success && component.state == ComponentState::Replaced {
@@ -116,7 +126,7 @@ fn at_the_end(component: &ComponentTime, outcome: Outcome) -> ComponentTime {
     component
 }
 
-fn log(event: &ReloadEvent, before: &Before) {
+fn log(event: &ReloadEvent, before: &StateBefore) {
     let ReloadEvent { id, outcome, problems, .. } = event;
     if is_refused(event) {
         tracing::warn!(reload = %id, %outcome, %problems, "reload rejected; keeping current revision");
@@ -130,7 +140,7 @@ fn log(event: &ReloadEvent, before: &Before) {
 }
 
 /// The kinds that a reload was about: those that it changes, and those of documents that were refused before that.
-fn kinds_of(changes: &[Planned], problems: &Problems) -> Vec<KindName> {
+fn kinds_of(changes: &[PlannedDocument], problems: &Problems) -> Vec<KindName> {
     let refused = problems.iter().filter_map(|problem| problem.document.as_ref());
     let kinds: BTreeSet<_> =
         changes.iter().map(|change| &change.id).chain(refused).map(|id| &id.kind).collect();

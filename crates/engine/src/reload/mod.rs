@@ -1,6 +1,6 @@
 //! The pipeline that every change goes through: an edit, a hint followed, a start, a dry run, a way back.
 //!
-//! Each stage takes what the one before has made: what was read, a candidate, what is ready. One that does not go on answers
+//! Each stage takes what the one before has made: what was read, a candidate, what is ready. One that stops answers
 //! why. What is known of the reload by then goes along, for its event and for those who asked for it.
 
 mod candidate;
@@ -13,29 +13,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_core::{
-    Appended, ComponentTime, Diff, Outcome, Phase, Plan, Pointer, Problem, Problems, ReloadEvent,
-    RevisionNumber, Status, StatusEvent, Trigger,
+    Appended, ComponentTime, Diff, JsonPointer, Outcome, Phase, Plan, Problem, Problems, ReloadEvent,
+    ReloadStatus, RevisionNumber, StatusEvent, Trigger,
 };
 use midflight_live::World;
 use tokio_util::sync::CancellationToken;
 
 use crate::beforehand::ValidBeforehand;
-use crate::candidate::Maker;
+use crate::candidate::CandidateBuilder;
 use crate::core::{Core, free};
-use crate::environment::Inputs;
-use crate::load::{Aim, Base, Origins};
-use crate::machine::Machine;
-use crate::outcome::{Accepted, Extent, Refusal, Refused};
-use crate::parts::Tried;
+use crate::environment::EnvironmentInputs;
+use crate::load::{BaseDocuments, DocumentOrigins, ReloadTarget};
+use crate::outcome::{AcceptedEdit, AppliedExtent, Refusal, Refused};
+use crate::parts::PrepareResult;
+use crate::phase_tracker::PhaseTracker;
 use crate::rehearsal::Rehearsal;
-use crate::status::State;
+use crate::status::CoordinatorState;
 use crate::workers::{Allowance, Workers};
-use event::Before;
-use prepare::Ready;
+use event::StateBefore;
+use prepare::PreparedReload;
 
-/// What a reload came to.
+/// The result of a reload.
 #[derive(Debug, Default)]
-pub(crate) struct Ended {
+pub(crate) struct ReloadResult {
     /// None for a dry run, for a rehearsal, and for one that has to begin again.
     pub(crate) event: Option<Arc<ReloadEvent>>,
     /// None for a dry run, and for one that has to begin again.
@@ -46,24 +46,24 @@ pub(crate) struct Ended {
     pub(crate) problems: Problems,
     /// The log moved under it: follow, and try again.
     pub(crate) moved: bool,
-    pub(crate) trace: Trace,
+    pub(crate) trace: ReloadTrace,
 }
 
 /// What is known of a reload, as far as it came.
 #[derive(Debug, Default)]
-pub(crate) struct Trace {
+pub(crate) struct ReloadTrace {
     /// For an edit, what it changes in the log.
     pub(crate) diff: Option<Diff>,
     pub(crate) plan: Option<Plan>,
-    /// What became of each component that took part.
+    /// The state of each component that took part.
     pub(crate) components: Vec<ComponentTime>,
-    pub(crate) base: Base,
+    pub(crate) base: BaseDocuments,
     /// The revisions in quarantine that were tried along with it.
     pub(crate) retried: Vec<RevisionNumber>,
     /// Which revision wanted which document, to find the one to blame.
-    pub(crate) origins: Origins,
+    pub(crate) origins: DocumentOrigins,
     /// Whether stale kinds and components that are behind were brought in with it.
-    pub(crate) with_besides: bool,
+    pub(crate) with_extra_work: bool,
     /// What the log took of an edit.
     pub(crate) appended: Option<Appended>,
     /// The revision that an edit with the same key had become before.
@@ -73,15 +73,15 @@ pub(crate) struct Trace {
 }
 
 /// What a stage made, and what is known by then.
-struct Stage<T> {
+struct StageResult<T> {
     value: T,
-    trace: Trace,
+    trace: ReloadTrace,
 }
 
-/// A stage that did not go on.
-struct Stopped {
+/// A stage that stopped.
+struct StoppedStage {
     reason: StopReason,
-    trace: Box<Trace>,
+    trace: Box<ReloadTrace>,
 }
 
 enum StopReason {
@@ -98,17 +98,17 @@ impl From<Problems> for StopReason {
     }
 }
 
-impl Trace {
+impl ReloadTrace {
     /// The end of a stage.
-    fn end<T>(self, made: Result<T, StopReason>) -> Result<Stage<T>, Stopped> {
+    fn end<T>(self, made: Result<T, StopReason>) -> Result<StageResult<T>, StoppedStage> {
         match made {
-            Ok(value) => Ok(Stage { value, trace: self }),
-            Err(reason) => Err(Stopped { reason, trace: Box::new(self) }),
+            Ok(value) => Ok(StageResult { value, trace: self }),
+            Err(reason) => Err(StoppedStage { reason, trace: Box::new(self) }),
         }
     }
 }
 
-impl Ended {
+impl ReloadResult {
     /// Whether what was tried does not compile, verify or prepare, rather than that it could not be tried.
     pub(crate) fn is_refused(&self) -> bool {
         self.outcome.is_some_and(is_refusal)
@@ -120,20 +120,20 @@ impl Ended {
     }
 
     /// What the one who asked for an edit is answered.
-    pub(crate) fn into_answer(self) -> Result<Accepted, Refused> {
+    pub(crate) fn into_answer(self) -> Result<AcceptedEdit, Refused> {
         let Self { event, refusal, trace, .. } = self;
-        let Trace { diff, plan, appended, repeats, left_out, .. } = trace;
+        let ReloadTrace { diff, plan, appended, repeats, left_out, .. } = trace;
         let diff = diff.unwrap_or_default();
         if let Some(refusal) = refusal {
             return Err(Refused { refusal, diff: Some(diff), event });
         }
         let (revision, documents) = appended.map(|appended| (appended.revision, appended.documents)).unzip();
         let documents = documents.unwrap_or_default();
-        Ok(Accepted { revision, repeats, documents, diff, plan, event, left_out })
+        Ok(AcceptedEdit { revision, repeats, documents, diff, plan, event, left_out })
     }
 }
 
-/// Whether that outcome says that what was tried does not compile, verify or prepare.
+/// Whether that outcome means that what was tried does not compile, verify or prepare.
 pub(crate) fn is_refusal(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::ValidationFailed | Outcome::Rejected | Outcome::RolledBack)
 }
@@ -152,52 +152,57 @@ enum Purpose {
 /// One reload under way.
 pub(crate) struct Reload<'a> {
     core: &'a Core,
-    machine: Machine,
+    machine: PhaseTracker,
     purpose: Purpose,
-    /// Whether the log is looked at because all that is there is to be served. Then what does not hang on a new revision is
-    /// brought in too. A hint, a single revision and most edits are about what they bring, and are not held up by the rest.
+    /// Whether the log is looked at because all that is there is to be served. Then what does not depend on a new
+    /// revision is brought in too. A hint, a single revision and most edits are about what they bring, and are not held
+    /// up by the rest.
     looks: bool,
     /// What it is tried on instead of what is served.
     rehearsal: Option<&'a mut Rehearsal>,
     /// Components that were prepared before.
-    tried: Option<Tried>,
+    tried: Option<PrepareResult>,
     /// Documents that were validated before.
     valid: Option<ValidBeforehand>,
     workers: &'a Workers,
     /// What it reads beside documents.
-    inputs: Arc<Inputs>,
+    inputs: Arc<EnvironmentInputs>,
     /// Cancels it, short of the point of no return.
     stop: CancellationToken,
 }
 
 impl<'a> Reload<'a> {
-    pub(crate) fn new(core: &'a Core, machine: Machine, aim: &Aim<'_>) -> Self {
+    pub(crate) fn new(core: &'a Core, machine: PhaseTracker, target: &ReloadTarget<'_>) -> Self {
         let looks = matches!(
-            aim,
-            Aim::Log { upto: None, .. }
-                | Aim::Copy(_)
-                | Aim::Everything
-                | Aim::First(_)
-                | Aim::At(_)
-                | Aim::Rehearsed(_)
-                | Aim::Edit { extent: Extent::Look, .. }
+            target,
+            ReloadTarget::Log { upto: None, .. }
+                | ReloadTarget::Copy(_)
+                | ReloadTarget::Everything
+                | ReloadTarget::First(_)
+                | ReloadTarget::At(_)
+                | ReloadTarget::Rehearsed(_)
+                | ReloadTarget::Edit { extent: AppliedExtent::Look, .. }
         );
         Self {
             core,
             looks: looks && machine.trigger != Trigger::Notify,
             machine,
-            purpose: if matches!(aim, Aim::Edit { .. }) { Purpose::Edit } else { Purpose::Follow },
+            purpose: if matches!(target, ReloadTarget::Edit { .. }) {
+                Purpose::Edit
+            } else {
+                Purpose::Follow
+            },
             rehearsal: None,
             tried: None,
             valid: None,
             workers: &core.workers,
-            inputs: Arc::new(Inputs::new(Arc::clone(&core.environment))),
+            inputs: Arc::new(EnvironmentInputs::new(Arc::clone(&core.environment))),
             stop: core.stop.clone(),
         }
     }
 
     /// One for which these components were prepared already.
-    pub(crate) fn with_components(self, tried: Tried) -> Self {
+    pub(crate) fn with_components(self, tried: PrepareResult) -> Self {
         Self { tried: Some(tried), ..self }
     }
 
@@ -213,9 +218,14 @@ impl<'a> Reload<'a> {
     }
 
     /// One that ends short of the point of no return, on threads that are not those of reloads.
-    pub(crate) fn dry_run(core: &'a Core, machine: Machine, aim: &Aim<'_>, stop: &CancellationToken) -> Self {
+    pub(crate) fn dry_run(
+        core: &'a Core,
+        machine: PhaseTracker,
+        target: &ReloadTarget<'_>,
+        stop: &CancellationToken,
+    ) -> Self {
         let purpose = Purpose::DryRun;
-        Self { purpose, stop: stop.clone(), ..Self::new(core, machine, aim).in_background() }
+        Self { purpose, stop: stop.clone(), ..Self::new(core, machine, target).in_background() }
     }
 
     /// One on threads that are not those of the coordinator's reloads.
@@ -224,38 +234,47 @@ impl<'a> Reload<'a> {
     }
 
     /// The machine of one that has run.
-    pub(crate) fn into_machine(self) -> Machine {
+    pub(crate) fn into_machine(self) -> PhaseTracker {
         self.machine
     }
 
     /// Leaves the event of one that ran as a rehearsal and is not served.
-    pub(crate) fn tell(core: &Core, machine: Machine, state: &mut State, ended: &Ended) -> Arc<ReloadEvent> {
-        let told = Reload::new(core, machine, &Aim::Everything);
-        told.report(state, &told.before(state), ended)
+    pub(crate) fn tell(
+        core: &Core,
+        machine: PhaseTracker,
+        state: &mut CoordinatorState,
+        ended: &ReloadResult,
+    ) -> Arc<ReloadEvent> {
+        let message = Reload::new(core, machine, &ReloadTarget::Everything);
+        message.report(state, &message.before(state), ended)
     }
 
-    fn before(&self, state: &State) -> Before {
-        Before {
+    fn before(&self, state: &CoordinatorState) -> StateBefore {
+        StateBefore {
             served: self.served().revision(),
             log_was_unavailable: state.store_error.is_some() || state.diverged.is_some(),
         }
     }
 
-    /// Goes through all stages. `state` is brought up to what came of it.
-    pub(crate) async fn run(&mut self, state: &mut State, aim: Aim<'_>) -> Ended {
+    /// Goes through all stages. `state` is updated with the result.
+    pub(crate) async fn run(
+        &mut self,
+        state: &mut CoordinatorState,
+        target: ReloadTarget<'_>,
+    ) -> ReloadResult {
         let before = self.before(state);
-        let live = match self.make_ready(state, aim).await {
-            Ok(Stage { value: ready, trace }) if self.purpose == Purpose::DryRun => {
+        let live = match self.make_ready(state, target).await {
+            Ok(StageResult { value: ready, trace }) if self.purpose == Purpose::DryRun => {
                 // The next dry run may need the memory.
                 free(ready.candidate).await;
-                return Ended { trace, ..Ended::default() };
+                return ReloadResult { trace, ..ReloadResult::default() };
             }
             Ok(ready) if self.rehearsal.is_some() => return self.keep(state, ready),
             Ok(ready) => self.go_live(state, ready).await,
             Err(stopped) => Err(stopped),
         };
         let mut ended = match live {
-            Ok(trace) => Ended { trace, ..Ended::default() },
+            Ok(trace) => ReloadResult { trace, ..ReloadResult::default() },
             Err(stopped) => self.stopped(state, stopped),
         };
         if ended.moved || self.purpose == Purpose::DryRun {
@@ -270,27 +289,31 @@ impl<'a> Reload<'a> {
     }
 
     /// Everything short of the point of no return. Whatever fails here, dropping what was made is the whole undo.
-    async fn make_ready(&mut self, state: &mut State, aim: Aim<'_>) -> Result<Stage<Ready>, Stopped> {
-        let read = self.read(state, aim).await?;
+    async fn make_ready(
+        &mut self,
+        state: &mut CoordinatorState,
+        target: ReloadTarget<'_>,
+    ) -> Result<StageResult<PreparedReload>, StoppedStage> {
+        let read = self.read(state, target).await?;
         let candidate = self.make_candidate(state, read).await?;
         self.prepare(candidate).await
     }
 
-    /// What comes of a stage that did not go on.
-    fn stopped(&mut self, state: &mut State, stopped: Stopped) -> Ended {
-        let Stopped { reason, trace } = stopped;
-        let mut ended = Ended { trace: *trace, ..Ended::default() };
+    /// The result of a stage that stopped.
+    fn stopped(&mut self, state: &mut CoordinatorState, stopped: StoppedStage) -> ReloadResult {
+        let StoppedStage { reason, trace } = stopped;
+        let mut ended = ReloadResult { trace: *trace, ..ReloadResult::default() };
         match reason {
             StopReason::Moved => ended.moved = true,
             StopReason::NothingToDo => {
-                // Whoever was asked and has nothing to do is in step.
+                // A component that was asked and has nothing to do is in step.
                 state.followed(&ended.trace.components);
                 self.machine.step(StatusEvent::NothingToDo);
             }
             StopReason::Refused(refusal) => {
-                let problem = Problem::new("refused", Pointer::root(), refusal.to_string());
+                let problem = Problem::new("refused", JsonPointer::root(), refusal.to_string());
                 ended.problems = self.core.redacted(&problem.into());
-                // What an edit is conditional on was read, and does not hold: that is no failure to read.
+                // What an edit is conditional on was read, and is not met: that is not a failure to read.
                 let is_unread = matches!(refusal, Refusal::Store(_) | Refusal::LogDiverged(_));
                 if self.machine.phase() == Some(Phase::Load) && !is_unread {
                     self.machine.step(StatusEvent::Finished);
@@ -300,7 +323,7 @@ impl<'a> Reload<'a> {
             }
             StopReason::Invalid(problems) => {
                 let problems = self.core.redacted(&problems);
-                if let Status::Running(phase) = self.machine.status() {
+                if let ReloadStatus::Running(phase) = self.machine.status() {
                     let cancelled = self.stop.is_cancelled() && phase < Phase::Append;
                     self.machine.step(if cancelled { StatusEvent::Cancelled } else { StatusEvent::Failed });
                 }
@@ -330,15 +353,15 @@ impl<'a> Reload<'a> {
     }
 
     /// Keeps what is ready in the rehearsal.
-    fn keep(&mut self, state: &mut State, ready: Stage<Ready>) -> Ended {
-        let Stage { value: Ready { candidate, .. }, trace } = ready;
+    fn keep(&mut self, state: &mut CoordinatorState, ready: StageResult<PreparedReload>) -> ReloadResult {
+        let StageResult { value: PreparedReload { candidate, .. }, trace } = ready;
         state.position = state.position.max(candidate.position);
         state.quarantine = candidate.quarantine;
         if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.keep(candidate.world, candidate.says, trace.base, &self.machine);
+            rehearsal.keep(candidate.world, candidate.stored, trace.base, &self.machine);
         }
         let (outcome, took) = (Some(Outcome::Success), self.machine.computed());
-        Ended { outcome, took, trace, ..Ended::default() }
+        ReloadResult { outcome, took, trace, ..ReloadResult::default() }
     }
 
     /// When everything short of the point of no return has to be done.
@@ -347,9 +370,14 @@ impl<'a> Reload<'a> {
     }
 
     /// What makes candidates, until the deadline.
-    fn maker(&self) -> Maker<'a> {
+    fn maker(&self) -> CandidateBuilder<'a> {
         let (core, workers) = (self.core, self.workers);
-        Maker { registry: &core.registry, workers, limits: &core.limits, allowance: self.allowance() }
+        CandidateBuilder {
+            registry: &core.registry,
+            workers,
+            limits: &core.limits,
+            allowance: self.allowance(),
+        }
     }
 
     fn allowance(&self) -> Allowance {
@@ -361,7 +389,8 @@ impl<'a> Reload<'a> {
         }
     }
 
-    /// Whether components that are behind are tried too. What nobody asked for leaves that to the retries beside the reloads.
+    /// Whether components that are behind are tried too. What was not requested is left to the retries beside the
+    /// reloads.
     fn tries_behind(&self) -> bool {
         self.looks && self.machine.trigger != Trigger::Periodic
     }

@@ -1,5 +1,5 @@
-//! The time by which schedules are due: that of the log's server, so that a replica whose clock is wrong does nothing early
-//! or late. A log on this machine has no other clock than its own.
+//! The time by which schedules are due: that of the log's server, so that a replica whose clock is wrong does nothing
+//! early or late. A log on this machine has no other clock than its own.
 
 use std::time::Duration;
 

@@ -31,17 +31,20 @@ impl Cron {
         }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let parsed = parser.parse(text).map_err(|error| {
-            format!("is no cron expression ({error}); write minute, hour, day, month and weekday, as \"0 3 * * 1-5\"")
+            format!(
+                "invalid cron expression ({error}): expected minute, hour, day, month and weekday, as \
+                     \"0 3 * * 1-5\""
+            )
         })?;
         let (months, hours, minutes) = {
             let pattern = &parsed.pattern;
             (pattern.months.values(), pattern.hours.values(), pattern.minutes.values())
         };
         let cron = Self { text: text.to_owned(), parsed, months, hours, minutes };
-        // Every year looks like one of these as far as cron can tell.
+        // Every year looks like one of these for cron.
         let some_day = Date::constant(2000, 1, 1).to_datetime(jiff::civil::Time::midnight());
         let comes = cron.from(some_day).next().is_some();
-        comes.then_some(cron).ok_or_else(|| "never comes: no month has that day".to_owned())
+        comes.then_some(cron).ok_or_else(|| "never occurs: no month has that day".to_owned())
     }
 
     /// The expression as it was written.
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn times_follow_each_other_as_the_fields_say() {
+    fn times_follow_the_fields() {
         check("0 3 * * *", "2026-01-01T03:00:00", &["2026-01-01T03:00", "2026-01-02T03:00"]);
         check("0 3 * * *", "2026-01-01T03:00:00.5", &["2026-01-02T03:00"]);
         check(
@@ -127,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_or_never_comes_is_refused() {
+    fn invalid_expressions_and_those_that_never_occur_are_refused() {
         for (text, why) in [
-            ("", "is no cron expression"),
-            ("0 3 * *", "is no cron expression"),
-            ("0 0 3 * * *", "is no cron expression"),
-            ("60 3 * * *", "is no cron expression"),
-            ("*/0 3 * * *", "is no cron expression"),
-            ("0 0 31 2 *", "never comes"),
-            ("0 0 31 4,6,9,11 *", "never comes"),
+            ("", "invalid cron expression"),
+            ("0 3 * *", "invalid cron expression"),
+            ("0 0 3 * * *", "invalid cron expression"),
+            ("60 3 * * *", "invalid cron expression"),
+            ("*/0 3 * * *", "invalid cron expression"),
+            ("0 0 31 2 *", "never occurs"),
+            ("0 0 31 4,6,9,11 *", "never occurs"),
             (&"1,".repeat(CRON_BYTES_MAX), "is longer than 512 bytes"),
         ] {
             let refused = Cron::parse(text).unwrap_err();

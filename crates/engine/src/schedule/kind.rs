@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
 use serde_json::{Value, json};
 
 use super::read::read;
@@ -42,7 +42,7 @@ impl Kind for Schedules {
         let mut next = previous.clone();
         let mut put = None;
         for change in changes {
-            work.go_on()?;
+            work.check()?;
             match change.document {
                 Some(schedule) => {
                     next.insert(change.name.clone(), Arc::new(schedule));
@@ -55,14 +55,15 @@ impl Kind for Schedules {
             None => Ok(next),
             Some(name) => {
                 let message = format!("there may be {SCHEDULES_MAX} schedules and this makes {}", next.len());
-                Err(Problem::new("too_many", Pointer::root(), message).in_document(&id_of(name)).into())
+                Err(Problem::new("too_many", JsonPointer::root(), message).in_document(&id_of(name)).into())
             }
         }
     }
 
     /// When a schedule is due, for checks: `{schedule, now}` is answered `{next_at}`, null when it is not there.
     fn answer(&self, snapshot: &Agenda, input: &Value) -> Result<Value, Problem> {
-        let wrong = |key: &str, message: &str| Problem::new("wrong_type", Pointer::root().key(key), message);
+        let wrong =
+            |key: &str, message: &str| Problem::new("wrong_type", JsonPointer::root().key(key), message);
         let text = |key: &str| input.get(key).and_then(Value::as_str);
         let name = text("schedule").and_then(|text| DocumentName::new(text).ok());
         let name = name.ok_or_else(|| wrong("schedule", "write the name of a schedule"))?;
@@ -87,14 +88,14 @@ fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "schedule",
-        "description": "An edit or a reload that waits for its time; it is gone once it is done.",
+        "description": "An edit or a reload that is run at a given time; it is deleted when it is done.",
         "type": "object",
         "additionalProperties": false,
         "oneOf": [{"required": ["changes"]}, {"required": ["reload"]}],
         "anyOf": [{"required": ["not_before"]}, {"required": ["window"]}],
         "properties": {
             "changes": {
-                "description": "What the edit changes, all or nothing.",
+                "description": "The changes of the edit, all or nothing.",
                 "type": "array", "minItems": 1, "maxItems": CHANGES_MAX,
                 "items": {
                     "type": "object",
@@ -105,33 +106,33 @@ fn schema() -> Value {
                         "kind": {"type": "string"},
                         "name": {"type": "string"},
                         "body": {"type": "object"},
-                        "if_version": {"description": "Its version at the time; 0: not there.", "type": "integer", "minimum": 0},
+                        "if_version": {"description": "Its version at that time; 0: it does not exist.", "type": "integer", "minimum": 0},
                         "if_revision": {"description": "Not changed after this revision.", "type": "integer", "minimum": 0},
-                        "if_present": {"description": "It is there.", "const": true}
+                        "if_present": {"description": "It exists.", "const": true}
                     }
                 }
             },
-            "take_over": {"description": "Change what belongs to others all the same.", "type": "boolean", "default": false},
+            "take_over": {"description": "Whether documents of other owners are changed too.", "type": "boolean", "default": false},
             "reload": {"description": "Recompile everything.", "const": true},
-            "repeat": {"description": "At every opening of the window.", "type": "boolean", "default": false},
-            "not_before": {"description": "Nothing is done before.", "type": "string", "format": "date-time"},
+            "repeat": {"description": "Whether it is repeated at every start of the window.", "type": "boolean", "default": false},
+            "not_before": {"description": "It is not run before.", "type": "string", "format": "date-time"},
             "window": {
-                "description": "Nothing is done outside.",
+                "description": "It is not run outside of it.",
                 "type": "object",
                 "required": ["cron"],
                 "additionalProperties": false,
                 "properties": {
-                    "cron": {"description": "When it opens: minute, hour, day, month, weekday.", "type": "string"},
+                    "cron": {"description": "Start of the window: minute, hour, day, month, weekday.", "type": "string"},
                     "time_zone": {"description": "An IANA name, as Europe/Rome.", "type": "string", "default": "UTC"},
                     "length_ms": {
-                        "description": "How long it stays open.",
+                        "description": "Length of the window.",
                         "type": "integer",
                         "minimum": LENGTH_MS.0, "maximum": LENGTH_MS.1, "default": LENGTH_MS_DEFAULT
                     }
                 }
             },
             "refused": {
-                "description": "What came of it at its time; put it without this to have it tried again.",
+                "description": "Result of the run; put the document without it to try again.",
                 "type": "object"
             }
         }

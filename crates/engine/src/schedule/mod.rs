@@ -2,8 +2,8 @@
 //!
 //! A schedule is a document of the kind `schedules`, which every engine has, so it survives restarts and is listed,
 //! cancelled (deleted), restored and audited like any other. When it is due, the replica that leads makes one edit of
-//! what was scheduled and of the deletion of the schedule, on the condition that nobody has touched it: either all of
-//! that is in the log or nothing is, however many replicas there are and whenever one of them dies.
+//! what was scheduled and of the deletion of the schedule, on the condition that the schedule is unchanged: either all
+//! of that is in the log or nothing is, however many replicas there are and whenever one of them dies.
 
 mod clock;
 mod cron;
@@ -34,16 +34,16 @@ pub(crate) const CHANGES_MAX: usize = 1_000;
 
 /// What is to be done, and when.
 ///
-/// Its body is `{changes: [{op, kind, name, body?, if_version?, if_revision?, if_present?}], take_over?}` or
-/// `{reload: true, repeat?}`, with `not_before`, `window: {cron, time_zone?, length_ms?}` or both. Who scheduled it and
-/// why is what the log says of the revision that put it: what it does is done in that name.
+/// Its body is `{changes: [{op, kind, name, body?, if_version?, if_revision?, if_present?}], take_over?}` or `{reload:
+/// true, repeat?}`, with `not_before`, `window: {cron, time_zone?, length_ms?}` or both. Its author and reason are
+/// those of the revision in the log that put it: its edit is done in that name.
 ///
 /// ```
 /// use midflight_core::Change;
-/// use midflight_engine::{Schedule, What, WindowText, schedule_id};
+/// use midflight_engine::{Schedule, ScheduledAction, WindowText, schedule_id};
 ///
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let what = What::Edit { changes: vec![Change::delete("rules/loans/R1".parse()?)], take_over: false };
+/// let what = ScheduledAction::Edit { changes: vec![Change::delete("rules/loans/R1".parse()?)], take_over: false };
 /// let night = WindowText { cron: "0 3 * * 1-5", time_zone: Some("Europe/Rome"), length_ms: None };
 /// let schedule = Schedule::new(what, None, Some(night))?;
 /// // The change to be made by an edit now, so that the other one is made at night.
@@ -55,11 +55,11 @@ pub(crate) const CHANGES_MAX: usize = 1_000;
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// What is to be done.
-    pub what: What,
+    pub what: ScheduledAction,
     /// When.
     pub when: When,
-    /// What came of it at its time, if it was refused: `{at, outcome, problems}`. It is not tried again then, until it is
-    /// put anew without this.
+    /// Its result, if it was refused: `{at, outcome, problems}`. It is not tried again then, until it is put again
+    /// without this.
     pub refused: Option<Arc<Value>>,
 }
 
@@ -76,19 +76,19 @@ pub struct WindowText<'a> {
 
 /// What is to be done at its time.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum ScheduledAction {
     /// An edit, made once.
     Edit {
         /// What it changes; what each is conditional on is looked at when it is due.
         changes: Vec<Change>,
-        /// Whether documents that belong to somebody else change hands.
+        /// Whether documents of other owners change their owner.
         take_over: bool,
     },
-    /// Everything is compiled anew on the replica that leads; the others look at the log.
+    /// Everything is compiled again on the replica that leads; the others look at the log.
     Reload {
         /// Whether that is done each time the window opens, and the schedule stays. Which opening was the last is
-        /// remembered by the leader alone, since a revision for each would bury the log's history; another leader may so
-        /// do it again in the same window, which changes nothing that is served.
+        /// remembered by the leader alone, since a revision for each would bury the log's history; another leader may
+        /// so do it again in the same window, which changes nothing that is served.
         repeat: bool,
     },
 }
@@ -98,7 +98,7 @@ pub enum What {
 pub struct Scheduled {
     /// Its document.
     pub id: DocumentId,
-    /// What it says.
+    /// Its body.
     pub schedule: Arc<Schedule>,
     /// When it is due; none when it was refused, or its time cannot come any more.
     pub next_at: Option<Timestamp>,
@@ -107,7 +107,7 @@ pub struct Scheduled {
 impl Scheduled {
     pub(crate) fn new(name: &DocumentName, schedule: &Arc<Schedule>, now: Timestamp) -> Self {
         // Of what repeats, the opening that is now is taken to be used.
-        let last = matches!(schedule.what, What::Reload { repeat: true }).then_some(now);
+        let last = matches!(schedule.what, ScheduledAction::Reload { repeat: true }).then_some(now);
         let next_at = match schedule.refused {
             None => schedule.when.next_at(now, last),
             Some(_) => None,

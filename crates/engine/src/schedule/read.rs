@@ -1,16 +1,16 @@
-//! Reads a schedule's body, and says all that is wrong with it.
+//! Reads a schedule's body, and reports all that is wrong with it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use midflight_core::{Change, DocumentId, Op, Pointer, Precondition, Problem, Problems, RevisionNumber};
+use midflight_core::{Change, DocumentId, JsonPointer, Op, Precondition, Problem, Problems, RevisionNumber};
 use serde_json::{Map, Value};
 
 use super::cron::Cron;
 use super::when::{LENGTH_MS, LENGTH_MS_DEFAULT};
-use super::{CHANGES_MAX, SCHEDULES, Schedule, What, When, Window};
+use super::{CHANGES_MAX, SCHEDULES, Schedule, ScheduledAction, When, Window};
 
 const FIELDS: &[&str] = &["changes", "take_over", "reload", "repeat", "not_before", "window", "refused"];
 const CHANGE_FIELDS: &[&str] = &["op", "kind", "name", "body", "if_version", "if_revision", "if_present"];
@@ -20,7 +20,7 @@ const WINDOW_FIELDS: &[&str] = &["cron", "time_zone", "length_ms"];
 pub(super) fn read(body: &Value) -> Result<Schedule, Problems> {
     let mut problems = Problems::default();
     let schedule = body.as_object().and_then(|members| {
-        let mut fields = Fields::new(members, Pointer::root(), FIELDS, &mut problems);
+        let mut fields = ObjectFields::new(members, JsonPointer::root(), FIELDS, &mut problems);
         let what = fields.what();
         let when = fields.when();
         let refused = fields.members.get("refused").cloned().map(Arc::new);
@@ -28,7 +28,7 @@ pub(super) fn read(body: &Value) -> Result<Schedule, Problems> {
             fields.wrong(
                 "wrong_type",
                 "refused",
-                "what came of a run is an object; leave it out to try again",
+                "the result of a run is an object; leave it out to try again",
             );
         }
         Some(Schedule { what: what?, when: when?, refused })
@@ -36,23 +36,23 @@ pub(super) fn read(body: &Value) -> Result<Schedule, Problems> {
     match schedule {
         Some(schedule) => problems.or(schedule),
         None if problems.is_empty() => {
-            Err(Problem::new("wrong_type", Pointer::root(), "a schedule is an object").into())
+            Err(Problem::new("wrong_type", JsonPointer::root(), "a schedule is an object").into())
         }
         None => Err(problems),
     }
 }
 
-/// The members of an object, and where to say what is wrong with them.
-struct Fields<'a> {
+/// The members of an object, and where to report what is wrong with them.
+struct ObjectFields<'a> {
     members: &'a Map<String, Value>,
-    place: Pointer,
+    place: JsonPointer,
     problems: &'a mut Problems,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> ObjectFields<'a> {
     fn new(
         members: &'a Map<String, Value>,
-        place: Pointer,
+        place: JsonPointer,
         known: &[&str],
         problems: &'a mut Problems,
     ) -> Self {
@@ -71,7 +71,7 @@ impl<'a> Fields<'a> {
         self.problems.add(Problem::new(code, self.place.key(key), message));
     }
 
-    /// A member as a type reads it; none when it is not there, or is wrong, which is then said.
+    /// A member as a type reads it; none when it is absent, or is wrong, which is then reported.
     fn get<T>(&mut self, key: &str, message: &str, read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
         let value = self.members.get(key)?;
         let read = read(value);
@@ -96,30 +96,26 @@ impl<'a> Fields<'a> {
         self.get(key, "write true or false", Value::as_bool).unwrap_or(false)
     }
 
-    fn what(&mut self) -> Option<What> {
+    fn what(&mut self) -> Option<ScheduledAction> {
         let (is_reload, repeat, take_over) =
             (self.flag("reload"), self.flag("repeat"), self.flag("take_over"));
         match (self.members.get("changes"), is_reload) {
             (None, false) => self.wrong("missing_field", "changes", "write changes, or \"reload\": true"),
             (Some(_), true) => self.wrong("contradiction", "reload", "write changes or reload, not both"),
             (None, true) if repeat && !self.members.contains_key("window") => {
-                self.wrong(
-                    "missing_field",
-                    "window",
-                    "what repeats does so at each opening of a window: write one",
-                );
+                self.wrong("missing_field", "window", "a repeated schedule needs a window: add one");
             }
             (None, true) if take_over => {
-                self.wrong("contradiction", "take_over", "a reload changes nothing that could be taken over");
+                self.wrong("contradiction", "take_over", "take_over has no meaning for a reload; remove it");
             }
-            (None, true) => return Some(What::Reload { repeat }),
+            (None, true) => return Some(ScheduledAction::Reload { repeat }),
             (Some(_), false) if repeat => {
-                self.wrong("contradiction", "repeat", "an edit is made once; only a reload repeats");
+                self.wrong("contradiction", "repeat", "an edit is run once; only a reload can be repeated");
             }
             (Some(_), false) => {
                 let items = self.get("changes", "write a list of changes", Value::as_array)?;
                 let changes = self.changes(items);
-                return Some(What::Edit { changes, take_over });
+                return Some(ScheduledAction::Edit { changes, take_over });
             }
         }
         None
@@ -140,13 +136,11 @@ impl<'a> Fields<'a> {
                 self.problems.add(Problem::new("wrong_type", place, message));
                 continue;
             };
-            let mut fields = Fields::new(members, place, CHANGE_FIELDS, self.problems);
+            let mut fields = ObjectFields::new(members, place, CHANGE_FIELDS, self.problems);
             let Some(change) = fields.change() else { continue };
             match seen.insert(change.id.clone()) {
                 true => changes.push(change),
-                false => {
-                    fields.wrong("duplicate_document", "name", "is changed twice; say once what it is to be")
-                }
+                false => fields.wrong("duplicate_document", "name", "is changed twice; change it once"),
             }
         }
         changes
@@ -167,7 +161,7 @@ impl<'a> Fields<'a> {
         let id = DocumentId::new(kind?, name?);
         let id = match id {
             Ok(id) if id.kind.as_str() == SCHEDULES => {
-                // A schedule that makes schedules could go on for ever.
+                // A schedule that makes schedules could continue for ever.
                 self.wrong("unknown_value", "kind", "a schedule does not change schedules");
                 return None;
             }
@@ -179,11 +173,11 @@ impl<'a> Fields<'a> {
         };
         let body = match (op?, self.members.get("body")) {
             (Op::Put, None) => {
-                self.wrong("missing_field", "body", "write what the document is to say");
+                self.wrong("missing_field", "body", "add the body of the document");
                 return None;
             }
             (Op::Delete, Some(_)) => {
-                self.wrong("contradiction", "body", "what is deleted says nothing; leave body out");
+                self.wrong("contradiction", "body", "a delete has no body; leave body out");
                 return None;
             }
             (_, body) => body.cloned().map(Arc::new),
@@ -211,17 +205,17 @@ impl<'a> Fields<'a> {
         let not_before = self.get("not_before", example, |value| value.as_str()?.parse::<Timestamp>().ok());
         let members = self.get("window", "a window is an object with cron and time_zone", Value::as_object);
         let window = members.and_then(|members| {
-            Fields::new(members, self.place.key("window"), WINDOW_FIELDS, self.problems).window()
+            ObjectFields::new(members, self.place.key("window"), WINDOW_FIELDS, self.problems).window()
         });
         let is_said = ["not_before", "window"].iter().any(|key| self.members.contains_key(*key));
         if !is_said {
-            self.wrong("missing_field", "not_before", "say when: write not_before, window or both");
+            self.wrong("missing_field", "not_before", "add not_before, window or both");
         }
         (self.problems.count() == before).then_some(When { not_before, window })
     }
 
     fn window(&mut self) -> Option<Window> {
-        let cron = self.required("cron", "write when it opens, as \"0 3 * * *\"")?;
+        let cron = self.required("cron", "add the start of the window, as \"0 3 * * *\"")?;
         let cron = match Cron::parse(cron) {
             Ok(cron) => Some(cron),
             Err(why) => {
@@ -230,14 +224,15 @@ impl<'a> Fields<'a> {
             }
         };
         let zone = self.text("time_zone", "write an IANA name, as \"Europe/Rome\"").unwrap_or("UTC");
-        // The zones are part of the program or of the system it runs on: the same for whoever asks, like a Unicode table.
+        // The zones are part of the program or of the system it runs on: the same for every caller, like a Unicode
+        // table.
         let time_zone = TimeZone::get(zone).ok();
         if time_zone.is_none() {
             let shown: String = zone.chars().take(40).collect();
             self.wrong(
                 "unknown_value",
                 "time_zone",
-                &format!("{shown:?} is no IANA time zone, as \"Europe/Rome\""),
+                &format!("unknown IANA time zone {shown:?}; use one as \"Europe/Rome\""),
             );
         }
         let length_ms = match self.get("length_ms", "write a number of milliseconds", Value::as_u64) {
@@ -245,11 +240,7 @@ impl<'a> Fields<'a> {
             Some(length_ms) if (LENGTH_MS.0..=LENGTH_MS.1).contains(&length_ms) => length_ms,
             Some(length_ms) => {
                 let (min, max) = LENGTH_MS;
-                self.wrong(
-                    "out_of_range",
-                    "length_ms",
-                    &format!("is {length_ms}; it goes from {min} to {max}"),
-                );
+                self.wrong("out_of_range", "length_ms", &format!("is {length_ms}; expected {min} to {max}"));
                 return None;
             }
         };
@@ -287,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_with_its_place() {
+    fn all_problems_are_reported_with_their_places() {
         assert_eq!(refused(json!([])), ["wrong_type "]);
         assert_eq!(refused(json!({})), ["missing_field /changes", "missing_field /not_before"]);
         assert_eq!(

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    Change, DocumentId, DocumentName, Edit, Open, Outcome, Pointer, Precondition, Problem, Problems, Trigger,
+    Change, DocumentId, DocumentName, Edit, JsonPointer, Open, Outcome, Precondition, Problem, Problems,
+    Trigger,
 };
 use midflight_store::{DocumentVersion, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -15,10 +16,10 @@ use super::lead::Leading;
 use super::read::read;
 use super::timetable::{LOOK, Timetable};
 use super::write::refused;
-use super::{Agenda, Schedule, What, id_of};
+use super::{Agenda, Schedule, ScheduledAction, id_of};
 use crate::core::Core;
 use crate::requests::{Requests, WeakRequests};
-use crate::{EditMode, Refusal, Scope};
+use crate::{EditMode, Refusal, ReloadScope};
 
 /// Waits for the time of every schedule.
 pub(crate) struct Scheduler {
@@ -29,17 +30,17 @@ pub(crate) struct Scheduler {
     clock: LogClock,
 }
 
-/// What became of a schedule that was due.
-enum Ran {
-    /// It was done, or somebody else did it or took it back.
+/// The result of a schedule that was due.
+enum RunResult {
+    /// It was done, or another writer did it or reverted it.
     Done,
     /// The log or the engine could not be asked now: it is due as before.
     Later(String),
-    /// It does not hold, and would not the next time.
+    /// It is invalid, and would be the next time.
     Refused(Open<Outcome>, Problems),
 }
 
-impl From<StoreError> for Ran {
+impl From<StoreError> for RunResult {
     fn from(error: StoreError) -> Self {
         Self::Later(error.to_string())
     }
@@ -60,7 +61,7 @@ impl Scheduler {
         self.clock.now(&self.core)
     }
 
-    /// Runs until the engine stops, or nobody has it any more.
+    /// Runs until the engine stops, or no handle to it is left.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut changes = self.core.cell.changes();
         loop {
@@ -83,8 +84,8 @@ impl Scheduler {
         }
     }
 
-    /// Does what is due now, and answers how long to wait; for ever when nothing is scheduled. An error when nobody has
-    /// the engine any more.
+    /// Does what is due now, and answers how long to wait; for ever when nothing is scheduled. An error when no handle
+    /// to the engine is left.
     async fn turn(&mut self) -> Result<Option<Duration>, Refusal> {
         let requests = self.requests.upgrade().ok_or(Refusal::Stopping)?;
         self.clock.synchronize(&self.core).await;
@@ -96,7 +97,7 @@ impl Scheduler {
             self.timetable.see(agenda, now);
         }
         if !self.timetable.is_waiting() {
-            self.leading.let_go();
+            self.leading.release();
             return Ok(None);
         }
         for name in self.timetable.due(now) {
@@ -110,30 +111,31 @@ impl Scheduler {
         Ok(Some(self.timetable.wait(now, self.now())))
     }
 
-    /// Keeps what became of a schedule, where others can see it.
-    async fn note(&mut self, requests: &Requests, name: &DocumentName, ran: Result<Ran, Ran>) {
+    /// Keeps the result of a schedule, where others can see it.
+    async fn note(&mut self, requests: &Requests, name: &DocumentName, ran: Result<RunResult, RunResult>) {
         let (Ok(ran) | Err(ran)) = ran;
         match ran {
-            Ran::Done => {}
-            Ran::Later(why) => tracing::warn!(schedule = %name, why, "is due and has to wait"),
-            Ran::Refused(outcome, problems) => {
-                tracing::warn!(schedule = %name, %outcome, %problems, "was refused at its time");
+            RunResult::Done => {}
+            RunResult::Later(why) => tracing::warn!(schedule = %name, why, "schedule is due; waiting"),
+            RunResult::Refused(outcome, problems) => {
+                tracing::warn!(schedule = %name, %outcome, %problems, "schedule refused");
                 match self.refuse(requests, name, outcome, &problems).await {
-                    Ok(Ran::Refused(_, problems)) | Err(Ran::Refused(_, problems)) => {
-                        // Nobody can say so in the log, and trying for ever would help nobody either.
-                        tracing::error!(schedule = %name, %problems, "cannot be marked as refused");
+                    Ok(RunResult::Refused(_, problems)) | Err(RunResult::Refused(_, problems)) => {
+                        // The log cannot record it, and further tries would not help either.
+                        tracing::error!(schedule = %name, %problems, "cannot mark a schedule as refused");
                         self.timetable.give_up(name);
                     }
-                    Ok(Ran::Later(why)) | Err(Ran::Later(why)) => {
-                        tracing::warn!(schedule = %name, why, "cannot be marked as refused now");
+                    Ok(RunResult::Later(why)) | Err(RunResult::Later(why)) => {
+                        tracing::warn!(schedule = %name, why, "cannot mark a schedule as refused; trying \
+                                                               again");
                     }
-                    Ok(Ran::Done) | Err(Ran::Done) => {}
+                    Ok(RunResult::Done) | Err(RunResult::Done) => {}
                 }
             }
         }
     }
 
-    /// What the log says of a schedule now: what is served may be behind it.
+    /// The current state of a schedule in the log: what is served may be behind it.
     async fn newest(&self, id: &DocumentId) -> Result<Option<(DocumentVersion, Schedule)>, StoreError> {
         let newest = self.core.store.versions(id, None, 1, None).await?.items.pop();
         Ok(newest.and_then(|version| {
@@ -143,32 +145,34 @@ impl Scheduler {
         }))
     }
 
-    async fn run_one(&mut self, requests: &Requests, name: &DocumentName) -> Result<Ran, Ran> {
+    async fn run_one(&mut self, requests: &Requests, name: &DocumentName) -> Result<RunResult, RunResult> {
         let id = id_of(name.clone());
-        let Some((version, schedule)) = self.newest(&id).await? else { return Ok(Ran::Done) };
+        let Some((version, schedule)) = self.newest(&id).await? else { return Ok(RunResult::Done) };
         let now = self.now();
         let is_due = schedule.when.next_at(now, self.timetable.last(name)).is_some_and(|at| at <= now);
         if schedule.refused.is_some() || !is_due {
-            return Ok(Ran::Done);
+            return Ok(RunResult::Done);
         }
-        let stays = matches!(schedule.what, What::Reload { repeat: true });
+        let stays = matches!(schedule.what, ScheduledAction::Reload { repeat: true });
         if let Some(owner) = version.document.owner.as_ref().filter(|_| !stays) {
             let message = format!(
-                "a schedule is deleted when it was run, and {owner} would put this one back to be run again; \
+                "a schedule is deleted after its run, and {owner} would put this one back to be run again; \
                  put it through the API"
             );
-            return Ok(Ran::Refused(
+            return Ok(RunResult::Refused(
                 Outcome::Rejected.into(),
-                Problem::new("owned", Pointer::root(), message).into(),
+                Problem::new("owned", JsonPointer::root(), message).into(),
             ));
         }
         match schedule.what {
-            What::Edit { changes, take_over } => edit(requests, &id, &version, changes, take_over).await,
-            What::Reload { repeat } => {
+            ScheduledAction::Edit { changes, take_over } => {
+                edit(requests, &id, &version, changes, take_over).await
+            }
+            ScheduledAction::Reload { repeat } => {
                 reload(requests, &version.author, repeat).await?;
                 if repeat {
                     self.timetable.was_run(name, now);
-                    return Ok(Ran::Done);
+                    return Ok(RunResult::Done);
                 }
                 // Only now: a crash in between makes it reload again, which changes nothing, rather than never.
                 edit(requests, &id, &version, Vec::new(), false).await
@@ -176,16 +180,16 @@ impl Scheduler {
         }
     }
 
-    /// Writes into the schedule why it was refused, unless it was put anew meanwhile.
+    /// Writes into the schedule why it was refused, unless it was put again meanwhile.
     async fn refuse(
         &self,
         requests: &Requests,
         name: &DocumentName,
         outcome: Open<Outcome>,
         problems: &Problems,
-    ) -> Result<Ran, Ran> {
+    ) -> Result<RunResult, RunResult> {
         let id = id_of(name.clone());
-        let Some((version, mut schedule)) = self.newest(&id).await? else { return Ok(Ran::Done) };
+        let Some((version, mut schedule)) = self.newest(&id).await? else { return Ok(RunResult::Done) };
         schedule.refused = Some(Arc::new(refused(self.now(), outcome.as_str(), problems)));
         let change = Change::put(id.clone(), schedule.to_body());
         let mut marked =
@@ -202,12 +206,12 @@ async fn edit(
     version: &DocumentVersion,
     mut changes: Vec<Change>,
     take_over: bool,
-) -> Result<Ran, Ran> {
+) -> Result<RunResult, RunResult> {
     changes.push(Change::delete(id.clone()).when(Precondition::Version(version.document.version)));
     apply(requests, id, Edit { take_over, ..edit_of(version, changes) }).await
 }
 
-/// An edit in the name of whoever scheduled it.
+/// An edit in the name of the author of the schedule.
 fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
     Edit {
         reason: midflight_core::cut_reason(version.reason.clone()),
@@ -216,33 +220,38 @@ fn edit_of(version: &DocumentVersion, changes: Vec<Change>) -> Edit {
     }
 }
 
-async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<Ran, Ran> {
-    let Err(refused) = requests.edit(edit, EditMode::default()).await else { return Ok(Ran::Done) };
+async fn apply(requests: &Requests, id: &DocumentId, edit: Edit) -> Result<RunResult, RunResult> {
+    let Err(refused) = requests.edit(edit, EditMode::default()).await else { return Ok(RunResult::Done) };
     let outcome = refused.event.as_ref().map_or(Outcome::Rejected.into(), |event| event.outcome);
     Err(match refused.refusal {
-        // Another replica was faster, or somebody has put or cancelled it in the last moment.
-        Refusal::Precondition(failed) if failed.id == *id => Ran::Done,
-        // If it is in the log after all, the schedule is gone the next time.
+        // Another replica was faster, or the schedule was put or cancelled at the last moment.
+        Refusal::Precondition(failed) if failed.id == *id => RunResult::Done,
+        // If it is in the log after all, the schedule is deleted the next time.
         later @ (Refusal::Busy { .. }
         | Refusal::Contended { .. }
         | Refusal::Stopping
         | Refusal::Unknown { .. }
-        | Refusal::Store(_)) => Ran::Later(later.to_string()),
+        | Refusal::Store(_)) => RunResult::Later(later.to_string()),
         Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => {
-            Ran::Refused(outcome, problems)
+            RunResult::Refused(outcome, problems)
         }
-        other => Ran::Refused(outcome, Problem::new("refused", Pointer::root(), other.to_string()).into()),
+        other => RunResult::Refused(
+            outcome,
+            Problem::new("refused", JsonPointer::root(), other.to_string()).into(),
+        ),
     })
 }
 
-async fn reload(requests: &Requests, author: &str, repeat: bool) -> Result<(), Ran> {
-    let event = requests.reload(Trigger::Schedule, author, Scope::Everything).await;
-    let event = event.map_err(|refusal| Ran::Later(refusal.to_string()))?;
+async fn reload(requests: &Requests, author: &str, repeat: bool) -> Result<(), RunResult> {
+    let event = requests.reload(Trigger::Schedule, author, ReloadScope::Everything).await;
+    let event = event.map_err(|refusal| RunResult::Later(refusal.to_string()))?;
     match event.outcome {
         outcome if outcome.is_live() => Ok(()),
-        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => Err(Ran::Later(event.problems.to_string())),
+        Open::Known(Outcome::LoadFailed | Outcome::Cancelled) => {
+            Err(RunResult::Later(event.problems.to_string()))
+        }
         // What failed tonight is in the reload events, and may go through tomorrow.
         _ if repeat => Ok(()),
-        outcome => Err(Ran::Refused(outcome, event.problems.clone())),
+        outcome => Err(RunResult::Refused(outcome, event.problems.clone())),
     }
 }

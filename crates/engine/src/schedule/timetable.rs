@@ -9,18 +9,18 @@ use midflight_core::DocumentName;
 
 use super::{Agenda, Schedule};
 
-/// How long nobody looks at the clock at most: a clock that was set forward is noticed so soon.
+/// The longest time between two looks at the clock: a clock that was set forward is noticed within it.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// The schedules that are served, each with its time.
 #[derive(Default)]
 pub(super) struct Timetable {
     seen: Option<Arc<Agenda>>,
-    entries: BTreeMap<DocumentName, Entry>,
+    entries: BTreeMap<DocumentName, TimetableEntry>,
     looked_at: Timestamp,
 }
 
-struct Entry {
+struct TimetableEntry {
     schedule: Arc<Schedule>,
     /// Nothing is due before; none when nothing ever is.
     next_at: Option<Timestamp>,
@@ -28,7 +28,7 @@ struct Entry {
     last: Option<Timestamp>,
 }
 
-impl Entry {
+impl TimetableEntry {
     fn work_out(&mut self, now: Timestamp) {
         self.next_at = match self.schedule.refused {
             None => self.schedule.when.next_at(now, self.last),
@@ -49,7 +49,7 @@ impl Timetable {
                 Some(entry) if Arc::ptr_eq(&entry.schedule, schedule) => entry,
                 other => {
                     let last = other.and_then(|entry| entry.last);
-                    let mut entry = Entry { schedule: Arc::clone(schedule), next_at: None, last };
+                    let mut entry = TimetableEntry { schedule: Arc::clone(schedule), next_at: None, last };
                     entry.work_out(now);
                     entry
                 }
@@ -74,7 +74,7 @@ impl Timetable {
         let mut due = Vec::new();
         for (name, entry) in &mut self.entries {
             let Some(since) = entry.next_at.filter(|next_at| *next_at <= now) else { continue };
-            // A window that was open then may have closed while nobody looked.
+            // A window that was open then may have closed meanwhile.
             entry.work_out(now);
             if entry.next_at.is_some_and(|next_at| next_at <= now) {
                 entry.next_at = Some(since);
@@ -105,7 +105,7 @@ impl Timetable {
         }
     }
 
-    /// Tries it no more, until it is put anew.
+    /// Does not try it again, until it is put again.
     pub(super) fn give_up(&mut self, name: &DocumentName) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.next_at = None;

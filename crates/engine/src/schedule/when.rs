@@ -1,4 +1,4 @@
-//! When a schedule is due: a pure function of what it says and of the time.
+//! When a schedule is due: a pure function of its body and of the time.
 //!
 //! A window opens at the times of its cron expression by the clock on the wall of its time zone, and stays open for its
 //! length. Where the clock is put forward over such a time, the window opens at the first moment after; where the clock
@@ -12,7 +12,7 @@ use super::cron::Cron;
 
 /// The shortest and the longest a window is open, in milliseconds: a minute, so that it is not missed, and a week.
 pub(super) const LENGTH_MS: (u64, u64) = (60_000, 7 * 86_400_000);
-/// How long a window is open unless told, in milliseconds: an hour.
+/// Default length of a window, in milliseconds: an hour.
 pub(super) const LENGTH_MS_DEFAULT: u64 = 3_600_000;
 
 /// When something is to be done: from a moment on, within a window, or both.
@@ -47,8 +47,8 @@ impl When {
     /// The first moment from `now` on at which it may be done; `now` itself when it may be done at once. None when no
     /// such moment comes within the calendar.
     ///
-    /// `last` is when it was done before, for what is done at every opening: an opening that was used is not used again.
-    /// A `last` that is still to come, since the clock was put back, counts for nothing.
+    /// `last` is when it was done before, for what is done at every opening: an opening that was used is not used
+    /// again. A `last` that is still to come, since the clock was put back, counts for nothing.
     #[must_use]
     pub fn next_at(&self, now: Timestamp, last: Option<Timestamp>) -> Option<Timestamp> {
         let from = self.not_before.map_or(now, |not_before| not_before.max(now));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_the_clock_skips_comes_right_after() {
+    fn a_time_that_the_clock_skips_counts_right_after() {
         // Rome goes from 02:00 to 03:00 on 29 March 2026, at 01:00 UTC.
         let rome = when("", "30 2 * * *", "Europe/Rome", 60);
         check(&rome, "2026-03-28T02:30:00Z", "2026-03-29T01:00:00Z");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_comes_twice_counts_once() {
+    fn a_time_that_occurs_twice_counts_once() {
         // Rome goes from 03:00 back to 02:00 on 25 October 2026, at 01:00 UTC: 02:30 is 00:30 and 01:30 UTC.
         let rome = when("", "30 2 * * *", "Europe/Rome", 30);
         check(&rome, "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z");

@@ -5,15 +5,15 @@ use midflight_core::{Change, Op, Precondition, Problems};
 use serde_json::{Map, Value, json};
 
 use super::read::read;
-use super::{Schedule, What, WindowText};
+use super::{Schedule, ScheduledAction, WindowText};
 
 impl Schedule {
-    /// Makes a schedule of what is to be done and of the texts that say when, which are read as in a body.
+    /// Makes a schedule of its action and of the texts of its time, which are read as in a body.
     ///
     /// # Errors
     /// Every problem, each with its place in the body that it would be.
     pub fn new(
-        what: What,
+        what: ScheduledAction,
         not_before: Option<&str>,
         window: Option<WindowText<'_>>,
     ) -> Result<Self, Problems> {
@@ -35,17 +35,17 @@ impl Schedule {
         let not_before = self.when.not_before();
         body.extend(not_before.map(|time| ("not_before".to_owned(), json!(time.to_string()))));
         body.extend(self.when.window().map(|window| {
-            let said = json!({
+            let output = json!({
                 "cron": window.cron(), "time_zone": window.time_zone(), "length_ms": window.length_ms()
             });
-            ("window".to_owned(), said)
+            ("window".to_owned(), output)
         }));
         body.extend(self.refused.as_ref().map(|refused| ("refused".to_owned(), (**refused).clone())));
         Value::Object(body)
     }
 }
 
-impl What {
+impl ScheduledAction {
     fn to_members(&self) -> Map<String, Value> {
         let mut members = Map::new();
         match self {

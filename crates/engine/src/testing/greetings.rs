@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
 use serde_json::{Value, json};
 
 use crate::{DocumentSchema, Kind, KindChange, Work};
 
-/// Greetings by language: documents `{"text": "Hello"}`, named by language. The smallest kind that has a schema and a figure.
+/// Greetings by language: documents `{"text": "Hello"}`, named by language. The smallest kind that has a schema and a
+/// figure.
 #[derive(Debug, Clone, Copy)]
 pub struct Greetings;
 
@@ -27,7 +28,7 @@ impl Kind for Greetings {
 
     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
         let text = body.get("text").and_then(Value::as_str);
-        let place = Pointer::root().key("text");
+        let place = JsonPointer::root().key("text");
         text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())
     }
 
@@ -39,7 +40,7 @@ impl Kind for Greetings {
     ) -> Result<Self::Snapshot, Problems> {
         let mut next = previous.clone();
         for change in changes {
-            work.go_on()?;
+            work.check()?;
             match change.document {
                 Some(text) => next.insert(change.name, text),
                 None => next.remove(&change.name),

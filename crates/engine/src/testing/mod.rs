@@ -1,5 +1,5 @@
-//! Harnesses for those who write kinds and components: fail every step in turn, repeat every undo, and look whether
-//! anything is left behind.
+//! Harnesses for authors of kinds and components: fail every step in turn, repeat every undo, and check that nothing is
+//! left behind.
 //!
 //! They answer `Err` with a sentence rather than panic, so that they fit any test framework.
 
@@ -16,7 +16,7 @@ use midflight_live::World;
 use serde_json::{Value, json};
 
 use crate::component::Component;
-use crate::ground::Ground;
+use crate::served_index::ServedIndex;
 use crate::{Engine, Faults, Kind, KindChange, Work};
 
 pub use greetings::Greetings;
@@ -24,10 +24,10 @@ pub use greetings::Greetings;
 /// A promise that was broken, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Broken(String);
+pub struct BrokenContract(String);
 
-fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
-    if condition { Ok(()) } else { Err(Broken(otherwise())) }
+fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), BrokenContract> {
+    if condition { Ok(()) } else { Err(BrokenContract(otherwise())) }
 }
 
 /// Makes an edit fail in every phase in turn, and looks each time whether the engine is as it was: the same documents
@@ -37,13 +37,13 @@ fn holds(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), Brok
 /// `engine` was built with `faults`; `edit(n)` makes the n-th edit, each a different one that holds.
 ///
 /// # Errors
-/// [`Broken`], naming the phase and what was left behind.
+/// [`BrokenContract`], naming the phase and what was left behind.
 pub async fn fail_every_step<P: PartialEq + Debug>(
     engine: &Engine,
     faults: &Faults,
     edit: impl Fn(usize) -> Edit,
     probe: impl Fn() -> P,
-) -> Result<(), Broken> {
+) -> Result<(), BrokenContract> {
     for (n, phase) in Phase::ALL.iter().copied().enumerate() {
         engine.retired().await;
         let (world, probed) = (engine.world(), probe());
@@ -74,32 +74,34 @@ pub async fn fail_every_step<P: PartialEq + Debug>(
 }
 
 /// The current state of the log, by value and without version numbers, which an undo rightly raises.
-async fn log_of(engine: &Engine) -> Result<Vec<(String, Option<midflight_core::Digest>)>, Broken> {
+async fn log_of(engine: &Engine) -> Result<Vec<(String, Option<midflight_core::Digest>)>, BrokenContract> {
     let everything = midflight_store::everything(&**engine.store()).await;
-    let (_, documents) = everything.map_err(|error| Broken(format!("the log cannot be read: {error}")))?;
+    let (_, documents) =
+        everything.map_err(|error| BrokenContract(format!("the log cannot be read: {error}")))?;
     let mut state: Vec<_> = documents.iter().map(|it| (it.id.to_string(), it.digest())).collect();
     state.sort();
     Ok(state)
 }
 
 fn same_documents(engine: &Engine, before: &World, after: &World) -> bool {
-    let of = |world: &World| world.get::<Ground>(engine.ground()).map(|ground| ground.documents.clone());
+    let of = |world: &World| {
+        world.get::<ServedIndex>(engine.served_index()).map(|served_index| served_index.documents.clone())
+    };
     of(before) == of(after)
 }
 
-/// Looks whether a kind is the pure function it must be: the same snapshot whether documents come together or one by
-/// one, an untouched previous snapshot, nothing left when all are gone, an interruption heeded, and no panic on bodies
-/// bent out of shape.
+/// Checks that a kind is a pure function: the same snapshot whether documents come together or one by one, an untouched
+/// previous snapshot, nothing left when all are deleted, interruptions respected, and no panic on malformed bodies.
 ///
 /// `documents` are valid and in an order in which each may be added alone; `inputs` are what is asked of a snapshot.
 ///
 /// # Errors
-/// [`Broken`], naming what differs.
+/// [`BrokenContract`], naming what differs.
 pub fn try_kind<K: Kind>(
     kind: &K,
     documents: &[(DocumentName, Value)],
     inputs: &[Value],
-) -> Result<(), Broken> {
+) -> Result<(), BrokenContract> {
     let answers = |snapshot: &K::Snapshot| -> Vec<String> {
         inputs.iter().map(|input| format!("{:?}", kind.answer(snapshot, input))).collect()
     };
@@ -118,8 +120,8 @@ pub fn try_kind<K: Kind>(
     holds(answers(&one_by_one) == wanted, || "one by one gives other answers than together".to_owned())?;
 
     for (name, _) in documents.iter().rev() {
-        let gone = KindChange { name: name.clone(), document: None };
-        one_by_one = compiled(kind, &one_by_one, vec![gone], name.as_str())?;
+        let removed = KindChange { name: name.clone(), document: None };
+        one_by_one = compiled(kind, &one_by_one, vec![removed], name.as_str())?;
     }
     holds(answers(&one_by_one) == nothing, || "something is left when all documents are gone".to_owned())?;
 
@@ -130,9 +132,12 @@ pub fn try_kind<K: Kind>(
     documents.iter().try_for_each(|document| bend(kind, document))
 }
 
-fn put<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<KindChange<K::Document>, Broken> {
+fn put<K: Kind>(
+    kind: &K,
+    (name, body): &(DocumentName, Value),
+) -> Result<KindChange<K::Document>, BrokenContract> {
     let valid = kind.validate(name, &Arc::new(body.clone()), &Work::unbounded());
-    let document = valid.map_err(|problems| Broken(format!("{name} is not valid: {problems}")))?;
+    let document = valid.map_err(|problems| BrokenContract(format!("{name} is not valid: {problems}")))?;
     Ok(KindChange { name: name.clone(), document: Some(document) })
 }
 
@@ -141,13 +146,13 @@ fn compiled<K: Kind>(
     previous: &K::Snapshot,
     changes: Vec<KindChange<K::Document>>,
     what: &str,
-) -> Result<K::Snapshot, Broken> {
+) -> Result<K::Snapshot, BrokenContract> {
     let done = kind.compile(previous, changes, &Work::unbounded());
-    done.map_err(|problems| Broken(format!("{what} does not compile: {problems}")))
+    done.map_err(|problems| BrokenContract(format!("{what} does not compile: {problems}")))
 }
 
-/// Gives every member of a body another type, in turn, and takes it away.
-fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), Broken> {
+/// Gives every member of a body another type, in turn, and removes it.
+fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), BrokenContract> {
     let others =
         [json!(null), json!(true), json!(-1), json!(1e300), json!("x"), json!([]), json!({}), json!([[{}]])];
     for key in body.as_object().into_iter().flatten().map(|(key, _)| key) {
@@ -167,9 +172,9 @@ fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), B
                 kind.compile(&kind.empty(), vec![change], &work).map(drop)
             }));
             match result {
-                Err(_) => return Err(Broken(format!("{name} panics with {key:?} = {other:?}"))),
+                Err(_) => return Err(BrokenContract(format!("{name} panics with {key:?} = {other:?}"))),
                 Ok(Err(problems)) if Problems::is_empty(&problems) => {
-                    return Err(Broken(format!(
+                    return Err(BrokenContract(format!(
                         "{name} is refused without a reason with {key:?} = {other:?}"
                     )));
                 }
@@ -180,17 +185,17 @@ fn bend<K: Kind>(kind: &K, (name, body): &(DocumentName, Value)) -> Result<(), B
     Ok(())
 }
 
-/// Looks whether a component keeps the order: what is prepared or paused and dropped, dropped half prepared, or committed and
-/// rolled back leaves `probe` (whatever it has effects on) as it was; and that again after it was done once.
+/// Checks that a component keeps the order: what is prepared or paused and dropped, dropped half prepared, or committed
+/// and rolled back leaves `probe` (whatever it has effects on) as it was; and that again after it was done once.
 ///
 /// # Errors
-/// [`Broken`], naming what was left behind.
+/// [`BrokenContract`], naming what was left behind.
 pub async fn try_component<P: PartialEq + Debug>(
     component: &dyn Component,
     old: &World,
     new: &World,
     probe: impl Fn() -> P,
-) -> Result<(), Broken> {
+) -> Result<(), BrokenContract> {
     let before = probe();
     let same = |when: &str| {
         let now = probe();
@@ -205,15 +210,17 @@ pub async fn try_component<P: PartialEq + Debug>(
         same("dropped half prepared")?;
         let prepare = || async {
             let prepared = component.prepare(old, new).await;
-            let prepared = prepared.map_err(|problems| Broken(format!("cannot prepare: {problems}")))?;
-            prepared.ok_or_else(|| Broken("finds nothing to prepare; give it something new".to_owned()))
+            let prepared =
+                prepared.map_err(|problems| BrokenContract(format!("cannot prepare: {problems}")))?;
+            prepared
+                .ok_or_else(|| BrokenContract("finds nothing to prepare; give it something new".to_owned()))
         };
         drop(prepare().await?);
         same("prepared and dropped")?;
         let paused = || async {
             let mut prepared = prepare().await?;
             let paused = prepared.pause().await;
-            paused.map_err(|problems| Broken(format!("cannot pause: {problems}")))?;
+            paused.map_err(|problems| BrokenContract(format!("cannot pause: {problems}")))?;
             Ok(prepared)
         };
         drop(paused().await?);

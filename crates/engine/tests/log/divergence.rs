@@ -19,9 +19,10 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), all).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-/// A start whose copy is ahead of the log says so and serves the copy; it does not take the earlier state for the newest.
+/// A start whose copy is ahead of the log says so and serves the copy; it does not take the earlier state for the
+/// newest.
 #[tokio::test]
-async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_so() {
+async fn a_start_with_a_copy_ahead_of_the_log_serves_the_copy_and_reports_it() {
     let folder = tempfile::tempdir().unwrap();
     let copy = || LastGoodFile::new(folder.path().join("copy"));
     let log = MemoryStore::new();
@@ -63,7 +64,7 @@ async fn a_start_with_a_copy_that_is_ahead_of_the_log_serves_the_copy_and_says_s
 
 /// Another database that happens to be as long.
 #[tokio::test]
-async fn a_start_on_another_log_is_told_by_its_id() {
+async fn a_start_on_another_log_is_detected_by_its_id() {
     let folder = tempfile::tempdir().unwrap();
     let copy = || LastGoodFile::new(folder.path().join("copy"));
     for round in 0..2 {
@@ -85,7 +86,8 @@ async fn a_start_on_another_log_is_told_by_its_id() {
     }
 }
 
-/// A hint that was recorded and proved says again what the log has lost. A replica one revision before it is not misled.
+/// A hint that was recorded and proved says again what the log has lost. A replica one revision before it is not
+/// misled.
 #[tokio::test]
 async fn a_replayed_hint_of_a_lost_revision_is_not_served() {
     let (log, bus) = (MemoryStore::new(), MemoryBus::new());
@@ -95,7 +97,7 @@ async fn a_replayed_hint_of_a_lost_revision_is_not_served() {
     let mut hints = bus.subscribe().await.unwrap();
     writer.apply(edit([put("a", "lost")])).await.unwrap();
     let recorded = loop {
-        if let Some(midflight_bus::Heard::Hint(hint)) = hints.next().await {
+        if let Some(midflight_bus::HintEvent::Hint(hint)) = hints.next().await {
             break hint;
         }
     };
@@ -124,8 +126,8 @@ async fn a_hint_that_contradicts_what_was_followed_brings_a_look() {
     let before = bench.engine.status().last_checked_at;
     let digest = midflight_core::Digest::of_bytes(b"another");
     let number = RevisionNumber::new(1);
-    let said = Some(position.at(number, digest));
-    bench.bus.publish(Hint { head: number, said, change: None, awaited: false }).await.unwrap();
+    let announced = Some(position.at(number, digest));
+    bench.bus.publish(Hint { head: number, announced, change: None, awaited: false }).await.unwrap();
     until("it to look at the log", || bench.engine.status().last_checked_at != before).await;
     assert_eq!(bench.engine.status().diverged, None);
     bench.engine.stop().await;

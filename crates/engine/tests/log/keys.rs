@@ -56,7 +56,7 @@ async fn another_request_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_revision_says_whose_it_is_and_a_key_that_is_too_long_is_refused() {
+async fn a_revision_has_its_principal_and_a_key_that_is_too_long_is_refused() {
     let bench = Bench::new().await;
     let by = Edit { principal: Some(PrincipalId::new("t1")), ..keyed(EditKey::new("k"), "one") };
     let made = bench.engine.apply(by).await.unwrap().revision.unwrap();

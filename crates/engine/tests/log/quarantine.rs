@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Bench, edit, id, put, small_limits};
 use midflight_core::{Change, DocumentName, KindName, Outcome, Problem, Problems, RevisionNumber, Trigger};
-use midflight_engine::{Engine, Kind, KindChange, Refresh, Scope, Work};
+use midflight_engine::{Engine, Kind, KindChange, Refresh, ReloadScope, Work};
 use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn broken_check() -> Bench {
     let bench = Bench::new().await;
     bench.engine.apply(edit([put("a", "hello"), put("b", "one"), greeting_check()])).await.unwrap();
     bench.by_hand([put("a", "bye"), put("b", "two")]).await;
-    bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     bench
 }
 
@@ -40,7 +40,7 @@ async fn a_failed_check_leaves_out_the_revision_that_broke_it_and_not_the_one_th
     let expected = (Some("hello".to_owned()), Some("one".to_owned()), 1);
     assert_eq!((served(&bench), quarantined(&bench)), (expected.clone(), vec![2]));
 
-    let forced = bench.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
+    let forced = bench.engine.reload(Trigger::Manual, "me", ReloadScope::Everything).await.unwrap();
     assert_eq!(
         forced.outcome,
         Outcome::ValidationFailed,
@@ -57,7 +57,7 @@ async fn a_forced_reload_that_is_refused_keeps_what_is_served() {
     let bench = broken_check().await;
     bench.by_hand([put("c", "three")]).await;
     let before = bench.engine.world();
-    let forced = bench.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
+    let forced = bench.engine.reload(Trigger::Manual, "me", ReloadScope::Everything).await.unwrap();
     assert_eq!(forced.outcome, Outcome::ValidationFailed);
     assert_eq!(bench.text("c").as_deref(), Some("three"), "what is new and valid comes in all the same");
     let world = bench.engine.world();
@@ -73,14 +73,14 @@ async fn a_revision_that_is_slow_to_fail_is_not_tried_again_by_edits_and_hints()
     .await;
     bench.engine.apply(edit([put("a", "one")])).await.unwrap();
     bench.by_hand([put("slow", "for ever, asking")]).await;
-    bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     assert_eq!(quarantined(&bench), [2]);
     let refused = || bench.engine.history().select(usize::MAX, |event| !event.outcome.is_live()).len();
     let before = refused();
     for text in ["two", "three"] {
         bench.engine.apply(edit([put("a", text)])).await.unwrap();
         bench.by_hand([put("b", text)]).await;
-        bench.engine.reload(Trigger::Notify, "a hint", Scope::New).await.unwrap();
+        bench.engine.reload(Trigger::Notify, "a hint", ReloadScope::New).await.unwrap();
     }
     assert_eq!((refused(), quarantined(&bench)), (before, vec![2]));
     // Its own document is a reason, once it is replaced.
@@ -98,10 +98,10 @@ async fn compaction_and_a_forced_reload_do_not_drop_the_last_valid_version() {
     .await;
     bench.engine.apply(edit([put("a", "one")])).await.unwrap();
     bench.by_hand([Change::put(id("a"), json!({"text": 7}))]).await;
-    bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     bench.engine.apply(edit([put("b", "two")])).await.unwrap();
     bench.store.compact(RevisionNumber::new(3)).await.unwrap();
-    bench.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::Everything).await.unwrap();
     assert_eq!((bench.text("a").as_deref(), quarantined(&bench)), (Some("one"), vec![2]));
     assert_eq!(bench.engine.served().get(), 3);
     bench.engine.stop().await;
@@ -180,7 +180,7 @@ async fn a_restart_in_another_environment_serves_what_was_served_and_names_the_f
     assert!(!restarted.engine.status().failed_checks.is_empty());
 
     environment.store(true, Ordering::Relaxed);
-    let event = restarted.engine.reload(Trigger::Manual, "me", Scope::Everything).await.unwrap();
+    let event = restarted.engine.reload(Trigger::Manual, "me", ReloadScope::Everything).await.unwrap();
     assert_eq!(
         (event.outcome, restarted.engine.status().failed_checks),
         (Outcome::Success.into(), Problems::default())
@@ -199,7 +199,7 @@ async fn a_revision_in_quarantine_is_tried_again_by_its_pause_though_nothing_cha
     let check = Change::put("environment/checks/on".parse().unwrap(), json!({"input": null, "expect": true}));
     environment.store(false, Ordering::Relaxed);
     bench.by_hand([put("a", "one"), check]).await;
-    bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     assert_eq!((bench.text("a"), quarantined(&bench)), (None, vec![1]));
     environment.store(true, Ordering::Relaxed);
     tokio::time::pause();
@@ -273,19 +273,23 @@ async fn ends(revisions: &[Vec<(usize, Word)>]) -> [(&'static str, Served); 4] {
         let changes: BTreeMap<_, _> =
             revision.iter().map(change).map(|change| (change.id.clone(), change)).collect();
         step_by_step.by_hand(changes.into_values()).await;
-        step_by_step.engine.reload(Trigger::Notify, "a hint", Scope::New).await.unwrap();
+        step_by_step.engine.reload(Trigger::Notify, "a hint", ReloadScope::New).await.unwrap();
         if number == 1 {
             // On a bus of its own, so that it stays behind.
             behind = Some(Bench::with(step_by_step.store.clone(), |_, _| {}).await);
         }
         if number == revisions.len() / 2 {
-            step_by_step.engine.reload(Trigger::Schedule, "a schedule", Scope::Everything).await.unwrap();
+            step_by_step
+                .engine
+                .reload(Trigger::Schedule, "a schedule", ReloadScope::Everything)
+                .await
+                .unwrap();
         }
     }
     let at_once = step_by_step.beside().await;
     let ends = (served(&step_by_step), served(&at_once));
     let behind = behind.as_ref().unwrap_or(&at_once);
-    behind.engine.reload(Trigger::Periodic, "a look", Scope::New).await.unwrap();
+    behind.engine.reload(Trigger::Periodic, "a look", ReloadScope::New).await.unwrap();
     let from_behind = served(behind);
     step_by_step.engine.stop().await;
     let mut builder = Engine::builder().store(Arc::new(step_by_step.store.clone()));

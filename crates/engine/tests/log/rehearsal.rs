@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Bench, edit, id, put};
 use midflight_core::{
-    Change, DocumentName, KindName, Outcome, Pointer, Problem, Problems, ReloadEvent, Trigger,
+    Change, DocumentName, JsonPointer, KindName, Outcome, Problem, Problems, ReloadEvent, Trigger,
 };
-use midflight_engine::{Kind, KindChange, Scope, Work};
+use midflight_engine::{Kind, KindChange, ReloadScope, Work};
 use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 use serde_json::{Value, json};
 
@@ -33,13 +33,13 @@ async fn a_replica_behind_a_compaction_keeps_the_last_valid_version_and_swaps_on
     // On a bus of its own, so that it stays behind.
     let behind = Bench::with(bench.store.clone(), |_, _| {}).await;
     bench.by_hand([invalid("a")]).await;
-    bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     for change in [put("b", "two"), Change::delete(id("gone")), put("c", "three")] {
         bench.engine.apply(edit([change])).await.unwrap();
     }
     bench.store.compact(midflight_core::RevisionNumber::new(5)).await.unwrap();
 
-    behind.engine.reload(Trigger::Periodic, "a look", Scope::New).await.unwrap();
+    behind.engine.reload(Trigger::Periodic, "a look", ReloadScope::New).await.unwrap();
     let texts = ["a", "b", "gone", "c"].map(|name| behind.text(name));
     assert_eq!(texts, ["old", "two", "", "three"].map(|text| (!text.is_empty()).then(|| text.to_owned())));
     assert_eq!((behind.engine.served().get(), quarantined(&behind)), (5, vec![2]));
@@ -121,7 +121,7 @@ impl Kind for OfAFile {
 
     fn compile(&self, (): &(), _: Vec<KindChange<()>>, _: &Work) -> Result<(), Problems> {
         match self.0.load(Ordering::Relaxed) {
-            true => Err(Problem::new("unreadable", Pointer::root(), "the file cannot be read").into()),
+            true => Err(Problem::new("unreadable", JsonPointer::root(), "the file cannot be read").into()),
             false => Ok(()),
         }
     }
@@ -149,9 +149,9 @@ async fn a_broken_environment_is_not_blamed_on_revisions_of_other_kinds() {
     for text in ["two", "three", "four"] {
         bench.by_hand([put("a", text)]).await;
     }
-    bench.engine.reload(Trigger::Periodic, "a look", Scope::New).await.unwrap();
+    bench.engine.reload(Trigger::Periodic, "a look", ReloadScope::New).await.unwrap();
     assert_eq!((bench.text("a").as_deref(), quarantined(&bench)), (Some("four"), vec![]));
-    let event = bench.engine.reload(Trigger::Manual, "me", Scope::New).await.unwrap();
+    let event = bench.engine.reload(Trigger::Manual, "me", ReloadScope::New).await.unwrap();
     assert!(event.problems.to_string().contains("the file cannot be read"), "{}", event.problems);
     assert_eq!((bench.text("a").as_deref(), quarantined(&bench)), (Some("four"), vec![]));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use midflight_bus::{Bus, BusError, BusStatus, Heard, Hint, Hints, MemoryBus};
+use midflight_bus::{Bus, BusError, BusStatus, Hint, HintEvent, Hints, MemoryBus};
 use tokio::sync::mpsc;
 
 /// What all ends of the bus share.
@@ -16,15 +16,16 @@ pub(crate) struct Air {
 
 struct Inner {
     rng: Rng,
-    listeners: Vec<(usize, mpsc::UnboundedSender<Heard>)>,
+    listeners: Vec<(usize, mpsc::UnboundedSender<HintEvent>)>,
     cut_off: Vec<bool>,
-    said: Vec<Hint>,
+    announced: Vec<Hint>,
 }
 
 impl Air {
     pub(crate) fn new(seed: u64, replicas: usize) -> Self {
         let rng = Rng::with_seed(seed ^ 0xb05);
-        let inner = Inner { rng, listeners: Vec::new(), cut_off: vec![false; replicas], said: Vec::new() };
+        let inner =
+            Inner { rng, listeners: Vec::new(), cut_off: vec![false; replicas], announced: Vec::new() };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -39,7 +40,7 @@ impl Air {
         inner.cut_off[replica] = cut;
         if !cut {
             for (_, listener) in inner.listeners.iter().filter(|(of, _)| *of == replica) {
-                listener.send(Heard::Look).ok();
+                listener.send(HintEvent::Look).ok();
             }
         }
     }
@@ -47,7 +48,7 @@ impl Air {
     /// Says again something that was said long ago.
     pub(crate) fn replay(&self) {
         let inner = &mut *self.inner.lock().unwrap();
-        if let Some(hint) = inner.rng.choice(&inner.said).cloned() {
+        if let Some(hint) = inner.rng.choice(&inner.announced).cloned() {
             inner.send_all(&hint, None);
         }
     }
@@ -58,11 +59,11 @@ impl Air {
         let head = midflight_core::RevisionNumber::new(inner.rng.u64(0..200));
         let awaited = inner.rng.bool();
         // Whoever has recorded a hint knows the log's id.
-        let known = inner.rng.choice(&inner.said).and_then(|hint| hint.said);
-        let said = known
-            .filter(|_| inner.rng.bool())
-            .map(|said| said.at(head, midflight_core::Digest::of_bytes(&inner.rng.u64(..).to_le_bytes())));
-        inner.send_all(&Hint { head, said, change: None, awaited }, None);
+        let known = inner.rng.choice(&inner.announced).and_then(|hint| hint.announced);
+        let announced = known.filter(|_| inner.rng.bool()).map(|announced| {
+            announced.at(head, midflight_core::Digest::of_bytes(&inner.rng.u64(..).to_le_bytes()))
+        });
+        inner.send_all(&Hint { head, announced, change: None, awaited }, None);
     }
 }
 
@@ -82,7 +83,7 @@ impl Inner {
                 let delay = Duration::from_millis(self.rng.u64(0..500));
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
-                    listener.send(Heard::Hint(hint)).ok();
+                    listener.send(HintEvent::Hint(hint)).ok();
                 });
             }
         }
@@ -98,7 +99,7 @@ pub(crate) struct SimBus {
 impl Bus for SimBus {
     async fn publish(&self, hint: Hint) -> Result<(), BusError> {
         let mut inner = self.air.inner.lock().unwrap();
-        inner.said.push(hint.clone());
+        inner.announced.push(hint.clone());
         inner.send_all(&hint, Some(self.replica));
         Ok(())
     }
@@ -114,11 +115,11 @@ impl Bus for SimBus {
     }
 }
 
-struct SimHints(mpsc::UnboundedReceiver<Heard>);
+struct SimHints(mpsc::UnboundedReceiver<HintEvent>);
 
 #[async_trait]
 impl Hints for SimHints {
-    async fn next(&mut self) -> Option<Heard> {
+    async fn next(&mut self) -> Option<HintEvent> {
         self.0.recv().await
     }
 }

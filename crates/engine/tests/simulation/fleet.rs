@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use midflight_core::{Appended, Change, RevisionNumber, Trigger};
-use midflight_engine::{Engine, Refresh, Refusal, Scope, schedule_id};
+use midflight_engine::{Engine, Refresh, Refusal, ReloadScope, schedule_id};
 use midflight_live::Live;
 use midflight_store::{LastGoodFile, MemoryStore, NewRevision, RevisionLog as _};
 use serde_json::json;
@@ -52,7 +52,7 @@ pub(crate) struct Fleet {
     air: Air,
     replicas: Vec<Option<Replica>>,
     copies: TempDir,
-    told: Arc<Mutex<Told>>,
+    message: Arc<Mutex<Told>>,
     marks: u64,
 }
 
@@ -66,7 +66,7 @@ impl Fleet {
             air: Air::new(seed, REPLICAS),
             replicas: (0..REPLICAS).map(|_| None).collect(),
             copies: tempfile::tempdir().unwrap(),
-            told: Arc::default(),
+            message: Arc::default(),
             marks: 0,
         };
         for place in 0..REPLICAS {
@@ -90,11 +90,11 @@ impl Fleet {
                     + SignedDuration::from_secs(1_000_000 + of_clock.load(Ordering::Relaxed))
             }));
         // One that starts while the log is away has its own copy, or nothing to serve, and then it says so.
-        let away = self.rng.u8(0..4) == 0;
-        store.away(away);
+        let unavailable = self.rng.u8(0..4) == 0;
+        store.unavailable(unavailable);
         let kept = LastGoodFile::new(self.copies.path().join(place.to_string())).read().unwrap();
         let Ok(engine) = builder.start().await else { return };
-        if let Some(kept) = kept.filter(|_| !away) {
+        if let Some(kept) = kept.filter(|_| !unavailable) {
             let (_, digests) = self.log.now().digests(&[kept.at.position]).await.unwrap();
             let is_known = digests == [kept.at.head.map(|head| head.digest)];
             let diverged = engine.status().diverged;
@@ -117,8 +117,8 @@ impl Fleet {
             8 => self.crash(place).await,
             9 if self.replicas[place].is_none() => self.start(place).await,
             10 | 11 => {
-                let away = self.rng.bool();
-                self.replicas[place].iter().for_each(|replica| replica.store.away(away));
+                let unavailable = self.rng.bool();
+                self.replicas[place].iter().for_each(|replica| replica.store.unavailable(unavailable));
             }
             12 => self.air.cut_off(place, self.rng.bool()),
             13 => self.air.replay(),
@@ -158,16 +158,16 @@ impl Fleet {
         } else if self.rng.u8(0..4) == 0 {
             changes.push(Change::delete(id(names[count])));
         }
-        let (engine, told) = (replica.engine.clone(), Arc::clone(&self.told));
+        let (engine, message) = (replica.engine.clone(), Arc::clone(&self.message));
         tokio::spawn(async move {
             let answer = engine.apply(edit(changes)).await;
-            let mut told = told.lock().unwrap();
+            let mut message = message.lock().unwrap();
             match answer.map_err(|refused| refused.refusal) {
                 Ok(accepted) => {
                     let revision = accepted.revision.map(|revision| revision.number);
-                    told.acknowledged.extend(revision.map(|revision| (mark, revision)));
+                    message.acknowledged.extend(revision.map(|revision| (mark, revision)));
                 }
-                Err(Refusal::Invalid(_)) => told.refused.push(mark),
+                Err(Refusal::Invalid(_)) => message.refused.push(mark),
                 // Whether it is in the log is not known: the answer was lost, or it was cut off in the middle.
                 Err(_) => {}
             }
@@ -189,7 +189,8 @@ impl Fleet {
         tokio::spawn(async move { engine.apply(edit([Change::put(id, body)])).await });
     }
 
-    /// The log loses its newest revisions, and goes on from an earlier state: a late standby is promoted, or a backup restored.
+    /// The log loses its newest revisions, and goes on from an earlier state: a late standby is promoted, or a backup
+    /// restored.
     fn lose(&mut self) {
         let Some(backup) = self.rng.choice(&self.backups).cloned() else { return };
         self.lost.push(self.log());
@@ -207,7 +208,9 @@ impl Fleet {
     fn force(&mut self, place: usize) {
         let Some(replica) = &self.replicas[place] else { return };
         let engine = replica.engine.clone();
-        tokio::spawn(async move { engine.reload(Trigger::Schedule, "a schedule", Scope::Everything).await });
+        tokio::spawn(
+            async move { engine.reload(Trigger::Schedule, "a schedule", ReloadScope::Everything).await },
+        );
     }
 
     /// Ends a replica as a power cut does: nothing of it reaches the log any more.
@@ -264,14 +267,20 @@ impl Fleet {
             if of_kind(one, "schedules", true).is_empty() {
                 let ended = of_kind(one, "schedules", false);
                 let counts = (of_kind(one, "words", true).len(), ended.len());
-                assert_eq!(counts, (1, 1), "revision {} of {}", one.revision.number, model::told(log));
-                assert!(done.insert(ended[0].clone()), "{} was done twice: {}", ended[0], model::told(log));
+                assert_eq!(counts, (1, 1), "revision {} of {}", one.revision.number, model::message(log));
+                assert!(
+                    done.insert(ended[0].clone()),
+                    "{} was done twice: {}",
+                    ended[0],
+                    model::message(log)
+                );
             }
         }
     }
 
-    /// HR-1, HR-2, HR-8, HR-14: what is served is what the log says at the revision that is told, without what is said to be
-    /// left out; or what one of the logs said that are lost, but never a mix of two. HR-3: it never goes back. HR-7: what was acknowledged is in the log and what was refused is not.
+    /// HR-1, HR-2, HR-8, HR-14: what is served is what the log says at the revision that is told, without what is said
+    /// to be left out; or what one of the logs said that are lost, but never a mix of two. HR-3: it never goes back.
+    /// HR-7: what was acknowledged is in the log and what was refused is not.
     pub(crate) fn hold_invariants(&mut self) {
         let log = self.log();
         let histories: Vec<_> = [&log].into_iter().chain(&self.lost).collect();
@@ -288,22 +297,22 @@ impl Fleet {
             assert!(
                 histories.iter().any(is_said),
                 "HR-1: {served:?} at revision {at} without {left_out:?} of {}",
-                histories.iter().map(|history| model::told(history)).collect::<Vec<_>>().join("\n--")
+                histories.iter().map(|history| model::message(history)).collect::<Vec<_>>().join("\n--")
             );
             let last = || replica.engine.status().last_reload;
             assert!(at >= replica.served, "HR-3: {at} is served after {}: {:#?}", replica.served, last());
             replica.served = at;
         }
-        let told = self.told.lock().unwrap();
+        let message = self.message.lock().unwrap();
         let texts = |one: &Appended| {
             one.documents.iter().filter_map(|it| Some(it.body.as_ref()?["text"].clone())).collect::<Vec<_>>()
         };
-        for (mark, revision) in &told.acknowledged {
+        for (mark, revision) in &message.acknowledged {
             let mut there =
                 histories.iter().flat_map(|log| log.iter()).filter(|one| one.revision.number == *revision);
             assert!(there.any(|one| texts(one).contains(&json!(mark))), "HR-7: {mark} is not at {revision}");
         }
-        for mark in &told.refused {
+        for mark in &message.refused {
             assert!(
                 !histories.iter().flat_map(|log| log.iter()).any(|one| texts(one).contains(&json!(mark))),
                 "HR-7: {mark} was refused and is there"
@@ -314,12 +323,12 @@ impl Fleet {
     /// Everything works again: every replica ends level with the log, by itself (HR-4, HR-9).
     pub(crate) async fn heal_and_converge(mut self) {
         for place in 0..REPLICAS {
-            self.replicas[place].iter().for_each(|replica| replica.store.away(false));
+            self.replicas[place].iter().for_each(|replica| replica.store.unavailable(false));
             self.air.cut_off(place, false);
             while self.replicas[place].is_none() {
                 self.start(place).await;
             }
-            self.replicas[place].iter().for_each(|replica| replica.store.away(false));
+            self.replicas[place].iter().for_each(|replica| replica.store.unavailable(false));
             // By then everything that was scheduled is due.
             self.replicas[place].iter().for_each(|replica| replica.off.store(200_000, Ordering::Relaxed));
         }
@@ -355,7 +364,7 @@ impl Fleet {
             assert!(!status.from_copy, "what was kept was held against the log");
             let waiting = replica.engine.schedules().into_iter().filter(|it| it.next_at.is_some());
             let waiting: Vec<_> = waiting.map(|it| it.id).collect();
-            assert!(waiting.is_empty(), "{waiting:?} is due and not done: {}", model::told(&self.log()));
+            assert!(waiting.is_empty(), "{waiting:?} is due and not done: {}", model::message(&self.log()));
         }
         self.all_serve_the_same();
         for replica in self.replicas.iter().flatten() {
@@ -372,18 +381,18 @@ impl Fleet {
         let mut worlds = self.replicas.iter().flatten().map(served);
         let first = worlds.next().unwrap();
         for world in worlds {
-            assert_eq!(world, first, "HR-16: {}", model::told(&self.log()));
+            assert_eq!(world, first, "HR-16: {}", model::message(&self.log()));
         }
     }
 }
 
-/// One replica keeps what it serves; the next one of its name starts while the log is away, serves that, says so, and is
-/// level with the log once that is back.
+/// One replica keeps what it serves; the next one of its name starts while the log is away, serves that, says so, and
+/// is level with the log once that is back.
 pub(crate) async fn start_without_the_log() {
     let (log, folder) = (MemoryStore::new(), tempfile::tempdir().unwrap());
-    let start = async |away: bool| {
+    let start = async |unavailable: bool| {
         let store = SimStore::new(Primary::new(log.clone()), 7);
-        store.away(away);
+        store.unavailable(unavailable);
         let mut builder = Engine::builder().store(Arc::new(store.clone()));
         let slot = builder.kind(Words);
         builder.inline_work(true).last_good(LastGoodFile::new(folder.path().join("copy")));
@@ -407,7 +416,7 @@ pub(crate) async fn start_without_the_log() {
     let new =
         NewRevision { edit: &other, created_at: Timestamp::UNIX_EPOCH, expected_head, documents_max: 9 };
     log.append(new).await.unwrap();
-    store.away(false);
+    store.unavailable(false);
     tokio::time::sleep(Duration::from_secs(10)).await;
     let status = engine.status();
     assert_eq!((status.served, status.from_copy, status.store.error), (RevisionNumber::new(2), false, None));

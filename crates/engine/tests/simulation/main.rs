@@ -1,7 +1,7 @@
 //! Replicas, a log and a bus on a clock of their own, and everything that can go wrong with them, drawn from a seed:
-//! crashes, partitions, delays, lost, repeated, reordered and forged hints, rows added by hand, clocks that jump, replicas of
-//! two versions. After every step the invariants are held against a model of the log; the seed of a run that breaks one is
-//! printed, and `MIDFLIGHT_SEED=N` runs that one alone, `MIDFLIGHT_SEED=N..M` looks for more.
+//! crashes, partitions, delays, lost, repeated, reordered and forged hints, rows added by hand, clocks that jump,
+//! replicas of two versions. After every step the invariants are held against a model of the log; the seed of a run
+//! that breaks one is printed, and `MIDFLIGHT_SEED=N` runs that one alone, `MIDFLIGHT_SEED=N..M` looks for more.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod bus;
@@ -55,7 +55,7 @@ fn no_seed_breaks_an_invariant() {
 }
 
 #[test]
-fn a_replica_starts_from_its_copy_while_the_log_is_away_and_catches_up_by_itself() {
+fn a_replica_starts_from_its_copy_while_the_log_is_unavailable_and_catches_up() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(fleet::start_without_the_log());

@@ -27,13 +27,18 @@ pub(crate) fn state(
 }
 
 /// The log in words, for whoever looks at a seed that failed.
-pub(crate) fn told(log: &[Appended]) -> String {
+pub(crate) fn message(log: &[Appended]) -> String {
     let line = |one: &Appended| {
-        let says = one.documents.iter().map(|it| match it.body.as_deref() {
+        let stored = one.documents.iter().map(|it| match it.body.as_deref() {
             Some(body) => format!("{}={body}", it.id.name),
             None => format!("{} deleted", it.id.name),
         });
-        format!("\n{} {}: {}", one.revision.number, one.revision.author, says.collect::<Vec<_>>().join(", "))
+        format!(
+            "\n{} {}: {}",
+            one.revision.number,
+            one.revision.author,
+            stored.collect::<Vec<_>>().join(", ")
+        )
     };
     log.iter().map(line).collect()
 }

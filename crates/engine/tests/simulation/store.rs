@@ -1,5 +1,5 @@
-//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did. Every other replica is of the next
-//! version of the program, and writes words that the others do not know.
+//! A replica's way to the log: slow, sometimes gone, and sometimes silent about what it did. Every other replica is of
+//! the next version of the program, and writes words that the others do not know.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ pub(crate) struct SimStore {
 
 struct Line {
     rng: Mutex<Rng>,
-    away: AtomicBool,
+    unavailable: AtomicBool,
     ended: AtomicBool,
     /// Whether the replica is of the next version.
     is_next: bool,
@@ -55,12 +55,12 @@ struct Line {
 impl SimStore {
     pub(crate) fn new(log: Primary, seed: u64) -> Self {
         let (rng, is_next) = (Mutex::new(Rng::with_seed(seed)), seed % 2 == 1);
-        let (away, ended) = (AtomicBool::default(), AtomicBool::default());
-        Self { log, line: Arc::new(Line { rng, away, ended, is_next }) }
+        let (unavailable, ended) = (AtomicBool::default(), AtomicBool::default());
+        Self { log, line: Arc::new(Line { rng, unavailable, ended, is_next }) }
     }
 
-    pub(crate) fn away(&self, away: bool) {
-        self.line.away.store(away, Ordering::Relaxed);
+    pub(crate) fn unavailable(&self, unavailable: bool) {
+        self.line.unavailable.store(unavailable, Ordering::Relaxed);
     }
 
     /// Nothing that this replica still does reaches the log: it is dead.
@@ -77,7 +77,7 @@ impl SimStore {
     async fn reach(&self) -> Result<MemoryStore, StoreError> {
         let wait = self.line.rng.lock().unwrap().u64(0..20);
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        match self.line.away.load(Ordering::Relaxed) || self.line.ended.load(Ordering::Relaxed) {
+        match self.line.unavailable.load(Ordering::Relaxed) || self.line.ended.load(Ordering::Relaxed) {
             true => Err(StoreError::Unavailable("cut off".to_owned())),
             false => Ok(self.log.now()),
         }

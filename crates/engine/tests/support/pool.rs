@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
 use midflight_engine::{Committed, Component, KindSlot, Prepared, Section};
-use midflight_live::{Slot, World};
+use midflight_live::{SnapshotSlot, World};
 
 use crate::support::{WordMap, Words};
 
@@ -35,7 +35,7 @@ pub struct Pool {
     pub order: u32,
     pub exclusive: Vec<String>,
     pub criticality: midflight_engine::Criticality,
-    pub slot: Slot,
+    pub slot: SnapshotSlot,
     pub state: Arc<PoolState>,
 }
 
@@ -84,7 +84,7 @@ impl Component for Pool {
             std::future::pending::<()>().await;
         }
         if self.state.refuse.load(Ordering::Relaxed) {
-            return Err(Problem::new("no_answer", Pointer::root(), "the server does not answer").into());
+            return Err(Problem::new("no_answer", JsonPointer::root(), "the server does not answer").into());
         }
         self.state.log.lock().unwrap().push(format!("prepared {}", self.name));
         Ok(Some(Box::new(opened)))
@@ -130,7 +130,7 @@ impl Prepared for Opened {
             std::future::pending::<()>().await;
         }
         match self.state.refuse_pause.load(Ordering::Relaxed) {
-            true => Err(Problem::new("busy", Pointer::root(), "the old does not stop").into()),
+            true => Err(Problem::new("busy", JsonPointer::root(), "the old does not stop").into()),
             false => Ok(()),
         }
     }
@@ -148,7 +148,7 @@ struct InUse(Opened);
 impl Committed for InUse {
     async fn verify(&self) -> Result<(), Problems> {
         match self.0.state.unwell.load(Ordering::Relaxed) {
-            true => Err(Problem::new("unwell", Pointer::root(), "it answers nonsense").into()),
+            true => Err(Problem::new("unwell", JsonPointer::root(), "it answers nonsense").into()),
             false => Ok(()),
         }
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
-use midflight_engine::{Environment, Input, InputName, Kind, KindChange, Work, Writer};
+use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
+use midflight_engine::{DocumentWriter, Environment, EnvironmentInput, InputName, Kind, KindChange, Work};
 use serde_json::{Value, json};
 
 /// What variables say, by the names of the documents `{"variable": "NAME"}`.
@@ -14,16 +14,16 @@ pub struct Variables;
 #[derive(Debug, Clone)]
 pub struct Said {
     pub text: String,
-    input: Input,
+    input: EnvironmentInput,
 }
 
 pub type VariableMap = BTreeMap<DocumentName, Said>;
 
 fn read(name: &str, work: &Work) -> Result<Said, Problems> {
-    let wrong = |why: String| Problem::new("unset", Pointer::root().key("variable"), why);
-    let text = work.inputs().variable(name, Writer::Log).map_err(wrong)?;
+    let wrong = |why: String| Problem::new("unset", JsonPointer::root().key("variable"), why);
+    let text = work.inputs().variable(name, DocumentWriter::Log).map_err(wrong)?;
     let text = text.ok_or_else(|| wrong(format!("{name} is not set")))?;
-    let input = Input::new(InputName::Variable(name.to_owned()), Writer::Log, &text);
+    let input = EnvironmentInput::new(InputName::Variable(name.to_owned()), DocumentWriter::Log, &text);
     Ok(Said { text, input })
 }
 
@@ -41,7 +41,7 @@ impl Kind for Variables {
 
     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
         let name = body.get("variable").and_then(Value::as_str);
-        let wrong = || Problem::new("wrong_type", Pointer::root().key("variable"), "write a string");
+        let wrong = || Problem::new("wrong_type", JsonPointer::root().key("variable"), "write a string");
         Ok(name.map(str::to_owned).ok_or_else(wrong)?)
     }
 
@@ -52,8 +52,8 @@ impl Kind for Variables {
         work: &Work,
     ) -> Result<VariableMap, Problems> {
         let mut next = VariableMap::new();
-        for (document, said) in previous {
-            let InputName::Variable(name) = &said.input.name else { continue };
+        for (document, output) in previous {
+            let InputName::Variable(name) = &output.input.name else { continue };
             next.insert(document.clone(), read(name, work)?);
         }
         for KindChange { name, document } in changes {
@@ -65,13 +65,13 @@ impl Kind for Variables {
         Ok(next)
     }
 
-    fn inputs(&self, snapshot: &VariableMap) -> Vec<Input> {
-        snapshot.values().map(|said| said.input.clone()).collect()
+    fn inputs(&self, snapshot: &VariableMap) -> Vec<EnvironmentInput> {
+        snapshot.values().map(|output| output.input.clone()).collect()
     }
 
     fn answer(&self, snapshot: &VariableMap, input: &Value) -> Result<Value, Problem> {
         let name = input.as_str().and_then(|text| DocumentName::new(text).ok());
-        Ok(name.and_then(|name| snapshot.get(&name)).map_or(Value::Null, |said| json!(said.text)))
+        Ok(name.and_then(|name| snapshot.get(&name)).map_or(Value::Null, |output| json!(output.text)))
     }
 }
 
@@ -90,11 +90,11 @@ impl Changing {
 }
 
 impl Environment for Changing {
-    fn variable(&self, _: &str, _: Writer) -> Result<Option<String>, String> {
+    fn variable(&self, _: &str, _: DocumentWriter) -> Result<Option<String>, String> {
         Ok(Some(self.0.lock().unwrap().clone()))
     }
 
-    fn file(&self, path: &str, by: Writer) -> Result<String, String> {
+    fn file(&self, path: &str, by: DocumentWriter) -> Result<String, String> {
         self.variable(path, by).map(Option::unwrap_or_default)
     }
 }

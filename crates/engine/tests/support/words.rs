@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use midflight_core::{Change, DocumentId, DocumentName, Edit, KindName, Pointer, Problem, Problems, Trigger};
+use midflight_core::{
+    Change, DocumentId, DocumentName, Edit, JsonPointer, KindName, Problem, Problems, Trigger,
+};
 use midflight_engine::{Kind, KindChange, Work};
 use serde_json::{Value, json};
 
@@ -32,12 +34,12 @@ impl Kind for Words {
     }
 
     fn validate(&self, _: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<Word, Problems> {
-        let wrong = |key: &str| Problem::new("wrong_type", Pointer::root().key(key), "write a string");
+        let wrong = |key: &str| Problem::new("wrong_type", JsonPointer::root().key(key), "write a string");
         let text = body.get("text").and_then(Value::as_str).ok_or_else(|| wrong("text"))?;
         if text == "panic in validate" {
             panic!("told to");
         }
-        work.spend(text.len() as u64)?;
+        work.charge(text.len() as u64)?;
         let needs = match body.get("needs") {
             None => None,
             Some(name) => {
@@ -56,7 +58,7 @@ impl Kind for Words {
     ) -> Result<WordMap, Problems> {
         let mut next = previous.clone();
         for change in changes {
-            work.go_on()?;
+            work.check()?;
             if let Some(word) = &change.document {
                 match word.text.as_str() {
                     "panic" => panic!("told to"),
@@ -64,9 +66,9 @@ impl Kind for Words {
                         std::hint::spin_loop();
                     },
                     "for ever, asking" => loop {
-                        work.go_on()?;
+                        work.check()?;
                     },
-                    "memory" => work.spend(u64::MAX / 2).and_then(|()| work.spend(u64::MAX / 2 + 2))?,
+                    "memory" => work.charge(u64::MAX / 2).and_then(|()| work.charge(u64::MAX / 2 + 2))?,
                     _ => {}
                 }
             }
@@ -80,7 +82,7 @@ impl Kind for Words {
             .filter_map(|(name, word)| {
                 let missing = word.needs.as_ref().filter(|needs| !next.contains_key(*needs))?;
                 let id = |name: &DocumentName| DocumentId { kind: Kind::name(self), name: name.clone() };
-                let place = Pointer::root().key("needs");
+                let place = JsonPointer::root().key("needs");
                 let problem = Problem::new("missing", place, format!("{missing} is not there"));
                 Some(problem.in_document(&id(name)).because_of(id(missing)))
             })
@@ -89,7 +91,7 @@ impl Kind for Words {
     }
 
     fn answer(&self, snapshot: &WordMap, input: &Value) -> Result<Value, Problem> {
-        let wrong = || Problem::new("wrong_type", Pointer::root(), "ask for a name");
+        let wrong = || Problem::new("wrong_type", JsonPointer::root(), "ask for a name");
         let name = DocumentName::new(input.as_str().ok_or_else(wrong)?).map_err(|_| wrong())?;
         Ok(snapshot.get(&name).map_or(Value::Null, |word| json!(word.text)))
     }

@@ -14,7 +14,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::PathItem;
 
 use crate::accept::Peer;
-use crate::app::App;
+use crate::app::AppState;
 use crate::principal::{Permission, Principal};
 use crate::request_id;
 
@@ -100,12 +100,12 @@ impl Asked {
     }
 
     /// The same for a request that is being answered.
-    pub(crate) fn pending(self, app: &App, principal: &Principal) -> Pending {
+    pub(crate) fn pending(self, app: &AppState, principal: &Principal) -> Pending {
         Pending(Some((self, app.clone(), principal.clone())))
     }
 
     /// Keeps what came of it, if that is for the audit.
-    pub(crate) fn answered(&self, app: &App, principal: &Principal, response: &Response) {
+    pub(crate) fn answered(&self, app: &AppState, principal: &Principal, response: &Response) {
         let path = self.path();
         let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if is_refusal || self.is_audited(app, &path) {
@@ -122,12 +122,18 @@ impl Asked {
         }
     }
 
-    fn is_audited(&self, app: &App, path: &str) -> bool {
+    fn is_audited(&self, app: &AppState, path: &str) -> bool {
         path == LOGIN || app.audited.get().is_some_and(|it| it.has(path, &self.method))
     }
 
-    /// The entry of an answer, or of a request whose sender went away before it.
-    fn entry(&self, app: &App, principal: &Principal, path: &str, answer: Option<&Response>) -> AuditEntry {
+    /// The entry of an answer, or of a request whose sender left before it.
+    fn entry(
+        &self,
+        app: &AppState,
+        principal: &Principal,
+        path: &str,
+        answer: Option<&Response>,
+    ) -> AuditEntry {
         let status = answer.map_or(CLOSED, |answer| answer.status().as_u16());
         let extensions = answer.map(Response::extensions);
         let signer = extensions.and_then(Extensions::get::<SignedBy>).map(|signer| signer.0.to_string());
@@ -160,8 +166,9 @@ impl Asked {
     }
 }
 
-/// A request that is being answered. Dropped before it was, it comes to an entry too: what was asked for may have been done.
-pub(crate) struct Pending(Option<(Asked, App, Principal)>);
+/// A request that is being answered. Dropped before it was, it comes to an entry too: what was asked for may have been
+/// done.
+pub(crate) struct Pending(Option<(Asked, AppState, Principal)>);
 
 impl Pending {
     /// Keeps what came of it.

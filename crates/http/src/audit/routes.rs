@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::params::{Params, limit, number_cursor};
 use crate::principal::Permission::Admin;
@@ -24,7 +24,7 @@ use crate::wire::stamp;
 const EXPORT_PAGE: u32 = 500;
 
 /// The routes of the audit.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Admin, routes!(list_audit)).at(Admin, routes!(export_audit))
 }
 
@@ -43,7 +43,7 @@ struct AuditParams {
     since: Option<String>,
     /// Only from before this time.
     until: Option<String>,
-    /// How many at most; 50 unless said, at most 500. An export has all.
+    /// How many at most; 50 by default, at most 500. An export has all.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -120,12 +120,12 @@ impl AuditParams {
     }
 }
 
-/// What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`), and every
-/// refusal (401 and 403), newest first.
+/// What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
+/// and every refusal (401 and 403), newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "access", params(AuditParams),
     responses((status = 200, body = AuditList), (status = "default", body = ProblemBody)))]
 async fn list_audit(
-    State(app): State<App>,
+    State(app): State<AppState>,
     Params(params): Params<AuditParams>,
 ) -> Result<Json<AuditList>, ApiError> {
     let limit = limit(params.limit)?;
@@ -145,7 +145,7 @@ async fn list_audit(
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = "default", body = ProblemBody)))]
 async fn export_audit(
-    State(app): State<App>,
+    State(app): State<AppState>,
     Params(params): Params<AuditParams>,
 ) -> Result<Response, ApiError> {
     if params.limit.is_some() {
@@ -157,7 +157,7 @@ async fn export_audit(
         let (app, query) = state?;
         let page = match app.engine.store().audit(query.clone()).await {
             Ok(page) => page,
-            // It cuts the connection, so that nobody takes half an export for a whole one.
+            // It cuts the connection, so that half an export is not taken for a complete one.
             Err(error) => return Some((Err(error), None)),
         };
         let mut text = String::new();

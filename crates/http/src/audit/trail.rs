@@ -8,7 +8,7 @@ use metrics::Counter;
 use midflight_store::{AuditEntry, Store, StoreError};
 use tokio::sync::Notify;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::metrics::registry::{MetricsRegistry, label};
 
 /// How many entries may wait. 10,000: what comes in while the store is unavailable for a while; a few MB.
@@ -115,8 +115,8 @@ fn is_same(one: &AuditEntry, other: &AuditEntry) -> bool {
     of(one) == of(other)
 }
 
-/// Writes entries as they come, until the server stops; [`App::stop`] writes what is left.
-pub(crate) async fn run(app: App) {
+/// Writes entries as they come, until the server stops; [`AppState::stop`] writes what is left.
+pub(crate) async fn run(app: AppState) {
     let store = app.engine.store();
     loop {
         tokio::select! {

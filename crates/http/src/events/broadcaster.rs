@@ -10,11 +10,11 @@ use tokio::sync::{Semaphore, broadcast};
 use super::event::Event;
 
 /// The events of one reload, ready to be sent.
-pub(crate) type Batch = Arc<[Utf8Bytes]>;
+pub(crate) type EventBatch = Arc<[Utf8Bytes]>;
 
 /// Where WebSocket clients get their events from.
 pub struct EventBroadcaster {
-    batches: broadcast::Sender<Batch>,
+    batches: broadcast::Sender<EventBatch>,
     /// A place for each client.
     pub(crate) places: Arc<Semaphore>,
 }
@@ -26,7 +26,7 @@ impl EventBroadcaster {
     }
 
     /// Receives the events of every reload from now on.
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Batch> {
+    pub(crate) fn listen(&self) -> broadcast::Receiver<EventBatch> {
         self.batches.subscribe()
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::wire::stamp;
 
-/// An event: its type, as `rule_added`, and what it says.
+/// An event: its type, as `rule_added`, and its members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub(crate) event_type: String,
@@ -14,7 +14,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of this type, with what it says: a JSON object.
+    /// An event of this type, with its members: a JSON object.
     #[must_use]
     pub fn new(event_type: impl Into<String>, data: Value) -> Self {
         Self { event_type: event_type.into(), data }

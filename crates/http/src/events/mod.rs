@@ -1,4 +1,4 @@
-//! The events of reloads: what they say, and the WebSocket that clients get them by.
+//! The events of reloads: their contents, and the WebSocket that clients get them by.
 
 pub(crate) mod broadcaster;
 pub mod event;

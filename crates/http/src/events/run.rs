@@ -7,13 +7,13 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::event::Event;
-use crate::app::App;
+use crate::app::AppState;
 use crate::kind::{Kinds, add_to};
 use crate::sorts::DocumentSorts;
 use crate::wire::{items, ms, stamp};
 
 /// Passes every reload on until the server stops.
-pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>) {
+pub(crate) async fn run(app: AppState, mut reports: broadcast::Receiver<ReloadReport>) {
     loop {
         let report = tokio::select! {
             report = reports.recv() => report,
@@ -27,7 +27,7 @@ pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>
                 app.events.send(&events(&app.kinds, &app.sorts, &report));
             }
             Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "reloads came faster than they could be told");
+                tracing::warn!(missed, "event stream lagged; events dropped");
                 app.events.send(&[Event::new("events_missed", json!({ "reloads": missed }))]);
             }
             Err(RecvError::Closed) => return,
@@ -35,8 +35,8 @@ pub(crate) async fn run(app: App, mut reports: broadcast::Receiver<ReloadReport>
     }
 }
 
-/// The events of a reload: one for each document, one that says how many of them are left out if some are, those that its kinds
-/// add, and one for each kind. A reload that changed no document has none.
+/// The events of a reload: one for each document, one with the count of those that are left out if some are, those that
+/// its kinds add, and one for each kind. A reload that changed no document has none.
 fn events(kinds: &Kinds, sorts: &DocumentSorts, report: &ReloadReport) -> Vec<Event> {
     let reload = &report.event;
     if !reload.outcome.is_live() {
@@ -68,7 +68,8 @@ fn changed(sorts: &DocumentSorts, id: &DocumentId, effect: Effect, revision: u64
     Event::new(format!("{}_{}", sort.word, past(effect)), data)
 }
 
-/// The event of a reload that changed more documents than are told one by one (`changes_told_max`). The revision has all of them.
+/// The event of a reload that changed more documents than are reported one by one (`changes_told_max`). The revision
+/// has all of them.
 fn truncated(report: &ReloadReport) -> Event {
     let counts: serde_json::Map<_, _> =
         report.changed.iter().map(|(kind, count)| (kind.to_string(), Value::from(*count))).collect();
@@ -88,7 +89,7 @@ pub fn reloaded(kinds: &Kinds, kind: &KindName, reload: &ReloadEvent) -> Event {
     Event::new(format!("{kind}_reloaded"), summary(kinds, kind, reload))
 }
 
-/// What the events of a reload say of it, with the members of the kind that they are about.
+/// What the events of a reload have in common, with the members of the kind that they are about.
 fn summary(kinds: &Kinds, kind: &KindName, reload: &ReloadEvent) -> Value {
     let mut summary = json!({
         "status": if reload.outcome.is_live() { "success" } else { "failed" },
@@ -144,7 +145,8 @@ mod tests {
         }
     }
 
-    /// The events of a reload that changed these documents, each as its type and what of its data differs between kinds.
+    /// The events of a reload that changed these documents, each as its type and what of its data differs between
+    /// kinds.
     #[track_caller]
     fn check(outcome: Outcome, kinds: &[&str], changes: &[(&str, Effect)], expected: &[(&str, Value)]) {
         let reload = ReloadEvent {

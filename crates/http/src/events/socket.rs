@@ -1,5 +1,5 @@
-//! The seed's WebSocket: what is reloaded, as it happens. A client that does not keep up is dropped with a reason and
-//! holds up nobody.
+//! The WebSocket of the compatibility API: reloads, as they happen. A client that does not keep up is dropped with a
+//! reason and delays no other.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::routes;
 
-use super::broadcaster::Batch;
+use super::broadcaster::EventBatch;
 use super::event::Event;
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::kind::add_to;
 use crate::monitoring_status::MonitoringStatus;
@@ -32,88 +32,88 @@ const MESSAGE_BYTES_MAX: usize = 4096;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The route of events.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Read, routes!(socket))
 }
 
 /// What a client may send.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Asked {
+enum ClientRequest {
     Ping,
     Status,
 }
 
 /// Reload events as messages `{event_type, timestamp, data}`.
 ///
-/// The first message is `status`; its data has the state of hot reloading as its members and as `hot_reload`, and `registry`.
-/// A client may send `{"type":"ping"}`, answered with `{"type":"pong","event_type":"pong", ..}`, and `{"type":"status"}`.
-/// A client that falls behind is closed with 1013, one whose token is revoked or expires with 1008, and a stop of the server
-/// closes all with 1001.
+/// The first message is `status`; its data has the state of hot reloading as its members and as `hot_reload`, and
+/// `registry`. A client may send `{"type":"ping"}`, answered with `{"type":"pong","event_type":"pong", ..}`, and
+/// `{"type":"status"}`. A client that falls behind is closed with 1013, one whose token is revoked or expires with
+/// 1008, and a stop of the server closes all with 1001.
 #[utoipa::path(get, path = "/ws/hot-reload", tag = "hot-reload",
     responses((status = 101, description = "The connection becomes a WebSocket"),
         (status = "default", body = ProblemBody)))]
 async fn socket(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|error| ApiError::new(Code::INVALID_HEADER, error.body_text()))?;
     let max = app.limits.websocket_clients_max;
     let place = app.events.places.clone().try_acquire_owned().map_err(|_| {
-        let detail = format!("{max} clients are connected (websocket_clients_max); come back later");
+        let detail = format!("{max} clients are connected (websocket_clients_max); try again later");
         ApiError::new(Code::BUSY, detail)
     })?;
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     let tasks = app.tasks.clone();
     Ok(upgrade.on_upgrade(move |socket| {
         tasks.track_future(async move {
-            // Heard before the status is told, so that nothing falls in between.
+            // Subscribed before the status is sent, so that nothing is lost in between.
             let batches = app.events.listen();
-            let client = Client { socket, app, principal };
+            let client = SocketClient { socket, app, principal };
             client.run(batches).await;
             drop(place);
         })
     }))
 }
 
-struct Client {
+struct SocketClient {
     socket: WebSocket,
-    app: App,
+    app: AppState,
     principal: Principal,
 }
 
-/// Why a client goes, as it is told: a close code and a reason. None when it went by itself.
-type Farewell = Option<(u16, &'static str)>;
+/// Why a client is disconnected: a close code and a reason. None when it went by itself.
+type CloseReason = Option<(u16, &'static str)>;
 
-const STOPPING: Farewell = Some((close_code::AWAY, "the server is stopping"));
-const GONE: Farewell = Some((close_code::POLICY, "the token was revoked, changed or expired"));
-const TOO_SLOW: Farewell = Some((
+const STOPPING: CloseReason = Some((close_code::AWAY, "the server is stopping"));
+const GONE: CloseReason = Some((close_code::POLICY, "the token was revoked, changed or expired"));
+const TOO_SLOW: CloseReason = Some((
     close_code::AGAIN,
     "too slow: more reloads are waiting than websocket_queue_max; read /api/v1/reloads",
 ));
 
-impl Client {
-    async fn run(mut self, mut batches: Receiver<Batch>) {
-        let farewell = match self.send(self.status()).await {
+impl SocketClient {
+    async fn run(mut self, mut batches: Receiver<EventBatch>) {
+        let close_reason = match self.send(self.status()).await {
             Ok(()) => self.serve(&mut batches).await,
-            Err(farewell) => farewell,
+            Err(close_reason) => close_reason,
         };
-        if let Some((code, reason)) = farewell {
+        if let Some((code, reason)) = close_reason {
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            // One that does not read does not hear it either; its connection is dropped all the same.
+            // One that does not read does not receive it either; its connection is dropped all the same.
             drop(tokio::time::timeout(FAREWELL, self.socket.send(Message::Close(Some(frame)))).await);
         }
     }
 
-    async fn serve(&mut self, batches: &mut Receiver<Batch>) -> Farewell {
+    async fn serve(&mut self, batches: &mut Receiver<EventBatch>) -> CloseReason {
         let (app, principal) = (self.app.clone(), self.principal.clone());
         let stopping = &app.stopping;
-        let mut gone = std::pin::pin!(app.tokens.gone(&principal));
+        let mut removed = std::pin::pin!(app.tokens.removed(&principal));
         loop {
             let sent = tokio::select! {
                 () = stopping.cancelled() => return STOPPING,
-                () = &mut gone => return GONE,
+                () = &mut removed => return GONE,
                 batch = batches.recv() => match batch {
                     Ok(batch) => self.send_all(&batch).await,
                     Err(RecvError::Lagged(_)) => return TOO_SLOW,
@@ -126,20 +126,20 @@ impl Client {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 },
             };
-            if let Err(farewell) = sent {
-                return farewell;
+            if let Err(close_reason) = sent {
+                return close_reason;
             }
         }
     }
 
-    async fn send_all(&mut self, batch: &Batch) -> Result<(), Farewell> {
+    async fn send_all(&mut self, batch: &EventBatch) -> Result<(), CloseReason> {
         for text in batch.iter() {
             self.send(text.clone()).await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, text: Utf8Bytes) -> Result<(), Farewell> {
+    async fn send(&mut self, text: Utf8Bytes) -> Result<(), CloseReason> {
         let stopping = self.app.stopping.clone();
         let longest = Duration::from_millis(self.app.limits.websocket_send_ms_max);
         tokio::select! {
@@ -154,8 +154,8 @@ impl Client {
 
     fn answer(&self, text: &str) -> Utf8Bytes {
         match serde_json::from_str(text) {
-            Ok(Asked::Ping) => pong(),
-            Ok(Asked::Status) => self.status(),
+            Ok(ClientRequest::Ping) => pong(),
+            Ok(ClientRequest::Status) => self.status(),
             Err(error) => {
                 let message = format!("send {{\"type\":\"ping\"}} or {{\"type\":\"status\"}}: {error}");
                 Event::new("error", json!({ "message": message })).to_message()

@@ -51,7 +51,8 @@ impl FromStr for RoleRule {
     }
 }
 
-/// A claim by its path: members of objects, with a dot between them. A member that has dots in its name, as a URL, is found whole.
+/// A claim by its path: members of objects, with a dot between them. A member that has dots in its name, as a URL, is
+/// found whole.
 pub(super) fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(found) = claims.get(path) {
         return Some(found);
@@ -69,7 +70,8 @@ fn values(claim: &Value) -> Vec<&str> {
     }
 }
 
-/// The highest role that the rules give for a claim, and the documents it is for: those of all rules of that role that match.
+/// The highest role that the rules give for a claim, and the documents it is for: those of all rules of that role that
+/// match.
 pub(super) fn granted(rules: &[RoleRule], claim: Option<&Value>) -> Option<(Role, Option<Scopes>)> {
     let values = claim.map(values).unwrap_or_default();
     let matching: Vec<_> = rules.iter().filter(|rule| values.contains(&rule.value.as_str())).collect();
@@ -142,8 +144,8 @@ mod tests {
             ("a=admin@rules", "would not limit"),
             ("a=editor@", "invalid pattern"),
         ] {
-            let told = text.parse::<RoleRule>().unwrap_err().to_string();
-            assert!(told.contains(why), "{text}: {told}");
+            let message = text.parse::<RoleRule>().unwrap_err().to_string();
+            assert!(message.contains(why), "{text}: {message}");
         }
     }
 }

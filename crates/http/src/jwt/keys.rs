@@ -165,8 +165,8 @@ impl VerifyKeys {
         Ok(Self(vec![VerifyKey { kid: None, algorithm: JwtAlgorithm::Hs256, key }]))
     }
 
-    /// The keys of a JSON Web Key Set. Secrets in it are passed over: a set is public, and a secret that everybody knows signs
-    /// nothing.
+    /// The keys of a JSON Web Key Set. Secrets in it are passed over: a set is public, and a secret that everybody
+    /// knows signs nothing.
     ///
     /// # Errors
     /// [`KeyError`] when it is none, or has no key that can be used.

@@ -1,5 +1,5 @@
-//! JSON Web Tokens: how an OIDC provider or a Kubernetes service account comes in. Nothing here reaches for a network: keys are
-//! given, and a token with an unknown key asks for others and is refused.
+//! JSON Web Tokens: how an OIDC provider or a Kubernetes service account comes in. Nothing here reaches for a network:
+//! keys are given, and a token with an unknown key asks for others and is refused.
 
 mod claims;
 mod crypto;

@@ -58,7 +58,7 @@ pub enum JwtOptionsError {
     /// There is no algorithm.
     #[error("no algorithm")]
     NoAlgorithm,
-    /// There is no rule, so that nobody could do anything.
+    /// There is no rule, so that every caller would be refused.
     #[error("no role: give at least one rule VALUE=ROLE")]
     NoRole,
     /// The clocks may be too far apart.
@@ -237,7 +237,7 @@ impl JwtVerifier {
         };
         // By issuer and subject, so that it is the same for each of their tokens.
         let id = blake3::hash(format!("{}\0{subject}", self.options.issuer).as_bytes());
-        // No API token has a colon in its name, so that nobody is taken for the holder of one.
+        // No API token has a colon in its name, so that no other caller is taken for the holder of one.
         Ok(Principal::of_subject(&format!("jwt:{name}"), role, TokenId::of(&id), scopes, until))
     }
 }

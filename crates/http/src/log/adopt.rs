@@ -6,7 +6,7 @@ use midflight_core::{Open, Outcome, REASON_BYTES_MAX};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Principal;
@@ -21,19 +21,22 @@ pub(super) struct AdoptRequest {
     reason: String,
 }
 
-/// Makes this replica follow the log as it is now, whatever it followed before: everything is read from it, and the served
-/// revision may go back. It is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica.
-/// The reload event has the trigger `adopt`. If nothing of the log can be served, all stays as it was.
+/// Makes this replica follow the log as it is now: everything is read from it, and the served revision may go back. It
+/// is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica. The reload event has
+/// the trigger `adopt`. If nothing of the log can be served, all stays as it was.
 #[utoipa::path(post, path = "/api/v1/log/adopt", tag = "log", request_body = AdoptRequest,
     responses((status = 200, body = ReloadAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn adopt_log(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     JsonBody(request): JsonBody<AdoptRequest>,
 ) -> Result<Json<ReloadAnswer>, ApiError> {
     let reason = request.reason.trim();
     if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
-        let detail = format!("reason takes 1 to {REASON_BYTES_MAX} bytes (reason_bytes_max): say why");
+        let detail = format!(
+            "reason takes 1 to {REASON_BYTES_MAX} bytes (reason_bytes_max); state the \
+                              reason"
+        );
         return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
     let event = app.engine.adopt_log(principal.name(), reason).await?;

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use midflight_core::{Change, DocumentId, Pointer, Precondition, RevisionNumber};
+use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumber};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Principal;
@@ -21,7 +21,7 @@ use crate::write::{WriteParams, answer, submit};
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn apply(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     params: WriteParams,
     JsonBody(request): JsonBody<ApplyRequest>,
 ) -> Result<Response, ApiError> {
@@ -33,7 +33,7 @@ pub(super) async fn apply(
 
 /// The changes of a request.
 pub fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
-    let root = Pointer::root().key("changes");
+    let root = JsonPointer::root().key("changes");
     let mut wrong =
         ApiError::new(Code::INVALID_BODY, "some changes have the wrong shape; nothing was changed");
     let mut changes = Vec::with_capacity(requests.len());
@@ -46,7 +46,7 @@ pub fn changes(requests: Vec<ChangeRequest>) -> Result<Vec<Change>, ApiError> {
     if wrong.body().errors.is_empty() { Ok(changes) } else { Err(wrong) }
 }
 
-fn change(request: ChangeRequest, place: &Pointer) -> Result<Change, (Pointer, String)> {
+fn change(request: ChangeRequest, place: &JsonPointer) -> Result<Change, (JsonPointer, String)> {
     let id = DocumentId::new(&request.kind, &request.name)
         .map_err(|error| (place.key("name"), error.to_string()))?;
     let change = match (request.op, request.body) {
@@ -80,7 +80,7 @@ pub(super) struct CompactAnswer {
     responses((status = 200, body = CompactAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn compact(
     _: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     JsonBody(request): JsonBody<CompactRequest>,
 ) -> Result<Json<CompactAnswer>, ApiError> {
     let store = app.engine.store();

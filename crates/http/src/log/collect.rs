@@ -3,7 +3,7 @@
 use midflight_core::{DocumentId, KindName, RevisionNumber};
 use midflight_store::{ChangedQuery, DocumentQuery, StoreError, StoredDocument};
 
-use crate::app::App;
+use crate::app::AppState;
 
 /// How many documents are read from the store at once.
 const PAGE: u32 = 500;
@@ -12,7 +12,7 @@ pub(super) const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// Every document of a kind whose name starts so, as of one revision.
 pub async fn every(
-    app: &App,
+    app: &AppState,
     kind: &KindName,
     prefix: &str,
     at: RevisionNumber,
@@ -40,7 +40,7 @@ pub async fn every(
 
 /// A document as its log has it, as of a revision or now; none when it is not there then.
 pub async fn stored(
-    app: &App,
+    app: &AppState,
     id: &DocumentId,
     at: Option<RevisionNumber>,
 ) -> Result<Option<StoredDocument>, StoreError> {
@@ -61,7 +61,7 @@ pub async fn stored(
 
 /// The documents that were changed between two revisions, in whichever order, after that one.
 pub(super) async fn changed(
-    app: &App,
+    app: &AppState,
     from: RevisionNumber,
     to: RevisionNumber,
     after_id: Option<DocumentId>,

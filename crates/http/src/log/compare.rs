@@ -6,7 +6,7 @@ use midflight_core::{Diff, DocumentId, RevisionNumber};
 use midflight_store::{StoreError, StoredDocument};
 
 use super::collect::{changed, stored};
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::compute::TimeLimit;
 use crate::diff_maker::{DiffMaker, marked, marked_unread};
@@ -15,29 +15,29 @@ use crate::problem::ApiError;
 use crate::wire::DocumentDiffAnswer;
 
 /// One page of a comparison.
-pub(super) struct Compared {
+pub(super) struct ComparisonPage {
     pub(super) documents: Vec<DocumentDiffAnswer>,
-    /// After which document to go on.
+    /// The document after which to continue.
     pub(super) next: Option<DocumentId>,
 }
 
-/// What one document comes to.
-enum One {
+/// The result for one document.
+enum ComparedDocument {
     Equal,
     Differs(DocumentDiffAnswer),
     /// It does not fit on this page.
     Full,
 }
 
-/// Compares documents from after that one on, until the page has `limit` of them or `diff_bytes_max`, or `diff_ms_max` are
-/// over. At least one document is compared.
+/// Compares documents from after that one on, until the page has `limit` of them or `diff_bytes_max`, or `diff_ms_max`
+/// are over. At least one document is compared.
 pub(super) async fn page(
-    (app, principal): (&App, &Principal),
+    (app, principal): (&AppState, &Principal),
     (from, to): (RevisionNumber, RevisionNumber),
     mut after: Option<DocumentId>,
     limit: u32,
     text: bool,
-) -> Result<Compared, ApiError> {
+) -> Result<ComparisonPage, ApiError> {
     let end = Instant::now() + Duration::from_millis(app.limits.diff_ms_max);
     let mut maker = DiffMaker::new(app.limits.diff_bytes_max, text);
     let mut documents = Vec::new();
@@ -47,7 +47,7 @@ pub(super) async fn page(
         for id in ids.items {
             let is_over = documents.len() >= limit as usize || looked > 0 && Instant::now() > end;
             if is_over {
-                return Ok(Compared { documents, next: after });
+                return Ok(ComparisonPage { documents, next: after });
             }
             if !principal.sees(&id) {
                 looked += 1;
@@ -57,29 +57,29 @@ pub(super) async fn page(
             let pair = (stored(app, &id, Some(from)).await?, stored(app, &id, Some(to)).await?);
             looked += 1;
             match compare((app, principal), &mut maker, &id, pair, documents.is_empty()).await? {
-                One::Equal => {}
-                One::Differs(answer) => documents.push(answer),
-                One::Full => return Ok(Compared { documents, next: after }),
+                ComparedDocument::Equal => {}
+                ComparedDocument::Differs(answer) => documents.push(answer),
+                ComparedDocument::Full => return Ok(ComparisonPage { documents, next: after }),
             }
             after = Some(id);
         }
         if ids.next.is_none() {
-            return Ok(Compared { documents, next: None });
+            return Ok(ComparisonPage { documents, next: None });
         }
     }
 }
 
 async fn compare(
-    (app, principal): (&App, &Principal),
+    (app, principal): (&AppState, &Principal),
     maker: &mut DiffMaker,
     id: &DocumentId,
     (old, new): (Option<StoredDocument>, Option<StoredDocument>),
     is_first: bool,
-) -> Result<One, ApiError> {
+) -> Result<ComparedDocument, ApiError> {
     let text =
         |document: &Option<StoredDocument>| document.as_ref().and_then(|document| document.body.clone());
     if text(&old) == text(&new) {
-        return Ok(One::Equal);
+        return Ok(ComparedDocument::Equal);
     }
     let bytes = |document: &Option<StoredDocument>| document.as_ref().map(StoredDocument::bytes);
     let (old_bytes, new_bytes) = (bytes(&old), bytes(&new));
@@ -92,16 +92,18 @@ async fn compare(
         };
         let diff = Diff::new([(of, body(old)?, body(new)?)]);
         let one = match diff.documents() {
-            [one] if is_first => One::Differs(made_by.try_make(one).unwrap_or_else(|| marked(one))),
-            [one] => made_by.try_make(one).map_or(One::Full, One::Differs),
-            _ => One::Equal,
+            [one] if is_first => {
+                ComparedDocument::Differs(made_by.try_make(one).unwrap_or_else(|| marked(one)))
+            }
+            [one] => made_by.try_make(one).map_or(ComparedDocument::Full, ComparedDocument::Differs),
+            _ => ComparedDocument::Equal,
         };
         Ok::<_, StoreError>((one, made_by))
     });
     let (one, made_by) = match done.await {
-        // It is one document that takes so long, so asking for less would not help: it is only said to differ.
+        // It is one document that takes so long, so asking for less would not help: it is only marked as different.
         Err(error) if error.body().code == Code::TOO_EXPENSIVE.as_str() => {
-            return Ok(One::Differs(marked_unread(id, old_bytes, new_bytes)));
+            return Ok(ComparedDocument::Differs(marked_unread(id, old_bytes, new_bytes)));
         }
         done => done??,
     };

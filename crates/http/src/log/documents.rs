@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::collect::stored;
 use super::{from_copy, known_kind};
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::document_schemas::AnyDocument;
@@ -26,13 +26,13 @@ use crate::write::{WriteParams, answer, submit};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListParams {
+pub(super) struct DocumentListParams {
     /// Only those whose name starts so.
     #[serde(default)]
     prefix: String,
     /// As they were at this revision; the newest without.
     at: Option<u64>,
-    /// How many at most; 50 unless said, at most 500.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -47,16 +47,17 @@ pub struct ReadParams {
     at: Option<u64>,
 }
 
-/// The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them, which may be
-/// none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as `from_copy` says.
+/// The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them,
+/// which may be none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as
+/// `from_copy` shows.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
-    params(("kind" = String, Path, description = "The kind, as `rules`"), ListParams),
+    params(("kind" = String, Path, description = "The kind, as `rules`"), DocumentListParams),
     responses((status = 200, body = DocumentList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_documents(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     InPath(kind): InPath<String>,
-    Params(list): Params<ListParams>,
+    Params(list): Params<DocumentListParams>,
 ) -> Result<Response, ApiError> {
     let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
     let known = known_kind::known(&app, midflight_core::KindName::new(&kind)?).await?;
@@ -89,7 +90,7 @@ pub(super) async fn list_documents(
 /// Reads a document, or its versions when the path ends with `/versions`. A document whose own name ends so is reached
 /// with its last slash escaped (`%2F`).
 pub(super) async fn read_document(
-    state: State<App>,
+    state: State<AppState>,
     principal: Principal,
     OriginalUri(uri): OriginalUri,
     InPath((kind, name)): InPath<(String, String)>,
@@ -105,15 +106,16 @@ pub(super) async fn read_document(
     }
 }
 
-/// A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
-/// While the log is unavailable it is from the local copy, as `from_copy` says, and a write with its `ETag` is refused.
+/// A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it
+/// is unchanged. While the log is unavailable it is from the local copy, as `from_copy` shows, and a write with its
+/// `ETag` is refused.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}/{name}", tag = "log",
     params(("kind" = String, Path, description = "The kind"),
-        ("name" = String, Path, description = "The name; its slashes may stand as they are"), ReadParams),
+        ("name" = String, Path, description = "The name; slashes need no encoding"), ReadParams),
     responses((status = 200, body = DocumentAnswer), (status = 304, description = "Unchanged"),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn get_document(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     InPath((kind, name)): InPath<(String, String)>,
     Params(params): Params<ReadParams>,
@@ -124,7 +126,7 @@ pub(crate) async fn get_document(
 
 /// The answer that is a document, or 404.
 pub async fn read(
-    (app, principal): (&App, &Principal),
+    (app, principal): (&AppState, &Principal),
     id: &DocumentId,
     ReadParams { at }: ReadParams,
     headers: &HeaderMap,
@@ -132,7 +134,7 @@ pub async fn read(
     principal.check_sees(id)?;
     let known = headers.get(header::IF_NONE_MATCH);
     let unchanged = |tag| (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
-    // Of the document as it is now its head says it without the body.
+    // For the current version its head has it without the body.
     if let Some(known) = known.filter(|_| at.is_none()) {
         let head = match app.engine.store().document_head(id).await {
             // The local copy does not keep versions.
@@ -172,7 +174,7 @@ pub fn absent(id: &DocumentId) -> ApiError {
         PageParams),
     responses((status = 200, body = VersionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_versions(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     InPath((kind, name)): InPath<(String, String)>,
     Params(page): Params<PageParams>,
@@ -207,7 +209,7 @@ pub(super) async fn list_versions(
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(crate) async fn put_document(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath((kind, name)): InPath<(String, String)>,
     params: WriteParams,
     headers: HeaderMap,
@@ -218,7 +220,7 @@ pub(crate) async fn put_document(
 
 /// Puts a document under the preconditions of the headers.
 pub async fn put(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     id: DocumentId,
     params: &WriteParams,
@@ -239,7 +241,7 @@ pub async fn put(
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn delete_document(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath((kind, name)): InPath<(String, String)>,
     params: WriteParams,
     headers: HeaderMap,
@@ -249,7 +251,7 @@ pub(crate) async fn delete_document(
 
 /// Deletes a document under the preconditions of the headers; 404 when it is not there.
 pub async fn delete(
-    app: &App,
+    app: &AppState,
     principal: &Principal,
     id: DocumentId,
     params: &WriteParams,

@@ -1,5 +1,5 @@
-//! Reads of the newest documents while the log is unavailable: from the copy that this replica keeps of what it serves. Each answer
-//! says so.
+//! Reads of the newest documents while the log is unavailable: from the copy that this replica keeps of what it serves.
+//! Each answer shows it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use midflight_core::DocumentId;
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreError};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::byte_budget::HeldBytes;
 use crate::long_answer::json;
 use crate::principal::Principal;
@@ -25,7 +25,7 @@ const FROM_COPY: HeaderName = HeaderName::from_static("x-midflight-from-copy");
 ///
 /// # Errors
 /// `error`, when it is about something else, or there is no copy that can be read.
-pub(super) async fn instead(app: &App, error: StoreError) -> Result<Arc<LastGoodView>, ApiError> {
+pub(super) async fn instead(app: &AppState, error: StoreError) -> Result<Arc<LastGoodView>, ApiError> {
     // A single call may fail while the log answers others; then it is asked again.
     let is_available = app.engine.store().availability().is_none_or(|measured| measured.available);
     if is_available || !matches!(error, StoreError::Unavailable(_)) {
@@ -61,7 +61,7 @@ pub(super) async fn page(
 
 /// The answer that is a page of documents.
 pub(super) async fn list(
-    (app, principal): (&App, &Principal),
+    (app, principal): (&AppState, &Principal),
     query: DocumentQuery,
     room: HeldBytes,
     error: StoreError,
@@ -79,9 +79,9 @@ pub(super) async fn list(
     Ok(mark(&copy, json(bytes, room, list).await?))
 }
 
-/// The answer that is one document. One that the copy does not have may be in the log, so that it is not said to be absent.
+/// The answer that is one document. One that the copy does not have may be in the log, so it is not reported as absent.
 pub(super) async fn document(
-    app: &App,
+    app: &AppState,
     id: DocumentId,
     room: HeldBytes,
     error: StoreError,

@@ -3,16 +3,16 @@
 use midflight_core::KindName;
 use midflight_store::{DocumentQuery, RevisionQuery, StoreError};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::params;
 use crate::problem::ApiError;
 
-/// A kind to filter by, as it stands in a query.
+/// A kind to filter by, as it is in a query.
 ///
 /// # Errors
 /// As [`known`]; 400 when it is no name of a kind.
-pub(super) async fn filter(app: &App, kind: Option<&str>) -> Result<Option<KindName>, ApiError> {
+pub(super) async fn filter(app: &AppState, kind: Option<&str>) -> Result<Option<KindName>, ApiError> {
     match params::kind(kind)? {
         Some(kind) => known(app, kind).await.map(Some),
         None => Ok(None),
@@ -23,7 +23,7 @@ pub(super) async fn filter(app: &App, kind: Option<&str>) -> Result<Option<KindN
 ///
 /// # Errors
 /// 404 for any other. Without it a misspelled kind would be answered as one of which there is nothing.
-pub(super) async fn known(app: &App, kind: KindName) -> Result<KindName, ApiError> {
+pub(super) async fn known(app: &AppState, kind: KindName) -> Result<KindName, ApiError> {
     let known = app.engine.kinds();
     if known.contains(&kind.as_str()) || is_in_log(app, &kind).await? {
         return Ok(kind);
@@ -32,7 +32,7 @@ pub(super) async fn known(app: &App, kind: KindName) -> Result<KindName, ApiErro
     Err(ApiError::new(Code::NOT_FOUND, detail))
 }
 
-async fn is_in_log(app: &App, kind: &KindName) -> Result<bool, StoreError> {
+async fn is_in_log(app: &AppState, kind: &KindName) -> Result<bool, StoreError> {
     let store = app.engine.store();
     let query = RevisionQuery { kind: Some(kind.clone()), before: None, limit: 1, changes_max: Some(1) };
     if !store.revisions(query).await?.items.is_empty() {

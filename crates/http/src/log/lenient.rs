@@ -1,19 +1,20 @@
-//! The preference of a caller for an edit without its invalid documents: `Prefer: handling=lenient` (RFC 7240, section 4.4).
+//! The preference of a caller for an edit without its invalid documents: `Prefer: handling=lenient` (RFC 7240, section
+//! 4.4).
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use midflight_engine::Invalid;
+use midflight_engine::InvalidPolicy;
 
-/// The header that says that the preference was heeded.
+/// The header that confirms the preference.
 pub(super) const APPLIED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("preference-applied"), HeaderValue::from_static("handling=lenient"));
 
 /// What a request wants of invalid documents.
-pub(super) fn preference(headers: &HeaderMap) -> Invalid {
-    let said = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = said.flat_map(|value| value.split([',', ';'])).map(|part| part.replace(' ', ""));
+pub(super) fn preference(headers: &HeaderMap) -> InvalidPolicy {
+    let output = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    let mut preferences = output.flat_map(|value| value.split([',', ';'])).map(|part| part.replace(' ', ""));
     match preferences.any(|preference| preference.eq_ignore_ascii_case("handling=lenient")) {
-        true => Invalid::LeaveOut,
-        false => Invalid::Refuse,
+        true => InvalidPolicy::LeaveOut,
+        false => InvalidPolicy::Refuse,
     }
 }
 
@@ -25,7 +26,7 @@ mod tests {
     fn check(value: &'static str, is_lenient: bool) {
         let headers =
             HeaderMap::from_iter([(HeaderName::from_static("prefer"), HeaderValue::from_static(value))]);
-        assert_eq!(preference(&headers) == Invalid::LeaveOut, is_lenient, "{value}");
+        assert_eq!(preference(&headers) == InvalidPolicy::LeaveOut, is_lenient, "{value}");
     }
 
     #[test]
@@ -35,6 +36,6 @@ mod tests {
         check("Handling = Lenient", true);
         check("handling=strict", false);
         check("lenient", false);
-        assert_eq!(preference(&HeaderMap::new()), Invalid::Refuse);
+        assert_eq!(preference(&HeaderMap::new()), InvalidPolicy::Refuse);
     }
 }

@@ -2,7 +2,6 @@
 
 mod adopt;
 pub mod apply;
-mod back;
 pub mod collect;
 mod compare;
 pub mod documents;
@@ -10,6 +9,7 @@ mod from_copy;
 mod known_kind;
 mod lenient;
 pub mod reloads;
+mod restore_point;
 mod revisions;
 mod schedules;
 mod schemas;
@@ -21,7 +21,7 @@ use axum::routing::{get, put};
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::principal::Permission::{Admin, Edit, Operate, Read};
 use crate::reach::Reach;
 use crate::routes::Routes;
@@ -38,7 +38,7 @@ struct ReadDocument;
 struct EditDocument;
 
 /// The routes of the log.
-pub(crate) fn routes() -> Routes<App> {
+pub(crate) fn routes() -> Routes<AppState> {
     let edit = put(documents::put_document).delete(documents::delete_document);
     Routes::new()
         .wildcard((Read, Reach::Each), DOCUMENT, get(documents::read_document), ReadDocument::openapi())

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::known_kind;
-use crate::app::App;
+use crate::app::AppState;
 use crate::params::{self, Params};
 use crate::problem::{ApiError, ProblemBody};
 use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
@@ -18,25 +18,25 @@ use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ReloadParams {
+pub struct ReloadListParams {
     /// Only those about this kind.
     pub(crate) kind: Option<String>,
     /// Only those that ran for this reason, as `api_update`.
     trigger: Option<String>,
     /// Only those that ended so, as `validation_failed`.
     outcome: Option<String>,
-    /// How many at most; 50 unless said, at most 500.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// The reloads of this replica, newest first.
-#[utoipa::path(get, path = "/api/v1/reloads", tag = "log", params(ReloadParams),
+#[utoipa::path(get, path = "/api/v1/reloads", tag = "log", params(ReloadListParams),
     responses((status = 200, body = ReloadList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_reloads(
-    State(app): State<App>,
-    Params(params): Params<ReloadParams>,
+    State(app): State<AppState>,
+    Params(params): Params<ReloadListParams>,
 ) -> Result<Json<ReloadList>, ApiError> {
     known_kind::filter(&app, params.kind.as_deref()).await?;
     let ReloadPage { events, next_cursor, .. } = page(&app, &params)?;
@@ -61,7 +61,7 @@ pub struct ReloadPage {
 ///
 /// # Errors
 /// `invalid_parameter` for a word, a limit or a cursor that is none.
-pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadPage, ApiError> {
+pub fn page(app: &AppState, asked: &ReloadListParams) -> Result<ReloadPage, ApiError> {
     let kind = params::kind(asked.kind.as_deref())?;
     let trigger: Option<Open<Trigger>> = params::word(asked.trigger.as_deref(), "trigger")?;
     let outcome: Option<Open<Outcome>> = params::word(asked.outcome.as_deref(), "outcome")?;
@@ -83,6 +83,6 @@ pub fn page(app: &App, asked: &ReloadParams) -> Result<ReloadPage, ApiError> {
 /// Counts and times of the reloads that are kept.
 #[utoipa::path(get, path = "/api/v1/reloads/statistics", tag = "log",
     responses((status = 200, body = StatisticsAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn statistics(State(app): State<App>) -> Json<StatisticsAnswer> {
+pub(super) async fn statistics(State(app): State<AppState>) -> Json<StatisticsAnswer> {
     Json(app.engine.history().statistics(|_| true).into())
 }

@@ -10,10 +10,10 @@ use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::back::Back;
-use super::compare::{self, Compared};
+use super::compare::{self, ComparisonPage};
 use super::known_kind;
-use crate::app::App;
+use super::restore_point::RestorePoint;
+use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
 use crate::long_answer::{json, room_for_document, room_for_page};
@@ -35,22 +35,22 @@ const DOCUMENTS_DEFAULT: u32 = 500;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListParams {
+pub(super) struct RevisionListParams {
     /// Only those that changed a document of this kind.
     kind: Option<String>,
-    /// How many at most; 50 unless said, at most 500.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// The entries of the log, newest first.
-#[utoipa::path(get, path = "/api/v1/revisions", tag = "log", params(ListParams),
+#[utoipa::path(get, path = "/api/v1/revisions", tag = "log", params(RevisionListParams),
     responses((status = 200, body = RevisionList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_revisions(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
-    Params(list): Params<ListParams>,
+    Params(list): Params<RevisionListParams>,
 ) -> Result<Response, ApiError> {
     let query = RevisionQuery {
         kind: known_kind::filter(&app, list.kind.as_deref()).await?,
@@ -69,8 +69,8 @@ pub(super) async fn list_revisions(
     json(bytes, room, list).await
 }
 
-/// Leaves of a revision what a caller may see, and answers whether there is anything. Of one with more changes than are listed the
-/// others may be theirs.
+/// Leaves of a revision what a caller may see, and answers whether there is anything. Of one with more changes than are
+/// listed the others may be theirs.
 pub(super) fn show_to(principal: &Principal, listed: &mut ListedRevision) -> bool {
     if principal.scopes().is_none() {
         return true;
@@ -95,7 +95,7 @@ fn listed_bytes(listed: &ListedRevision) -> u64 {
     params(("number" = u64, Path, description = "The revision"), PageParams),
     responses((status = 200, body = RevisionDetail), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_revision(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     InPath(number): InPath<u64>,
     Params(page): Params<PageParams>,
@@ -124,7 +124,7 @@ pub(super) async fn get_revision(
 }
 
 /// A revision that can be read in full.
-async fn listed(app: &App, asked: RevisionNumber) -> Result<ListedRevision, ApiError> {
+async fn listed(app: &AppState, asked: RevisionNumber) -> Result<ListedRevision, ApiError> {
     let store = app.engine.store();
     let changes_max = Some(CHANGES_SHOWN_MAX);
     let query = RevisionQuery { before: Some(asked.next()), limit: 1, changes_max, kind: None };
@@ -141,7 +141,7 @@ async fn listed(app: &App, asked: RevisionNumber) -> Result<ListedRevision, ApiE
 
 /// A cursor that is a document.
 fn cursor(text: Option<&str>) -> Result<Option<DocumentId>, ApiError> {
-    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "cursor is not one that this list gave");
+    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "invalid cursor: it is not from this list");
     text.map(str::parse).transpose().map_err(wrong)
 }
 
@@ -149,35 +149,35 @@ fn cursor(text: Option<&str>) -> Result<Option<DocumentId>, ApiError> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DiffParams {
+pub(super) struct RevisionDiffParams {
     /// The revision to compare with; the one before without.
     against: Option<u64>,
     /// Show the diffs as unified text too.
     #[serde(default)]
     text: bool,
-    /// How many documents at most; 500 unless said, at most 500.
+    /// How many documents at most; 500 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-/// What differs between the states of the log at two revisions. A page ends with `diff_bytes_max`, after `diff_ms_max`, or
-/// with `limit` documents; ask on with its `next_cursor`.
+/// What differs between the states of the log at two revisions. A page ends with `diff_bytes_max`, after `diff_ms_max`,
+/// or with `limit` documents; ask on with its `next_cursor`.
 #[utoipa::path(get, path = "/api/v1/revisions/{number}/diff", tag = "log",
-    params(("number" = u64, Path, description = "The revision"), DiffParams),
+    params(("number" = u64, Path, description = "The revision"), RevisionDiffParams),
     responses((status = 200, body = RevisionDiff), (status = "default", body = ProblemBody)))]
 pub(super) async fn diff_revisions(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     InPath(number): InPath<u64>,
-    Params(params): Params<DiffParams>,
+    Params(params): Params<RevisionDiffParams>,
 ) -> Result<Response, ApiError> {
     let limit = params::limit(Some(params.limit.unwrap_or(DOCUMENTS_DEFAULT)))?;
     let after = cursor(params.cursor.as_deref())?;
     let against = params.against.unwrap_or(number.saturating_sub(1));
     let range = (RevisionNumber::new(against), RevisionNumber::new(number));
     let room = room_for_document(&app, &principal).await?;
-    let Compared { documents, next } =
+    let ComparisonPage { documents, next } =
         compare::page((&app, &principal), range, after, limit, params.text).await?;
     let diff = move || RevisionDiff {
         against,
@@ -211,7 +211,7 @@ pub(super) struct RestoreRequest {
         (status = "default", body = ProblemBody)))]
 pub(super) async fn restore(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(number): InPath<u64>,
     params: WriteParams,
     OptionalJsonBody(request): OptionalJsonBody<RestoreRequest>,
@@ -243,11 +243,11 @@ pub(super) async fn restore(
     let turn = turn.map_err(|_| {
         ApiError::new(
             Code::BUSY,
-            "another restore is computed, and there is one at a time; try again in a moment",
+            "another restore is being computed, and only one runs at a time; try again in a moment",
         )
     })?;
     let mut tries = ComputedTries::default();
-    let mut back = Back::to(RevisionNumber::new(number));
+    let mut back = RestorePoint::to(RevisionNumber::new(number));
     loop {
         let head = tries.head(&app).await?;
         back.follow(&app, head, wanted).await?;

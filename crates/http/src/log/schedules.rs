@@ -7,7 +7,7 @@ use axum::response::Response;
 use midflight_engine::{Scheduled, schedule_id};
 
 use super::documents;
-use crate::app::App;
+use crate::app::AppState;
 use crate::params::{InPath, PageParams, Params};
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
@@ -18,7 +18,7 @@ use crate::write::WriteParams;
 #[utoipa::path(get, path = "/api/v1/schedules", tag = "log", params(PageParams),
     responses((status = 200, body = ScheduleList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_schedules(
-    State(app): State<App>,
+    State(app): State<AppState>,
     Params(page): Params<PageParams>,
 ) -> Result<Json<ScheduleList>, ApiError> {
     let limit = page.limit()? as usize;
@@ -28,7 +28,7 @@ pub(super) async fn list_schedules(
     let mut items = Vec::new();
     let mut last = None;
     for scheduled in rest.by_ref().take(limit) {
-        items.extend(told(&app, scheduled).await?);
+        items.extend(message(&app, scheduled).await?);
         last = Some(scheduled.id.name.to_string());
     }
     Ok(Json(ScheduleList { items, next_cursor: last.filter(|_| rest.next().is_some()) }))
@@ -39,16 +39,16 @@ pub(super) async fn list_schedules(
     params(("id" = String, Path, description = "The schedule")),
     responses((status = 200, body = ScheduleAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_schedule(
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(name): InPath<String>,
 ) -> Result<Json<ScheduleAnswer>, ApiError> {
     let id = schedule_id(&name)?;
     let found = app.engine.schedules().into_iter().find(|scheduled| scheduled.id == id);
-    let told = match found {
-        Some(scheduled) => told(&app, &scheduled).await?,
+    let message = match found {
+        Some(scheduled) => message(&app, &scheduled).await?,
         None => None,
     };
-    told.map(Json).ok_or_else(|| documents::absent(&id))
+    message.map(Json).ok_or_else(|| documents::absent(&id))
 }
 
 /// Cancels a schedule; its versions stay in the log.
@@ -59,7 +59,7 @@ pub(super) async fn get_schedule(
         (status = "default", body = ProblemBody)))]
 pub(super) async fn cancel_schedule(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath(name): InPath<String>,
     params: WriteParams,
     headers: HeaderMap,
@@ -68,7 +68,7 @@ pub(super) async fn cancel_schedule(
 }
 
 /// A schedule with who made it; none when it was done or cancelled in this moment.
-async fn told(app: &App, scheduled: &Scheduled) -> Result<Option<ScheduleAnswer>, ApiError> {
+async fn message(app: &AppState, scheduled: &Scheduled) -> Result<Option<ScheduleAnswer>, ApiError> {
     let newest = app.engine.store().versions(&scheduled.id, None, 1, None).await?.items.pop();
     let newest = newest.filter(|version| version.document.body.is_some());
     Ok(newest.map(|version| ScheduleAnswer::new(scheduled, &version)))

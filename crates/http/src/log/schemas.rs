@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::href::escaped;
 use crate::params::InPath;
@@ -38,7 +38,7 @@ pub(super) struct SchemaList {
 /// The sorts of documents and where their schemas are.
 #[utoipa::path(get, path = "/api/v1/schemas", tag = "log",
     responses((status = 200, body = SchemaList), (status = "default", body = ProblemBody)))]
-pub(super) async fn list_schemas(State(app): State<App>) -> Json<SchemaList> {
+pub(super) async fn list_schemas(State(app): State<AppState>) -> Json<SchemaList> {
     let info = |(kind, schema): (String, midflight_engine::DocumentSchema)| SchemaInfo {
         href: format!("/api/v1/schemas/{}/{}", escaped(&kind), escaped(schema.title)),
         kind,
@@ -54,7 +54,7 @@ pub(super) async fn list_schemas(State(app): State<App>) -> Json<SchemaList> {
     responses((status = 200, body = serde_json::Value, content_type = "application/schema+json"),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_schema(
-    State(app): State<App>,
+    State(app): State<AppState>,
     InPath((kind, title)): InPath<(String, String)>,
 ) -> Result<impl IntoResponse, ApiError> {
     let mut schemas = app.engine.schemas().into_iter();

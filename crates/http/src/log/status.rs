@@ -1,4 +1,4 @@
-//! How this replica stands to the log, and which replicas there are.
+//! The state of this replica, and the other replicas.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use midflight_core::RevisionNumber;
 use midflight_engine::differing_inputs;
 use midflight_store::{RevisionQuery, StoreError};
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::directories;
 use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{Answering, Missing, ReplicaAnswer, ReplicaList, StatusAnswer, stamp};
+use crate::wire::{AnsweringReplica, Missing, ReplicaAnswer, ReplicaList, StatusAnswer, stamp};
 
 /// Desired, served and last refused, of this replica and of each kind.
 #[utoipa::path(get, path = "/api/v1/status", tag = "log",
     responses((status = 200, body = StatusAnswer), (status = "default", body = ProblemBody)))]
-pub(super) async fn get_status(State(app): State<App>) -> Json<StatusAnswer> {
-    let answering = Answering {
+pub(super) async fn get_status(State(app): State<AppState>) -> Json<StatusAnswer> {
+    let answering = AnsweringReplica {
         replica_id: app.replica_id.clone(),
         started_at: stamp(app.started_at),
         directories: directories::answers(&app.directories),
@@ -29,7 +29,7 @@ pub(super) async fn get_status(State(app): State<App>) -> Json<StatusAnswer> {
 /// The replicas that follow the log and reported in the last five minutes. While the log is unavailable: this one.
 #[utoipa::path(get, path = "/api/v1/replicas", tag = "log",
     responses((status = 200, body = ReplicaList), (status = "default", body = ProblemBody)))]
-pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<ReplicaList>, ApiError> {
+pub(super) async fn list_replicas(State(app): State<AppState>) -> Result<Json<ReplicaList>, ApiError> {
     let items = match everyone(&app).await {
         Err(StoreError::Unavailable(_)) => vec![alone(&app)],
         answered => answered?,
@@ -37,7 +37,7 @@ pub(super) async fn list_replicas(State(app): State<App>) -> Result<Json<Replica
     Ok(Json(ReplicaList { items, next_cursor: None }))
 }
 
-async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
+async fn everyone(app: &AppState) -> Result<Vec<ReplicaAnswer>, StoreError> {
     // Before the ages are asked for: a report is not to seem later than it was, and so to know of a revision that came after it.
     let now = Timestamp::now();
     let seen = app.engine.replicas().await?;
@@ -60,15 +60,15 @@ async fn everyone(app: &App) -> Result<Vec<ReplicaAnswer>, StoreError> {
 }
 
 /// This replica, while nothing is known of the others nor of the log.
-fn alone(app: &App) -> ReplicaAnswer {
+fn alone(app: &AppState) -> ReplicaAnswer {
     ReplicaAnswer::new(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown, Vec::new())
 }
 
 /// When the first revision after that one came into the log; none when that cannot be read any more.
-async fn waiting_since(app: &App, applied: RevisionNumber) -> Result<Option<Timestamp>, StoreError> {
+async fn waiting_since(app: &AppState, applied: RevisionNumber) -> Result<Option<Timestamp>, StoreError> {
     let before = Some(applied.next().next());
     let query = RevisionQuery { before, limit: 1, changes_max: Some(0), ..RevisionQuery::default() };
     let listed = app.engine.store().revisions(query).await?.items.pop();
-    // A replica that was gone until what it needs was compacted reads everything again.
+    // A replica that was stopped until what it needs was compacted reads everything again.
     Ok(listed.filter(|one| one.revision.number > applied).map(|one| one.revision.created_at))
 }

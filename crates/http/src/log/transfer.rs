@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
-use midflight_engine::{Invalid, SCHEDULES};
+use midflight_engine::{InvalidPolicy, SCHEDULES};
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, StoredDocument};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 
 use super::lenient::{APPLIED, preference};
 use super::{from_copy, known_kind};
-use crate::app::App;
+use crate::app::AppState;
 use crate::body::{BodyBytes, fits_parsed, media_type, receive};
 use crate::byte_budget::HeldBytes;
 use crate::code::Code;
@@ -49,14 +49,14 @@ pub(super) struct ExportParams {
     kind: Option<String>,
 }
 
-/// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
-/// which revision. With a token that has scopes it is of the documents in them. While the log is unavailable they are from the local copy instead, without the revisions that are
-/// quarantined, and `x-midflight-from-copy` says of which revision.
+/// All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` has the
+/// revision. With a token that has scopes it is of the documents in them. While the log is unavailable they are from
+/// the local copy instead, without the revisions that are quarantined, and `x-midflight-from-copy` has its revision.
 #[utoipa::path(get, path = "/api/v1/export", tag = "log", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/yaml"),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn export(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
@@ -90,7 +90,8 @@ pub(super) async fn export(
         Some((chunk, exporter))
     });
     let mut response = (headers, Body::from_stream(chunks)).into_response();
-    // What the copy leaves out since it does not hold is in the log at that revision, so it is not said to be that.
+    // What the copy leaves out since it is invalid is in the log at that revision, so the copy does not claim to be
+    // that revision.
     Ok(match marked {
         Some(copy) => from_copy::mark(&copy, response),
         None => {
@@ -101,7 +102,7 @@ pub(super) async fn export(
 }
 
 struct Exporter {
-    app: App,
+    app: AppState,
     principal: Principal,
     kind: Option<KindName>,
     at: RevisionNumber,
@@ -112,12 +113,12 @@ struct Exporter {
     documents: VecDeque<KeptDocument>,
     has_written: bool,
     is_over: bool,
-    /// What a page and its text occupy while the export goes on.
+    /// What a page and its text occupy during the export.
     _room: HeldBytes,
 }
 
 impl Exporter {
-    /// The next part of the text. An error cuts the connection, so nobody takes half an export for a whole one.
+    /// The next part of the text. An error cuts the connection, so that half an export is not taken for a complete one.
     async fn next(&mut self) -> Option<Result<Bytes, String>> {
         if self.is_over {
             return None;
@@ -142,8 +143,8 @@ impl Exporter {
             let (written, documents) = written.map_err(|error| error.to_string())?;
             self.documents = documents;
             match written? {
-                Written::Part(text) => break text,
-                Written::TooLong(bytes) => {
+                WrittenPart::Part(text) => break text,
+                WrittenPart::TooLong(bytes) => {
                     let taken = self.app.answers.take(&self.principal, bytes).await;
                     room = taken.map_err(|error| error.body().detail.clone())?;
                     long_bytes_max = bytes;
@@ -183,7 +184,7 @@ impl Exporter {
             }
         };
         if self.kind.is_none() {
-            // What waits for its time in one place is not to be done in another, nor once more from a copy.
+            // A schedule of one place must not be run in another, nor again from a copy.
             documents.retain(|document| document.id.kind.as_str() != SCHEDULES);
         }
         documents.retain(|document| self.principal.sees(&document.id));
@@ -197,25 +198,25 @@ fn kept(document: StoredDocument) -> Option<KeptDocument> {
     Some(KeptDocument { id: document.id, body: document.body? })
 }
 
-/// What came of writing.
+/// The result of writing.
 #[derive(Debug, PartialEq)]
-enum Written {
+enum WrittenPart {
     /// The next part of the text.
     Part(String),
     /// The next document may need so many bytes, and nothing was written.
     TooLong(usize),
 }
 
-/// The first of the documents as YAML, each parsed by itself, until they have `PART_BYTES_MAX`. One that may have more than
-/// `long_bytes_max` by itself is left: each line of it is indented by its depth, so it may be many times its body.
-fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result<Written, String> {
+/// The first of the documents as YAML, each parsed by itself, until they have `PART_BYTES_MAX`. One that may have more
+/// than `long_bytes_max` by itself is left: each line of it is indented by its depth, so it may be many times its body.
+fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result<WrittenPart, String> {
     let mut text = String::new();
     while let Some(document) = documents.front().filter(|_| text.len() < PART_BYTES_MAX) {
         let KeptDocument { id, body } = document;
         let body: Value = serde_json::from_str(body).map_err(|error| format!("{id} is not JSON: {error}"))?;
         let bytes = pretty_bytes(&body, usize::MAX);
         match text.is_empty() {
-            true if bytes > long_bytes_max => return Ok(Written::TooLong(bytes)),
+            true if bytes > long_bytes_max => return Ok(WrittenPart::TooLong(bytes)),
             false if bytes > PART_BYTES_MAX => break,
             _ => {}
         }
@@ -225,11 +226,11 @@ fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result
         text.push_str(&write_documents([(id, &body)]).map_err(|error| error.to_string())?);
         documents.pop_front();
     }
-    Ok(Written::Part(text))
+    Ok(WrittenPart::Part(text))
 }
 
 /// Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong. With
-/// `Prefer: handling=lenient`, those that hold are put, and the answer says what is wrong with the others.
+/// `Prefer: handling=lenient`, the valid ones are put, and the answer reports the problems of the others.
 #[utoipa::path(post, path = "/api/v1/import", tag = "log",
     params(WriteParams,
         ("Prefer" = Option<String>, Header, description = "`handling=lenient`: import without the invalid documents")),
@@ -239,7 +240,7 @@ fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn import(
     principal: Principal,
-    State(app): State<App>,
+    State(app): State<AppState>,
     params: WriteParams,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -263,7 +264,7 @@ pub(super) async fn import(
     let params = params.or_reason("import".to_owned());
     let edit = params.edit(&principal, changes);
     let submitted = submit_with(&app, &params, edit, invalid).await;
-    // Finding the places reads the text once more.
+    // Finding the places reads the text again.
     let placed = move |mut items: Vec<ProblemItem>| {
         place(&mut items, &text, file);
         items
@@ -274,7 +275,11 @@ pub(super) async fn import(
             let skipped = tokio::task::spawn_blocking(move || placed(skipped)).await;
             let skipped = skipped.map_err(|error| ApiError::internal(&error))?;
             let response = answer_without(&app, &params, submitted, skipped).await;
-            Ok(if invalid == Invalid::LeaveOut { ([APPLIED], response).into_response() } else { response })
+            Ok(if invalid == InvalidPolicy::LeaveOut {
+                ([APPLIED], response).into_response()
+            } else {
+                response
+            })
         }
         Err(mut error) => {
             let items = std::mem::take(&mut error.body_mut().errors);
@@ -285,7 +290,7 @@ pub(super) async fn import(
     }
 }
 
-/// The name to read the body under, whose ending says what it is.
+/// The name to read the body under, whose extension is the format.
 fn file_name(request: &Request) -> Result<&'static str, ApiError> {
     match media_type(request).map(str::to_ascii_lowercase).as_deref() {
         None | Some("application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml") => {
@@ -343,7 +348,7 @@ fn item(problem: &FileProblem) -> ProblemItem {
 /// Puts in at which line and column the places of problems are.
 fn place(items: &mut [ProblemItem], text: &str, file: &str) {
     let pointer = |item: &ProblemItem| {
-        item.path.split('/').skip(1).fold(midflight_core::Pointer::root(), |place, key| {
+        item.path.split('/').skip(1).fold(midflight_core::JsonPointer::root(), |place, key| {
             place.key(&key.replace("~1", "/").replace("~0", "~"))
         })
     };
@@ -374,15 +379,15 @@ mod tests {
         let mut documents: VecDeque<_> =
             [kept("a", &short), kept("b", &long), kept("c", &short)].into_iter().collect();
         let first = yaml(&mut documents, PART_BYTES_MAX).unwrap();
-        assert_eq!(first, Written::Part("kind: rules\nname: a\nbody:\n  a: 1\n".to_owned()));
-        let Written::TooLong(bytes) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
+        assert_eq!(first, WrittenPart::Part("kind: rules\nname: a\nbody:\n  a: 1\n".to_owned()));
+        let WrittenPart::TooLong(bytes) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
             panic!("it is long");
         };
         assert_eq!(documents.len(), 2);
-        let Written::Part(text) = yaml(&mut documents, bytes).unwrap() else { panic!("there is room") };
+        let WrittenPart::Part(text) = yaml(&mut documents, bytes).unwrap() else { panic!("there is room") };
         assert!(text.len() > PART_BYTES_MAX && text.len() <= bytes, "{} of {bytes}", text.len());
         assert_eq!(documents.len(), 1);
-        let Written::Part(text) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
+        let WrittenPart::Part(text) = yaml(&mut documents, PART_BYTES_MAX).unwrap() else {
             panic!("it is short")
         };
         assert!(text.starts_with("kind: rules\nname: c\n") && documents.is_empty());

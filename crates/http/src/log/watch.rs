@@ -1,7 +1,7 @@
 //! The stream of revisions (SSE): nothing missed, nothing twice, resumable by the number of the last one.
 //!
-//! The stream is read from the log, up to what is served here; a change of what is served only says when to look. So
-//! a watcher that hears of a revision and then asks this replica gets an answer that has it.
+//! The stream is read from the log, up to what is served here; a change of what is served only triggers a look. So a
+//! watcher that receives a revision and then asks this replica gets an answer that has it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,18 +21,18 @@ use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 use utoipa::IntoParams;
 
 use super::known_kind;
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::params::Params;
 use crate::principal::Principal;
 use crate::problem::{ApiError, ProblemBody};
-use crate::recent::Summary;
+use crate::revision_cache::Summary;
 use crate::wire::{ChangeAnswer, ProblemItem, WatchedRevision, items};
 
 /// How many revisions wait for one client to read them.
 const READY_MAX: usize = 64;
 
-/// Where to begin, and what to hear of.
+/// Where to begin, and which revisions to receive.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -45,39 +45,41 @@ pub(super) struct WatchParams {
 
 /// Every revision as it goes live here, as server-sent events.
 ///
-/// With a token that has scopes it is those that change a document in them, with these changes. The stream ends when the token
-/// is revoked or expires.
+/// With a token that has scopes it is those that change a document in them, with these changes. The stream ends when
+/// the token is revoked or expires.
 ///
-/// Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is `quarantined`
-/// did not go live on this replica, and says why. When what is left out of what is served changes, an event
-/// `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out now, and those
-/// that no longer are, since they are valid now or a later revision replaced their documents. It comes at the beginning
-/// too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
-/// off goes on with `Last-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event `stopping`
-/// when the server stops, or `interrupted` when the log cannot be read; go on from the last id then. It ends with
-/// `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before are those of other
-/// revisions, so read everything again and begin without one. A number that was compacted away is answered with 410 and where to start again.
+/// Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is
+/// `quarantined` did not go live on this replica, and has the reason. When what is left out of what is served changes,
+/// an event `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out
+/// now, and those that no longer are, since they are valid now or a later revision replaced their documents. It comes
+/// at the beginning too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
+/// off continues with `LastReload-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event
+/// `stopping` when the server stops, or `interrupted` when the log cannot be read; continue from the last id then. It
+/// ends with `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before
+/// are those of other revisions, so read everything again and begin without one. A number that was compacted away is
+/// answered with 410 and where to start again.
 #[utoipa::path(get, path = "/api/v1/watch", tag = "log",
-    params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "Goes before `since`")),
+    params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "Takes precedence over \
+                                                                                  `since`")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn watch(
-    State(app): State<App>,
+    State(app): State<AppState>,
     principal: Principal,
     Params(params): Params<WatchParams>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let max = app.limits.watchers_max;
     let permit = app.watchers.clone().try_acquire_owned().map_err(|_| {
-        ApiError::new(Code::BUSY, format!("{max} watchers are connected (watchers_max); come back later"))
+        ApiError::new(Code::BUSY, format!("{max} watchers are connected (watchers_max); try again later"))
     })?;
     let kind = known_kind::filter(&app, params.kind.as_deref()).await?;
-    // Heard before looked, so that no change falls in between.
+    // Subscribed before looked, so that no change is lost in between.
     let changes = app.engine.changes();
     let adoptions = app.recent.adoptions();
     let position = start(&app, &params, &headers).await?;
     let served = app.engine.served();
-    let watcher = Watcher::new((app, principal), kind, changes, position, served, adoptions, permit);
+    let watcher = RevisionWatcher::new((app, principal), kind, changes, position, served, adoptions, permit);
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -88,7 +90,11 @@ pub(super) async fn watch(
     Ok(Sse::new(begun.chain(events)).keep_alive(KeepAlive::default()))
 }
 
-async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<RevisionNumber, ApiError> {
+async fn start(
+    app: &AppState,
+    params: &WatchParams,
+    headers: &HeaderMap,
+) -> Result<RevisionNumber, ApiError> {
     let last = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or("?")) {
         None | Some("") => None,
         Some(id) => {
@@ -111,15 +117,15 @@ async fn start(app: &App, params: &WatchParams, headers: &HeaderMap) -> Result<R
 }
 
 /// What a watcher is to be sent.
-enum Ready {
+enum WatchItem {
     /// A revision, and whether it is left out.
     Revision(Arc<Summary>, bool),
     /// What is left out changed.
     Quarantine(Event),
 }
 
-struct Watcher {
-    app: App,
+struct RevisionWatcher {
+    app: AppState,
     /// Whose scopes say what is sent.
     principal: Principal,
     kind: Option<KindName>,
@@ -131,7 +137,7 @@ struct Watcher {
     /// Changes when this replica follows another log than this watcher.
     adoptions: channel::Receiver<u64>,
     /// What comes next. Events are made when they are taken, so that a client which does not read costs no copies.
-    ready: VecDeque<Ready>,
+    ready: VecDeque<WatchItem>,
     /// What is left out, as this watcher knows it.
     quarantined: Vec<RevisionNumber>,
     over: bool,
@@ -139,9 +145,9 @@ struct Watcher {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Watcher {
+impl RevisionWatcher {
     fn new(
-        (app, principal): (App, Principal),
+        (app, principal): (AppState, Principal),
         kind: Option<KindName>,
         changes: Changes,
         position: RevisionNumber,
@@ -175,8 +181,10 @@ impl Watcher {
                 return Some(self.last("log_adopted"));
             }
             match self.ready.pop_front() {
-                Some(Ready::Revision(one, is_quarantined)) => return Some(self.event(&one, is_quarantined)),
-                Some(Ready::Quarantine(event)) => return Some(event),
+                Some(WatchItem::Revision(one, is_quarantined)) => {
+                    return Some(self.event(&one, is_quarantined));
+                }
+                Some(WatchItem::Quarantine(event)) => return Some(event),
                 None => {}
             }
             if let Err(error) = self.look().await {
@@ -188,7 +196,7 @@ impl Watcher {
             }
             if self.position >= self.app.engine.served() {
                 tokio::select! {
-                    // What is live already is told before the stop is.
+                    // What is live already is sent before the stop is.
                     biased;
                     _ = self.changes.changed() => {}
                     _ = self.adoptions.changed() => return Some(self.last("log_adopted")),
@@ -218,7 +226,7 @@ impl Watcher {
             self.position = one.number;
             if self.is_wanted(&one) {
                 let is_quarantined = quarantined.contains(&one.number);
-                self.ready.push_back(Ready::Revision(one, is_quarantined));
+                self.ready.push_back(WatchItem::Revision(one, is_quarantined));
             }
         }
         if self.position >= served {
@@ -227,7 +235,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Says what is left out, if that is different from what was said.
+    /// Sends what is quarantined, if it changed.
     fn see_quarantine(&mut self, now: &[RevisionNumber]) {
         if self.quarantined == now {
             return;
@@ -241,7 +249,7 @@ impl Watcher {
             "released": numbers(&released),
         });
         let event = Event::default().event("quarantine_changed").data(data.to_string());
-        self.ready.push_back(Ready::Quarantine(event));
+        self.ready.push_back(WatchItem::Quarantine(event));
     }
 
     fn event(&self, one: &Summary, is_quarantined: bool) -> Event {

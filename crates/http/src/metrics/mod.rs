@@ -1,5 +1,5 @@
-//! Metrics in Prometheus' text format. Each server has its own, so that two in one process do not mix. Whoever counts registers
-//! what it counts and keeps the handle; no list of all metrics is anywhere.
+//! Metrics in Prometheus' text format. Each server has its own, so that two in one process do not mix. The code that
+//! counts registers the metric and keeps the handle; there is no list of all metrics.
 
 pub mod registry;
 pub(crate) mod reloads;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-/// The upper ends of the buckets of reload times, in milliseconds: from one document of a few to all of a hundred thousand.
+/// The upper ends of the buckets of reload times, in milliseconds: from one document of a few to all of a hundred
+/// thousand.
 pub const RELOAD_MS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0];
 /// The upper ends of the buckets of execution times, in seconds: from ten rules to a batch of many inputs.
 pub const EXECUTION_SECONDS: &[f64] =
@@ -13,8 +14,8 @@ pub const EXECUTION_SECONDS: &[f64] =
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
-/// The metrics of one server. A handle that it gives counts without looking anything up; a name that is registered twice with
-/// the same labels gives the same metric.
+/// The metrics of one server. A handle that it gives counts without looking anything up; a name that is registered
+/// twice with the same labels gives the same metric.
 pub struct MetricsRegistry {
     plain: Recorded,
     /// One recorder for each list of buckets: a recorder learns of its buckets before it exists.
@@ -94,8 +95,8 @@ impl MetricsRegistry {
         histograms.iter().map(|(_, recorded)| Arc::clone(recorded)).collect()
     }
 
-    /// Forgets the single values that were recorded, once they are in their buckets; without it they would pile up between two
-    /// scrapes.
+    /// Forgets the single values that were recorded, once they are in their buckets; without it they would pile up
+    /// between two scrapes.
     pub(crate) fn upkeep(&self) {
         self.plain.handle.run_upkeep();
         self.histograms().iter().for_each(|recorded| recorded.handle.run_upkeep());
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_registers_keeps_a_handle_and_each_histogram_has_its_own_buckets() {
+    fn a_registration_keeps_a_handle_and_each_histogram_has_its_own_buckets() {
         let registry = MetricsRegistry::new();
         let first = registry.counter("a_count", "Counts.", label("of", "x"));
         let same = registry.counter("a_count", "Counts.", label("of", "x"));

@@ -18,7 +18,7 @@ pub(crate) struct ReplicaMetrics {
     pub(super) bus_connected: Gauge,
     pub(super) bus_reconnects: Counter,
     pub(super) hints_published: Counter,
-    pub(super) hints_heard: Counter,
+    pub(super) hints_received: Counter,
     pub(super) hints_ignored: Counter,
     pub(super) websocket_clients: Gauge,
     pub(super) runaways: Gauge,
@@ -55,7 +55,7 @@ impl ReplicaMetrics {
             bus_connected: gauge("midflight_bus_connected", "1 while the bus is connected."),
             bus_reconnects: counter("midflight_bus_reconnects_total", "Reconnects of the bus."),
             hints_published: counter("midflight_hints_published_total", "Hints published."),
-            hints_heard: counter("midflight_hints_heard_total", "Hints received."),
+            hints_received: counter("midflight_hints_heard_total", "Hints received."),
             hints_ignored: counter(
                 "midflight_hints_ignored_total",
                 "Messages received without a valid signature, and ignored.",

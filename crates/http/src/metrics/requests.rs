@@ -18,12 +18,12 @@ const NONE: &str = "none";
 /// The metrics of requests: made for what was asked for, since most routes are never answered with most classes.
 #[derive(Default)]
 pub(crate) struct RequestMetrics {
-    known: RwLock<HashMap<String, Vec<Measured>>>,
+    known: RwLock<HashMap<String, Vec<RouteMetrics>>>,
 }
 
 /// What is measured of one route, method and class.
 #[derive(Clone)]
-struct Measured {
+struct RouteMetrics {
     method: &'static str,
     class: &'static str,
     count: Counter,
@@ -50,9 +50,9 @@ impl RequestMetrics {
         route: &str,
         method: &'static str,
         status: StatusCode,
-    ) -> Measured {
+    ) -> RouteMetrics {
         let class = class(status);
-        let is_it = |it: &&Measured| it.method == method && it.class == class;
+        let is_it = |it: &&RouteMetrics| it.method == method && it.class == class;
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = known.get(route).and_then(|all| all.iter().find(is_it)) {
@@ -64,13 +64,13 @@ impl RequestMetrics {
         if let Some(found) = of_route.iter().find(is_it) {
             return found.clone();
         }
-        let made = Measured::new(registry, route, method, class);
+        let made = RouteMetrics::new(registry, route, method, class);
         of_route.push(made.clone());
         made
     }
 }
 
-impl Measured {
+impl RouteMetrics {
     fn new(registry: &MetricsRegistry, route: &str, method: &'static str, class: &'static str) -> Self {
         let labels = || {
             vec![
@@ -108,7 +108,7 @@ fn class(status: StatusCode) -> &'static str {
     }
 }
 
-/// Only methods that routes have are told apart: a client may make up any number of others.
+/// Only methods that routes have are distinguished: a client may make up any number of others.
 fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -10,12 +10,12 @@ use metrics::Label;
 
 use super::registry::set_truth;
 use super::replica::ReplicaMetrics;
-use crate::app::App;
+use crate::app::AppState;
 use crate::code::Code;
 use crate::problem::{ApiError, ProblemBody};
 
 /// Reads what is known of the replica at this moment.
-fn refresh(metrics: &ReplicaMetrics, app: &App) {
+fn refresh(metrics: &ReplicaMetrics, app: &AppState) {
     let (status, bus) = (app.engine.status(), app.bus.status());
     set_truth(&metrics.monitoring, status.refresh.enabled);
     metrics.served.set(status.served.get() as f64);
@@ -29,7 +29,7 @@ fn refresh(metrics: &ReplicaMetrics, app: &App) {
     set_truth(&metrics.bus_connected, bus.connected);
     metrics.bus_reconnects.absolute(bus.reconnects);
     metrics.hints_published.absolute(bus.published);
-    metrics.hints_heard.absolute(bus.heard);
+    metrics.hints_received.absolute(bus.heard);
     metrics.hints_ignored.absolute(bus.ignored);
     let places = app.events.places.available_permits();
     metrics.websocket_clients.set(app.limits.websocket_clients_max.saturating_sub(places) as f64);
@@ -69,7 +69,7 @@ fn labelled(text: &str, labels: &BTreeMap<String, String>) -> String {
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = String, content_type = "text/plain; version=0.0.4"),
         (status = "default", body = ProblemBody)))]
-pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn scrape(State(app): State<AppState>) -> Result<impl IntoResponse, ApiError> {
     exposition(&app, "")
 }
 
@@ -77,7 +77,7 @@ pub(crate) async fn scrape(State(app): State<App>) -> Result<impl IntoResponse, 
 ///
 /// # Errors
 /// 404 where the config disables metrics.
-pub fn exposition(app: &App, prefix: &str) -> Result<Response, ApiError> {
+pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
     let settings = (app.scrape)();
     if !settings.enabled {
         let detail = "metrics are disabled by the config (metrics.enabled)";

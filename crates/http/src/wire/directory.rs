@@ -12,7 +12,7 @@ pub struct DirectoryAnswer {
     pub dir: String,
     /// As whom it owns its documents.
     pub owner: String,
-    /// Whether the system tells of changes; else they are found by looking from time to time.
+    /// Whether the system reports changes; else they are found by polling.
     pub notified: bool,
     /// How many files it has.
     pub files: usize,

@@ -16,13 +16,14 @@ pub struct DocumentAnswer {
     pub kind: String,
     /// The name within the kind, as `loans/R1`.
     pub name: String,
-    /// How often it was changed; the `ETag` is this number in quotes. Null when it is from the local copy, which does not keep it.
+    /// How often it was changed; the `ETag` is this number in quotes. Null when it is from the local copy, which does
+    /// not keep it.
     pub version: Option<u64>,
     /// The revision that changed it last; null when it is from the local copy.
     pub revision: Option<u64>,
-    /// Who owns it, as `file:rules`; null when anybody may change it, or when it is from the local copy.
+    /// Who owns it, as `file:rules`; null when any editor may change it, or when it is from the local copy.
     pub owner: Option<String>,
-    /// What it says; null once it is deleted.
+    /// Its body; null once it is deleted.
     #[schema(value_type = Option<AnyDocument>, required = true)]
     pub body: Box<RawValue>,
     /// The revision of the local copy that it is from, since the log is unavailable.
@@ -93,7 +94,7 @@ pub struct VersionAnswer {
     pub reason: String,
     /// When.
     pub created_at: String,
-    /// What it said; null for a deletion.
+    /// Its body; null for a deletion.
     #[schema(value_type = Option<AnyDocument>, required = true)]
     pub body: Box<RawValue>,
 }

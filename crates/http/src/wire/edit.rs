@@ -1,6 +1,6 @@
-//! Edits, their diffs and plans, and what became of them.
+//! Edits, their diffs and plans, and their results.
 
-use midflight_core::{Document, Plan, Step};
+use midflight_core::{Document, Plan, PlanStep};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ use crate::document_schemas::AnyDocument;
 pub enum OpWord {
     /// It gets the body.
     Put,
-    /// It is taken away.
+    /// It is deleted.
     Delete,
 }
 
@@ -30,7 +30,7 @@ pub struct ChangeRequest {
     pub kind: String,
     /// The name within the kind, as `loans/R1`.
     pub name: String,
-    /// What it is to say; for `put`.
+    /// Its new body; for `put`.
     #[serde(default)]
     #[schema(value_type = Option<AnyDocument>)]
     pub body: Option<Value>,
@@ -59,7 +59,8 @@ pub struct DocumentDiffAnswer {
     pub name: String,
     /// `add`, `change` or `remove`.
     pub effect: &'static str,
-    /// From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902); null when it is too long.
+    /// From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902); null when it is too
+    /// long.
     pub patch: Value,
     /// The same as unified text, when it was asked for with `?text=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,13 +97,13 @@ impl From<&Plan> for PlanAnswer {
     }
 }
 
-fn step(step: &Step) -> String {
+fn step(step: &PlanStep) -> String {
     match step {
-        Step::Compile { kind, documents } => format!("compile {kind} from {documents} changed documents"),
-        Step::Check { kind } => format!("check {kind}"),
-        Step::Prepare { component } => format!("prepare {component}"),
-        Step::Append => "append the revision to the log".to_owned(),
-        Step::Swap { kinds, components } => {
+        PlanStep::Compile { kind, documents } => format!("compile {kind} from {documents} changed documents"),
+        PlanStep::Check { kind } => format!("check {kind}"),
+        PlanStep::Prepare { component } => format!("prepare {component}"),
+        PlanStep::Append => "append the revision to the log".to_owned(),
+        PlanStep::Swap { kinds, components } => {
             let kinds = kinds.iter().map(ToString::to_string);
             let names: Vec<_> = kinds.chain(components.iter().cloned()).collect();
             format!("swap {}", names.join(", "))
@@ -119,7 +120,7 @@ pub struct Written {
     pub name: String,
     /// The version that it is at now.
     pub version: u64,
-    /// Whether it is there no more.
+    /// Whether it was deleted.
     pub deleted: bool,
 }
 
@@ -134,12 +135,12 @@ impl From<&Document> for Written {
     }
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WriteAnswer {
-    /// `success`; `unchanged`; `queued` when it goes on without its caller; `pending` when it is live here and not every
-    /// replica has said so in time; `partial` when it is live here and a replica refuses it; `scheduled` when it waits for
-    /// its time; `repeated` when a request with the same `Idempotency-Key` became `revision` before.
+    /// `success`; `unchanged`; `queued` when it continues without its caller; `pending` when it is live here and not
+    /// every replica has reported it in time; `partial` when it is live here and a replica refuses it; `scheduled` when
+    /// it waits for its time; `repeated` when a request with the same `Idempotency-Key` became `revision` before.
     pub outcome: &'static str,
     /// The revision that it became; the served one when it changed nothing; null when it is only queued or was a
     /// dry run.
@@ -152,18 +153,19 @@ pub struct WriteAnswer {
     pub diff: Vec<DocumentDiffAnswer>,
     /// What was done, or would be.
     pub plan: Option<PlanAnswer>,
-    /// Of a dry run: the components that would follow it and were not tried. A dry run connects to nothing and sends nobody a
-    /// secret, so whether they would be refused is seen when the edit is made.
+    /// Of a dry run: the components that would follow it and were not tried. A dry run opens no connections and sends
+    /// no secrets, so whether they would be refused is seen when the edit is made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_tried: Vec<String>,
     /// The reload that made it live here, in `/api/v1/reloads`.
     pub reload_id: Option<u64>,
     /// How long that took.
     pub reload_time_ms: Option<f64>,
-    /// With `wait=all`: what every replica that is alive says.
+    /// With `wait=all`: the reports of all replicas that are alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acks: Option<Vec<Ack>>,
-    /// With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are not waited for.
+    /// With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are
+    /// not waited for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<SilentReplica>,
     /// Of what is scheduled: under which name, and when it is due.

@@ -27,6 +27,6 @@ pub use revision::{
     ChangeAnswer, RevisionAnswer, RevisionDetail, RevisionDiff, RevisionList, WatchedRevision,
 };
 pub use schedule::{PlannedAnswer, ScheduleAnswer, ScheduleList, ScheduledChange, WindowAnswer};
-pub(crate) use status::Answering;
+pub(crate) use status::AnsweringReplica;
 pub use status::{KindStatusAnswer, QuarantinedAnswer, RefusedAnswer, StatusAnswer, StoreAnswer};
 pub use time::{ms, stamp};

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub struct ProblemItem {
     /// A JSON Pointer into the body, or into the body of `document`.
     pub path: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub message: String,
     /// The class of the problem, as `unknown_field`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,17 +1,17 @@
-//! The replicas that follow the log, and what they say of its revisions.
+//! The replicas that follow the log, and their reports on its revisions.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use midflight_core::ReloadEvent;
-use midflight_engine::{Ack as EngineAck, REPLICA_SILENT_AFTER};
+use midflight_engine::{AckState as EngineAck, REPLICA_SILENT_AFTER};
 use midflight_store::SeenReplica;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::time::{ms, stamp};
 
-/// What a replica says of a revision.
+/// The report of a replica on a revision.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Ack {
     /// The replica.
@@ -24,7 +24,7 @@ pub struct Ack {
 }
 
 impl Ack {
-    /// What this replica says after a reload of its own.
+    /// The report of this replica after a reload of its own.
     pub fn here(replica_id: &str, event: &ReloadEvent) -> Self {
         let reason = (!event.outcome.is_live()).then(|| {
             let problem =
@@ -85,10 +85,11 @@ pub struct ReplicaAnswer {
     pub started_at: String,
     /// When it last reported. It reports every 500 ms, and within 100 ms of serving another revision.
     pub last_seen: String,
-    /// When it last reported, if that is more than 1,000 ms ago: it may be paused, cut off or gone, and what it serves is
-    /// not known. Null while it reports.
+    /// When it last reported, if that is more than 1,000 ms ago: it may be paused, cut off or stopped, and what it
+    /// serves is not known. Null while it reports.
     pub silent_since: Option<String>,
-    /// How far it had come when it last reported: what it served had everything up to this revision, but for those in `quarantined`.
+    /// How far it had come when it last reported: what it served had everything up to this revision, but for those in
+    /// `quarantined`.
     pub applied_revision: u64,
     /// The digest of that revision; null from a program of before.
     pub applied_digest: Option<String>,
@@ -96,8 +97,8 @@ pub struct ReplicaAnswer {
     pub log_diverged: bool,
     /// The revisions it does not serve, and why.
     pub quarantined: Vec<NackAnswer>,
-    /// The variables (`env:NAME`) and files (`file:PATH`) to which its documents refer and that say something else there than
-    /// on most replicas; where no answer is the most common, on all of them.
+    /// The variables (`env:NAME`) and files (`file:PATH`) to which its documents refer and whose contents differ from
+    /// most replicas; where no value is the most common, on all of them.
     pub inputs_differ: Vec<String>,
     /// What is wrong with it, as a log that does not answer, or that it reports nothing.
     pub degraded: Option<String>,
@@ -112,7 +113,7 @@ pub(crate) enum Missing {
     Nothing,
     /// What came into the log at this time, and maybe more.
     Since(Timestamp),
-    /// It cannot be told.
+    /// Not known.
     Unknown,
 }
 

@@ -62,8 +62,8 @@ pub struct RevisionAnswer {
     pub changes: Vec<ChangeAnswer>,
     /// How many changes there are in all.
     pub changes_count: u64,
-    /// The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for a
-    /// revision have the same history up to it.
+    /// The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for
+    /// a revision have the same history up to it.
     pub digest: String,
 }
 

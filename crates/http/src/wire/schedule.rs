@@ -1,7 +1,7 @@
 //! Schedules: what waits for its time.
 
 use midflight_core::Change;
-use midflight_engine::{Scheduled, What, Window};
+use midflight_engine::{Scheduled, ScheduledAction, Window};
 use midflight_store::DocumentVersion;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub struct PlannedAnswer {
     pub next_at: Option<String>,
 }
 
-/// A change that is scheduled; what the document is to say is in the document of the schedule.
+/// A scheduled change; the new body is in the document of the schedule.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ScheduledChange {
     /// `put` or `delete`.
@@ -79,7 +79,7 @@ pub struct ScheduleAnswer {
     pub window: Option<WindowAnswer>,
     /// When it is due; null when it was refused, or its time cannot come any more.
     pub next_at: Option<String>,
-    /// What came of it at its time, `{at, outcome, problems}`; it is not tried again then.
+    /// The result of its run, `{at, outcome, problems}`; it is not tried again then.
     pub refused: Option<Value>,
 }
 
@@ -87,8 +87,8 @@ impl ScheduleAnswer {
     pub(crate) fn new(scheduled: &Scheduled, version: &DocumentVersion) -> Self {
         let schedule = &scheduled.schedule;
         let (what, changes, repeat) = match &schedule.what {
-            What::Edit { changes, .. } => ("edit", &changes[..], false),
-            What::Reload { repeat } => ("reload", &[][..], *repeat),
+            ScheduledAction::Edit { changes, .. } => ("edit", &changes[..], false),
+            ScheduledAction::Reload { repeat } => ("reload", &[][..], *repeat),
         };
         Self {
             id: scheduled.id.name.to_string(),

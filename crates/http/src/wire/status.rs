@@ -1,4 +1,4 @@
-//! How this replica stands to the log: desired, served and last refused, each by its name.
+//! The state of this replica: desired, served and last refused, each by its name.
 
 use std::collections::BTreeMap;
 
@@ -80,8 +80,8 @@ impl QuarantinedAnswer {
     }
 }
 
-/// Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as unavailable
-/// after 500 ms without an answer.
+/// Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as
+/// unavailable after 500 ms without an answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StoreAnswer {
     /// Whether it answers.
@@ -99,7 +99,7 @@ impl From<&StoreStatus> for StoreAnswer {
     }
 }
 
-/// How this replica stands to the log.
+/// The state of this replica against the log.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StatusAnswer {
     /// This replica.
@@ -146,14 +146,14 @@ pub struct StatusAnswer {
 
 /// Who answers, beside the status of its engine.
 #[derive(Debug, Clone)]
-pub(crate) struct Answering {
+pub(crate) struct AnsweringReplica {
     pub(crate) replica_id: String,
     pub(crate) started_at: String,
     pub(crate) directories: Vec<DirectoryAnswer>,
 }
 
 impl StatusAnswer {
-    pub(crate) fn new(status: &EngineStatus, answering: Answering) -> Self {
+    pub(crate) fn new(status: &EngineStatus, answering: AnsweringReplica) -> Self {
         let (desired, served) = (status.desired.get(), status.served.get());
         let kind = |kind: &KindStatus| KindStatusAnswer {
             kind: kind.kind.to_string(),

@@ -1,7 +1,7 @@
 //! What is learned is bounded: in how much there is, how fast it comes, whose it is, and what is in it.
 
 use midflight_core::Change;
-use midflight_learning::{AskedBy, Source};
+use midflight_learning::{AnswerSource, AskedBy};
 use midflight_patterns::NotLearned;
 use midflight_testkit::DEADLINE;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ impl Replica {
         self.classifier.counts().not_learned[place]
     }
 
-    async fn ask_anonymously(&self, query: &str) -> Source {
+    async fn ask_anonymously(&self, query: &str) -> AnswerSource {
         let asked = self.classifier.classify_for(query, None, AskedBy::Anonymous);
         tokio::time::timeout(DEADLINE, asked).await.unwrap().unwrap().source
     }
@@ -40,7 +40,7 @@ async fn texts(fleet: &Fleet) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_least_used_goes_in_the_revision_that_brings_a_new_one() {
+async fn the_least_used_is_deleted_in_the_revision_of_a_new_one() {
     let (fleet, one) = one().await;
     one.learns(json!({ "learned_max": 3 })).await;
     for query in ["quanti a", "quanti b", "quanti c"] {
@@ -101,7 +101,7 @@ async fn what_a_person_made_or_changed_is_never_deleted() {
 }
 
 #[tokio::test]
-async fn what_a_check_needs_is_kept_and_another_goes() {
+async fn what_a_check_needs_is_kept_and_another_is_deleted() {
     let (fleet, one) = one().await;
     one.learns(json!({ "learned_max": 2 })).await;
     for query in ["quanti a", "quanti b"] {
@@ -147,7 +147,7 @@ async fn queries_with_personal_data_are_not_learned_and_are_masked_for_the_llm()
         // As it is read it is a number, as it is written it is none.
         "ordine 2\u{200b}0\u{200b}4\u{200b}8",
     ] {
-        assert_eq!(one.ask(query).await.source, Source::Llm, "{query}");
+        assert_eq!(one.ask(query).await.source, AnswerSource::Llm, "{query}");
     }
     one.classifier.stop().await;
     assert_eq!((fleet.head().await, one.left("personal_data")), (before, 4));
@@ -156,7 +156,7 @@ async fn queries_with_personal_data_are_not_learned_and_are_masked_for_the_llm()
 }
 
 #[tokio::test]
-async fn a_policy_says_what_is_personal_and_whether_the_llm_may_see_it() {
+async fn a_policy_sets_what_is_personal_and_whether_the_llm_may_see_it() {
     let (fleet, one) = one().await;
     one.learns(json!({ "redact": ["email"], "redact_llm": false })).await;
     one.ask("ordine 20481").await;
@@ -169,19 +169,19 @@ async fn a_policy_says_what_is_personal_and_whether_the_llm_may_see_it() {
 }
 
 #[tokio::test]
-async fn who_does_not_say_who_they_are_teaches_nothing() {
+async fn an_anonymous_caller_teaches_nothing() {
     let (fleet, one) = one().await;
     let before = fleet.head().await;
-    assert_eq!(one.ask_anonymously("quanti ordini").await, Source::Llm);
+    assert_eq!(one.ask_anonymously("quanti ordini").await, AnswerSource::Llm);
     until("it to be left", async || (one.left("anonymous") == 1).then_some(())).await;
     assert_eq!(fleet.head().await, before);
     // It is answered by what others teach, and one who may teach does so for all who wait for the same answer.
     let (first, second) = tokio::join!(one.ask_anonymously("quanti clienti"), one.ask("quanti clienti"));
-    assert_eq!((first, second.source), (Source::Llm, Source::Llm));
+    assert_eq!((first, second.source), (AnswerSource::Llm, AnswerSource::Llm));
     one.until_learned("quanti clienti").await;
-    assert_eq!(one.ask_anonymously("quanti clienti").await, Source::Learned);
+    assert_eq!(one.ask_anonymously("quanti clienti").await, AnswerSource::Learned);
     one.learns(json!({ "learn_from": "everyone" })).await;
-    assert_eq!(one.ask_anonymously("quanti ordini").await, Source::Llm);
+    assert_eq!(one.ask_anonymously("quanti ordini").await, AnswerSource::Llm);
     one.until_learned("quanti ordini").await;
 }
 
@@ -192,32 +192,32 @@ async fn lessons_and_calls_have_a_rate() {
     let mut sources = Vec::new();
     for n in 0..6 {
         let answer = one.ask(&format!("quanti ordini {n}")).await;
-        if answer.source == Source::None {
+        if answer.source == AnswerSource::None {
             let why = answer.why.as_deref().unwrap().to_owned();
             assert!(why.contains("llm_calls_per_minute_max is 4") && !answer.llm_used, "{why}");
         }
         sources.push(answer.source);
     }
-    assert_eq!(sources, [[Source::Llm; 4].as_slice(), &[Source::None; 2]].concat());
+    assert_eq!(sources, [[AnswerSource::Llm; 4].as_slice(), &[AnswerSource::None; 2]].concat());
     until("the lessons to be over", async || (one.left("rate") == 2).then_some(())).await;
     one.classifier.stop().await;
     assert_eq!((fleet.learned().await.len(), fleet.double.chats()), (2, 4));
     assert_eq!(one.classifier.counts().llm_rate_limited, 2);
     one.learns(json!({ "llm_calls_per_minute_max": 0 })).await;
-    assert_eq!(one.ask("quanti flussi").await.source, Source::None);
+    assert_eq!(one.ask("quanti flussi").await.source, AnswerSource::None);
 }
 
 #[tokio::test]
-async fn what_comes_within_a_pause_is_one_revision_and_the_first_does_not_wait() {
+async fn patterns_within_a_pause_are_one_revision_and_the_first_does_not_wait() {
     let (fleet, one) =
         one_with(json!({}), |options| options.pause = std::time::Duration::from_secs(3_600)).await;
     let before = fleet.head().await;
     one.ask("quanti ordini").await;
     one.until_learned("quanti ordini").await;
     for n in 0..20 {
-        assert_eq!(one.ask(&format!("quanti clienti {n}")).await.source, Source::Llm);
+        assert_eq!(one.ask(&format!("quanti clienti {n}")).await.source, AnswerSource::Llm);
     }
-    assert_eq!(one.ask("quanti clienti 7").await.source, Source::Llm);
+    assert_eq!(one.ask("quanti clienti 7").await.source, AnswerSource::Llm);
     assert_eq!((fleet.head().await, fleet.double.chats()), (before + 1, 21), "equal queries wait with it");
     // A stop does not wait for the pause.
     one.classifier.stop().await;

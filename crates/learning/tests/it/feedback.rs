@@ -2,7 +2,7 @@
 
 use midflight_core::{Change, Digest, EditKey, PrincipalId, RevisionNumber};
 use midflight_engine::Refusal;
-use midflight_learning::{Corrected, Correction, Feedback, FeedbackError, Sender, Source};
+use midflight_learning::{AnswerSource, Corrected, Correction, Feedback, FeedbackError, Sender};
 use midflight_patterns::{NotLearned, PatternStatus};
 use midflight_store::{NewRevision, RevisionLog as _};
 use serde_json::json;
@@ -34,8 +34,8 @@ async fn feedback_counts_both_ways_for_the_pattern_that_answers() {
     one.put_patterns(&["a"]).await;
     two.until_level(&fleet).await;
     let before = fleet.head().await;
-    let said = one.say("A?", Feedback::Positive).await;
-    assert_eq!((&*said.matched.unwrap().id, said.correction, said.revision.get()), ("a", None, before));
+    let output = one.say("A?", Feedback::Positive).await;
+    assert_eq!((&*output.matched.unwrap().id, output.correction, output.revision.get()), ("a", None, before));
     one.say("a", Feedback::Negative).await;
     two.say("a", Feedback::Positive).await;
     two.say("a", correction("METRIC")).await;
@@ -83,7 +83,7 @@ async fn what_was_learned_wrong_is_corrected_in_place_and_not_doubted_for_what_i
 }
 
 #[tokio::test]
-async fn a_correction_is_under_the_policy_and_says_what_comes_before_it() {
+async fn a_correction_follows_the_policy_and_reports_conflicts() {
     let (fleet, one) = one().await;
     one.put("word", json!({ "pattern": "ordini", "match": "word", "category": "METRIC", "order": 1 })).await;
     let hidden = made(one.say(QUERY, correction("DANGER")).await.correction);
@@ -94,7 +94,7 @@ async fn a_correction_is_under_the_policy_and_says_what_comes_before_it() {
     one.put("learning/default", policy(json!({ "mode": "pending" }))).await;
     let waits = made(one.say("quanti clienti", correction("DANGER")).await.correction);
     assert_eq!((waits.status, waits.hidden_by), (PatternStatus::Pending, None));
-    assert_eq!(one.ask("quanti clienti").await.source, Source::Llm);
+    assert_eq!(one.ask("quanti clienti").await.source, AnswerSource::Llm);
 
     one.put("learning/default", policy(json!({ "mode": "off" }))).await;
     let before = fleet.head().await;
@@ -112,8 +112,8 @@ async fn what_cannot_be_a_correction_is_refused_and_not_counted() {
     };
     let unknown = say("ordini", correction("DANGEROUS")).await;
     assert!(matches!(unknown, FeedbackError::UnknownCategory { .. }));
-    let said = unknown.to_string();
-    assert!(said.starts_with("there is no category \"DANGEROUS\""), "{said}");
+    let output = unknown.to_string();
+    assert!(output.starts_with("unknown category \"DANGEROUS\""), "{output}");
     let near = say("ordini", correction("DANGERR")).await.to_string();
     assert!(near.contains("did you mean \"DANGER\"?"), "{near}");
     let long = "x".repeat(9_000);
@@ -155,7 +155,7 @@ async fn a_pattern_that_is_wrong_too_often_waits_to_be_approved_again() {
     }
     assert_eq!(fleet.head().await, before + 1);
     let asked = fleet.double.chats();
-    assert_eq!(two.ask(QUERY).await.source, Source::Llm);
+    assert_eq!(two.ask(QUERY).await.source, AnswerSource::Llm);
     two.classifier.stop().await;
     assert_eq!((fleet.double.chats(), fleet.head().await), (asked + 1, before + 1));
     let document = fleet.document(&id).await.unwrap();
@@ -163,7 +163,7 @@ async fn a_pattern_that_is_wrong_too_often_waits_to_be_approved_again() {
 }
 
 #[tokio::test]
-async fn few_votes_a_bound_of_nothing_or_another_profile_demote_nobody() {
+async fn few_votes_a_bound_of_zero_or_another_profile_demote_nothing() {
     let (fleet, one) = one().await;
     one.put("profiles/other", json!({})).await;
     one.put("elsewhere", json!({ "pattern": "a", "category": "METRIC", "profile": "other" })).await;
@@ -230,7 +230,7 @@ async fn a_doubt_outlives_a_log_that_fails_between_the_look_and_the_edit() {
 }
 
 #[tokio::test]
-async fn what_somebody_changed_meanwhile_is_as_they_left_it() {
+async fn what_another_writer_changed_meanwhile_is_kept() {
     let (fleet, one) = doubted().await;
     let flush = begin(one.classifier.flush()).await;
     let body = json!({ "pattern": "a", "category": "DANGER" });
@@ -253,8 +253,8 @@ async fn what_somebody_changed_meanwhile_is_as_they_left_it() {
 async fn what_a_prompt_has_no_more_is_no_category_to_correct_to() {
     let (_fleet, one) = one().await;
     one.put("prompts/default", prompt(&["METRIC"])).await;
-    let gone = one.classifier.feedback(QUERY, None, correction("DANGER"), "anna").await.unwrap_err();
-    assert!(gone.to_string().starts_with("there is no category \"DANGER\""), "{gone}");
+    let removed = one.classifier.feedback(QUERY, None, correction("DANGER"), "anna").await.unwrap_err();
+    assert!(removed.to_string().starts_with("unknown category \"DANGER\""), "{removed}");
     one.put("d", json!({ "pattern": "d", "category": "DANGER" })).await;
     let known = one.say(QUERY, correction("DANGER")).await.correction;
     assert!(matches!(known, Some(Correction::Made(_))), "{known:?}");

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use midflight_core::Trigger;
-use midflight_learning::{Counts, Source};
+use midflight_learning::{AnswerSource, Counts};
 use midflight_patterns::{Action, Match};
 use midflight_store::{RevisionLog as _, RevisionQuery};
 use midflight_testkit::LlmDoes;
@@ -12,11 +12,11 @@ use crate::log::Way;
 use crate::support::{begin, one, one_with, prompt, until, until_asked};
 
 #[tokio::test]
-async fn what_an_llm_says_is_learned_once_and_given_from_then_on() {
+async fn an_llm_answer_is_learned_once_and_used_from_then_on() {
     let (fleet, one) = one().await;
     let before = fleet.head().await;
     let first = one.ask("Quanti ordini?").await;
-    assert_eq!((first.source, first.category.as_deref()), (Source::Llm, Some("METRIC")));
+    assert_eq!((first.source, first.category.as_deref()), (AnswerSource::Llm, Some("METRIC")));
     assert_eq!((first.confidence, first.action, first.llm_used), (0.95, Some(Action::Tool), true));
     assert_eq!((first.matched, first.why, first.normalized.as_str()), (None, None, "quanti ordini"));
     assert_eq!(first.revision.get(), before);
@@ -29,8 +29,8 @@ async fn what_an_llm_says_is_learned_once_and_given_from_then_on() {
 
     let document = fleet.document(&matched.id).await.unwrap();
     let body = document.body.unwrap();
-    let said = ["pattern", "created_by", "status", "match"].map(|key| body[key].as_str().unwrap());
-    assert_eq!(said, ["Quanti ordini?", "llm", "approved", "exact"]);
+    let output = ["pattern", "created_by", "status", "match"].map(|key| body[key].as_str().unwrap());
+    assert_eq!(output, ["Quanti ordini?", "llm", "approved", "exact"]);
     let newest = RevisionQuery { limit: 1, ..RevisionQuery::default() };
     let revision = fleet.log.revisions(newest).await.unwrap().items.remove(0).revision;
     assert_eq!(
@@ -44,9 +44,9 @@ async fn what_an_llm_says_is_learned_once_and_given_from_then_on() {
 #[tokio::test]
 async fn what_is_to_be_answered_at_once_is_learned_with_its_answer() {
     let (_fleet, one) = one().await;
-    let said = one.ask("Ciao a tutti").await;
+    let output = one.ask("Ciao a tutti").await;
     let learned = one.until_learned("ciao a tutti!").await;
-    for answer in [said, learned] {
+    for answer in [output, learned] {
         assert_eq!(answer.direct_response.as_deref(), Some("Ciao!"));
         assert_eq!(answer.action, Some(Action::Respond));
     }
@@ -66,7 +66,7 @@ async fn of_a_hundred_equal_queries_at_once_one_is_asked_and_learned() {
     };
     let (answers, ()) = tokio::join!(all, release);
     for answer in answers {
-        assert_eq!((answer.source, answer.category.as_deref()), (Source::Llm, Some("METRIC")));
+        assert_eq!((answer.source, answer.category.as_deref()), (AnswerSource::Llm, Some("METRIC")));
     }
     one.until_learned("quanti ordini").await;
     one.classifier.stop().await;
@@ -82,9 +82,9 @@ async fn an_answer_never_waits_for_the_log() {
     one.log.set(Way::Silent);
     let queries = ["quanti ordini", "quanti clienti", "quanti errori", "quanti flussi"];
     for query in queries {
-        assert_eq!(one.ask(query).await.source, Source::Llm, "{query}");
+        assert_eq!(one.ask(query).await.source, AnswerSource::Llm, "{query}");
     }
-    assert_eq!(one.ask("quanti ordini").await.source, Source::Llm);
+    assert_eq!(one.ask("quanti ordini").await.source, AnswerSource::Llm);
     assert_eq!(fleet.double.chats(), 4, "what was answered is not asked again while it waits to be learned");
     assert_eq!((fleet.head().await, one.classifier.counts().asking), (before, 0));
     one.log.set(Way::Open);
@@ -99,21 +99,21 @@ async fn what_the_log_refuses_is_learned_when_it_is_asked_again() {
     let (fleet, one) = one().await;
     let before = fleet.head().await;
     one.log.set(Way::Closed);
-    assert_eq!(one.ask("quanti ordini").await.source, Source::Llm);
+    assert_eq!(one.ask("quanti ordini").await.source, AnswerSource::Llm);
     until("the log to refuse it", async || (one.tried_to_learn() == 1).then_some(())).await;
     assert_eq!(fleet.head().await, before);
     one.log.set(Way::Open);
     until("it to be learned", async || {
         let source = one.ask("quanti ordini").await.source;
-        assert!([Source::Llm, Source::Learned].contains(&source));
-        (source == Source::Learned).then_some(())
+        assert!([AnswerSource::Llm, AnswerSource::Learned].contains(&source));
+        (source == AnswerSource::Learned).then_some(())
     })
     .await;
     assert_eq!(fleet.head().await, before + 1);
 }
 
 #[tokio::test]
-async fn who_goes_away_takes_nothing_from_those_who_wait() {
+async fn a_caller_that_leaves_takes_nothing_from_waiters() {
     let (fleet, one) = one().await;
     fleet.double.next([LlmDoes::Waits]);
     let first = begin(one.ask("quanti ordini")).await;
@@ -121,7 +121,7 @@ async fn who_goes_away_takes_nothing_from_those_who_wait() {
     let second = begin(one.ask("quanti ordini")).await;
     drop(first);
     fleet.double.go_on(1);
-    assert_eq!(second.await.source, Source::Llm);
+    assert_eq!(second.await.source, AnswerSource::Llm);
     one.until_learned("quanti ordini").await;
 
     // Nobody waits for this one any more, and it is paid for.
@@ -144,7 +144,7 @@ async fn an_answer_is_of_the_prompt_that_its_revision_has() {
     fleet.double.go_on(1);
     let (old, new) = tokio::join!(old, new);
     assert_eq!((old.category.as_deref(), old.revision.next()), (Some("METRIC"), changed));
-    assert_eq!((new.category, new.source, new.revision), (None, Source::None, changed));
+    assert_eq!((new.category, new.source, new.revision), (None, AnswerSource::None, changed));
     assert!(new.why.as_deref().unwrap().contains("the prompt changed"), "{:?}", new.why);
     one.classifier.stop().await;
     assert_eq!(fleet.head().await, changed.get(), "a category that is none any more is not learned");

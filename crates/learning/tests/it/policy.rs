@@ -1,6 +1,6 @@
 //! What is learned is what the policy says.
 
-use midflight_learning::Source;
+use midflight_learning::AnswerSource;
 use midflight_patterns::PatternStatus;
 use serde_json::{Value, json};
 
@@ -13,13 +13,13 @@ async fn learned(body: Value) -> (Vec<String>, u64) {
     let (fleet, one) = one().await;
     one.put("learning/default", body).await;
     let before = fleet.head().await;
-    assert_eq!(one.ask(QUERY).await.source, Source::Llm);
+    assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm);
     one.classifier.stop().await;
     (fleet.learned().await, fleet.head().await - before)
 }
 
 #[tokio::test]
-async fn what_the_policy_does_not_let_is_not_learned() {
+async fn what_the_policy_forbids_is_not_learned() {
     let cases = [
         json!({ "mode": "off" }),
         // The LLM is 0.95 sure.
@@ -41,7 +41,7 @@ async fn without_a_policy_nothing_is_learned() {
     one.put("profiles/other", json!({})).await;
     one.put("prompts/other", crate::support::prompt(&["METRIC"])).await;
     let answer = one.classifier.classify(QUERY, Some("other")).await.unwrap();
-    assert_eq!(answer.source, Source::Llm);
+    assert_eq!(answer.source, AnswerSource::Llm);
     one.classifier.stop().await;
     assert!(fleet.learned().await.is_empty());
 }
@@ -53,11 +53,14 @@ async fn each_profile_learns_for_itself() {
     one.put("prompts/it", crate::support::prompt(&["METRIC"])).await;
     one.put("learning/it", policy(json!({ "order": 7 }))).await;
     let ask = async |query: &str| one.classifier.classify(query, Some("it")).await.unwrap();
-    assert_eq!((ask(QUERY).await.source, one.ask(QUERY).await.source), (Source::Llm, Source::Llm));
+    assert_eq!(
+        (ask(QUERY).await.source, one.ask(QUERY).await.source),
+        (AnswerSource::Llm, AnswerSource::Llm)
+    );
     one.until_learned(QUERY).await;
     let answer = until("both to be learned", async || {
         let answer = ask("quanti ordini oggi?").await;
-        (answer.source == Source::Learned).then_some(answer)
+        (answer.source == AnswerSource::Learned).then_some(answer)
     })
     .await;
     let id = answer.matched.unwrap().id;
@@ -67,7 +70,7 @@ async fn each_profile_learns_for_itself() {
 
 /// Asks until something is learned, and answers its id.
 async fn pending(fleet: &Fleet, one: &Replica) -> String {
-    assert_eq!(one.ask(QUERY).await.source, Source::Llm);
+    assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm);
     until("a pattern to be made", async || fleet.learned().await.pop()).await
 }
 
@@ -80,14 +83,14 @@ async fn what_is_pending_answers_once_it_is_approved() {
     assert_eq!(one.status_of(&id), Some(PatternStatus::Pending));
     let tried = one.tried_to_learn();
     until("it to be asked again", async || {
-        assert_eq!(one.ask(QUERY).await.source, Source::Llm);
+        assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm);
         // Whoever came while it was learned got that answer.
         (fleet.double.chats() >= 3).then_some(())
     })
     .await;
     one.set_status(&id, "approved").await;
     let chats = fleet.double.chats();
-    assert_eq!(one.ask(QUERY).await.source, Source::Learned);
+    assert_eq!(one.ask(QUERY).await.source, AnswerSource::Learned);
     one.classifier.stop().await;
     assert_eq!(
         (fleet.double.chats(), one.tried_to_learn()),
@@ -98,14 +101,14 @@ async fn what_is_pending_answers_once_it_is_approved() {
 }
 
 #[tokio::test]
-async fn what_somebody_disabled_is_not_learned_again() {
+async fn a_disabled_pattern_is_not_learned_again() {
     let (fleet, one) = one().await;
     one.ask(QUERY).await;
     let id = one.until_learned(QUERY).await.matched.unwrap().id;
     one.set_status(&id, "disabled").await;
     let head = fleet.head().await;
     until("it to be asked again", async || {
-        assert_eq!(one.ask(QUERY).await.source, Source::Llm);
+        assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm);
         (fleet.double.chats() >= 3).then_some(())
     })
     .await;

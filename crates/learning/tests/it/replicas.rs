@@ -1,6 +1,6 @@
 //! What one replica learns, all answer.
 
-use midflight_learning::Source;
+use midflight_learning::AnswerSource;
 use midflight_testkit::LlmDoes;
 
 use crate::log::Way;
@@ -11,13 +11,13 @@ const QUERY: &str = "quanti ordini";
 #[tokio::test]
 async fn what_one_learns_the_other_answers() {
     let (fleet, one, two) = two().await;
-    let said = one.ask(QUERY).await;
+    let output = one.ask(QUERY).await;
     let learned = two.until_learned("Quanti ordini?").await;
-    assert_eq!((learned.category, learned.confidence), (said.category, said.confidence));
+    assert_eq!((learned.category, learned.confidence), (output.category, output.confidence));
     assert_eq!(fleet.double.chats(), 1);
     two.set_status(&learned.matched.unwrap().id, "disabled").await;
     one.until_level(&fleet).await;
-    assert_eq!(one.ask(QUERY).await.source, Source::Llm, "what is disabled is so everywhere");
+    assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm, "what is disabled is so everywhere");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn two_that_are_asked_the_same_again_and_again_end_with_one_pattern_each()
     for query in &queries {
         let (here, there) = tokio::join!(one.ask(query), two.ask(query));
         for answer in [here, there] {
-            assert!([Source::Llm, Source::Learned].contains(&answer.source), "{answer:?}");
+            assert!([AnswerSource::Llm, AnswerSource::Learned].contains(&answer.source), "{answer:?}");
         }
     }
     for query in &queries {
@@ -71,7 +71,7 @@ async fn what_another_learned_meanwhile_is_in_the_way_of_nothing_else() {
     one.log.set(Way::Silent);
     let queries = ["quanti clienti", QUERY, "quanti errori", "quanti flussi"];
     for query in queries {
-        assert_eq!(one.ask(query).await.source, Source::Llm);
+        assert_eq!(one.ask(query).await.source, AnswerSource::Llm);
     }
     two.ask(QUERY).await;
     two.until_learned(QUERY).await;
@@ -88,10 +88,10 @@ async fn what_another_learned_meanwhile_is_in_the_way_of_nothing_else() {
 async fn one_that_cannot_write_answers_on_and_gets_what_the_others_learn() {
     let (fleet, one, two) = two().await;
     two.log.set(Way::ReadOnly);
-    assert_eq!(two.ask(QUERY).await.source, Source::Llm);
+    assert_eq!(two.ask(QUERY).await.source, AnswerSource::Llm);
     until("the log to refuse it", async || (two.tried_to_learn() == 1).then_some(())).await;
     assert!(fleet.learned().await.is_empty());
-    assert_eq!(one.ask(QUERY).await.source, Source::Llm);
+    assert_eq!(one.ask(QUERY).await.source, AnswerSource::Llm);
     two.until_learned(QUERY).await;
     assert_eq!((fleet.learned().await.len(), fleet.double.chats()), (1, 2));
 }

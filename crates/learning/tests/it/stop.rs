@@ -1,19 +1,19 @@
 //! Stopping: what was learned is made, what was counted is written, and nobody is kept waiting.
 
-use midflight_learning::Source;
+use midflight_learning::AnswerSource;
 use midflight_testkit::LlmDoes;
 
 use crate::log::Way;
 use crate::support::{begin, one, until, until_asked};
 
 #[tokio::test]
-async fn questions_on_their_way_are_given_up() {
+async fn pending_questions_are_abandoned() {
     let (fleet, one) = one().await;
     fleet.double.next([LlmDoes::Hangs]);
     let asked = begin(one.ask("quanti ordini")).await;
     until_asked(&fleet, 1).await;
     let (answer, ()) = tokio::join!(asked, one.classifier.stop());
-    assert_eq!((answer.source, answer.why.as_deref()), (Source::None, Some("the server is stopping")));
+    assert_eq!((answer.source, answer.why.as_deref()), (AnswerSource::None, Some("the server is stopping")));
     assert!(fleet.learned().await.is_empty());
 }
 
@@ -22,7 +22,7 @@ async fn what_waits_to_be_learned_is_made_before_it_stops() {
     let (fleet, one) = one().await;
     one.log.set(Way::Silent);
     for n in 0..5 {
-        assert_eq!(one.ask(&format!("quanti ordini {n}")).await.source, Source::Llm);
+        assert_eq!(one.ask(&format!("quanti ordini {n}")).await.source, AnswerSource::Llm);
     }
     let stop = begin(one.classifier.stop()).await;
     one.log.set(Way::Open);
@@ -48,7 +48,7 @@ async fn a_log_that_does_not_answer_does_not_keep_it_from_stopping() {
 }
 
 #[tokio::test]
-async fn what_nobody_has_any_more_ends() {
+async fn a_bus_without_handles_ends() {
     let (_fleet, one) = one().await;
     let ended = std::sync::Arc::downgrade(one.engine.store());
     let crate::support::Replica { engine, classifier, patterns, .. } = one;

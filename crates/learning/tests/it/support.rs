@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_bus::MemoryBus;
-use midflight_components::{Llm, LlmSettings, Place};
-use midflight_core::{Change, Document, DocumentId, Edit, Pointer, RevisionNumber, Trigger};
+use midflight_components::{Llm, LlmSettings, SettingsSource};
+use midflight_core::{Change, Document, DocumentId, Edit, JsonPointer, RevisionNumber, Trigger};
 use midflight_engine::{Engine, Identity, Refresh};
-use midflight_learning::{Answer, Classifier, Feedback, FeedbackAnswer, LearningOptions, Source, Usage};
+use midflight_learning::{
+    AnswerSource, Classifier, Feedback, FeedbackAnswer, LearningOptions, PatternUsage, QueryAnswer,
+};
 use midflight_live::Live;
 use midflight_patterns::{PatternStatus, Patterns, PatternsSnapshot};
 use midflight_store::{MemoryStore, RevisionLog as _};
@@ -66,8 +68,8 @@ pub(crate) async fn two() -> (Fleet, Replica, Replica) {
 /// A prompt of these categories. Greetings have an answer of their own.
 pub(crate) fn prompt(categories: &[&str]) -> Value {
     let category = |name: &&str| {
-        let said = if *name == "GREETING" { json!({ "direct_response": "Ciao!" }) } else { Value::Null };
-        ((*name).to_owned(), said)
+        let output = if *name == "GREETING" { json!({ "direct_response": "Ciao!" }) } else { Value::Null };
+        ((*name).to_owned(), output)
     };
     let categories: serde_json::Map<_, _> = categories.iter().map(category).collect();
     json!({ "instructions": "Classify.", "categories": categories })
@@ -102,7 +104,8 @@ impl Fleet {
         let log = Log::new(self.log.clone());
         let mut builder = Engine::builder().store(Arc::new(log.clone())).bus(Arc::new(self.bus.clone()));
         let slot = builder.kind(Patterns);
-        let (part, llm) = Llm::new(Place::new(Vec::new(), Pointer::root(), move |_| settings.clone()));
+        let (part, llm) =
+            Llm::new(SettingsSource::new(Vec::new(), JsonPointer::root(), move |_| settings.clone()));
         builder
             .component(part)
             .refresh(Refresh { enabled: false, ..Refresh::default() })
@@ -145,7 +148,7 @@ fn settings(base_url: String, more: &Value) -> LlmSettings {
 }
 
 impl Replica {
-    pub(crate) async fn ask(&self, query: &str) -> Answer {
+    pub(crate) async fn ask(&self, query: &str) -> QueryAnswer {
         let answer = tokio::time::timeout(DEADLINE, self.classifier.classify(query, None)).await;
         answer.unwrap().unwrap()
     }
@@ -176,13 +179,13 @@ impl Replica {
     }
 
     /// Waits until a pattern answers the query here, and asks.
-    pub(crate) async fn until_learned(&self, query: &str) -> Answer {
+    pub(crate) async fn until_learned(&self, query: &str) -> QueryAnswer {
         until("a pattern to be learned", async || {
             self.patterns.load().classify(query, None).unwrap().found.is_some().then_some(())
         })
         .await;
         let answer = self.ask(query).await;
-        assert_eq!(answer.source, Source::Learned, "{answer:?}");
+        assert_eq!(answer.source, AnswerSource::Learned, "{answer:?}");
         answer
     }
 
@@ -201,7 +204,7 @@ impl Replica {
     }
 
     /// What is written of a pattern.
-    pub(crate) async fn usage(&self, id: &str) -> Usage {
+    pub(crate) async fn usage(&self, id: &str) -> PatternUsage {
         self.classifier.usage(&[id.into()]).await.unwrap().remove(id).unwrap_or_default()
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use midflight_core::{Change, KindName};
-use midflight_learning::Usage;
+use midflight_learning::PatternUsage;
 use midflight_store::{TallyQuery, TallyStore as _};
 use midflight_testkit::DEADLINE;
 use serde_json::json;
@@ -46,13 +46,16 @@ async fn uses_on_all_replicas_add_up_and_make_no_revision() {
     }
     let usage = one.usage("a").await;
     assert!(usage.last_used_at.is_some());
-    assert_eq!(Usage { last_used_at: None, ..usage }, Usage { used: 7, ..Usage::default() });
+    assert_eq!(
+        PatternUsage { last_used_at: None, ..usage },
+        PatternUsage { used: 7, ..PatternUsage::default() }
+    );
     assert_eq!((used(&two, "a").await, used(&one, "b").await), (7, 1));
-    assert_eq!((two.usage("nobody").await, fleet.head().await), (Usage::default(), before));
+    assert_eq!((two.usage("nobody").await, fleet.head().await), (PatternUsage::default(), before));
 }
 
 #[tokio::test]
-async fn whatever_answers_is_counted_for_its_profile() {
+async fn every_answer_is_counted_for_its_profile() {
     let (fleet, one) = one().await;
     one.put_patterns(&["a"]).await;
     ask(&one, "a", 2).await;

@@ -10,8 +10,8 @@ use super::ForwardOptions;
 /// A host whose addresses may not be called.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the host {host:?} is at a private, loopback or link-local address, which calls may not be forwarded to; an operator has to \
-     allow it"
+    "the host {host:?} has a private, loopback or link-local address; calls are not forwarded to it unless \
+     an operator allows it"
 )]
 pub(super) struct AddressRefused {
     pub(super) host: String,
@@ -79,8 +79,8 @@ fn without_port(rule: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether an address is one of the public Internet: neither private, loopback, link-local, shared, multicast, reserved nor
-/// documentation, also where it is written as IPv6 (RFC 6890, RFC 6052, RFC 3056).
+/// Whether an address is one of the public Internet: neither private, loopback, link-local, shared, multicast, reserved
+/// nor documentation, also where it is written as IPv6 (RFC 6890, RFC 6052, RFC 3056).
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {

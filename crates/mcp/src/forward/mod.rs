@@ -1,13 +1,13 @@
 //! Calls of tools that are forwarded over HTTP to the endpoint that their document declares.
 //!
-//! An editor writes the endpoint, so what it may reach is the operator's to allow: [`ForwardOptions`] lists the hosts, private and
-//! loopback addresses are refused after the name is resolved and the checked address is the one that is connected to, redirects
-//! are refused unless they are allowed, and then only within the same origin. What a caller authenticates with is not in a
-//! [`ToolCall`], so it cannot be passed on. Time and size have bounds.
+//! An editor writes the endpoint, so what it may reach is the operator's to allow: [`ForwardOptions`] lists the hosts,
+//! private and loopback addresses are refused after the name is resolved and the checked address is the one that is
+//! connected to, redirects are refused unless they are allowed, and then only within the same origin. What a caller
+//! authenticates with is not in a [`ToolCall`], so it cannot be passed on. Time and size have bounds.
 //!
-//! A document says `forward: {url, method, headers, timeout_ms}`. `{name}` in the path of the URL is replaced by the argument of
-//! that name; the other arguments are the query of a GET or DELETE, else a JSON body. A header refers to its secret, as
-//! `Bearer ${env:NAME}`; [`ResolveReference`] says what it is.
+//! A document has `forward: {url, method, headers, timeout_ms}`. `{name}` in the path of the URL is replaced by the
+//! argument of that name; the other arguments are the query of a GET or DELETE, else a JSON body. A header refers to
+//! its secret, as `Bearer ${env:NAME}`; [`ResolveReference`] resolves it.
 
 mod address;
 mod secrets;
@@ -30,15 +30,15 @@ use target::ForwardTarget;
 
 pub use address::is_public;
 
-/// The longest part of a refusal of an endpoint that is told, in characters.
+/// The longest part of a refusal of an endpoint that is reported, in characters.
 const REFUSAL_CHARS_MAX: usize = 2_000;
 
 /// What forwarding may reach, and its bounds. Nothing is allowed by default.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ForwardOptions {
-    /// The hosts that may be called: a name or address, `*.example.com` for every name below one, each with a port if only that
-    /// one is meant.
+    /// The hosts that may be called: a name or address, `*.example.com` for every name below one, each with a port if
+    /// only that one is meant.
     pub allowed_hosts: Vec<String>,
     /// The allowed hosts that may also be at a private, loopback or link-local address; written likewise.
     pub private_hosts: Vec<String>,
@@ -46,9 +46,9 @@ pub struct ForwardOptions {
     pub redirects_max: usize,
     /// The largest answer, in bytes. 1 MiB.
     pub answer_bytes_max: usize,
-    /// How long a call may take where its document says nothing, in ms. 10,000.
+    /// How long a call may take by default, in ms. 10,000.
     pub timeout_ms_default: u64,
-    /// How long a call may take whatever its document says, in ms. 60,000.
+    /// How long a call may take at most, in ms. 60,000.
     pub timeout_ms_max: u64,
 }
 
@@ -74,7 +74,7 @@ impl ForwardOptions {
     }
 }
 
-/// Says what a reference is, as `env:NAME` or `file:PATH`, within what the operator allows.
+/// Resolves a reference, as `env:NAME` or `file:PATH`, within what the operator allows.
 pub trait ResolveReference: Send + Sync + 'static {
     /// The secret.
     ///
@@ -111,7 +111,7 @@ impl Forwarder {
         let tls = tls.with_root_certificates(roots).with_no_client_auth();
         let http = Client::builder()
             .tls_backend_preconfigured(tls)
-            // A proxy of the environment would connect to an address that nobody has checked.
+            // A proxy of the environment would connect to an unchecked address.
             .no_proxy()
             .redirect(redirects(options.redirects_max))
             .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&options))))
@@ -120,8 +120,8 @@ impl Forwarder {
         Ok(Self { http, options, references })
     }
 
-    /// Forwards a call of a tool of the catalogue. What the endpoint answers with a status of 2xx is the answer; anything else is a
-    /// failure that names the status.
+    /// Forwards a call of a tool of the catalogue. What the endpoint answers with a status of 2xx is the answer;
+    /// anything else is a failure that names the status.
     pub async fn call(&self, call: &ToolCall) -> ToolOutcome {
         let ToolTarget::Catalogue(tool) = &call.target else {
             return ToolOutcome::failed("not_forwarded", "a tool of the server itself has no endpoint");
@@ -168,10 +168,10 @@ impl Forwarder {
         let body = self.read(response).await?;
         let text = headers.redact(String::from_utf8_lossy(&body).into_owned());
         if !status.is_success() {
-            let told: String = text.chars().take(REFUSAL_CHARS_MAX).collect();
+            let messages: String = text.chars().take(REFUSAL_CHARS_MAX).collect();
             return Err(ToolFailure::new(
                 "endpoint_refused",
-                format!("the endpoint answered {status}: {told}"),
+                format!("the endpoint answered {status}: {messages}"),
             ));
         }
         if !is_json {
@@ -181,7 +181,7 @@ impl Forwarder {
             Ok(value) => Ok(ToolOutput { text, structured: Some(value), revision: None }),
             Err(error) => Err(ToolFailure::new(
                 "invalid_answer",
-                format!("the endpoint said that it answers JSON, and did not: {error}"),
+                format!("the endpoint declared JSON and sent something else: {error}"),
             )),
         }
     }
@@ -197,9 +197,8 @@ impl Forwarder {
         }
         let port = url.port_or_known_default();
         if !address::lists(&self.options.allowed_hosts, host, port) {
-            let message = format!(
-                "the host {host:?} is not one that calls may be forwarded to; an operator has to allow it"
-            );
+            let message =
+                format!("calls are not forwarded to the host {host:?}; an operator has to allow it");
             return refused(message);
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -261,12 +260,12 @@ fn unreachable_endpoint(error: reqwest::Error) -> ToolFailure {
         }
         source = cause.source();
     }
-    // What the library says can have the URL in it, and the URL arguments.
+    // The messages of the library can have the URL in them, and the URL arguments.
     tracing::debug!(%error, "endpoint of a tool unreachable");
     let what = match () {
         () if error.is_connect() => "cannot be reached",
         () if error.is_timeout() => "did not answer in time",
-        () => "broke the connection off",
+        () => "closed the connection",
     };
     ToolFailure::new("endpoint_unavailable", format!("the endpoint {what}; try again later"))
 }

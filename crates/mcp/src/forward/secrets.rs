@@ -1,4 +1,4 @@
-//! The headers of a forwarded call, with their secrets, which are never told.
+//! The headers of a forwarded call, with their secrets, which are never shown.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ResolveReference;
 use crate::ToolFailure;
 
-/// Headers that say how the message is sent, not what is asked.
+/// Headers for how the message is sent, not what is asked.
 const OF_THE_CONNECTION: [&str; 9] = [
     "host",
     "content-length",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_sent_and_never_told() {
+    fn secrets_are_sent_and_never_shown() {
         let forward = json!({"headers": {"Authorization": "Bearer ${env:TOKEN}", "X-Plain": "a"}});
         let headers = headers(&forward, &Known).ok().unwrap();
         assert_eq!(headers.sent["authorization"], "Bearer s3cret");

@@ -1,4 +1,5 @@
-//! Questions to the user: by an answer in the new era, by a request in the old one, by an error where nobody can be asked.
+//! Questions to the user: by an answer in the new era, by a request in the old one, by an error where nobody can be
+//! asked.
 
 use http::StatusCode;
 use midflight_mcp::{McpCaller, McpOptions};
@@ -83,7 +84,7 @@ async fn what_was_asked_is_of_one_call_one_caller_and_one_key() {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_be_asked_is_told_the_alternatives() {
+async fn a_client_that_cannot_be_asked_gets_the_alternatives() {
     let replica = Replica::new(&documents());
     let result = replica.call("guarded", json!({})).await;
     assert_eq!(text(&result, true), "guarded needs approval; use echo, which needs none");
@@ -127,5 +128,5 @@ async fn questions_of_a_call_have_a_bound() {
     asked = call(&replica, retry("endless", json!({}), &asked, accepted.clone())).await;
     assert_eq!(asked["result"]["resultType"], "input_required");
     let answer = call(&replica, retry("endless", json!({}), &asked, accepted)).await;
-    assert!(text(&answer["result"], true).contains("asked 2 questions, the most that it may"), "{answer}");
+    assert!(text(&answer["result"], true).contains("asked 2 questions, which is the maximum"), "{answer}");
 }

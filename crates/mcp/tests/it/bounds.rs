@@ -31,8 +31,8 @@ async fn streams_of_the_old_era_count_as_listeners_too() {
     let (status, answer) =
         replica.modern("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
-    let told = answer["error"]["message"].as_str().unwrap();
-    assert!(told.contains("this replica has 1, the most of all callers; try again later"), "{told}");
+    let messages = answer["error"]["message"].as_str().unwrap();
+    assert!(messages.contains("this replica has 1, the most of all callers; try again later"), "{messages}");
     drop(stream);
     drop(session.stream(&replica).await);
 }

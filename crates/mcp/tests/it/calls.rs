@@ -24,12 +24,12 @@ async fn a_call_answers_with_its_revision_in_both_eras() {
 }
 
 /// Waits until the replica has seen a change, which it notices after it is served.
-async fn told(replica: &Replica, call: Value, expected: &str) {
+async fn reported(replica: &Replica, call: Value, expected: &str) {
     let answered = async {
         loop {
             let (_, answer) = replica.modern("tools/call", call.clone()).await;
-            let told = answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
-            if told.contains(expected) {
+            let reported = answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+            if reported.contains(expected) {
                 assert_eq!(answer["result"]["isError"], true);
                 return;
             }
@@ -42,7 +42,7 @@ async fn told(replica: &Replica, call: Value, expected: &str) {
 }
 
 #[tokio::test]
-async fn a_tool_that_is_gone_says_what_to_use_instead() {
+async fn a_removed_tool_names_what_to_use_instead() {
     let body = |name: &str, description: &str| {
         let mut body = tool(description);
         body["tool_name"] = json!(name);
@@ -56,27 +56,28 @@ async fn a_tool_that_is_gone_says_what_to_use_instead() {
     ]);
     replica.edit(&[("1", Value::Null)]);
     let call = json!({"name": "disk_usage", "arguments": {}});
-    told(&replica, call, "`disk_usage` was removed in revision 2; use `disk_report`").await;
+    reported(&replica, call, "`disk_usage` was removed in revision 2; use `disk_report`").await;
     replica.edit(&[("4", body("new_name", "Something else."))]);
     let call = json!({"name": "old_name", "arguments": {}});
-    told(&replica, call, "`old_name` was renamed to `new_name` in revision 3; call `new_name`").await;
+    reported(&replica, call, "`old_name` was renamed to `new_name` in revision 3; call `new_name`").await;
     let mut off = body("send_mail", "Sends a mail.");
     off["enabled"] = json!(false);
     replica.edit(&[("3", off)]);
     let call = json!({"name": "send_mail", "arguments": {}});
-    told(&replica, call, "`send_mail` is not offered since revision 4: it is switched off; no tool").await;
+    reported(&replica, call, "`send_mail` is not offered since revision 4: it is switched off; no tool")
+        .await;
     let (_, answer) = replica.modern("tools/call", json!({"name": "disk_reprt", "arguments": {}})).await;
     assert_eq!(answer["error"]["code"], -32602);
     assert_eq!(answer["error"]["message"], "unknown tool \"disk_reprt\"; did you mean \"disk_report\"?");
 }
 
 #[tokio::test]
-async fn a_client_that_says_its_revision_is_told_what_this_replica_has_not_seen_change() {
+async fn a_client_that_sends_its_revision_gets_the_changes_since() {
     let replica = Replica::new(&[("b", tool("Reports the usage of a disk."))]);
     let older = crate::support::edit(replica.snapshot(), &[("a", tool("Reports the usage of a disk."))]);
     replica.past.0.lock().unwrap().insert(0, std::sync::Arc::new(older));
     let call = json!({"name": "a", "arguments": {}, "_meta": {"dev.midflight/revision": 0}});
-    told(&replica, call, "`a` was removed after revision 0; use `b`").await;
+    reported(&replica, call, "`a` was removed after revision 0; use `b`").await;
 }
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn arguments_that_do_not_fit_name_the_change_that_made_them_so() {
     assert!(text(&refused, true).contains("at /x: \"one\" is not of type \"integer\""), "{refused}");
     assert_eq!(refused["_meta"]["dev.midflight/code"], "invalid_arguments");
     replica.edit(&[("a", body(json!(["x"])))]);
-    told(
+    reported(
         &replica,
         json!({"name": "a", "arguments": {}}),
         "\"x\" is a required property. It changed in revision 2: the parameter \"x\" became required",
@@ -127,20 +128,20 @@ async fn a_panic_a_wait_and_a_wrong_answer_are_errors_of_the_tool() {
         options,
     );
     for (name, code, expected) in [
-        ("broken", "internal", "the fault is not in the arguments"),
+        ("broken", "internal", "the arguments are not the cause"),
         ("slow", "timed_out", "did not answer within 50 ms"),
         ("mistyped", "invalid_output", "at /count: \"three\" is not of type \"integer\""),
         ("silent", "invalid_output", "without the structured content"),
     ] {
         let result = replica.call(name, json!({})).await;
-        let told = text(&result, true);
-        assert!(told.contains(expected) && !told.contains("secret"), "{told}");
+        let reported = text(&result, true);
+        assert!(reported.contains(expected) && !reported.contains("secret"), "{reported}");
         assert_eq!(result["_meta"]["dev.midflight/code"], code);
     }
 }
 
 #[tokio::test]
-async fn calls_in_flight_have_a_bound_and_a_client_that_goes_frees_its_own() {
+async fn calls_in_flight_have_a_bound_and_a_client_that_leaves_frees_its_own() {
     let mut options = McpOptions::new(KEY);
     options.calls_per_caller_max = 1;
     let replica = Replica::with(&[("slow", tool("d")), ("echo", tool("d"))], options);
@@ -156,8 +157,8 @@ async fn calls_in_flight_have_a_bound_and_a_client_that_goes_frees_its_own() {
             tokio::task::yield_now().await;
         }
     };
-    let told = within(busy).await;
-    assert!(told.contains("too many calls in flight: this caller has 1"), "{told}");
+    let reported = within(busy).await;
+    assert!(reported.contains("too many calls in flight: this caller has 1"), "{reported}");
     let call = json!({"name": "echo", "arguments": {}});
     let (status, answer) = replica.modern_as(&McpCaller::new("bob"), "tools/call", call).await;
     assert_eq!((status, &answer["result"]["isError"]), (StatusCode::OK, &json!(false)));

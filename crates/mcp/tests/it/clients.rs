@@ -83,7 +83,7 @@ async fn the_new_lifecycle_lists_calls_answers_and_listens() {
 }
 
 #[tokio::test]
-async fn the_old_lifecycle_lists_calls_answers_and_hears() {
+async fn the_old_lifecycle_lists_calls_answers_and_receives() {
     let mut replica = Replica::new(&[("guarded", tool("first"))]);
     let url = replica.listen().await;
     let handler = Client::default();

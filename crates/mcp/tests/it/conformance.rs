@@ -1,4 +1,5 @@
-//! The conformance suite of the protocol, on the catalogue of `examples/serve.rs`, which has the tools that its scenarios call.
+//! The conformance suite of the protocol, on the catalogue of `examples/serve.rs`, which has the tools that its
+//! scenarios call.
 //!
 //! It is installed by `make test` into the folder that `MIDFLIGHT_SDK` names; without it this test is skipped.
 
@@ -48,8 +49,8 @@ fn every_scenario_of_the_suite_that_applies_passes() {
         let mut suite = Command::new(folder.join("bin/node"));
         suite.args(["conformance.mjs", "server", "--url", url, "--scenario", scenario]);
         let output = suite.current_dir(&folder).output().unwrap();
-        let said =
+        let reported =
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{scenario}\n{said}");
+        assert!(output.status.success(), "{scenario}\n{reported}");
     }
 }

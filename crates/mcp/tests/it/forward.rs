@@ -116,13 +116,13 @@ impl Setup {
     async fn refused(&self, forward: Value, code: &str, expected: &str) {
         let result = self.call(forward.clone(), json!({})).await;
         assert_eq!(result["_meta"]["dev.midflight/code"], code, "{forward}: {result}");
-        let told = text(&result, true);
-        assert!(told.contains(expected) && !told.contains("s3cret"), "{told}");
+        let messages = text(&result, true);
+        assert!(messages.contains(expected) && !messages.contains("s3cret"), "{messages}");
     }
 }
 
 #[tokio::test]
-async fn a_call_is_sent_as_its_document_says_and_without_the_token_of_the_caller() {
+async fn a_call_follows_its_document_and_omits_the_callers_token() {
     let setup = Setup::new().await;
     let forward = json!({"url": "http://127.0.0.1:PORT/u/{id}", "method": "PUT",
         "headers": {"X-Api-Key": "${env:KEY}", "X-Plain": "a"}});
@@ -185,7 +185,7 @@ async fn what_an_endpoint_does_wrong_is_named() {
     let at = |path: &str| json!({"url": format!("http://127.0.0.1:PORT/{path}"), "timeout_ms": 2_000});
     setup.refused(at("redirect"), "redirect_refused", "with a redirect to /echo").await;
     setup.refused(at("large"), "answer_too_large", "more than 4000 bytes").await;
-    setup.refused(at("lies"), "invalid_answer", "said that it answers JSON").await;
+    setup.refused(at("lies"), "invalid_answer", "declared JSON").await;
     let keyed = json!({"url": "http://127.0.0.1:PORT/missing", "headers": {"X-Key": "${env:KEY}"}});
     setup.refused(keyed, "endpoint_refused", "answered 404 Not Found: no such thing for [redacted]").await;
     let slow = json!({"url": "http://127.0.0.1:PORT/slow", "timeout_ms": 30});
@@ -196,6 +196,6 @@ async fn what_an_endpoint_does_wrong_is_named() {
     let followed = setup.call(at("redirect"), json!({})).await;
     assert_eq!(followed["structuredContent"]["uri"], "/echo", "{followed}");
     setup.refused(at("elsewhere"), "redirect_refused", "with a redirect to http://localhost:1/x").await;
-    let gone = Setup { port: 1, options: setup.options.clone() };
-    gone.refused(at("x"), "endpoint_unavailable", "cannot be reached; try again later").await;
+    let removed = Setup { port: 1, options: setup.options.clone() };
+    removed.refused(at("x"), "endpoint_unavailable", "cannot be reached; try again later").await;
 }

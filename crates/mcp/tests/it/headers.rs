@@ -17,7 +17,7 @@ async fn code(replica: &Replica, request: Request<Full<Bytes>>) -> (u16, Option<
 }
 
 #[tokio::test]
-async fn headers_say_what_the_body_says() {
+async fn headers_match_the_body() {
     let replica = Replica::new(&[("a", tool("a"))]);
     assert_eq!(code(&replica, call()).await, (200, None));
     for (name, value) in [
@@ -120,8 +120,8 @@ async fn a_batch_and_what_is_no_message_are_refused() {
     let batch = Value::Array(vec![one; 5_000]);
     let (status, answer) = message(replica.send(post(&batch)).await).await;
     assert_eq!((status, answer["error"]["code"].as_i64()), (StatusCode::BAD_REQUEST, Some(-32600)));
-    let told = answer["error"]["message"].as_str().unwrap();
-    assert!(told.contains("send one message in each request"), "{told}");
+    let messages = answer["error"]["message"].as_str().unwrap();
+    assert!(messages.contains("send one message in each request"), "{messages}");
     for wrong in ["", "{", "7", "\"x\"", "{} {}", "\u{0}"] {
         let (status, answer) = message(replica.send(raw_post(wrong)).await).await;
         assert_eq!(

@@ -50,7 +50,7 @@ fn paged() -> McpOptions {
 }
 
 #[tokio::test]
-async fn pages_are_of_one_catalogue_whatever_is_served_meanwhile() {
+async fn pages_are_of_one_catalogue_independent_of_later_changes() {
     let mut replica =
         Replica::with(&[("a", tool("a")), ("b", tool("b")), ("c", tool("c")), ("d", tool("d"))], paged());
     let first = replica.result("tools/list", json!({})).await;
@@ -117,13 +117,13 @@ async fn a_page_has_a_bound_in_bytes_and_one_tool_at_least() {
 }
 
 #[tokio::test]
-async fn a_list_waits_for_the_revision_that_the_client_has_heard_of() {
+async fn a_list_waits_for_the_revision_that_the_client_knows() {
     let mut replica = Replica::new(&[("a", tool("a"))]);
     let newer = || json!({"_meta": {"dev.midflight/min_revision": 2}});
     let (_, answer) = replica.modern("tools/list", newer()).await;
     assert_eq!(answer["error"]["data"][REVISION], 1, "{answer}");
-    let told = answer["error"]["message"].as_str().unwrap();
-    assert!(told.contains("serves revision 1, which is older than min_revision 2"), "{told}");
+    let messages = answer["error"]["message"].as_str().unwrap();
+    assert!(messages.contains("serves revision 1, which is older than min_revision 2"), "{messages}");
 
     let service = replica.service.clone();
     let caller = replica.caller.clone();

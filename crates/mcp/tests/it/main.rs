@@ -1,4 +1,5 @@
-//! The server of the protocol from outside: raw messages in the process, and the client of `rmcp` over loopback and streams.
+//! The server of the protocol from outside: raw messages in the process, and the client of `rmcp` over loopback and
+//! streams.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod asks;

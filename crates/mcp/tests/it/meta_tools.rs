@@ -38,7 +38,7 @@ async fn a_searching_caller_finds_describes_and_calls() {
     let own = call(&replica, "call_tool", json!({"name": "execute_rules", "arguments": {"data": {}}})).await;
     assert_eq!(own["isError"], false);
     let nothing = call(&replica, "search_tools", json!({"query": "xyzzy"})).await;
-    assert!(text(&nothing, false).contains("no tool of 2 fits \"xyzzy\""), "{nothing}");
+    assert!(text(&nothing, false).contains("none of 2 tools matches \"xyzzy\""), "{nothing}");
     for (name, arguments, expected) in [
         (
             "call_tool",
@@ -55,7 +55,7 @@ async fn a_searching_caller_finds_describes_and_calls() {
 }
 
 #[tokio::test]
-async fn pinned_tools_stand_beside_the_search() {
+async fn pinned_tools_are_listed_beside_the_search() {
     let replica = Replica::new(&[("b", tool("b")), ("a", tool("a")), ("c", tool("c"))]);
     let pinned: Arc<[Arc<str>]> = ["c", "a", "gone", "c"].map(Arc::from).into();
     let caller = McpCaller::new("ada").exposing(Expose::PinnedAndSearch(pinned));
@@ -85,8 +85,8 @@ async fn a_selection_names_what_to_call_and_asks_where_it_is_too_close() {
 
     let replica = Replica::new(&[("gr.ep", with_patterns(fast.clone(), fast))]);
     let arguments = json!({"capabilities": ["text_search"]});
-    let told = text(&call(&replica, "select_tool", arguments.clone()).await, true);
-    assert!(told.contains("Alternatives: gr_ep/text_search/one, gr_ep/text_search/two."), "{told}");
+    let messages = text(&call(&replica, "select_tool", arguments.clone()).await, true);
+    assert!(messages.contains("Alternatives: gr_ep/text_search/one, gr_ep/text_search/two."), "{messages}");
     let ask = |params: Value| modern_with("tools/call", params, json!({"elicitation": {"form": {}}}));
     let params = json!({"name": "select_tool", "arguments": arguments});
     let (_, asked) = message(replica.send(ask(params.clone())).await).await;

@@ -72,7 +72,7 @@ async fn a_change_that_a_listener_cannot_see_is_no_notice() {
 }
 
 #[tokio::test]
-async fn a_thousand_listeners_hear_of_a_change_and_leave_nothing_behind() {
+async fn a_thousand_listeners_receive_a_change_and_leave_nothing_behind() {
     let mut options = McpOptions::new(KEY);
     options.listeners_per_caller_max = 1_000;
     let mut replica = Replica::with(&[("a", tool("first"))], options);
@@ -83,8 +83,8 @@ async fn a_thousand_listeners_hear_of_a_change_and_leave_nothing_behind() {
     let params = json!({"notifications": {"toolsListChanged": true}});
     let (status, answer) = message(replica.send(modern("subscriptions/listen", params.clone())).await).await;
     assert_eq!((status, answer["id"].as_i64()), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
-    let told = answer["error"]["message"].as_str().unwrap();
-    assert!(told.contains("this caller has 1000, the most that one may have; end one"), "{told}");
+    let messages = answer["error"]["message"].as_str().unwrap();
+    assert!(messages.contains("this caller has 1000, the most that one may have; end one"), "{messages}");
     // Another caller has room.
     drop(listen(&replica, &McpCaller::new("bob")).await);
 
@@ -111,7 +111,7 @@ async fn a_stop_ends_streams_with_their_result() {
 }
 
 #[tokio::test]
-async fn a_listener_that_asks_for_something_else_is_told_so() {
+async fn a_listener_that_requests_something_else_is_refused() {
     let replica = Replica::new(&[]);
     let params = json!({"notifications": {"promptsListChanged": true}});
     let mut events = Events::new(replica.send(modern("subscriptions/listen", params)).await);

@@ -65,8 +65,9 @@ impl PastCatalogues for Past {
     }
 }
 
-/// Calls tools by their names: `guarded` asks for approval, `choosy` for a choice, `slow` never answers, `broken` panics,
-/// `mistyped` and `silent` answer what their schema does not allow; every other one answers what it was called with.
+/// Calls tools by their names: `guarded` asks for approval, `choosy` for a choice, `slow` never answers, `broken`
+/// panics, `mistyped` and `silent` answer what their schema does not allow; every other one answers what it was called
+/// with.
 pub(crate) struct Caller;
 
 #[async_trait]

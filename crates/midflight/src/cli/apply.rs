@@ -7,7 +7,7 @@ use midflight_core::cut_reason;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::files::{self, Documents};
 use super::output::Output;
@@ -23,7 +23,7 @@ pub(super) struct ApplyArgs {
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, mut args: ApplyArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, mut args: ApplyArgs) -> Result<(), Failure> {
     let documents = files::read(&args.files)?;
     if args.write.reason.is_empty() {
         let files: Vec<_> = args.files.iter().map(|file| file.display().to_string()).collect();
@@ -35,13 +35,13 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ApplyArgs) -
 
 /// Puts documents as one revision, tells what became of it, and gives the answer.
 pub(super) async fn put(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     documents: &Documents,
     write: &WriteArgs,
 ) -> Result<Value, Failure> {
     let url = client.url(&["api", "v1", "import"], &write.query());
-    let body = Body::Bytes("application/json", documents.to_body());
+    let body = RequestBody::Bytes("application/json", documents.to_body());
     let answer = client.send(Method::POST, url, body, &[]).await;
     let answer = answer.map_err(|failure| documents.placed(failure))?.body;
     tell(output, &answer)?;

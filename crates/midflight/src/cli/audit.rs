@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
 use super::output::{Output, table, text};
 
@@ -21,7 +21,7 @@ pub(super) enum AuditCommand {
 pub(super) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// How many at most.
+    /// The maximum number.
     #[arg(long, default_value_t = 50)]
     limit: usize,
 }
@@ -53,14 +53,18 @@ impl FilterArgs {
     }
 }
 
-pub(super) async fn run(client: &Client, output: &Output, command: AuditCommand) -> Result<(), Failure> {
+pub(super) async fn run(
+    client: &ServerClient,
+    output: &Output,
+    command: AuditCommand,
+) -> Result<(), Failure> {
     match command {
         AuditCommand::List(args) => list(client, output, args).await,
         AuditCommand::Export(filter) => export(client, output, filter).await,
     }
 }
 
-async fn list(client: &Client, output: &Output, args: ListArgs) -> Result<(), Failure> {
+async fn list(client: &ServerClient, output: &Output, args: ListArgs) -> Result<(), Failure> {
     let mut found = client.up_to(&["api", "v1", "audit"], &args.filter.query(), args.limit).await?;
     found.truncate(args.limit);
     let list = Value::from(found);
@@ -78,7 +82,7 @@ async fn list(client: &Client, output: &Output, args: ListArgs) -> Result<(), Fa
     })
 }
 
-async fn export(client: &Client, output: &Output, filter: FilterArgs) -> Result<(), Failure> {
+async fn export(client: &ServerClient, output: &Output, filter: FilterArgs) -> Result<(), Failure> {
     let mut response =
         client.open(client.url(&["api", "v1", "audit", "export"], &filter.query()), &[]).await?;
     while let Some(part) = response.chunk().await.map_err(|error| client.unreachable(&error))? {

@@ -7,10 +7,10 @@ use midflight_patterns::import::{LabelledQuery, labelled};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, table, talk, text};
+use super::output::{Output, eprint_status, table, text};
 
 /// The flags of `classify`.
 #[derive(Debug, Args)]
@@ -18,16 +18,17 @@ pub(super) struct ClassifyArgs {
     /// The query.
     #[arg(required_unless_present = "labelled", conflicts_with = "labelled")]
     query: Option<String>,
-    /// The profile by which it is made comparable; `default` without.
+    /// The profile that normalizes it; `default` by default.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Instead of one query: a file of queries with labels, as tab-separated values with the columns query and
-    /// `expected_category`; `-` for stdin. Tells how each is answered, and exits 1 when one is answered otherwise.
+    /// `expected_category`; `-` for stdin. Prints how each is answered, and exits 1 when an answer differs from its
+    /// label.
     #[arg(long, value_name = "FILE")]
     labelled: Option<PathBuf>,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &ClassifyArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: &ClassifyArgs) -> Result<(), Failure> {
     if let Some(file) = &args.labelled {
         return compare(client, output, file, args.profile.as_deref()).await;
     }
@@ -50,10 +51,10 @@ pub(super) async fn run(client: &Client, output: &Output, args: &ClassifyArgs) -
     })
 }
 
-async fn ask(client: &Client, query: &str, profile: Option<&str>) -> Result<Value, Failure> {
+async fn ask(client: &ServerClient, query: &str, profile: Option<&str>) -> Result<Value, Failure> {
     let url = client.url(&["api", "v1", "patterns", "classify"], &[]);
     let body = json!({ "query": query, "profile": profile });
-    Ok(client.send(Method::POST, url, Body::Json(body), &[]).await?.body)
+    Ok(client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body)
 }
 
 /// The pattern that matched, and by what.
@@ -67,7 +68,7 @@ fn matched(answer: &Value) -> String {
 }
 
 async fn compare(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     file: &std::path::Path,
     profile: Option<&str>,
@@ -89,7 +90,7 @@ async fn compare(
         }));
     }
     let agree = compared.iter().filter(|one| one["agrees"] == true).count();
-    let said = compared.iter().filter(|one| one["agrees"].is_boolean()).count();
+    let reported = compared.iter().filter(|one| one["agrees"].is_boolean()).count();
     let compared = Value::Array(compared);
     output.data(&compared, || {
         let row = |one: &Value| {
@@ -105,10 +106,10 @@ async fn compare(
         let rows = compared.as_array().into_iter().flatten().map(row);
         table(&["LINE", "QUERY", "LABEL", "CATEGORY", "AGREES", "MATCHED"], rows)
     })?;
-    let told = format!("{agree} of {said} queries with a label are answered so");
-    if agree == said {
-        talk(&told);
+    let message = format!("{agree} of {reported} labelled queries are answered as labelled");
+    if agree == reported {
+        eprint_status(&message);
         return Ok(());
     }
-    Err(Failure::failed(told))
+    Err(Failure::failed(message))
 }

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
 use super::fail::{Failure, ServerProblem};
-use super::output::talk;
+use super::output::eprint_status;
 use super::progress::upload;
 
 /// How long a connection may take to come about.
@@ -28,32 +28,32 @@ const SHOWN_CHARS: usize = 400;
 
 /// Talks to one server.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct ServerClient {
     http: reqwest::Client,
     base: Url,
     token: Option<String>,
     /// Whether it was reported that answers are from the server's local copy.
-    has_told_copy: AtomicBool,
+    has_reported_copy: AtomicBool,
 }
 
 /// A successful answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    /// The `ETag`, as it stands in the header.
+pub(super) struct ServerAnswer {
+    /// The `ETag`, as it is in the header.
     pub(super) etag: Option<String>,
     pub(super) body: Value,
 }
 
 /// What is sent.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum RequestBody {
     None,
     Json(Value),
     /// Bytes of a media type, shown on their way when there are many.
     Bytes(&'static str, Bytes),
 }
 
-impl Client {
+impl ServerClient {
     /// A client of the server at `url`.
     ///
     /// # Errors
@@ -64,13 +64,12 @@ impl Client {
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX);
         let http = http.tls_backend_preconfigured(tls(ca_file)?).build();
-        let http =
-            http.map_err(|error| Failure::failed(format!("the HTTP client does not start: {error}")))?;
+        let http = http.map_err(|error| Failure::failed(format!("cannot start the HTTP client: {error}")))?;
         let token = token.filter(|token| !token.is_empty());
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(Failure::usage("the token has characters that no token has; copy it again"));
+            return Err(Failure::usage("the token has invalid characters; copy it again"));
         }
-        Ok(Self { http, base, token, has_told_copy: AtomicBool::new(false) })
+        Ok(Self { http, base, token, has_reported_copy: AtomicBool::new(false) })
     }
 
     /// The server's address, for people.
@@ -99,8 +98,12 @@ impl Client {
     }
 
     /// Reads.
-    pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Answer, Failure> {
-        self.send(Method::GET, self.url(segments, query), Body::None, &[]).await
+    pub(super) async fn get(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<ServerAnswer, Failure> {
+        self.send(Method::GET, self.url(segments, query), RequestBody::None, &[]).await
     }
 
     /// Reads all pages of a list into one list of items.
@@ -146,20 +149,20 @@ impl Client {
         &self,
         method: Method,
         url: Url,
-        body: Body,
+        body: RequestBody,
         headers: &[(HeaderName, String)],
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ServerAnswer, Failure> {
         let mut more = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value)
-                .map_err(|_| Failure::usage(format!("{value:?} cannot be sent as {name}")))?;
+                .map_err(|_| Failure::usage(format!("cannot send {value:?} as {name}")))?;
             more.insert(name, value);
         }
         let request = self.request(method, url).headers(more).timeout(REQUEST_MAX);
         let request = match body {
-            Body::None => request,
-            Body::Json(value) => request.json(&value),
-            Body::Bytes(kind, bytes) => {
+            RequestBody::None => request,
+            RequestBody::Json(value) => request.json(&value),
+            RequestBody::Bytes(kind, bytes) => {
                 let length = bytes.len();
                 request
                     .header(CONTENT_TYPE, kind)
@@ -174,13 +177,13 @@ impl Client {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).map_err(|_| {
-                Failure::failed(format!("{} does not answer like a Midflight server", self.base()))
+                Failure::failed(format!("{} does not respond like a Midflight server", self.base()))
             })?
         };
-        Ok(Answer { etag, body })
+        Ok(ServerAnswer { etag, body })
     }
 
-    /// Asks how a config stands. An answer that says so is one, whatever its status.
+    /// Queries the state of a config. Such an answer counts, whatever its status.
     pub(super) async fn report(&self, method: Method, url: Url) -> Result<Value, Failure> {
         let response = self.request(method, url).timeout(REQUEST_MAX).send().await;
         let response = response.map_err(|error| self.unreachable(&error))?;
@@ -206,7 +209,7 @@ impl Client {
         self.checked(request.send().await).await
     }
 
-    /// Sends a message and answers what came, whatever its status. How long that may take is the caller's to say.
+    /// Sends a message and answers what came, whatever its status. The caller sets how long that may take.
     pub(super) async fn exchange(
         &self,
         method: Method,
@@ -232,7 +235,7 @@ impl Client {
         let status = response.status();
         if status.is_success() {
             if let Some(revision) = response.headers().get(FROM_COPY) {
-                self.tell_copy(revision);
+                self.report_copy(revision);
             }
             return Ok(response);
         }
@@ -240,17 +243,17 @@ impl Client {
         Err(self.refusal(status, &text))
     }
 
-    fn tell_copy(&self, revision: &HeaderValue) {
-        if !self.has_told_copy.swap(true, Ordering::Relaxed) {
+    fn report_copy(&self, revision: &HeaderValue) {
+        if !self.has_reported_copy.swap(true, Ordering::Relaxed) {
             let revision = revision.to_str().unwrap_or("?");
-            talk(&format!(
+            eprint_status(&format!(
                 "log unavailable; showing revision {revision} of the local copy of {}",
                 self.base()
             ));
         }
     }
 
-    /// The failure that an answer of the server tells of, by its status and its text.
+    /// The failure that an answer of the server reports, by its status and its text.
     pub(super) fn refusal(&self, status: reqwest::StatusCode, text: &str) -> Failure {
         let problem = serde_json::from_str::<ServerProblem>(text);
         match problem.ok().filter(|problem| !problem.code.is_empty()) {
@@ -274,12 +277,13 @@ impl Client {
         };
         Failure::Unreachable(if error.is_connect() {
             format!(
-                "nothing answers at {base} ({deepest})\nStart a server with `midflight serve`, or name another with --url or MIDFLIGHT_URL."
+                "cannot connect to {base} ({deepest})\nStart a server with `midflight serve`, or give the \
+                 address of another with --url or MIDFLIGHT_URL."
             )
         } else if error.is_timeout() {
-            format!("{base} took too long to answer; look with `midflight doctor`")
+            format!("{base} did not respond in time; run `midflight doctor`")
         } else {
-            format!("the connection to {base} broke: {deepest}; look with `midflight doctor`, then try again")
+            format!("the connection to {base} failed: {deepest}; run `midflight doctor`, then try again")
         })
     }
 }
@@ -323,7 +327,7 @@ mod tests {
 
     #[test]
     fn addresses_are_made_of_escaped_segments() {
-        let client = Client::new("http://host:1/base/", None, None).unwrap();
+        let client = ServerClient::new("http://host:1/base/", None, None).unwrap();
         let url = client.url(
             &["api", "v1", "documents", "rules", "loans/R 1"],
             &[("a", "x&y".to_owned()), ("b", String::new())],
@@ -335,16 +339,17 @@ mod tests {
             ("https://host", "https://host"),
             ("host", "http://host"),
         ] {
-            assert_eq!(Client::new(typed, None, None).unwrap().base(), base);
+            assert_eq!(ServerClient::new(typed, None, None).unwrap().base(), base);
         }
-        for (wrong, told) in
+        for (wrong, messages) in
             [("ftp://x", "neither http nor https"), ("http://", "empty host"), ("a b", "invalid")]
         {
-            let failure = Client::new(wrong, None, None).unwrap_err();
-            assert!(matches!(&failure, Failure::Usage(message) if message.contains(told)), "{failure:?}");
+            let failure = ServerClient::new(wrong, None, None).unwrap_err();
+            assert!(matches!(&failure, Failure::Usage(message) if message.contains(messages)), "{failure:?}");
         }
-        let missing = Client::new("https://host", None, Some(Path::new("/no/such/file.pem"))).unwrap_err();
+        let missing =
+            ServerClient::new("https://host", None, Some(Path::new("/no/such/file.pem"))).unwrap_err();
         assert!(missing.text().contains("cannot read --ca-file /no/such/file.pem"), "{missing:?}");
-        assert!(Client::new("http://x", Some("a\nb".to_owned()), None).is_err());
+        assert!(ServerClient::new("http://x", Some("a\nb".to_owned()), None).is_err());
     }
 }

@@ -5,43 +5,43 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use midflight_app::Process;
 use midflight_config::{SCHEMAS_FOLDER, infer_schema};
-use midflight_core::{DocumentId, Pointer};
+use midflight_core::{DocumentId, JsonPointer};
 use midflight_server::OwnConfig;
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::files;
-use super::output::{Format, Output, printable, table, talk, text};
-use super::write::{WriteArgs, tell, tell_effects};
+use super::output::{Output, OutputFormat, eprint_status, printable, table, text};
+use super::write::{WriteArgs, show_effects, tell};
 
 /// The commands of `config`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// List the configs that are served.
     List,
-    /// Show what is in effect, value by value, with where each comes from. Secrets are not shown.
-    Show(Named),
+    /// Show the config in effect, value by value, with the source of each. Secrets are not shown.
+    Show(ConfigNameArgs),
     /// Change some keys.
     Set(SetArgs),
     /// Show what changed, key by key.
-    Diff(DiffArgs),
-    /// Bring a config back to what it said at a revision, as a new revision.
-    Rollback(RollbackArgs),
-    /// Have the server look what its config is to be, and tell what came of it.
+    Diff(ConfigDiffArgs),
+    /// Roll a config back to its content at a revision, as a new revision.
+    Rollback(ConfigRollbackArgs),
+    /// Have the server read its config again, and print the result.
     Reload,
-    /// Tell how the server's own config stands.
+    /// Show the status of the server's own config.
     Status,
-    /// Look whether a file is a valid config of a server, without a server.
+    /// Check whether a file is a valid config of a server, without a server.
     Check(CheckArgs),
-    /// Print a JSON Schema inferred from a config, as a document to be reviewed and applied.
+    /// Print a JSON Schema inferred from a config, as a document to review and apply.
     InferSchema(InferArgs),
 }
 
 /// Which config.
 #[derive(Debug, Args)]
-pub(super) struct Named {
+pub(super) struct ConfigNameArgs {
     /// The config; midflight is the server's own.
     #[arg(default_value = "midflight")]
     name: String,
@@ -52,7 +52,7 @@ pub(super) struct Named {
 pub(super) struct SetArgs {
     /// The config.
     name: String,
-    /// What to change, as log.level=debug; the value is JSON or a text, and null takes the key away.
+    /// Changes, as log.level=debug; a value is JSON or a text, and null removes the key.
     #[arg(required = true, value_name = "KEY=VALUE")]
     changes: Vec<String>,
     #[command(flatten)]
@@ -61,23 +61,23 @@ pub(super) struct SetArgs {
 
 /// The flags of `config diff`.
 #[derive(Debug, Args)]
-pub(super) struct DiffArgs {
+pub(super) struct ConfigDiffArgs {
     #[command(flatten)]
-    named: Named,
-    /// The revision; the newest without.
+    named: ConfigNameArgs,
+    /// The revision; by default the newest.
     #[arg(long, value_name = "REVISION")]
     revision: Option<u64>,
-    /// The revision to compare it with; the one before the last change without.
+    /// The revision to compare it with; by default the one before the last change.
     #[arg(long, value_name = "REVISION")]
     against: Option<u64>,
 }
 
 /// The flags of `config rollback`.
 #[derive(Debug, Args)]
-pub(super) struct RollbackArgs {
+pub(super) struct ConfigRollbackArgs {
     /// The config.
     name: String,
-    /// The revision whose state is to be back.
+    /// The revision to return to.
     revision: u64,
     #[command(flatten)]
     write: WriteArgs,
@@ -86,7 +86,7 @@ pub(super) struct RollbackArgs {
 /// The flags of `config check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The file, as `serve --config` reads it, with the variables of this environment over it.
+    /// The file, as `serve --config` reads it; variables of this environment override it.
     file: PathBuf,
 }
 
@@ -96,13 +96,13 @@ pub(super) struct InferArgs {
     /// The name of a config that a server has, or a YAML, JSON or TOML file; - for stdin.
     #[arg(value_name = "NAME|FILE")]
     what: String,
-    /// The config that the schema is for; that of the name or of the file unless said.
+    /// The config that the schema is for; by default that of the name or of the file.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
 
 pub(super) async fn run(
-    client: impl FnOnce() -> Result<Client, Failure>,
+    client: impl FnOnce() -> Result<ServerClient, Failure>,
     output: &Output,
     command: ConfigCommand,
 ) -> Result<(), Failure> {
@@ -119,8 +119,8 @@ pub(super) async fn run(
     }
 }
 
-/// The address of a config, whose name may have slashes, and of what lies under it.
-fn url(client: &Client, name: &str, under: &[&str], query: &[(&str, String)]) -> Url {
+/// The address of a config, whose name may have slashes, and of what is below it.
+fn url(client: &ServerClient, name: &str, under: &[&str], query: &[(&str, String)]) -> Url {
     let mut url = client.url(&["api", "v1", "config"], query);
     if let Ok(mut path) = url.path_segments_mut() {
         path.push(name).extend(under);
@@ -128,7 +128,7 @@ fn url(client: &Client, name: &str, under: &[&str], query: &[(&str, String)]) ->
     url
 }
 
-async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let configs = Value::Array(client.all(&["api", "v1", "config"], &[]).await?);
     output.data(&configs, || {
         let rows = configs.as_array().into_iter().flatten();
@@ -139,9 +139,9 @@ async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
     })
 }
 
-async fn show(client: &Client, output: &Output, named: &Named) -> Result<(), Failure> {
+async fn show(client: &ServerClient, output: &Output, named: &ConfigNameArgs) -> Result<(), Failure> {
     let address = url(client, &named.name, &["effective"], &[]);
-    let effective = client.send(Method::GET, address, Body::None, &[]).await?.body;
+    let effective = client.send(Method::GET, address, RequestBody::None, &[]).await?.body;
     output.data(&effective, || {
         let keys = effective.get("keys").and_then(Value::as_array).into_iter().flatten();
         let row = |key: &Value| {
@@ -150,22 +150,25 @@ async fn show(client: &Client, output: &Output, named: &Named) -> Result<(), Fai
         };
         table(&["KEY", "VALUE", "FROM", "TAKES"], keys.map(row))
     })?;
-    tell_effects(&effective);
+    show_effects(&effective);
     Ok(())
 }
 
-async fn set(client: &Client, output: &Output, args: &SetArgs) -> Result<(), Failure> {
+async fn set(client: &ServerClient, output: &Output, args: &SetArgs) -> Result<(), Failure> {
     let mut patch = Value::Object(Map::new());
     for change in &args.changes {
         let Some((key, value)) = change.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Failure::usage(format!("{change:?} is to be KEY=VALUE, as log.level=debug")));
+            return Err(Failure::usage(format!(
+                "invalid change {change:?}: expected KEY=VALUE, as \
+                                               log.level=debug"
+            )));
         };
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         let nested = key.split('.').rev().fold(value, |value, key| json!({ key: value }));
         merge(&mut patch, nested);
     }
     let address = url(client, &args.name, &[], &args.write.query());
-    let answer = client.send(Method::PATCH, address, Body::Json(patch), &[]).await?;
+    let answer = client.send(Method::PATCH, address, RequestBody::Json(patch), &[]).await?;
     tell(output, &answer.body)
 }
 
@@ -181,14 +184,14 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-async fn diff(client: &Client, output: &Output, args: &DiffArgs) -> Result<(), Failure> {
+async fn diff(client: &ServerClient, output: &Output, args: &ConfigDiffArgs) -> Result<(), Failure> {
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let query = [("revision", number(args.revision)), ("against", number(args.against))];
     let address = url(client, &args.named.name, &["diff"], &query);
-    let diff = client.send(Method::GET, address, Body::None, &[]).await?.body;
+    let diff = client.send(Method::GET, address, RequestBody::None, &[]).await?.body;
     let changes = diff.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if changes.is_empty() && output.format() == Format::Table {
-        talk("nothing is different");
+    if changes.is_empty() && output.format() == OutputFormat::Table {
+        eprint_status("no differences");
         return Ok(());
     }
     output.data(&diff, || {
@@ -200,28 +203,33 @@ async fn diff(client: &Client, output: &Output, args: &DiffArgs) -> Result<(), F
     })
 }
 
-async fn rollback(client: &Client, output: &Output, args: &RollbackArgs) -> Result<(), Failure> {
+async fn rollback(client: &ServerClient, output: &Output, args: &ConfigRollbackArgs) -> Result<(), Failure> {
     let address = url(client, &args.name, &["rollback"], &args.write.query());
-    let body = Body::Json(json!({ "revision": args.revision }));
+    let body = RequestBody::Json(json!({ "revision": args.revision }));
     let answer = client.send(Method::POST, address, body, &[]).await?;
     tell(output, &answer.body)
 }
 
-/// Prints how the server's own config stands, and fails when what is wanted is not in effect.
-async fn report(client: &Client, output: &Output, method: Method, path: &[&str]) -> Result<(), Failure> {
+/// Prints the state of the server's own config, and fails when the desired config is not in effect.
+async fn report(
+    client: &ServerClient,
+    output: &Output,
+    method: Method,
+    path: &[&str],
+) -> Result<(), Failure> {
     let report = client.report(method, client.url(path, &[])).await?;
     output.data(&report, || {
         let rows = ["status", "hash", "served_hash", "revision", "trigger", "triggered_by", "at", "took_ms"];
         table(&["", ""], rows.map(|key| [key.to_owned(), text(&report, key)])).trim_start().to_owned()
     })?;
-    tell_effects(&report);
+    show_effects(&report);
     let listed = report.get("problems").and_then(Value::as_array).into_iter().flatten();
     let problems: Vec<_> = listed.map(problem).collect();
     match text(&report, "status").as_str() {
         "success" | "unchanged" => Ok(()),
         status => {
             let problems = problems.join("\n  ");
-            Err(Failure::failed(format!("{status}; what was in effect stays:\n  {problems}")))
+            Err(Failure::failed(format!("{status}; keeping the previous config:\n  {problems}")))
         }
     }
 }
@@ -234,7 +242,7 @@ fn problem(problem: &Value) -> String {
             place += &format!(":{number}");
         }
     }
-    let path = Pointer::parse(&text(problem, "path"));
+    let path = JsonPointer::parse(&text(problem, "path"));
     let at = if path.as_str().is_empty() { String::new() } else { format!("at {path}: ") };
     printable(&format!("{place}: {at}{}", text(problem, "message")))
 }
@@ -243,13 +251,13 @@ fn check(args: CheckArgs) -> Result<(), Failure> {
     let mut config = OwnConfig::new(Some(args.file));
     config.variables(Process::variables());
     config.settings().map_err(|error| Failure::failed(error.to_string()))?;
-    talk("valid");
+    eprint_status("valid");
     Ok(())
 }
 
 /// Prints the schema that is inferred from a config: that of a file, or else that of a server.
 async fn infer(
-    client: impl FnOnce() -> Result<Client, Failure>,
+    client: impl FnOnce() -> Result<ServerClient, Failure>,
     output: &Output,
     args: &InferArgs,
 ) -> Result<(), Failure> {
@@ -261,15 +269,13 @@ async fn infer(
         }
     };
     let Some(name) = args.name.clone().or(name) else {
-        return Err(Failure::usage(
-            "of stdin it is not known for which config the schema is; add --name NAME",
-        ));
+        return Err(Failure::usage("stdin does not name the config of the schema; add --name NAME"));
     };
     let id = DocumentId::new("config", &format!("{SCHEMAS_FOLDER}{name}"));
     let id = id.map_err(|error| Failure::usage(format!("{error}; name the config with --name NAME")))?;
     let inferred = infer_schema(&body);
     match output.format() {
-        Format::Json => {
+        OutputFormat::Json => {
             let document =
                 json!({"kind": id.kind.as_str(), "name": id.name.as_str(), "body": inferred.schema});
             output.data(&document, String::new)?;
@@ -277,11 +283,12 @@ async fn infer(
         _ => output.documents(&[(id, inferred.schema)])?,
     }
     for place in &inferred.literal_secrets {
-        talk(&printable(&format!(
-            "{place} looks like a secret and is written out: with this schema the config is refused until it is a reference"
+        eprint_status(&printable(&format!(
+            "{place} looks like a secret in plain text: with this schema the config is refused until it is \
+             a reference"
         )));
     }
-    talk(
+    eprint_status(
         "inferred from one config: review the types, the secrets (writeOnly) and what is required, then apply it",
     );
     Ok(())

@@ -202,7 +202,7 @@ mod tests {
             assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         std::fs::write(&file, "{\"contexts\":{\"a\":{\"url\":1,\"token\":\"secret\"}}}").unwrap();
-        let told = Contexts::read_from(&file).unwrap_err().text();
-        assert!(told.contains("line 1") && !told.contains("secret"), "{told}");
+        let message = Contexts::read_from(&file).unwrap_err().text();
+        assert!(message.contains("line 1") && !message.contains("secret"), "{message}");
     }
 }

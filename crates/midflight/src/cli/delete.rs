@@ -5,7 +5,7 @@ use midflight_core::DocumentId;
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::get::newest;
 use super::output::Output;
@@ -21,7 +21,7 @@ pub(super) struct DeleteArgs {
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: DeleteArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: DeleteArgs) -> Result<(), Failure> {
     let mut changes = Vec::new();
     for id in &args.documents {
         let (kind, name) = (id.kind.as_str(), id.name.as_str());
@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: DeleteArgs) -> R
         changes.push(json!({ "op": "delete", "kind": kind, "name": name, "if_version": found["version"] }));
     }
     let url = client.url(&["api", "v1", "apply"], &args.write.query());
-    let body = Body::Json(json!({ "changes": changes }));
+    let body = RequestBody::Json(json!({ "changes": changes }));
     let answer = client.send(Method::POST, url, body, &[]).await?;
     tell(output, &answer.body)
 }

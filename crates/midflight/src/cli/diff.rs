@@ -6,10 +6,10 @@ use clap::{ArgGroup, Args};
 use serde_json::Value;
 
 use super::apply::put;
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, talk, text};
+use super::output::{Output, eprint_status, text};
 use super::write::{WriteArgs, diff_text};
 
 /// The flags of `diff`.
@@ -18,7 +18,7 @@ use super::write::{WriteArgs, diff_text};
 pub(super) struct DiffArgs {
     /// A revision.
     revision: Option<u64>,
-    /// The revision to compare with; the one before unless said.
+    /// The revision to compare with; by default the one before.
     #[arg(long, requires = "revision", value_name = "REVISION")]
     against: Option<u64>,
     /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
@@ -26,11 +26,11 @@ pub(super) struct DiffArgs {
     files: Vec<PathBuf>,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: DiffArgs) -> Result<(), Failure> {
     let Some(revision) = args.revision else {
         let documents = files::read(&args.files)?;
         documents.check_not_empty()?;
-        // To look is no attempt to change what belongs to somebody else.
+        // Looking is not an attempt to change documents of other owners.
         let write = WriteArgs { dry_run: true, take_over: true, ..WriteArgs::default() };
         let answer = put(client, output, &documents, &write).await?;
         return ended(text(&answer, "outcome") != "unchanged");
@@ -50,7 +50,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Res
     }
     let diffs = answer.get("documents").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if diffs.is_empty() {
-        talk("nothing differs");
+        eprint_status("nothing differs");
     }
     output.data(&answer, || diff_text(diffs))?;
     ended(!diffs.is_empty())

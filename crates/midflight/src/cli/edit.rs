@@ -1,4 +1,4 @@
-//! `edit`: one document in an editor, until it holds or nobody wants it any more.
+//! `edit`: one document in an editor, until it is valid or the edit is cancelled.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,22 +10,22 @@ use reqwest::Method;
 use reqwest::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::get::{newest, read};
-use super::output::{Output, documents_text, talk};
+use super::output::{Output, documents_text, eprint_status};
 use super::write::{WriteArgs, tell};
 
 /// What every line that the command writes for the editor's user begins with.
 const NOTE: &str = "#: ";
 
-/// How often the editor is opened again: an editor that is a script never gives up.
+/// How often the editor is opened again: an editor that is a script never ends by itself.
 const ROUNDS_MAX: usize = 100;
 
 /// The flags of `edit`.
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
-    /// The document, as rules/loans/R1. One that is not there is created.
+    /// The document, as rules/loans/R1. It is created if it does not exist.
     #[arg(value_name = "KIND/NAME")]
     document: DocumentId,
     #[command(flatten)]
@@ -33,27 +33,26 @@ pub(super) struct EditArgs {
 }
 
 /// The document that an edit is made on.
-struct Base {
+struct EditBase {
     /// As YAML.
     text: String,
     precondition: (HeaderName, String),
 }
 
-/// What one round in the editor came to.
-enum Round {
+/// The result of one round in the editor.
+enum EditRound {
     Saved(Value),
-    /// What stands at the top of the next one.
+    /// The comment at the top of the next round.
     Again(String),
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: EditArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: EditArgs) -> Result<(), Failure> {
     let mut base = base(client, &args.document).await?;
     let file = tempfile::Builder::new().prefix("midflight-").suffix(".yaml").tempfile();
-    let file =
-        file.map_err(|error| Failure::failed(format!("there is no place for a file to edit: {error}")))?;
+    let file = file.map_err(|error| Failure::failed(format!("cannot create a file to edit: {error}")))?;
     let mut text = base.text.clone();
     let mut note = format!(
-        "{} is applied when you save it and leave. Save it as it is to change nothing.",
+        "{} is applied when you save it and close the editor. Leave it unchanged to change nothing.",
         args.document
     );
     let mut is_conflict = false;
@@ -61,26 +60,27 @@ pub(super) async fn run(client: &Client, output: &Output, args: EditArgs) -> Res
         write(file.path(), &format!("{}{text}", noted(&note)))?;
         open(file.path()).await?;
         let saved = std::fs::read_to_string(file.path())
-            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", file.path().display())))?;
+            .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.path().display())))?;
         let saved = without_notes(&saved);
         if saved == base.text {
-            talk("nothing was changed");
+            eprint_status("nothing was changed");
             return Ok(());
         }
-        // Saved again as it was refused: whoever edits has given up.
+        // Saved again unchanged after a refusal: the edit is cancelled.
         if saved == text && !is_conflict {
             return Err(kept(file, &note));
         }
         text = saved;
         is_conflict = false;
         note = match save(client, &args, &base, &text).await {
-            Ok(Round::Saved(answer)) => return tell(output, &answer),
-            Ok(Round::Again(note)) => note,
+            Ok(EditRound::Saved(answer)) => return tell(output, &answer),
+            Ok(EditRound::Again(note)) => note,
             Err(failure) if failure.code() == Some("precondition_failed") => {
                 is_conflict = true;
                 base = self::base(client, &args.document).await.map_err(|failure| kept_by(&file, failure))?;
                 format!(
-                    "It was changed meanwhile. Below is your text; saved again it replaces what is there now:\n{}",
+                    "The document changed meanwhile. Your text is below; saving it replaces the current \
+                     version:\n{}",
                     base.text
                 )
             }
@@ -99,13 +99,13 @@ fn is_final(failure: &Failure) -> bool {
     )
 }
 
-async fn base(client: &Client, id: &DocumentId) -> Result<Base, Failure> {
+async fn base(client: &ServerClient, id: &DocumentId) -> Result<EditBase, Failure> {
     match newest(client, id).await {
-        Ok(found) => Ok(Base {
+        Ok(found) => Ok(EditBase {
             text: documents_text(&[read(found.body)?])?,
             precondition: (IF_MATCH, found.etag.unwrap_or_else(|| "*".to_owned())),
         }),
-        Err(failure) if failure.code() == Some("not_found") => Ok(Base {
+        Err(failure) if failure.code() == Some("not_found") => Ok(EditBase {
             text: documents_text(&[(id.clone(), json!({}))])?,
             precondition: (IF_NONE_MATCH, "*".to_owned()),
         }),
@@ -113,8 +113,13 @@ async fn base(client: &Client, id: &DocumentId) -> Result<Base, Failure> {
     }
 }
 
-async fn save(client: &Client, args: &EditArgs, base: &Base, text: &str) -> Result<Round, Failure> {
-    let again = |note: &str| Ok(Round::Again(note.to_owned()));
+async fn save(
+    client: &ServerClient,
+    args: &EditArgs,
+    base: &EditBase,
+    text: &str,
+) -> Result<EditRound, Failure> {
+    let again = |note: &str| Ok(EditRound::Again(note.to_owned()));
     let documents = match parse_documents(text, "line") {
         Ok(documents) => documents,
         Err(problems) => {
@@ -123,17 +128,17 @@ async fn save(client: &Client, args: &EditArgs, base: &Base, text: &str) -> Resu
         }
     };
     let [FileDocument { id, body, .. }] = documents.as_slice() else {
-        return again("There is to be one document here. To leave it as it was, undo your changes and save.");
+        return again("Expected one document. To change nothing, undo your changes and save.");
     };
     if *id != args.document {
-        return again(&format!("This is to be {}. For another document, edit that one.", args.document));
+        return again(&format!("Expected {}. To change another document, edit that one.", args.document));
     }
     let segments = ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()];
     let url = client.url(&segments, &args.write.query());
     let sent = client
-        .send(Method::PUT, url, Body::Json((**body).clone()), std::slice::from_ref(&base.precondition))
+        .send(Method::PUT, url, RequestBody::Json((**body).clone()), std::slice::from_ref(&base.precondition))
         .await;
-    Ok(Round::Saved(sent?.body))
+    Ok(EditRound::Saved(sent?.body))
 }
 
 fn noted(note: &str) -> String {
@@ -146,7 +151,7 @@ fn without_notes(text: &str) -> String {
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let written = std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
+    written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Opens the editor and waits until it is left.
@@ -164,23 +169,23 @@ async fn open(path: &Path) -> Result<(), Failure> {
             Err(Failure::failed(format!("the editor {editor:?} ended with {status}; nothing was changed")))
         }
         Err(error) => {
-            Err(Failure::failed(format!("the editor {editor:?} does not start: {error}; set EDITOR")))
+            Err(Failure::failed(format!("cannot start the editor {editor:?}: {error}; set EDITOR")))
         }
     }
 }
 
-/// The failure of an edit that is given up, with where its text is.
+/// The failure of a cancelled edit, with the path of its text.
 fn kept(file: tempfile::NamedTempFile, note: &str) -> Failure {
     match file.keep() {
-        Ok((_, path)) => Failure::failed(format!("{note}\nYour text is kept in {}", path.display())),
-        Err(error) => Failure::failed(format!("{note}\nYour text could not be kept: {error}")),
+        Ok((_, path)) => Failure::failed(format!("{note}\nYour text is saved in {}", path.display())),
+        Err(error) => Failure::failed(format!("{note}\nYour text could not be saved: {error}")),
     }
 }
 
 fn kept_by(file: &tempfile::NamedTempFile, failure: Failure) -> Failure {
     let copy = file.path().with_extension("kept.yaml");
     match std::fs::copy(file.path(), &copy) {
-        Ok(_) => Failure::failed(format!("{}\nYour text is kept in {}", failure.text(), copy.display())),
+        Ok(_) => Failure::failed(format!("{}\nYour text is saved in {}", failure.text(), copy.display())),
         Err(_) => failure,
     }
 }

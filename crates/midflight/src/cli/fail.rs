@@ -1,4 +1,4 @@
-//! What can go wrong with a command, and how it is told: what, where, and what to do about it.
+//! What can go wrong with a command, and how it is reported: what, where, and what to do about it.
 
 use std::process::ExitCode;
 
@@ -6,28 +6,28 @@ use midflight_source::FileProblem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::output::{self, Format, printable};
+use super::output::{self, OutputFormat, printable};
 
-/// Why a command did not do what it was to.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It was asked for in a way that makes no sense: exit 2.
+    /// Invalid arguments: exit 2.
     Usage(String),
     /// It failed: exit 1.
     Failed(String),
-    /// There are differences, which the output shows: exit 1, and nothing more is told.
+    /// There are differences, which the output shows: exit 1, without a further message.
     Different,
     /// The server does not answer: exit 3.
     Unreachable(String),
-    /// Files are broken: exit 1.
+    /// Files are invalid: exit 1.
     Files(Vec<FileProblem>),
     /// The server refused: exit 1.
     Refused(Box<ServerProblem>),
-    /// Nobody reads the output any more: exit 0.
+    /// The reader of the output closed it: exit 0.
     Closed,
 }
 
-/// An error answer of a server (RFC 9457), as far as the command line looks at it.
+/// An error answer of a server (RFC 9457), as far as the command line uses it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct ServerProblem {
     #[serde(default)]
@@ -39,7 +39,7 @@ pub(super) struct ServerProblem {
     #[serde(default)]
     pub(super) detail: String,
     #[serde(default)]
-    pub(super) errors: Vec<ProblemItem>,
+    pub(super) errors: Vec<ReportedProblem>,
     #[serde(default)]
     pub(super) first_revision: Option<u64>,
     #[serde(default)]
@@ -48,7 +48,7 @@ pub(super) struct ServerProblem {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ProblemItem {
+pub(super) struct ReportedProblem {
     #[serde(default)]
     pub(super) path: String,
     #[serde(default)]
@@ -108,7 +108,7 @@ impl Failure {
     fn json(&self) -> Value {
         let mut error = json!({"exit_code": self.exit_code(), "message": self.text()});
         if let (Self::Refused(problem), Some(members)) = (self, error.as_object_mut()) {
-            let item = |item: &ProblemItem| json!({"document": item.document, "path": item.path, "message": item.message, "place": item.place});
+            let item = |item: &ReportedProblem| json!({"document": item.document, "path": item.path, "message": item.message, "place": item.place});
             members.extend([
                 ("code".to_owned(), json!(problem.code)),
                 ("status".to_owned(), json!(problem.status)),
@@ -122,7 +122,7 @@ impl Failure {
 }
 
 impl ServerProblem {
-    /// What a server says has no line breaks of its own, so that none of it looks like a line of ours.
+    /// A message of a server has no line breaks of its own, so that none of it looks like a line of ours.
     fn text(&self) -> String {
         let mut text = match (self.title.as_str(), self.code.as_str()) {
             ("", _) => format!("the server answered {}", self.status),
@@ -148,15 +148,16 @@ impl ServerProblem {
     fn cure(&self) -> Option<&'static str> {
         match self.code.as_str() {
             "unauthenticated" => Some(
-                "Give the token with --token or MIDFLIGHT_TOKEN; the server says at its first start which it is, or in which file.",
+                "Give the token with --token or MIDFLIGHT_TOKEN; the server prints the token, or the path \
+                 of its file, at its first start.",
             ),
-            "owned" => Some("With --take-over it changes hands."),
+            "owned" => Some("Use --take-over to become its owner."),
             _ => None,
         }
     }
 }
 
-impl std::fmt::Display for ProblemItem {
+impl std::fmt::Display for ReportedProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
@@ -172,11 +173,11 @@ impl std::fmt::Display for ProblemItem {
 }
 
 /// Tells a failure on stderr, as JSON where the output is JSON, and answers the exit code that goes with it.
-pub(super) fn tell(failure: &Failure, format: Format) -> ExitCode {
+pub(super) fn tell(failure: &Failure, format: OutputFormat) -> ExitCode {
     match (failure, format) {
         (Failure::Closed | Failure::Different, _) => {}
-        (_, Format::Json) => output::talk(&failure.json().to_string()),
-        _ => output::talk(&format!("error: {}", failure.text())),
+        (_, OutputFormat::Json) => output::eprint_status(&failure.json().to_string()),
+        _ => output::eprint_status(&format!("error: {}", failure.text())),
     }
     ExitCode::from(failure.exit_code())
 }

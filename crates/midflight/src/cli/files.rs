@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use midflight_core::{DocumentId, Pointer};
+use midflight_core::{DocumentId, JsonPointer};
 use midflight_source::{FileDocument, FileProblem, duplicates, locate, parse_documents};
 use serde_json::{Value, json};
 
-use super::fail::{Failure, ProblemItem, ServerProblem};
+use super::fail::{Failure, ReportedProblem, ServerProblem};
 
 /// The largest file that is read, in bytes: as much as an import may have.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -29,8 +29,8 @@ const DOCUMENT_ENDINGS: &[&str] = &["yaml", "yml", "json", "toml"];
 /// The endings of files whose texts are put together to one text of YAML.
 const TEXT_ENDINGS: &[&str] = &["yaml", "yml", "json"];
 
-/// Reads all of them; a directory stands for the files in it and below that end in `.yaml`, `.yml`, `.json` or `.toml` and do
-/// not begin with a dot, `-` for stdin.
+/// Reads all of them; a directory means the files in it and below with the extensions `.yaml`, `.yml`, `.json` or
+/// `.toml` that do not begin with a dot, `-` stdin.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Documents, Failure> {
     let mut problems = Vec::new();
     let mut read = Documents { documents: Vec::new(), texts: texts_ending(paths, DOCUMENT_ENDINGS)? };
@@ -71,7 +71,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Failure::failed(format!("{shown} cannot be read: {error}")))?;
+    read.map_err(|error| Failure::failed(format!("cannot read {shown}: {error}")))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::failed(format!("{shown} has more than {FILE_BYTES_MAX} bytes; split it")));
     }
@@ -87,7 +87,7 @@ fn files(path: &Path, endings: &[&str], depth: usize) -> Result<Vec<PathBuf>, Fa
     }
     let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let entries =
-        entries.map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))?;
+        entries.map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
     let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
     let mut found = Vec::new();
@@ -124,12 +124,13 @@ impl Documents {
         }
     }
 
-    fn place_of(&self, item: &ProblemItem) -> Option<String> {
+    fn place_of(&self, item: &ReportedProblem) -> Option<String> {
         let id: DocumentId = item.document.as_ref()?.parse().ok()?;
         let document = self.documents.iter().find(|document| document.id == id)?;
         let (name, text) = self.texts.iter().find(|(name, _)| **name == *document.file)?;
         let unescape = |key: &str| key.replace("~1", "/").replace("~0", "~");
-        let path = item.path.split('/').skip(1).fold(Pointer::root(), |path, key| path.key(&unescape(key)));
+        let path =
+            item.path.split('/').skip(1).fold(JsonPointer::root(), |path, key| path.key(&unescape(key)));
         Some(match locate(text, name, &id, &path) {
             Some((line, column)) => format!("{name}:{line}:{column}"),
             None => name.clone(),
@@ -139,7 +140,7 @@ impl Documents {
     /// A problem with a file as a whole, when there is nothing in any of them.
     pub(super) fn check_not_empty(&self) -> Result<(), Failure> {
         if self.documents.is_empty() {
-            return Err(Failure::failed("there are no documents in what was given; nothing was changed"));
+            return Err(Failure::failed("no documents given; nothing was changed"));
         }
         Ok(())
     }
@@ -160,7 +161,7 @@ pub(super) fn problem(file: &str, message: &str) -> FileProblem {
         line: None,
         column: None,
         document: None,
-        path: Pointer::root(),
+        path: JsonPointer::root(),
         message: message.to_owned(),
     }
 }

@@ -4,9 +4,9 @@ use clap::Args;
 use midflight_core::{DocumentId, KindName, hint};
 use serde_json::Value;
 
-use super::client::{Answer, Client};
+use super::client::{ServerAnswer, ServerClient};
 use super::fail::Failure;
-use super::output::{Format, Output, table, text};
+use super::output::{Output, OutputFormat, table, text};
 
 /// Among how many names a misspelled one is looked for.
 const NEAR_AMONG_MAX: usize = 500;
@@ -14,10 +14,10 @@ const NEAR_AMONG_MAX: usize = 500;
 /// The flags of `get`.
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
-    /// A kind, as rules, or a document, as rules/loans/R1; all kinds without.
+    /// A kind, as rules, or a document, as rules/loans/R1; by default all kinds.
     #[arg(value_name = "KIND[/NAME]")]
     what: Option<String>,
-    /// Of a kind, only documents whose name starts so.
+    /// Only documents of the kind whose name starts with this.
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
     /// The documents as they were at this revision.
@@ -26,12 +26,12 @@ pub(super) struct GetArgs {
 }
 
 /// A kind or a document, as it was typed.
-pub(super) enum What {
+pub(super) enum GetTarget {
     Kind(KindName),
     Document(DocumentId),
 }
 
-impl What {
+impl GetTarget {
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let usage = |error: midflight_core::NameError| Failure::usage(error.to_string());
         if text.contains('/') {
@@ -42,21 +42,17 @@ impl What {
     }
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &GetArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: &GetArgs) -> Result<(), Failure> {
     let at = args.at.map(|at| at.to_string()).unwrap_or_default();
-    let what = args.what.as_deref().map(What::parse).transpose()?;
-    if !args.prefix.is_empty() && !matches!(what, Some(What::Kind(_))) {
-        return Err(Failure::usage(
-            "--prefix is about the documents of a kind: name a kind, as rules".to_owned(),
-        ));
+    let what = args.what.as_deref().map(GetTarget::parse).transpose()?;
+    if !args.prefix.is_empty() && !matches!(what, Some(GetTarget::Kind(_))) {
+        return Err(Failure::usage("--prefix needs a kind: name one, as rules".to_owned()));
     }
     match what {
-        None if args.at.is_some() => {
-            Err(Failure::usage("--at is about documents: name a kind or a document".to_owned()))
-        }
+        None if args.at.is_some() => Err(Failure::usage("--at needs a kind or a document".to_owned())),
         None => kinds(client, output).await,
-        Some(What::Document(id)) => document(client, output, &id, at).await,
-        Some(What::Kind(kind)) => {
+        Some(GetTarget::Document(id)) => document(client, output, &id, at).await,
+        Some(GetTarget::Kind(kind)) => {
             let query = [("prefix", args.prefix.clone()), ("at", at)];
             let found = client.all(&["api", "v1", "documents", kind.as_str()], &query).await?;
             documents(output, found)
@@ -64,7 +60,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &GetArgs) -> Res
     }
 }
 
-async fn kinds(client: &Client, output: &Output) -> Result<(), Failure> {
+async fn kinds(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let status = client.get(&["api", "v1", "status"], &[]).await?.body;
     let kinds = status.get("kinds").cloned().unwrap_or_default();
     output.data(&kinds, || {
@@ -79,7 +75,7 @@ async fn kinds(client: &Client, output: &Output) -> Result<(), Failure> {
 }
 
 /// Reads a document as the log has it now, to change it.
-pub(super) async fn newest(client: &Client, id: &DocumentId) -> Result<Answer, Failure> {
+pub(super) async fn newest(client: &ServerClient, id: &DocumentId) -> Result<ServerAnswer, Failure> {
     let found = client.get(&path(id), &[]).await?;
     match found.body.get("from_copy") {
         // Its version is not known, so that a change that others make meanwhile would be lost.
@@ -94,7 +90,12 @@ fn path(id: &DocumentId) -> [&str; 5] {
     ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()]
 }
 
-async fn document(client: &Client, output: &Output, id: &DocumentId, at: String) -> Result<(), Failure> {
+async fn document(
+    client: &ServerClient,
+    output: &Output,
+    id: &DocumentId,
+    at: String,
+) -> Result<(), Failure> {
     let found = match client.get(&path(id), &[("at", at.clone())]).await {
         Ok(found) => found.body,
         Err(failure) if failure.code() == Some("not_found") => {
@@ -103,14 +104,14 @@ async fn document(client: &Client, output: &Output, id: &DocumentId, at: String)
         Err(failure) => return Err(failure),
     };
     match output.format() {
-        Format::Json => output.data(&found, String::new),
+        OutputFormat::Json => output.data(&found, String::new),
         _ => output.documents(&[read(found)?]),
     }
 }
 
 /// Instead of a document that is not there: those below its name, or the nearest name.
 async fn instead(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     id: &DocumentId,
     at: String,
@@ -134,9 +135,9 @@ async fn instead(
 
 fn documents(output: &Output, found: Vec<Value>) -> Result<(), Failure> {
     match output.format() {
-        Format::Json => output.data(&Value::from(found), String::new),
-        Format::Yaml => output.documents(&found.into_iter().map(read).collect::<Result<Vec<_>, _>>()?),
-        Format::Table => {
+        OutputFormat::Json => output.data(&Value::from(found), String::new),
+        OutputFormat::Yaml => output.documents(&found.into_iter().map(read).collect::<Result<Vec<_>, _>>()?),
+        OutputFormat::Table => {
             let row =
                 |document: &Value| ["name", "version", "revision", "owner"].map(|key| text(document, key));
             output.raw(table(&["NAME", "VERSION", "REVISION", "OWNER"], found.iter().map(row)).as_bytes())
@@ -147,7 +148,6 @@ fn documents(output: &Output, found: Vec<Value>) -> Result<(), Failure> {
 /// A document of an answer.
 pub(super) fn read(mut found: Value) -> Result<(DocumentId, Value), Failure> {
     let id = DocumentId::new(&text(&found, "kind"), &text(&found, "name"));
-    let id = id
-        .map_err(|error| Failure::failed(format!("the server answered with what is no document: {error}")))?;
+    let id = id.map_err(|error| Failure::failed(format!("the server sent an invalid document: {error}")))?;
     Ok((id, found.get_mut("body").map(Value::take).unwrap_or_default()))
 }

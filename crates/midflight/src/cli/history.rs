@@ -4,9 +4,9 @@ use clap::Args;
 use midflight_core::KindName;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
-use super::get::What;
+use super::get::GetTarget;
 use super::output::{Output, table, text};
 
 /// How many changes of a revision a line names.
@@ -15,20 +15,20 @@ const NAMED_MAX: usize = 3;
 /// The flags of `history`.
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// A kind, as rules, or a document, as rules/loans/R1; everything without.
+    /// A kind, as rules, or a document, as rules/loans/R1; by default everything.
     #[arg(value_name = "KIND[/NAME]")]
     what: Option<String>,
-    /// How many at most, the newest.
+    /// The maximum number, newest first.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     limit: u32,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: HistoryArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: HistoryArgs) -> Result<(), Failure> {
     let limit = args.limit as usize;
-    match args.what.as_deref().map(What::parse).transpose()? {
+    match args.what.as_deref().map(GetTarget::parse).transpose()? {
         None => revisions(client, output, None, limit).await,
-        Some(What::Kind(kind)) => revisions(client, output, Some(kind), limit).await,
-        Some(What::Document(id)) => {
+        Some(GetTarget::Kind(kind)) => revisions(client, output, Some(kind), limit).await,
+        Some(GetTarget::Document(id)) => {
             let (kind, name) = (id.kind.as_str(), id.name.as_str());
             let found = client.up_to(&["api", "v1", "documents", kind, name, "versions"], &[], limit).await?;
             let list = Value::from(found);
@@ -42,7 +42,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: HistoryArgs) -> 
 }
 
 async fn revisions(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     kind: Option<KindName>,
     limit: usize,
@@ -67,7 +67,7 @@ pub(super) fn changes(revision: &Value) -> String {
     let name =
         |change: &Value| format!("{} {}/{}", text(change, "op"), text(change, "kind"), text(change, "name"));
     let mut named: Vec<_> = changes.iter().take(NAMED_MAX).map(name).collect();
-    // Of many changes a server lists the first, and says how many there are.
+    // Of many changes a server lists the first, and their count.
     let count = revision.get("changes_count").and_then(Value::as_u64).unwrap_or(changes.len() as u64);
     let more = count.saturating_sub(named.len() as u64);
     if more > 0 {

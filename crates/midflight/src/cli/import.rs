@@ -16,10 +16,10 @@ use reqwest::header::HeaderName;
 use serde_json::{Value, json};
 
 use super::apply::put;
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::files::{self, to_body};
-use super::output::{Format, Output, printable, talk, text};
+use super::output::{Output, OutputFormat, eprint_status, printable, text};
 use super::write::{WriteArgs, tell};
 use usage::take_counts;
 
@@ -31,10 +31,10 @@ pub(super) struct ExportArgs {
     kind: Option<KindName>,
 }
 
-pub(super) async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(), Failure> {
+pub(super) async fn export(client: &ServerClient, output: &Output, args: &ExportArgs) -> Result<(), Failure> {
     let kind = args.kind.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut response = client.open(client.url(&["api", "v1", "export"], &[("kind", kind)]), &[]).await?;
-    let is_json = output.format() == Format::Json;
+    let is_json = output.format() == OutputFormat::Json;
     let mut yaml = Vec::new();
     loop {
         match response.chunk().await {
@@ -64,7 +64,7 @@ fn json_of(yaml: &[u8]) -> Result<Value, Failure> {
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
+enum ImportFileShape {
     /// Documents, as export writes them.
     Documents,
     /// The rules of the original rule engine, as JSON.
@@ -77,10 +77,10 @@ enum Shape {
     LabelledQueries,
 }
 
-/// What becomes of a condition whose id another one has.
+/// How to handle a condition whose id is used by another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnConflict {
-    /// Change nothing, and list every such condition.
+    /// Change nothing, and list every conflict.
     Refuse,
     /// Import it as RULESET-ID.
     Prefix,
@@ -95,16 +95,16 @@ pub(super) struct ImportArgs {
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
     /// What it holds.
-    #[arg(long, value_enum, default_value_t = Shape::Documents)]
-    format: Shape,
+    #[arg(long, value_enum, default_value_t = ImportFileShape::Documents)]
+    format: ImportFileShape,
     /// The conditions that the rules name; with --format rule-engine.
     #[arg(long, value_name = "FILE")]
     conditions: Option<PathBuf>,
     /// The id of the ruleset to make, of which `default` is also the default; with --format rule-engine.
     #[arg(long, default_value = "default", value_name = "ID")]
     ruleset: String,
-    /// What to do with a condition when the server has another one of its id that other rulesets may use: refuse (unless said),
-    /// prefix its id with that of the ruleset, or replace it for all; with --format rule-engine.
+    /// What to do with a condition when the server has another one with its id that other rulesets may use: refuse
+    /// (default), prefix its id with that of the ruleset, or replace it for all; with --format rule-engine.
     #[arg(long, value_enum, value_name = "CHOICE")]
     on_conflict: Option<OnConflict>,
     /// The profile of the patterns; with the formats of patterns.
@@ -122,32 +122,32 @@ pub(super) struct ImportArgs {
     /// The table, or schema.table.
     #[arg(long, value_name = "NAME", requires = "from")]
     table: Option<String>,
-    /// Leave out what does not hold, and say what that is; without, nothing is changed then.
+    /// Skip invalid documents, and report them; by default nothing is changed when there are any.
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, mut args: ImportArgs) -> Result<(), Failure> {
     if args.write.reason.is_empty() {
         args.write.reason = format!("import {}", args.source());
     }
-    if args.conditions.is_some() && args.format != Shape::RuleEngine {
+    if args.conditions.is_some() && args.format != ImportFileShape::RuleEngine {
         return Err(Failure::usage("--conditions goes with --format rule-engine"));
     }
-    if args.on_conflict.is_some() && args.format != Shape::RuleEngine {
+    if args.on_conflict.is_some() && args.format != ImportFileShape::RuleEngine {
         return Err(Failure::usage("--on-conflict goes with --format rule-engine"));
     }
     let mut counts = Vec::new();
     let documents = match (args.format, &args.from) {
-        (Shape::PatternRows, _) | (Shape::Documents, Some(_)) => {
+        (ImportFileShape::PatternRows, _) | (ImportFileShape::Documents, Some(_)) => {
             let mut imported = rows_of_patterns(client, &args).await?;
             counts = std::mem::take(&mut imported.counts);
             of_patterns(&args, imported)?
         }
         (_, Some(_)) => return Err(Failure::usage("--from goes with --format pattern-rows")),
-        (Shape::Documents, None) => {
+        (ImportFileShape::Documents, None) => {
             let documents = files::read(args.file.as_slice())?;
             documents.check_not_empty()?;
             if !args.skip_bad {
@@ -156,25 +156,25 @@ pub(super) async fn run(client: &Client, output: &Output, mut args: ImportArgs) 
             let document = |document: &FileDocument| (document.id.clone(), Value::clone(&document.body));
             documents.documents.iter().map(document).collect()
         }
-        (Shape::RuleEngine, None) => rules::read(client, &args).await?,
-        (Shape::PatternFamilies, None) => {
+        (ImportFileShape::RuleEngine, None) => rules::read(client, &args).await?,
+        (ImportFileShape::PatternFamilies, None) => {
             let read = import::families(&args.text()?, &args.profile);
             of_patterns(&args, read.map_err(|error| args.failed(&error))?)?
         }
-        (Shape::LabelledQueries, None) => {
+        (ImportFileShape::LabelledQueries, None) => {
             let queries = import::labelled(&args.text()?).map_err(|error| args.failed(&error))?;
             of_patterns(&args, import::checks(&queries, &args.profile))?
         }
     };
     if documents.is_empty() {
-        return Err(Failure::failed("there is nothing in what was given; nothing was changed"));
+        return Err(Failure::failed("the input is empty; nothing was changed"));
     }
-    let body = Body::Bytes("application/json", to_body(documents.iter().map(|(id, body)| (id, body))));
+    let body = RequestBody::Bytes("application/json", to_body(documents.iter().map(|(id, body)| (id, body))));
     let url = client.url(&["api", "v1", "import"], &args.write.query());
     let lenient = [(HeaderName::from_static("prefer"), "handling=lenient".to_owned())];
     let headers = if args.skip_bad { &lenient[..] } else { &[] };
     let answer = client.send(Method::POST, url, body, headers).await?;
-    tell_skipped(&answer.body);
+    report_skipped(&answer.body);
     tell(output, &answer.body)?;
     let is_made = !args.write.dry_run && text(&answer.body, "outcome") != "scheduled";
     if is_made { take_counts(client, &counts).await } else { Ok(()) }
@@ -198,7 +198,7 @@ impl ImportArgs {
     }
 }
 
-async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Imported, Failure> {
+async fn rows_of_patterns(client: &ServerClient, args: &ImportArgs) -> Result<Imported, Failure> {
     let text = match (&args.from, &args.table) {
         (Some(from), Some(table)) => {
             let table =
@@ -207,7 +207,7 @@ async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Imported
         }
         _ => args.text()?,
     };
-    // The rows are what was learned, so they stand where the profile's policy puts that.
+    // The rows were learned, so they are put where the profile's policy puts that.
     let policy = format!("{LEARNING_FOLDER}/{}", args.profile);
     let order = match client.get(&["api", "v1", "documents", "patterns", &policy], &[]).await {
         Ok(policy) => policy.body["body"]["order"].as_i64(),
@@ -217,24 +217,24 @@ async fn rows_of_patterns(client: &Client, args: &ImportArgs) -> Result<Imported
     import::rows(&text, &args.profile, order).map_err(|error| args.failed(&error))
 }
 
-/// The documents of what was read; what cannot be read is told, and is a failure unless it is to be left out.
+/// The documents of what was read; what cannot be read is reported, and is a failure unless it is to be skipped.
 fn of_patterns(args: &ImportArgs, imported: Imported) -> Result<Vec<(DocumentId, Value)>, Failure> {
-    imported.notes.iter().for_each(|note| talk(&printable(note)));
+    imported.notes.iter().for_each(|note| eprint_status(&printable(note)));
     let problem = |bad: &BadItem| files::problem(&format!("{} {}", args.source(), bad.place), &bad.why);
     let problems: Vec<_> = imported.bad.iter().map(problem).collect();
     if !problems.is_empty() && !args.skip_bad {
         return Err(Failure::Files(problems));
     }
-    problems.iter().for_each(|problem| talk(&printable(&format!("left out: {problem}"))));
+    problems.iter().for_each(|problem| eprint_status(&printable(&format!("excluded: {problem}"))));
     let kind = midflight_engine::Kind::name(&Patterns);
     let documents = imported.documents.into_iter();
     Ok(documents.map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
 }
 
-/// Says what a server left out.
-fn tell_skipped(answer: &Value) {
+/// Prints what a server left out.
+fn report_skipped(answer: &Value) {
     for item in answer.get("skipped").and_then(Value::as_array).into_iter().flatten() {
         let [document, path, message] = ["document", "path", "message"].map(|key| text(item, key));
-        talk(&printable(&format!("left out: {document} at {path}: {message}")));
+        eprint_status(&printable(&format!("excluded: {document} at {path}: {message}")));
     }
 }

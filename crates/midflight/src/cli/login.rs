@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Global;
-use super::client::Client;
+use super::client::ServerClient;
 use super::contexts::{Context, Contexts, name_of};
 use super::fail::Failure;
-use super::output::{Output, table, talk, text};
+use super::output::{Output, eprint_status, table, text};
 
 /// The longest line that is read as a token, in bytes. 16 KiB: a JSON Web Token with many claims.
 const TOKEN_BYTES_MAX: u64 = 16 << 10;
@@ -60,14 +60,14 @@ pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> 
             "no token given: use --token, --token-file, MIDFLIGHT_TOKEN or standard input",
         ));
     }
-    let client = Client::new(&args.address, Some(token.clone()), global.ca_file.as_deref())?;
+    let client = ServerClient::new(&args.address, Some(token.clone()), global.ca_file.as_deref())?;
     let who = client.get(&["api", "v1", "whoami"], &[]).await?.body;
     let name = args.name.unwrap_or_else(|| name_of(client.base()));
     let mut contexts = Contexts::read()?;
     contexts.add(&name, Context { url: client.base().to_owned(), token: Some(token) });
     contexts.current = Some(name.clone());
     let file = contexts.write()?;
-    talk(&format!("token kept in {}", file.display()));
+    eprint_status(&format!("token kept in {}", file.display()));
     output.data(&json!({ "context": name, "url": client.base(), "whoami": who }), || {
         format!("logged in to {} as {} ({})\n", client.base(), text(&who, "name"), text(&who, "role"))
     })
@@ -77,7 +77,7 @@ pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> 
 fn ask() -> Result<String, Failure> {
     let stdin = std::io::stdin();
     let hidden = stdin.is_terminal().then(|| {
-        talk("Token:");
+        eprint_status("Token:");
         Hidden::new()
     });
     let mut line = String::new();
@@ -130,7 +130,7 @@ pub(super) fn context(output: &Output, command: ContextCommand) -> Result<(), Fa
             known(&contexts, &name)?;
             contexts.current = Some(name.clone());
             contexts.write()?;
-            talk(&format!("commands talk to {name} from now on"));
+            eprint_status(&format!("commands talk to {name} from now on"));
             Ok(())
         }
         ContextCommand::Remove { name } => {
@@ -138,7 +138,7 @@ pub(super) fn context(output: &Output, command: ContextCommand) -> Result<(), Fa
             contexts.contexts.remove(&name);
             contexts.current = contexts.current.filter(|current| *current != name);
             contexts.write()?;
-            talk(&format!("{name} removed; its token is still valid on the server"));
+            eprint_status(&format!("{name} removed; its token is still valid on the server"));
             Ok(())
         }
     }
@@ -171,7 +171,7 @@ fn list(output: &Output, contexts: &Contexts) -> Result<(), Failure> {
         table(&["", "NAME", "URL"], rows)
     })?;
     if contexts.contexts.is_empty() {
-        talk("no context; add one with `midflight login URL`");
+        eprint_status("no context; add one with `midflight login URL`");
     }
     Ok(())
 }

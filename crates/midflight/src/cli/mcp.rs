@@ -1,8 +1,8 @@
 //! `mcp`: agents over standard input and output, from a running server.
 //!
-//! Each line of the input is a message that is sent to the server's `/mcp`, and each message that comes back is a line of the
-//! output. Nothing else is written there. The protocol until 2025-11-25 has sessions ([`session`]); since 2026-07-28 each
-//! message stands for itself, with headers that repeat what it says ([`headers`]).
+//! Each line of the input is a message that is sent to the server's `/mcp`, and each message that comes back is a line
+//! of the output. Nothing else is written there. The protocol until 2025-11-25 has sessions ([`session`]); since
+//! 2026-07-28 each message is complete by itself, with headers that repeat its contents ([`headers`]).
 
 mod bridge;
 mod exchange;
@@ -13,9 +13,9 @@ mod session;
 
 use clap::{Args, ValueEnum};
 
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
-use super::output::{Output, talk};
+use super::output::{Output, eprint_status};
 use bridge::McpBridge;
 
 /// The flags of `mcp`.
@@ -24,7 +24,7 @@ pub(super) struct McpArgs {
     /// Serve the catalogue as of this revision, whatever the server serves.
     #[arg(long, value_name = "REVISION")]
     at: Option<u64>,
-    /// List all tools, or only those by which the others are found.
+    /// List all tools, or only those that find and call the others.
     #[arg(long)]
     expose: Option<ExposedTools>,
     /// Tools to list beside the search, separated by commas.
@@ -57,9 +57,9 @@ impl McpArgs {
     }
 }
 
-pub(super) async fn run(client: Client, output: Output, args: &McpArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: ServerClient, output: Output, args: &McpArgs) -> Result<(), Failure> {
     let url = client.url(&["mcp"], &args.query()?);
-    talk(&format!("serving agents over standard input and output from {url}"));
+    eprint_status(&format!("serving agents over standard input and output from {url}"));
     let (out, written) = lines::write(output);
     // What is pinned to a revision never changes.
     McpBridge::new(client, url, out, args.at.is_none()).run(lines::read(), written).await
@@ -76,7 +76,7 @@ mod tests {
             expose,
             pin: pin.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let client = Client::new("http://host:1", None, None).unwrap();
+        let client = ServerClient::new("http://host:1", None, None).unwrap();
         let url = |args: McpArgs| client.url(&["mcp"], &args.query().unwrap()).to_string();
         assert_eq!(url(args(None, None, &[])), "http://host:1/mcp");
         assert_eq!(

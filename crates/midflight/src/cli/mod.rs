@@ -1,4 +1,5 @@
-//! The command line: data on stdout, messages on stderr; exit 0 done, 1 refused, failed or different, 2 usage, 3 unreachable.
+//! The command line: data on stdout, messages on stderr; exit 0 done, 1 refused, failed or different, 2 usage, 3
+//! unreachable.
 
 mod apply;
 mod audit;
@@ -16,7 +17,7 @@ mod files;
 mod get;
 mod history;
 mod import;
-mod later;
+mod initial_documents;
 mod log;
 mod login;
 mod mcp;
@@ -27,7 +28,7 @@ mod pattern;
 mod progress;
 mod restore;
 mod schedules;
-mod seed;
+mod scheduling;
 mod select;
 mod serve;
 mod sse;
@@ -42,15 +43,15 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
-use client::Client;
+use client::ServerClient;
 use contexts::Context;
 use fail::Failure;
-use output::{Format, Output};
+use output::{Output, OutputFormat};
 
 /// Change what a running service does, in milliseconds, on every replica, with no request lost.
 ///
-/// Exit codes: 0 done; 1 refused, failed, or `diff` found differences; 2 wrong usage; 3 the server does not answer. Data goes to
-/// standard output and messages to standard error; with `--output json` errors are JSON too.
+/// Exit codes: 0 done; 1 refused, failed, or `diff` found differences; 2 wrong usage; 3 the server does not answer.
+/// Data goes to standard output and messages to standard error; with `--output json` errors are JSON too.
 #[derive(Debug, Parser)]
 #[command(name = "midflight", version, propagate_version = true)]
 struct Cli {
@@ -60,11 +61,12 @@ struct Cli {
     command: Command,
 }
 
-/// What every command takes that talks to a server.
+/// Flags of every command that connects to a server.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Talking to a server")]
+#[command(next_help_heading = "Connection")]
 struct Global {
-    /// The server's address, as http://host:port, https://host:port or host:port; by default that of the current context, or http://127.0.0.1:8080 without one.
+    /// The server's address, as http://host:port, https://host:port or host:port; by default that of the current
+    /// context, or http://127.0.0.1:8080 without one.
     #[arg(long, global = true, env = "MIDFLIGHT_URL", value_name = "URL")]
     url: Option<String>,
     /// The API token; by default that of the context of the address.
@@ -73,9 +75,9 @@ struct Global {
     /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
     #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// How to print what is asked for.
-    #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = Format::Table)]
-    output: Format,
+    /// The output format.
+    #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    output: OutputFormat,
 }
 
 impl Global {
@@ -102,35 +104,35 @@ enum Command {
     Delete(delete::DeleteArgs),
     /// List revisions, or the versions of a document.
     History(history::HistoryArgs),
-    /// Bring an earlier state back, as a new revision.
+    /// Restore an earlier state, as a new revision.
     #[command(alias = "revert", alias = "rollback")]
     Restore(restore::RestoreArgs),
-    /// Look at configs, change them, and reload the server's own.
+    /// Show and change configs, and reload the server's own.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Read the sources and the log again and apply what changed, now or at a later time.
     Reload(status::ReloadArgs),
-    /// Tell a replica what to do about a log that is not the one that it followed.
+    /// Resolve a log that has diverged from the one that a replica followed.
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// List what waits for its time, or cancel some of it.
+    /// List or cancel scheduled changes.
     Schedules(schedules::SchedulesArgs),
     /// Show revisions as they go live.
     Watch(watch::WatchArgs),
-    /// Show what is wanted, what is served and what was refused.
+    /// Show the desired, the served and the last refused revision.
     Status(status::StatusArgs),
     /// Show the replicas that follow the log.
     Replicas,
     /// Execute a ruleset on an input.
     Execute(execute::ExecuteArgs),
-    /// Tell what a query is.
+    /// Classify a query.
     Classify(classify::ClassifyArgs),
-    /// Look at patterns, make them, approve and disable them.
+    /// List, add, approve and disable patterns.
     #[command(subcommand)]
     Pattern(pattern::PatternCommand),
-    /// Choose the tool that fits a task, and say why.
+    /// Select the best tool for a task, with the reasons.
     Select(Box<select::SelectArgs>),
-    /// Look at the catalogue of tools, fill it, compare and take back versions.
+    /// Show the catalogue of tools, fill it, compare and roll back versions.
     #[command(subcommand)]
     Tool(Box<tool::ToolCommand>),
     /// Write, build and try modules; load, call and reload them, and go back.
@@ -141,7 +143,7 @@ enum Command {
     Mcp(mcp::McpArgs),
     /// Write all documents but schedules as YAML.
     Export(import::ExportArgs),
-    /// Put the documents of a file into the log, or those of the systems that this one replaces.
+    /// Put the documents of a file into the log; also reads the formats of other systems.
     Import(Box<import::ImportArgs>),
     /// Keep the address and the token of a server, so that commands talk to it.
     Login(login::LoginArgs),
@@ -154,11 +156,11 @@ enum Command {
     /// Look at who did what, from where, and what came of it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Look for what is wrong with a server, a token or a data folder.
+    /// Diagnose a server, a token or a data folder.
     Doctor(doctor::DoctorArgs),
     /// Print the version.
     Version,
-    /// Write the completions of a shell.
+    /// Print the completion script of a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -178,11 +180,11 @@ pub(super) fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let format = cli.global.output;
-    let given = serve::Given(matches.subcommand_matches("serve").cloned());
+    let given = serve::ArgSource(matches.subcommand_matches("serve").cloned());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return fail::tell(&Failure::failed(format!("the runtime does not start: {error}")), format);
+            return fail::tell(&Failure::failed(format!("cannot start the runtime: {error}")), format);
         }
     };
     match runtime.block_on(run(cli, &given)) {
@@ -191,11 +193,11 @@ pub(super) fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, given: &serve::Given) -> Result<(), Failure> {
+async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
     let client = || {
         let target = cli.global.target()?;
-        Client::new(&target.url, target.token, cli.global.ca_file.as_deref())
+        ServerClient::new(&target.url, target.token, cli.global.ca_file.as_deref())
     };
     match cli.command {
         Command::Serve(args) => serve::run(*args, given).await,

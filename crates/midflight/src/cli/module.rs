@@ -1,4 +1,4 @@
-//! `module`: modules written, built, tried in this process, loaded, called, reloaded and taken back.
+//! `module`: modules written, built, tried in this process, loaded, called, reloaded and rolled back.
 
 mod artifact;
 mod build;
@@ -16,7 +16,7 @@ mod watch;
 
 use clap::{Args, Subcommand};
 
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
 use super::output::Output;
 
@@ -36,23 +36,24 @@ pub(super) enum ModuleCommand {
     /// List the modules with what answers.
     List,
     /// Show a module with its manifest, its limits and its last reload.
-    Show(NameArgs),
+    Show(ModuleNameArgs),
     /// Call an operation of a module.
     Call(remote::CallArgs),
     /// Reload a module on the server that is asked, from its live manifest.
-    Reload(remote::ReloadArgs),
+    Reload(remote::ModuleReloadArgs),
     /// Go back: to the version before, exactly, or to a generation as it ended.
     Rollback(remote::RollbackArgs),
     /// List the reloads of a module on the server that is asked, the newest first.
-    History(remote::HistoryArgs),
+    History(remote::ModuleHistoryArgs),
     /// Write the state of a module to a file, or load one.
     #[command(subcommand)]
     State(state::StateCommand),
     /// Load the components of a directory whenever one of them changes; nothing is built.
-    Watch(watch::WatchArgs),
+    Watch(watch::ModuleWatchArgs),
     /// Fetch the component of every live manifest, and compare its digest.
     Verify,
-    /// Reload a module in this process with a fault in each phase; exit 1 when a message or a part of the state is lost.
+    /// Reload a module in this process with a fault in each phase; exit 1 when a message or a part of the state is
+    /// lost.
     TestStatefulReload(gates::StatefulArgs),
     /// Reload modules in this process while callers call them; exit 1 when a message or a part of the state is lost.
     TestConcurrentReload(gates::ConcurrentArgs),
@@ -60,7 +61,7 @@ pub(super) enum ModuleCommand {
 
 /// The name of a module.
 #[derive(Debug, Args)]
-pub(super) struct NameArgs {
+pub(super) struct ModuleNameArgs {
     /// The module.
     name: String,
 }
@@ -74,7 +75,7 @@ fn under<'a>(segments: &[&'a str]) -> Vec<&'a str> {
 }
 
 pub(super) async fn run(
-    client: impl Fn() -> Result<Client, Failure>,
+    client: impl Fn() -> Result<ServerClient, Failure>,
     output: &Output,
     command: ModuleCommand,
 ) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! Everything that is printed: data on stdout, talk on stderr. A reader that goes away ends the command quietly.
+//! Everything that is printed: data on stdout, talk on stderr. A reader that closes the output ends the command
+//! quietly.
 
 use std::io::{self, Write as _};
 
@@ -12,12 +13,12 @@ use serde_json::Value;
 
 use super::fail::Failure;
 
-/// How to print what is asked for.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// For people.
     Table,
-    /// As the server says it.
+    /// As the server sends it.
     Json,
     /// The same as YAML; documents as `apply` reads them.
     Yaml,
@@ -26,15 +27,15 @@ pub(super) enum Format {
 /// Where data goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
-    format: Format,
+    format: OutputFormat,
 }
 
 impl Output {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: OutputFormat) -> Self {
         Self { format }
     }
 
-    pub(super) fn format(&self) -> Format {
+    pub(super) fn format(&self) -> OutputFormat {
         self.format
     }
 
@@ -45,7 +46,7 @@ impl Output {
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Closed),
-            Err(error) => Err(Failure::failed(format!("stdout cannot be written: {error}"))),
+            Err(error) => Err(Failure::failed(format!("cannot write to stdout: {error}"))),
         }
     }
 
@@ -54,14 +55,14 @@ impl Output {
         self.raw(format!("{line}\n").as_bytes())
     }
 
-    /// Prints a value as JSON or YAML, or for people in the way that `table` says.
+    /// Prints a value as JSON or YAML, or for people as `table` does.
     pub(super) fn data(&self, value: &Value, table: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.raw(table().as_bytes()),
-            Format::Json => self.line(&format!("{value:#}")),
-            Format::Yaml => match serde_saphyr::to_string(value) {
+            OutputFormat::Table => self.raw(table().as_bytes()),
+            OutputFormat::Json => self.line(&format!("{value:#}")),
+            OutputFormat::Yaml => match serde_saphyr::to_string(value) {
                 Ok(text) => self.raw(text.as_bytes()),
-                Err(error) => Err(Failure::failed(format!("the answer cannot be written as YAML: {error}"))),
+                Err(error) => Err(Failure::failed(format!("cannot write the answer as YAML: {error}"))),
             },
         }
     }
@@ -103,7 +104,7 @@ fn local_time(cell: &str) -> Option<String> {
     Some(time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// A text without what would move the cursor or break the line: authors and reasons are anybody's.
+/// A text without what would move the cursor or break the line: authors and reasons are not trusted.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -117,11 +118,11 @@ pub(super) fn text(value: &Value, key: &str) -> String {
     }
 }
 
-/// Says something on stderr, line by line, without what else would move the cursor: some of it is what a server says.
-pub(super) fn talk(message: &str) {
+/// Prints something on stderr, line by line, without what else would move the cursor: some of it is from a server.
+pub(super) fn eprint_status(message: &str) {
     let message: String =
         message.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect();
-    // When nobody listens on stderr either, there is nobody left to tell.
+    // Without a reader of stderr there is nothing left to report to.
     drop(writeln!(io::stderr().lock(), "{message}"));
 }
 

@@ -5,7 +5,7 @@ use reqwest::Method;
 use reqwest::header::IF_NONE_MATCH;
 use serde_json::{Map, Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::output::{Output, table, text};
 use super::write::{WriteArgs, tell};
@@ -14,24 +14,24 @@ use super::write::{WriteArgs, tell};
 #[derive(Debug, Subcommand)]
 pub(super) enum PatternCommand {
     /// List patterns.
-    List(ListArgs),
-    /// List what was learned, with how it does.
+    List(PatternListArgs),
+    /// List learned patterns, with their performance.
     Learned(LearnedArgs),
-    /// Make a pattern.
+    /// Add a pattern.
     Add(Box<AddArgs>),
-    /// Let patterns answer.
-    Approve(StatusArgs),
-    /// Take patterns out of use.
-    Disable(StatusArgs),
-    /// Tell what people say of the answer to a query, so that it counts.
+    /// Approve patterns, so that they answer.
+    Approve(PatternStatusArgs),
+    /// Disable patterns.
+    Disable(PatternStatusArgs),
+    /// Give feedback on the answer to a query.
     Feedback(FeedbackArgs),
-    /// Rank patterns by how they do, and tell what they saved.
+    /// Rank patterns by performance, with their savings.
     Performance(PerformanceArgs),
 }
 
 /// Whether a pattern answers.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Status {
+enum PatternStatusArg {
     Pending,
     Approved,
     Disabled,
@@ -47,7 +47,7 @@ enum Match {
     Regex,
 }
 
-/// What is to be done with a query.
+/// The action for a query.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Action {
     Respond,
@@ -63,23 +63,23 @@ fn word(value: impl ValueEnum) -> String {
 
 /// The flags of `pattern list`.
 #[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    /// Only those with this in their id or text.
+pub(super) struct PatternListArgs {
+    /// Only those with this text in their id or text.
     #[arg(default_value = "")]
     q: String,
     /// Only those of this status.
     #[arg(long)]
-    status: Option<Status>,
+    status: Option<PatternStatusArg>,
     /// Only those of this category.
     #[arg(long, default_value = "", hide_default_value = true)]
     category: String,
-    /// Only those that are found so.
+    /// Only those with this match.
     #[arg(long)]
     r#match: Option<Match>,
     /// Only those of this profile.
     #[arg(long, default_value = "", hide_default_value = true)]
     profile: String,
-    /// How many at most.
+    /// The maximum number.
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
@@ -87,10 +87,10 @@ pub(super) struct ListArgs {
 /// The flags of `pattern learned`.
 #[derive(Debug, Args)]
 pub(super) struct LearnedArgs {
-    /// Only those of this status; pending waits to be approved.
+    /// Only those of this status; pending ones wait for approval.
     #[arg(long)]
-    status: Option<Status>,
-    /// How many at most.
+    status: Option<PatternStatusArg>,
+    /// The maximum number.
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
@@ -98,25 +98,25 @@ pub(super) struct LearnedArgs {
 /// The flags of `pattern add`.
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// The text; several are one pattern, of which any matches.
+    /// The text; several texts are one pattern, of which any may match.
     #[arg(required = true)]
     texts: Vec<String>,
-    /// What a query is that it matches.
+    /// The category of matching queries.
     #[arg(long)]
     category: String,
-    /// The id; made of the text without.
+    /// The id; by default derived from the text.
     #[arg(long)]
     id: Option<String>,
     /// How the text is found.
     #[arg(long, default_value = "exact")]
     r#match: Match,
-    /// The profile by which it is compared; `default` without.
+    /// The profile that normalizes it; `default` by default.
     #[arg(long)]
     profile: Option<String>,
-    /// How sure the category is, 0 to 1.
+    /// The confidence of the category, 0 to 1.
     #[arg(long)]
     confidence: Option<f64>,
-    /// What is to be done with such a query; respond where there is a response, else tool.
+    /// The action for a matching query; by default respond if there is a response, else tool.
     #[arg(long)]
     action: Option<Action>,
     /// The answer to give.
@@ -140,7 +140,7 @@ pub(super) struct AddArgs {
 
 /// The flags of `pattern approve` and `pattern disable`.
 #[derive(Debug, Args)]
-pub(super) struct StatusArgs {
+pub(super) struct PatternStatusArgs {
     /// The patterns.
     #[arg(required = true)]
     ids: Vec<String>,
@@ -148,21 +148,21 @@ pub(super) struct StatusArgs {
     write: WriteArgs,
 }
 
-/// What is said of an answer.
+/// The feedback on an answer.
 #[derive(Debug, Args)]
 pub(super) struct FeedbackArgs {
     /// The query.
     query: String,
-    /// It was right.
+    /// The answer was right.
     #[arg(long, conflicts_with_all = ["wrong", "category"], required_unless_present_any = ["wrong", "category"])]
     right: bool,
-    /// It was wrong.
+    /// The answer was wrong.
     #[arg(long, conflicts_with = "category")]
     wrong: bool,
-    /// It was wrong, and this would have been the category.
+    /// The answer was wrong; this is the correct category.
     #[arg(long)]
     category: Option<String>,
-    /// The profile; `default` without.
+    /// The profile; `default` by default.
     #[arg(long)]
     profile: Option<String>,
 }
@@ -170,12 +170,16 @@ pub(super) struct FeedbackArgs {
 /// The flags of `pattern performance`.
 #[derive(Debug, Args)]
 pub(super) struct PerformanceArgs {
-    /// How many at most, up to 500.
+    /// The maximum number, up to 500.
     #[arg(long, default_value_t = 20)]
     limit: usize,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, command: PatternCommand) -> Result<(), Failure> {
+pub(super) async fn run(
+    client: &ServerClient,
+    output: &Output,
+    command: PatternCommand,
+) -> Result<(), Failure> {
     match command {
         PatternCommand::List(args) => list(client, output, &args).await,
         PatternCommand::Learned(args) => learned(client, output, &args).await,
@@ -189,7 +193,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: PatternComman
 
 const PATTERNS: [&str; 3] = ["api", "v1", "patterns"];
 
-async fn list(client: &Client, output: &Output, args: &ListArgs) -> Result<(), Failure> {
+async fn list(client: &ServerClient, output: &Output, args: &PatternListArgs) -> Result<(), Failure> {
     let query = [
         ("q", args.q.clone()),
         ("status", args.status.map(word).unwrap_or_default()),
@@ -224,7 +228,7 @@ fn texts(pattern: &Value) -> String {
     }
 }
 
-async fn learned(client: &Client, output: &Output, args: &LearnedArgs) -> Result<(), Failure> {
+async fn learned(client: &ServerClient, output: &Output, args: &LearnedArgs) -> Result<(), Failure> {
     let query = [("created_by", "llm".to_owned()), ("status", args.status.map(word).unwrap_or_default())];
     let patterns = Value::Array(client.up_to(&PATTERNS, &query, args.limit).await?);
     output.data(&patterns, || {
@@ -239,7 +243,7 @@ async fn learned(client: &Client, output: &Output, args: &LearnedArgs) -> Result
     })
 }
 
-async fn add(client: &Client, output: &Output, args: &AddArgs) -> Result<(), Failure> {
+async fn add(client: &ServerClient, output: &Output, args: &AddArgs) -> Result<(), Failure> {
     let mut body = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -263,27 +267,32 @@ async fn add(client: &Client, output: &Output, args: &AddArgs) -> Result<(), Fai
     let answer = match &args.id {
         None => {
             let url = client.url(&PATTERNS, &args.write.query());
-            client.send(Method::POST, url, Body::Json(Value::Object(body)), &[]).await?
+            client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?
         }
         Some(id) => {
             let url = client.url(&[PATTERNS.as_slice(), &[id]].concat(), &args.write.query());
             let create = [(IF_NONE_MATCH, "*".to_owned())];
-            client.send(Method::PUT, url, Body::Json(Value::Object(body)), &create).await?
+            client.send(Method::PUT, url, RequestBody::Json(Value::Object(body)), &create).await?
         }
     };
     tell(output, &answer.body)
 }
 
-async fn set_status(client: &Client, output: &Output, args: &StatusArgs, verb: &str) -> Result<(), Failure> {
+async fn set_status(
+    client: &ServerClient,
+    output: &Output,
+    args: &PatternStatusArgs,
+    verb: &str,
+) -> Result<(), Failure> {
     for id in &args.ids {
         let url = client.url(&[PATTERNS.as_slice(), &[id, verb]].concat(), &args.write.query());
-        let answer = client.send(Method::POST, url, Body::None, &[]).await?;
+        let answer = client.send(Method::POST, url, RequestBody::None, &[]).await?;
         tell(output, &answer.body)?;
     }
     Ok(())
 }
 
-async fn feedback(client: &Client, output: &Output, args: &FeedbackArgs) -> Result<(), Failure> {
+async fn feedback(client: &ServerClient, output: &Output, args: &FeedbackArgs) -> Result<(), Failure> {
     let feedback_type = match (args.right, &args.category) {
         (true, _) => "positive",
         (false, Some(_)) => "correction",
@@ -292,7 +301,7 @@ async fn feedback(client: &Client, output: &Output, args: &FeedbackArgs) -> Resu
     let body = json!({ "query": args.query, "profile": args.profile, "feedback_type": feedback_type,
         "corrected_category": args.category });
     let url = client.url(&[PATTERNS.as_slice(), &["feedback"]].concat(), &[]);
-    let answer = client.send(Method::POST, url, Body::Json(body), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
     output.data(&answer, || {
         let mut rows = vec![[
             "counted for".to_owned(),
@@ -311,7 +320,7 @@ async fn feedback(client: &Client, output: &Output, args: &FeedbackArgs) -> Resu
     })
 }
 
-async fn performance(client: &Client, output: &Output, args: &PerformanceArgs) -> Result<(), Failure> {
+async fn performance(client: &ServerClient, output: &Output, args: &PerformanceArgs) -> Result<(), Failure> {
     let query = [("limit", args.limit.to_string())];
     let answer = client.get(&[PATTERNS.as_slice(), &["performance"]].concat(), &query).await?.body;
     output.data(&answer, || {
@@ -325,7 +334,8 @@ async fn performance(client: &Client, output: &Output, args: &PerformanceArgs) -
             row.push(format!("{bound:.2}"));
             row
         };
-        let mut told = table(&["PATTERN", "CATEGORY", "USED", "RIGHT", "WRONG", "AT LEAST"], rows.map(row));
+        let mut message =
+            table(&["PATTERN", "CATEGORY", "USED", "RIGHT", "WRONG", "AT LEAST"], rows.map(row));
         let profiles = answer.get("profiles").and_then(Value::as_object).into_iter().flatten();
         let row = |(name, one): (&String, &Value)| {
             let keys = ["answered_by_patterns", "answered_by_llm", "unanswered", "cost_saved"];
@@ -333,8 +343,8 @@ async fn performance(client: &Client, output: &Output, args: &PerformanceArgs) -
             row.extend(keys.map(|key| text(one, key)));
             row
         };
-        told += "\n";
-        told += &table(&["PROFILE", "BY PATTERNS", "BY LLM", "UNANSWERED", "SAVED"], profiles.map(row));
-        told
+        message += "\n";
+        message += &table(&["PROFILE", "BY PATTERNS", "BY LLM", "UNANSWERED", "SAVED"], profiles.map(row));
+        message
     })
 }

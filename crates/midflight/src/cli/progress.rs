@@ -1,4 +1,4 @@
-//! Progress of long work, when stderr is a terminal and somebody can see it.
+//! Progress of long work, when stderr is a terminal.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal as _, stderr};
@@ -26,7 +26,7 @@ pub(super) fn upload(bytes: Bytes) -> Body {
     bar.set_message("sends");
     let chunks = stream::unfold((bytes, bar), |(mut rest, bar)| async move {
         if rest.is_empty() {
-            bar.set_message("the server compiles and checks");
+            bar.set_message("server is compiling and checking");
             bar.enable_steady_tick(TICK);
             bar.finish_and_clear();
             return None;

@@ -4,17 +4,17 @@ use clap::{Args, ValueEnum};
 use reqwest::Method;
 use serde_json::{Map, Number, Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
-use super::output::{Output, printable, table, talk, text};
+use super::output::{Output, eprint_status, printable, table, text};
 
 /// The flags of `select`.
 #[derive(Debug, Args)]
 pub(super) struct SelectArgs {
-    /// What is to be done, in words.
+    /// The task, in words.
     #[arg(required_unless_present_any = ["capabilities", "tool", "platform", "category"])]
     query: Option<String>,
-    /// Only patterns of this capability; may be repeated, then any of them.
+    /// Only patterns of this capability; may be given several times for any of them.
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
     /// Only patterns of this tool.
@@ -26,27 +26,27 @@ pub(super) struct SelectArgs {
     /// Only tools of this category.
     #[arg(long, value_name = "NAME")]
     category: Option<String>,
-    /// What matters most; by default the words of the query decide.
+    /// The priority; by default derived from the words of the query.
     #[arg(long)]
     mode: Option<Mode>,
     /// A variable of the estimates, as N=250; may be repeated.
     #[arg(long = "set", value_name = "VARIABLE=NUMBER", value_parser = variable)]
     variables: Vec<(String, Number)>,
-    /// Where the tool is to run, as production.
+    /// The environment in which the tool runs, as production.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// A permission that the caller has; may be repeated.
     #[arg(long = "permission", value_name = "NAME")]
     permissions: Vec<String>,
-    /// The highest cost that is accepted.
+    /// The maximum cost.
     #[arg(long, value_name = "NUMBER")]
     max_cost: Option<f64>,
-    /// The most candidates to list, up to 1,000.
+    /// The maximum number of candidates to list, up to 1,000.
     #[arg(long, default_value_t = 10)]
     limit: usize,
 }
 
-/// What matters most.
+/// The priority.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Mode {
     Fast,
@@ -84,9 +84,9 @@ impl SelectArgs {
     }
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &SelectArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: &SelectArgs) -> Result<(), Failure> {
     let url = client.url(&["api", "v1", "tools", "select"], &[]);
-    let answer = client.send(Method::POST, url, Body::Json(args.body()), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(args.body()), &[]).await?.body;
     output.data(&answer, || candidates(&answer))?;
     tell(&answer);
     Ok(())
@@ -117,25 +117,25 @@ fn candidates(answer: &Value) -> String {
     table(&header, items(answer, "candidates").map(row))
 }
 
-/// Says how the answer came about: the mode, what was excluded and why, and what the caller may be asked.
+/// Prints how the answer was found: the mode, what was excluded and why, and the question for the caller.
 fn tell(answer: &Value) {
     let mode = answer.get("mode").cloned().unwrap_or_default();
-    talk(&printable(&format!("mode {} ({})", text(&mode, "name"), text(&mode, "found_by"))));
+    eprint_status(&printable(&format!("mode {} ({})", text(&mode, "name"), text(&mode, "found_by"))));
     for one in items(answer, "excluded") {
         let because = items(one, "policy").filter(|rule| text(rule, "verdict") == "excluded");
         let because: Vec<_> = because.map(|rule| text(rule, "because")).collect();
         let (tool, pattern) = (text(one, "tool_name"), text(one, "pattern"));
-        talk(&printable(&format!("excluded: {tool}/{pattern}: {}", because.join("; "))));
+        eprint_status(&printable(&format!("excluded: {tool}/{pattern}: {}", because.join("; "))));
     }
     for one in items(answer, "not_evaluated") {
         let (tool, pattern, because) = (text(one, "tool_name"), text(one, "pattern"), text(one, "because"));
-        talk(&printable(&format!("not evaluated: {tool}/{pattern}: {because}")));
+        eprint_status(&printable(&format!("not evaluated: {tool}/{pattern}: {because}")));
     }
     if let Some(ambiguity) = answer.get("ambiguity").filter(|it| it.is_object()) {
-        talk(&printable(&text(ambiguity, "question")));
+        eprint_status(&printable(&text(ambiguity, "question")));
     }
     for note in items(answer, "notes").filter_map(Value::as_str) {
-        talk(&printable(note));
+        eprint_status(&printable(note));
     }
 }
 

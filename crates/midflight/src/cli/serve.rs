@@ -1,4 +1,4 @@
-//! `serve`: a server until somebody stops it.
+//! `serve`: a server until it is stopped.
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -12,16 +12,16 @@ use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
 use midflight_core::{DocumentName, Trigger};
 use midflight_server::{
-    Backend, BusPlace, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, Running, ServeError,
-    ServeOptions, Settings, StorePlace, TableOptions,
+    Backend, BusUrl, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, RunningServer,
+    ServeError, ServeOptions, Settings, StoreUrl, TableOptions,
 };
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
 
 use super::contexts::{self, Context, Contexts};
 use super::fail::Failure;
-use super::output::talk;
-use super::seed::FirstDocuments;
+use super::initial_documents::FirstDocuments;
+use super::output::eprint_status;
 use bounds::Bounds;
 use jwt::JwtArgs;
 
@@ -33,57 +33,56 @@ pub(super) use bounds::with_defaults;
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// The file with the server's config; without it the document config/midflight of the log, if there is one. It is followed:
-    /// a change is in effect within milliseconds, and one that does not hold changes nothing.
+    /// The file with the server's config; by default the document config/midflight of the log, if there is one. It is
+    /// followed: a change is in effect within milliseconds, and an invalid one changes nothing.
     #[arg(long, env = "MIDFLIGHT_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to listen, 127.0.0.1:8080 unless the config says otherwise. Without an address, as :8080, it is 127.0.0.1; port 0
-    /// takes a free one.
+    /// Where to listen, 127.0.0.1:8080 unless the config says otherwise. Without an address, as :8080, it is 127.0.0.1;
+    /// port 0 takes a free one.
     #[arg(long, env = "MIDFLIGHT_LISTEN", value_parser = listen_address, value_name = "[ADDR]:PORT")]
     listen: Option<SocketAddr>,
-    /// The folder that belongs to this server. Made when it is not there.
+    /// The data folder of this server; created if it does not exist.
     #[arg(long, env = "MIDFLIGHT_DATA_DIR", default_value = "midflight-data", value_name = "DIR")]
     data_dir: PathBuf,
-    /// Where the log is: sqlite:PATH, or postgres://user:password@host:port/database for several servers; in the data
-    /// folder without.
+    /// Where the log is: sqlite:PATH, or postgres://user:password@host:port/database for several servers; by default in
+    /// the data folder.
     #[arg(long, env = "MIDFLIGHT_STORE", value_name = "PLACE", hide_env_values = true)]
     store: Option<String>,
-    /// What carries hints to the other replicas: memory, postgres, redis://host:port or nats://host:port; what the log can
-    /// do itself without: postgres, or memory for SQLite.
+    /// The bus that carries hints to the other replicas: memory, postgres, redis://host:port or nats://host:port; by
+    /// default that of the log: postgres, or memory for SQLite.
     #[arg(long, env = "MIDFLIGHT_BUS", value_name = "PLACE", hide_env_values = true)]
     bus: Option<String>,
-    /// A channel of Redis on which older programs say {"action":"reload"}, and are told so after edits of patterns; needs --bus
-    /// redis://...
+    /// A channel of Redis on which legacy programs publish {"action":"reload"}, and on which edits of patterns are
+    /// announced; needs --bus redis://...
     #[arg(long, env = "MIDFLIGHT_REDIS_LEGACY_CHANNEL", value_name = "CHANNEL")]
     redis_legacy_channel: Option<String>,
     /// What an acknowledged edit survives, for a log in SQLite.
-    #[arg(long, env = "MIDFLIGHT_DURABILITY", value_enum, default_value_t = Survives::Machine)]
-    durability: Survives,
-    /// The name of this replica, which no other of its log has; one made from the host's name and kept in the data folder
-    /// without.
+    #[arg(long, env = "MIDFLIGHT_DURABILITY", value_enum, default_value_t = DurabilityArg::Machine)]
+    durability: DurabilityArg,
+    /// The name of this replica, unique for its log; by default derived from the host name and kept in the data folder.
     #[arg(long, env = "MIDFLIGHT_REPLICA_ID", value_name = "ID")]
     replica_id: Option<String>,
     /// A label of this replica; may be given several times.
     #[arg(long = "label", env = "MIDFLIGHT_LABEL", value_delimiter = ',', value_parser = label, value_name = "KEY=VALUE")]
     labels: Vec<(String, String)>,
-    /// A host to which calls of tools by agents may be forwarded, as api.example.com, *.example.com or api.example.com:8443; may
-    /// be given several times. Without it no call is forwarded.
+    /// A host to which calls of tools by agents may be forwarded, as api.example.com, *.example.com or
+    /// api.example.com:8443; may be given several times. By default no call is forwarded.
     #[arg(long, env = "MIDFLIGHT_FORWARD_TO", value_delimiter = ',', value_name = "HOST")]
     forward_to: Vec<String>,
     /// The same for a host that may be at a private, loopback or link-local address; may be given several times.
     #[arg(long, env = "MIDFLIGHT_FORWARD_TO_PRIVATE", value_delimiter = ',', value_name = "HOST")]
     forward_to_private: Vec<String>,
-    /// A directory of documents to keep the log in step with; may be given several times. Its documents belong to file:NAME;
-    /// the name is the last component of the path by default.
+    /// A directory of documents to synchronize into the log; may be given several times. Its documents belong to
+    /// file:NAME; the name is the last component of the path by default.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
     watch: Vec<NamedDirectory>,
-    /// Let a watched directory without any document, or a followed table without any row, delete all that it owns. By default it
-    /// deletes nothing then: an unmounted volume looks like an empty directory.
+    /// Let a watched directory without any document, or a followed table without any row, delete all that it owns. By
+    /// default it deletes nothing then: an unmounted volume looks like an empty directory.
     #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]
     allow_empty: bool,
-    /// The PostgreSQL database with a table of patterns to keep the log in step with, as postgres://user@host/database (the password
-    /// in PGPASSWORD). It is read when a program on --redis-legacy-channel orders a reload, and every HOT_RELOAD_INTERVAL_SECONDS.
-    /// Its patterns belong to table:NAME.
+    /// The PostgreSQL database with a table of patterns to keep the log in step with, as postgres://user@host/database
+    /// (the password in PGPASSWORD). It is read when a program on --redis-legacy-channel orders a reload, and every
+    /// HOT_RELOAD_INTERVAL_SECONDS. Its patterns belong to table:NAME.
     #[arg(
         long,
         env = "MIDFLIGHT_FOLLOW_TABLE",
@@ -101,8 +100,8 @@ pub(super) struct ServeArgs {
     /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
     #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
     apply_if_empty: Vec<PathBuf>,
-    /// A directory whose files the secrets of documents of the log may refer to (${file:PATH}); may be given several times.
-    /// By default there is none. The file of --config is yours, and refers to any file.
+    /// A directory whose files the secrets of documents of the log may refer to (${file:PATH}); may be given several
+    /// times. By default there is none. The file of --config may refer to any file.
     #[arg(
         long = "reference-dir",
         env = "MIDFLIGHT_REFERENCE_DIR",
@@ -110,8 +109,8 @@ pub(super) struct ServeArgs {
         value_name = "DIR"
     )]
     reference_dirs: Vec<PathBuf>,
-    /// The beginning of the names of the variables that the secrets of documents of the log may refer to (${env:NAME}); may be
-    /// given several times. By default there is none.
+    /// The beginning of the names of the variables that the secrets of documents of the log may refer to (${env:NAME});
+    /// may be given several times. By default there is none.
     #[arg(
         long = "reference-env",
         env = "MIDFLIGHT_REFERENCE_ENV",
@@ -119,28 +118,29 @@ pub(super) struct ServeArgs {
         value_name = "PREFIX"
     )]
     reference_env: Vec<String>,
-    /// Require a token for reads on loopback too. Set it behind a proxy on the same machine: a proxy that does not say that it
-    /// is one makes every caller look like one of this machine.
+    /// Require a token for reads on loopback too. Set it behind a proxy on the same machine: without proxy headers
+    /// every caller looks like one of this machine.
     #[arg(long, env = "MIDFLIGHT_REQUIRE_TOKEN")]
     require_token: bool,
-    /// A file with the admin token; read when it is there, else made with a fresh token and mode 0600. Without it the first
-    /// start makes a token, and prints it when stderr is a terminal; otherwise it is in the file admin-token of the data folder.
+    /// A file with the admin token; read if it exists, else created with a new token and mode 0600. By default the
+    /// first start creates a token, and prints it if stderr is a terminal; otherwise the token is in the file
+    /// admin-token of the data folder.
     #[arg(long, env = "MIDFLIGHT_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// Replace the admin token of a shared log by that of --admin-token-file. Without it the server refuses to start on a
-    /// shared log that has another one: users of the other servers would be refused.
+    /// Replace the admin token of a shared log by that of --admin-token-file. By default the server refuses to start on
+    /// a shared log with another token: users of the other servers would be refused.
     #[arg(long, requires = "admin_token_file")]
     replace_admin_token: bool,
-    /// A file to write the server's URL to once it answers.
+    /// A file to write the server's URL to when it is ready.
     #[arg(long, env = "MIDFLIGHT_READY_FILE", value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// What to log, info unless the config says otherwise: off, error, warn, info, debug, trace, or TARGET=LEVEL, with commas
-    /// between several.
+    /// The log level, by default that of the config, else info: off, error, warn, info, debug, trace, or TARGET=LEVEL,
+    /// separated by commas.
     #[arg(long, env = "MIDFLIGHT_LOG", value_name = "FILTER")]
     log: Option<String>,
-    /// How to log, as text unless the config says otherwise.
+    /// The log format; by default that of the config, else text.
     #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum)]
-    log_format: Option<LogFormat>,
+    log_format: Option<LogFormatArg>,
     #[command(flatten)]
     jwt: JwtArgs,
     #[command(flatten)]
@@ -157,23 +157,23 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Survives {
+enum DurabilityArg {
     /// The loss of power.
     Machine,
-    /// The crash of the process, and no more, but faster.
+    /// The crash of the process only, but faster.
     Process,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
+enum LogFormatArg {
     Text,
     Json,
 }
 
-/// Where what was given comes from.
-pub(super) struct Given(pub(super) Option<ArgMatches>);
+/// Where an argument comes from.
+pub(super) struct ArgSource(pub(super) Option<ArgMatches>);
 
-impl Given {
+impl ArgSource {
     /// The flag or the variable of an argument.
     fn by(&self, argument: &str) -> Origin {
         let source = self.0.as_ref().and_then(|matches| matches.value_source(argument));
@@ -191,7 +191,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
+pub(super) async fn run(args: ServeArgs, given: &ArgSource) -> Result<(), Failure> {
     let mut config = config(&args, given)?;
     let settings = config.settings().map_err(|error| match &args.config {
         Some(_) => Failure::failed(error.to_string()),
@@ -202,8 +202,8 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
     // Before anything is connected, so that no line has a secret in it.
     config.redactor = logger.redactor().clone();
     let redactor = config.redactor.clone();
-    let failed = |error: &ServeError| Failure::failed(redactor.redact(&told(error)).into_owned());
-    // Heard from the beginning, so that a stop during the start is one.
+    let failed = |error: &ServeError| Failure::failed(redactor.redact(&detail(error)).into_owned());
+    // Installed from the beginning, so that a stop during the start counts.
     let mut signals = Signals::new()?;
     let mut options = options(&args, config, logger)?;
     let first = FirstDocuments::read(&args.apply_if_empty)?;
@@ -227,7 +227,7 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
     if let Some(first) = &first {
         first.report(&server);
     }
-    tell_first_token(&server, &args.data_dir);
+    show_first_token(&server, &args.data_dir);
     // A program that waits for this file may read the token next.
     if let Some(file) = args.ready_file
         && let Err(error) = server.write_ready_file(file)
@@ -235,33 +235,34 @@ pub(super) async fn run(args: ServeArgs, given: &Given) -> Result<(), Failure> {
         server.stop().await;
         return Err(failed(&error));
     }
-    talk(&format!("midflight is listening on {}", server.url()));
+    eprint_status(&format!("midflight is listening on {}", server.url()));
     serve(&server, &mut signals).await;
     Ok(())
 }
 
-/// Tells the token of the first start: to a person at a terminal. What else reads stderr may keep it, as a log collector does,
-/// and gets the name of a file that only the owner may read.
-fn tell_first_token(server: &Running, data_dir: &Path) {
-    const USE: &str = "Give it to commands with --token or MIDFLIGHT_TOKEN.";
+/// Prints the token of the first start: to a person at a terminal. What else reads stderr may keep it, as a log
+/// collector does, and gets the name of a file that only the owner may read.
+fn show_first_token(server: &RunningServer, data_dir: &Path) {
+    const USE: &str = "Give the token to commands with --token or MIDFLIGHT_TOKEN.";
     let Some(token) = server.first_token() else { return };
     keep_context(server, token);
     if std::io::stderr().is_terminal() {
-        talk(&format!("The admin token, told this once:\n\n    {token}\n\n{USE}"));
+        eprint_status(&format!("Admin token (shown only once):\n\n    {token}\n\n{USE}"));
         return;
     }
     let file = data_dir.join("admin-token");
     match server.keep_first_token(&file) {
-        Ok(_) => talk(&format!("the admin token is in {}. {USE}", file.display())),
-        Err(error) => talk(&format!(
-            "the admin token cannot be kept: {}; start again with --admin-token-file FILE --replace-admin-token to set another one",
-            told(&error)
+        Ok(_) => eprint_status(&format!("the admin token is in {}. {USE}", file.display())),
+        Err(error) => eprint_status(&format!(
+            "cannot keep the admin token: {}; start again with --admin-token-file FILE \
+             --replace-admin-token to set another one",
+            detail(&error)
         )),
     }
 }
 
 /// Keeps the token of the first start for the commands of this user, so that they work at once.
-fn keep_context(server: &Running, token: &str) {
+fn keep_context(server: &RunningServer, token: &str) {
     let name = contexts::name_of(server.url());
     let kept = Contexts::read().and_then(|mut contexts| {
         let context = Context { url: server.url().to_owned(), token: Some(token.to_owned()) };
@@ -271,45 +272,45 @@ fn keep_context(server: &Running, token: &str) {
     });
     match kept {
         Ok(current) if current.as_deref() == Some(&*name) => {
-            talk(&format!(
+            eprint_status(&format!(
                 "commands of this user talk to {} with the admin token (context {name})",
                 server.url()
             ));
         }
-        Ok(_) => talk(&format!("to talk to this server: midflight context use {name}")),
+        Ok(_) => eprint_status(&format!("to talk to this server: midflight context use {name}")),
         // A service has no home of its own, and needs none.
         Err(failure) => tracing::debug!(error = failure.text(), "admin token not kept as a context"),
     }
 }
 
 /// Serves until a signal to stop; a second one does not wait for requests in flight.
-async fn serve(server: &Running, signals: &mut Signals) {
+async fn serve(server: &RunningServer, signals: &mut Signals) {
     loop {
-        if signals.next().await == Heard::Stop {
+        if signals.next().await == SignalAction::Stop {
             break;
         }
         // Not waited for: the next signal may be one to stop.
         server.service().look_at_keys();
         server.service().reloader().request(Trigger::Signal, "SIGHUP");
     }
-    talk("stops; requests in flight are finished");
+    eprint_status("shutting down; draining requests");
     tokio::select! {
         () = server.stop() => {}
-        () = signals.stop() => talk("stops at once"),
+        () = signals.stop() => eprint_status("shutting down now"),
     }
 }
 
-/// Starts the log of this process, as the config says that it is to be.
+/// Starts the logging of this process, by the config.
 fn start_log(settings: &Settings) -> Result<Logger, Failure> {
     let output = &settings.log.output;
     let output = LogOutput::open(output)
-        .map_err(|error| Failure::failed(format!("log.output: {output} cannot be written: {error}")))?;
+        .map_err(|error| Failure::failed(format!("cannot write log.output {output}: {error}")))?;
     let logger = Logger::install(settings.log.logged(), output);
-    logger.map_err(|error| Failure::failed(format!("the log does not start: {error}")))
+    logger.map_err(|error| Failure::failed(format!("cannot start logging: {error}")))
 }
 
-/// The config with what the command line lays over it. The log is not started yet, so that it says how.
-fn config(args: &ServeArgs, given: &Given) -> Result<OwnConfig, Failure> {
+/// The config with what the command line lays over it. The log is not started yet, so that the config decides how.
+fn config(args: &ServeArgs, given: &ArgSource) -> Result<OwnConfig, Failure> {
     let mut config = OwnConfig::new(args.config.clone());
     config.variables(Process::variables());
     config.references = references(args)?;
@@ -318,18 +319,18 @@ fn config(args: &ServeArgs, given: &Given) -> Result<OwnConfig, Failure> {
     }
     if let Some(store) = &args.store {
         // What was given is not repeated: it may hold a password.
-        let place = store.parse::<StorePlace>();
+        let place = store.parse::<StoreUrl>();
         let place = place.map_err(|error| Failure::usage(format!("--store: {error}")))?;
         config.store(&place, given.by("store"));
     }
     let mut bus = None;
     if let Some(text) = &args.bus {
-        let place = text.parse::<BusPlace>();
+        let place = text.parse::<BusUrl>();
         let place = place.map_err(|error| Failure::usage(format!("--bus: {error}")))?;
         config.bus(bus.insert(place), given.by("bus"));
     }
     if let Some(channel) = &args.redis_legacy_channel {
-        if args.config.is_none() && !matches!(bus, Some(BusPlace::Redis(_))) {
+        if args.config.is_none() && !matches!(bus, Some(BusUrl::Redis(_))) {
             return Err(Failure::usage("--redis-legacy-channel needs --bus redis://...".to_owned()));
         }
         config.cover("/redis/legacy_channel", channel, given.by("redis_legacy_channel"));
@@ -367,8 +368,8 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.config = config;
     options.logger = Some(logger);
     options.durability = match args.durability {
-        Survives::Machine => Durability::Machine,
-        Survives::Process => Durability::Process,
+        DurabilityArg::Machine => Durability::Machine,
+        DurabilityArg::Process => Durability::Process,
     };
     options.watch.clone_from(&args.watch);
     options.directory.allow_empty = args.allow_empty;
@@ -401,8 +402,8 @@ fn follow_table(args: &ServeArgs) -> Result<Option<TableOptions>, Failure> {
     Ok(Some(TableOptions { table, profile: args.table_profile.clone(), allow_empty: args.allow_empty }))
 }
 
-/// An error with its causes, for whoever starts a server.
-fn told(error: &ServeError) -> String {
+/// An error with its causes, for the operator of a server.
+fn detail(error: &ServeError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -412,9 +413,9 @@ fn told(error: &ServeError) -> String {
     text
 }
 
-/// What a signal asks for.
+/// The action that a signal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+enum SignalAction {
     /// SIGTERM, SIGINT.
     Stop,
     /// SIGHUP: look at the log.
@@ -422,7 +423,7 @@ enum Heard {
     Reload,
 }
 
-/// The signals that a server heeds.
+/// The signals that a server handles.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -437,7 +438,7 @@ impl Signals {
     fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let hear =
-            |kind| signal(kind).map_err(|error| Failure::failed(format!("signals cannot be heard: {error}")));
+            |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot handle signals: {error}")));
         Ok(Self {
             terminate: hear(SignalKind::terminate())?,
             interrupt: hear(SignalKind::interrupt())?,
@@ -446,11 +447,11 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    async fn next(&mut self) -> Heard {
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Heard::Stop,
-            _ = self.interrupt.recv() => Heard::Stop,
-            _ = self.hangup.recv() => Heard::Reload,
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            _ = self.hangup.recv() => SignalAction::Reload,
         }
     }
 }
@@ -458,7 +459,7 @@ impl Signals {
 impl Signals {
     /// Waits for one that asks to stop.
     async fn stop(&mut self) {
-        while self.next().await != Heard::Stop {}
+        while self.next().await != SignalAction::Stop {}
     }
 }
 
@@ -469,10 +470,10 @@ impl Signals {
         Ok(Self {})
     }
 
-    async fn next(&mut self) -> Heard {
+    async fn next(&mut self) -> SignalAction {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        Heard::Stop
+        SignalAction::Stop
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct SseEvent {
     pub(super) data: String,
 }
 
-/// Takes a stream of events apart, however it is cut into chunks.
+/// Parses a stream of events, however it is cut into chunks.
 #[derive(Debug)]
 pub(super) struct SseReader {
     rest: Vec<u8>,

@@ -4,10 +4,10 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
-use super::later::LaterArgs;
-use super::output::{Output, printable, table, talk, text};
+use super::output::{Output, eprint_status, printable, table, text};
+use super::scheduling::LaterArgs;
 use super::write::tell;
 
 /// The flags of `reload`.
@@ -27,7 +27,7 @@ pub(super) struct ReloadArgs {
     /// Reason of a scheduled reload, shown in the history.
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
-    /// Make the log, once, what this watched directory of the server says: delete the documents that it no longer has, and
+    /// Apply this watched directory of the server to the log, once: delete the documents that it no longer has, and
     /// replace newer versions.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["force", "repeat", "not_before", "window"])]
     confirm_loss: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct StatusArgs {
     all: bool,
 }
 
-pub(super) async fn status(client: &Client, output: &Output, args: &StatusArgs) -> Result<(), Failure> {
+pub(super) async fn status(client: &ServerClient, output: &Output, args: &StatusArgs) -> Result<(), Failure> {
     if args.all {
         return replicas(client, output).await;
     }
@@ -53,11 +53,11 @@ pub(super) async fn status(client: &Client, output: &Output, args: &StatusArgs) 
             ("replica", "replica_id"),
             ("version", "version"),
             ("started", "started_at"),
-            ("wanted revision", "desired_revision"),
+            ("desired revision", "desired_revision"),
             ("served revision", "served_revision"),
             ("served since", "served_since"),
-            ("log last looked at", "last_checked_at"),
-            ("log in reach", "store_available"),
+            ("log last checked", "last_checked_at"),
+            ("log available", "store_available"),
         ]
         .map(|(label, key)| [label.to_owned(), text(&status, key)])
         .into();
@@ -66,8 +66,8 @@ pub(super) async fn status(client: &Client, output: &Output, args: &StatusArgs) 
         }
         rows.push(["last refused".to_owned(), refused(&status)]);
         for left_out in status.get("quarantined").and_then(Value::as_array).into_iter().flatten() {
-            let told = format!("revision {}: {}", text(left_out, "revision"), problems(left_out));
-            rows.push(["left out here".to_owned(), told]);
+            let message = format!("revision {}: {}", text(left_out, "revision"), problems(left_out));
+            rows.push(["quarantined here".to_owned(), message]);
         }
         let directories = status.get("directories").and_then(Value::as_array).into_iter().flatten();
         for directory in directories.filter(|directory| has_problems(directory)) {
@@ -101,7 +101,7 @@ pub(super) fn problems(answer: &Value) -> String {
     problems.collect::<Vec<_>>().join("; ")
 }
 
-pub(super) async fn replicas(client: &Client, output: &Output) -> Result<(), Failure> {
+pub(super) async fn replicas(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let answer = client.get(&["api", "v1", "replicas"], &[]).await?.body;
     let replicas = answer.get("items").cloned().unwrap_or_default();
     output.data(&replicas, || {
@@ -109,7 +109,7 @@ pub(super) async fn replicas(client: &Client, output: &Output) -> Result<(), Fai
         let rows = replicas.as_array().into_iter().flatten().map(|replica| {
             keys.iter().map(|key| text(replica, key)).chain([not_well(replica)]).collect::<Vec<_>>()
         });
-        table(&["REPLICA", "ADDRESS", "VERSION", "REVISION", "LAG_MS", "LAST_SEEN", "NOT_WELL"], rows)
+        table(&["REPLICA", "ADDRESS", "VERSION", "REVISION", "LAG_MS", "LAST_SEEN", "STATUS"], rows)
     })
 }
 
@@ -123,15 +123,15 @@ fn not_well(replica: &Value) -> String {
     nacks.chain(differs).chain(degraded).collect::<Vec<_>>().join("; ")
 }
 
-/// Confirms the loss of a watched directory and tells what the directory is like afterwards.
-async fn confirm_loss(client: &Client, output: &Output, dir: &str) -> Result<(), Failure> {
+/// Confirms the loss of a watched directory and prints the state of the directory afterwards.
+async fn confirm_loss(client: &ServerClient, output: &Output, dir: &str) -> Result<(), Failure> {
     let url = client.url(&["api", "v1", "directories", "confirm-loss"], &[]);
-    let answer = client.send(Method::POST, url, Body::Json(json!({ "dir": dir })), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(json!({ "dir": dir })), &[]).await?.body;
     let line =
         format!("{dir}: {} documents, revision {}\n", text(&answer, "documents"), text(&answer, "revision"));
     output.data(&answer, || line)?;
     if answer.get("blocked").and_then(Value::as_bool) == Some(true) {
-        talk(&printable(&problems(&answer)));
+        eprint_status(&printable(&problems(&answer)));
         return Err(Failure::failed("the directory is not followed; current documents kept"));
     }
     Ok(())
@@ -154,7 +154,7 @@ fn reloaded(answer: &Value) -> String {
     lines
 }
 
-pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
+pub(super) async fn reload(client: &ServerClient, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
     if let Some(dir) = &args.confirm_loss {
         return confirm_loss(client, output, dir).await;
     }
@@ -167,7 +167,7 @@ pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) 
     }
     let url = client.url(&["api", "v1", "reload"], &query);
     let names = (!args.names.is_empty()).then_some(&args.names);
-    let body = Body::Json(json!({ "force": args.force, "kind": args.kind, "names": names }));
+    let body = RequestBody::Json(json!({ "force": args.force, "kind": args.kind, "names": names }));
     let answer = client.send(Method::POST, url, body, &[]).await?.body;
     if text(&answer, "outcome") == "scheduled" {
         return tell(output, &answer);
@@ -180,8 +180,8 @@ pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) 
     for refused in answer.get("reload").into_iter().chain(listed("directories")).chain(listed("sources")) {
         let problems = problems(refused);
         if !problems.is_empty() {
-            talk(&printable(&problems));
+            eprint_status(&printable(&problems));
         }
     }
-    Err(Failure::failed("the reload did not succeed; what was served is served"))
+    Err(Failure::failed("reload failed; keeping current revision"))
 }

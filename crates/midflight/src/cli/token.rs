@@ -7,10 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
-use super::later::milliseconds;
-use super::output::{Format, Output, table, talk, text};
+use super::output::{Output, OutputFormat, eprint_status, table, text};
+use super::scheduling::milliseconds;
 
 /// How long a server that runs is waited for when a token is recovered.
 const RECOVERY_WAIT: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ enum ExposeWord {
 const TOKENS: [&str; 3] = ["api", "v1", "tokens"];
 
 pub(super) async fn run(
-    client: impl FnOnce() -> Result<Client, Failure>,
+    client: impl FnOnce() -> Result<ServerClient, Failure>,
     output: &Output,
     command: TokenCommand,
 ) -> Result<(), Failure> {
@@ -111,7 +111,7 @@ pub(super) async fn run(
     }
 }
 
-async fn create(client: &Client, output: &Output, args: CreateArgs) -> Result<(), Failure> {
+async fn create(client: &ServerClient, output: &Output, args: CreateArgs) -> Result<(), Failure> {
     let word = |value: Option<clap::builder::PossibleValue>| {
         value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     };
@@ -127,21 +127,22 @@ async fn create(client: &Client, output: &Output, args: CreateArgs) -> Result<()
         ("pin", (!args.pin.is_empty()).then(|| json!(args.pin))),
     ];
     body.extend(given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let made = client.send(Method::POST, client.url(&TOKENS, &[]), Body::Json(body.into()), &[]).await?.body;
+    let made =
+        client.send(Method::POST, client.url(&TOKENS, &[]), RequestBody::Json(body.into()), &[]).await?.body;
     shown(output, &made)?;
-    talk(&format!("token {} made; it is not shown again", args.name));
+    eprint_status(&format!("token {} made; it is not shown again", args.name));
     Ok(())
 }
 
 /// Prints a token, alone for people and for scripts that keep it.
 fn shown(output: &Output, made: &Value) -> Result<(), Failure> {
     match output.format() {
-        Format::Table => output.line(&text(made, "token")),
+        OutputFormat::Table => output.line(&text(made, "token")),
         _ => output.data(made, String::new),
     }
 }
 
-async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let list = Value::from(client.all(&TOKENS, &[]).await?);
     output.data(&list, || {
         let rows = list.as_array().into_iter().flatten().map(|token| {
@@ -166,21 +167,26 @@ async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
 }
 
 /// The address of a token, whose name is one segment.
-fn one(client: &Client, name: &str, rest: &[&str]) -> Result<Url, Failure> {
+fn one(client: &ServerClient, name: &str, rest: &[&str]) -> Result<Url, Failure> {
     let mut url = client.url(&TOKENS, &[]);
     let segments = url.path_segments_mut();
-    let mut segments = segments.map_err(|()| Failure::usage("--url is no address of a server"))?;
+    let mut segments = segments.map_err(|()| {
+        Failure::usage(
+            "invalid --url: expected the address of a \
+                                                             server",
+        )
+    })?;
     segments.push(name).extend(rest);
     drop(segments);
     Ok(url)
 }
 
 /// Revokes one after the other, and tells those that were revoked also when a later one is refused.
-async fn revoke(client: &Client, output: &Output, names: &[String]) -> Result<(), Failure> {
+async fn revoke(client: &ServerClient, output: &Output, names: &[String]) -> Result<(), Failure> {
     let mut revoked = Vec::new();
     let mut ended = Ok(());
     for name in names {
-        match client.send(Method::DELETE, one(client, name, &[])?, Body::None, &[]).await {
+        match client.send(Method::DELETE, one(client, name, &[])?, RequestBody::None, &[]).await {
             Ok(_) => revoked.push(name.as_str()),
             Err(refused) => {
                 ended = Err(refused);
@@ -195,12 +201,12 @@ async fn revoke(client: &Client, output: &Output, names: &[String]) -> Result<()
     ended
 }
 
-async fn rotate(client: &Client, output: &Output, name: &str, overlap_ms: u64) -> Result<(), Failure> {
-    let body = Body::Json(json!({ "overlap_ms": overlap_ms }));
+async fn rotate(client: &ServerClient, output: &Output, name: &str, overlap_ms: u64) -> Result<(), Failure> {
+    let body = RequestBody::Json(json!({ "overlap_ms": overlap_ms }));
     let made = client.send(Method::POST, one(client, name, &["rotate"])?, body, &[]).await?.body;
     shown(output, &made)?;
     let until = made.get("info").map(|info| text(info, "previous_valid_until")).unwrap_or_default();
-    talk(&match until.as_str() {
+    eprint_status(&match until.as_str() {
         "" => format!("token {name} rotated; the one of before is refused from now on"),
         until => format!("token {name} rotated; the one of before is valid until {until}"),
     });
@@ -218,7 +224,7 @@ async fn recover(output: &Output, data_dir: &std::path::Path) -> Result<(), Fail
         tokio::time::sleep(RECOVERY_LOOK).await;
     }
     shown(output, &json!({ "token": recovered.token, "in_effect": recovered.is_taken() }))?;
-    talk(match recovered.is_taken() {
+    eprint_status(match recovered.is_taken() {
         true => "admin token replaced; keep it with `midflight login URL --token TOKEN`",
         false => "no server runs on this folder; the token is valid when one starts on it",
     });

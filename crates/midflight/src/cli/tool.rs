@@ -1,4 +1,4 @@
-//! `tool`: the catalogue listed, searched, imported, exported, compared and taken back.
+//! `tool`: the catalogue listed, searched, imported, exported, compared and rolled back.
 
 mod import;
 
@@ -6,49 +6,49 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::client::{Body, Client};
+use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
-use super::output::{Output, printable, table, talk, text};
+use super::output::{Output, eprint_status, printable, table, text};
 use super::select::variable;
 use super::write::{WriteArgs, tell};
-use import::{ImportArgs, ValidateArgs};
+use import::{ToolImportArgs, ValidateArgs};
 
 /// The commands of `tool`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ToolCommand {
     /// List tools.
-    List(ListArgs),
+    List(ToolListArgs),
     /// Find tools by words, the best first.
     Search(SearchArgs),
     /// Show a tool with its document.
     Show(NameArgs),
     /// List the versions of a tool, the newest first.
     Versions(NameArgs),
-    /// Say what is wrong with the tools of files; nothing is changed.
+    /// Validate the tools of files; nothing is changed.
     Validate(ValidateArgs),
-    /// Say what the texts of the served tools should not say to a model.
+    /// Lint the texts of the served tools for instructions to a model.
     Lint(LintArgs),
     /// Put the tools of files into the catalogue, as one revision.
-    Import(ImportArgs),
+    Import(ToolImportArgs),
     /// Write tools as YAML that imports as the same tools.
-    Export(ExportArgs),
-    /// Bring an earlier version of a tool back, as a new revision.
-    Rollback(RollbackArgs),
-    /// Say what the change of a tool means for those who use it: breaking, compatible or wording.
-    Diff(DiffArgs),
-    /// Switch tools on.
+    Export(ToolExportArgs),
+    /// Roll a tool back to an earlier version, as a new revision.
+    Rollback(ToolRollbackArgs),
+    /// Classify the change of a tool for its users: breaking, compatible or wording.
+    Diff(ToolDiffArgs),
+    /// Enable tools.
     Enable(SwitchArgs),
-    /// Switch tools off: no selection and no agent is offered them.
+    /// Disable tools: they are not offered to selections and agents.
     Disable(SwitchArgs),
     /// Mark tools as deprecated.
     Deprecate(SwitchArgs),
-    /// Evaluate an expression as estimates and conditions of tools have them.
+    /// Evaluate an expression of an estimate or a condition of a tool.
     Evaluate(EvaluateArgs),
 }
 
 /// The flags of `tool list`.
 #[derive(Debug, Args)]
-pub(super) struct ListArgs {
+pub(super) struct ToolListArgs {
     /// Only those of this platform.
     #[arg(long, default_value = "", hide_default_value = true)]
     platform: String,
@@ -58,10 +58,10 @@ pub(super) struct ListArgs {
     /// Only those of this status: active, deprecated, disabled, testing or draft.
     #[arg(long, default_value = "", hide_default_value = true)]
     status: String,
-    /// Only those that are switched on, or off.
+    /// Only those that are enabled, or disabled.
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
-    /// How many at most.
+    /// The maximum number.
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
 }
@@ -69,9 +69,9 @@ pub(super) struct ListArgs {
 /// The flags of `tool search`.
 #[derive(Debug, Args)]
 pub(super) struct SearchArgs {
-    /// The words to look for.
+    /// The words to search for.
     query: String,
-    /// How many at most, up to 500.
+    /// The maximum number, up to 500.
     #[arg(long, default_value_t = 20)]
     limit: usize,
 }
@@ -93,20 +93,20 @@ pub(super) struct LintArgs {
 
 /// The flags of `tool export`.
 #[derive(Debug, Args)]
-pub(super) struct ExportArgs {
-    /// The tools; all of them without.
+pub(super) struct ToolExportArgs {
+    /// The tools; by default all of them.
     names: Vec<String>,
 }
 
 /// The flags of `tool rollback`.
 #[derive(Debug, Args)]
-pub(super) struct RollbackArgs {
+pub(super) struct ToolRollbackArgs {
     /// The tool.
     name: String,
     /// The version to go back to, as `tool versions` lists it.
     #[arg(long, required_unless_present = "revision", conflicts_with = "revision", value_name = "VERSION")]
     to: Option<String>,
-    /// The revision at which the tool was as it is to be.
+    /// The revision to return to.
     #[arg(long)]
     revision: Option<u64>,
     #[command(flatten)]
@@ -115,7 +115,7 @@ pub(super) struct RollbackArgs {
 
 /// The flags of `tool diff`.
 #[derive(Debug, Args)]
-pub(super) struct DiffArgs {
+pub(super) struct ToolDiffArgs {
     /// The tool.
     name: String,
     /// The version before: as `tool versions` lists it, or a revision as r42; by default the one before `--to`.
@@ -155,7 +155,7 @@ fn under<'a>(segments: &[&'a str]) -> Vec<&'a str> {
     [&TOOLS, segments].concat()
 }
 
-pub(super) async fn run(client: &Client, output: &Output, command: ToolCommand) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, command: ToolCommand) -> Result<(), Failure> {
     match command {
         ToolCommand::List(args) => list(client, output, &args).await,
         ToolCommand::Search(args) => search(client, output, &args).await,
@@ -174,7 +174,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: ToolCommand) 
     }
 }
 
-async fn list(client: &Client, output: &Output, args: &ListArgs) -> Result<(), Failure> {
+async fn list(client: &ServerClient, output: &Output, args: &ToolListArgs) -> Result<(), Failure> {
     let enabled = args.enabled.map_or_else(String::new, |enabled| enabled.to_string());
     let mut tools = Vec::new();
     for page in 1_usize.. {
@@ -216,7 +216,7 @@ fn items_of<'a>(answer: &'a Value, key: &str) -> impl Iterator<Item = &'a Value>
     answer.get(key).into_iter().flat_map(items)
 }
 
-async fn search(client: &Client, output: &Output, args: &SearchArgs) -> Result<(), Failure> {
+async fn search(client: &ServerClient, output: &Output, args: &SearchArgs) -> Result<(), Failure> {
     let query = [("q", args.query.clone()), ("limit", args.limit.to_string())];
     let answer = client.get(&under(&["search", "query"]), &query).await?.body;
     output.data(&answer, || {
@@ -228,7 +228,7 @@ async fn search(client: &Client, output: &Output, args: &SearchArgs) -> Result<(
     })
 }
 
-async fn show(client: &Client, output: &Output, args: &NameArgs) -> Result<(), Failure> {
+async fn show(client: &ServerClient, output: &Output, args: &NameArgs) -> Result<(), Failure> {
     let tool = client.get(&under(&[&args.name]), &[]).await?.body;
     let document = text(&tool, "document");
     let document = client.get(&["api", "v1", "documents", "tools", &document], &[]).await?.body;
@@ -253,8 +253,8 @@ async fn show(client: &Client, output: &Output, args: &NameArgs) -> Result<(), F
         ];
         let mut rows = keys.map(|key| [key.to_owned(), text(&tool, key)]).to_vec();
         rows.retain(|[_, value]| !value.is_empty());
-        let told = table(&["", ""], rows).trim_start().to_owned();
-        told + "\n" + &table(&["CAPABILITY", "PATTERN", "TIME MS", "COST", "COMPLEXITY"], patterns(&body))
+        let message = table(&["", ""], rows).trim_start().to_owned();
+        message + "\n" + &table(&["CAPABILITY", "PATTERN", "TIME MS", "COST", "COMPLEXITY"], patterns(&body))
     })
 }
 
@@ -273,7 +273,7 @@ fn patterns(body: &Value) -> Vec<[String; 5]> {
     capabilities.flat_map(of_capability).collect()
 }
 
-async fn versions(client: &Client, output: &Output, args: &NameArgs) -> Result<(), Failure> {
+async fn versions(client: &ServerClient, output: &Output, args: &NameArgs) -> Result<(), Failure> {
     let answer = client.get(&under(&[&args.name, "versions"]), &[]).await?.body;
     output.data(&answer, || {
         let keys =
@@ -283,11 +283,11 @@ async fn versions(client: &Client, output: &Output, args: &NameArgs) -> Result<(
     })
 }
 
-async fn lint(client: &Client, output: &Output, args: &LintArgs) -> Result<(), Failure> {
+async fn lint(client: &ServerClient, output: &Output, args: &LintArgs) -> Result<(), Failure> {
     let query = [("tool_name", args.name.clone())];
     let found = Value::Array(client.all(&under(&["lint"]), &query).await?);
     if items(&found).next().is_none() {
-        talk("nothing was found");
+        eprint_status("nothing found");
     }
     output.data(&found, || {
         let keys = ["tool_name", "rule", "path", "message"];
@@ -295,9 +295,9 @@ async fn lint(client: &Client, output: &Output, args: &LintArgs) -> Result<(), F
     })
 }
 
-async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(), Failure> {
+async fn export(client: &ServerClient, output: &Output, args: &ToolExportArgs) -> Result<(), Failure> {
     let url = client.url(&under(&["export"]), &[]);
-    let answer = client.send(Method::POST, url, Body::Json(json!(args.names)), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(json!(args.names)), &[]).await?.body;
     let missing: Vec<_> = items_of(&answer, "errors").map(|one| text(one, "error")).collect();
     if !missing.is_empty() {
         return Err(Failure::failed(printable(&missing.join("; "))));
@@ -305,17 +305,17 @@ async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(
     output.data(&answer, || text(&answer, "yaml_content"))
 }
 
-async fn rollback(client: &Client, output: &Output, args: RollbackArgs) -> Result<(), Failure> {
-    let RollbackArgs { name, to, revision, write } = args;
+async fn rollback(client: &ServerClient, output: &Output, args: ToolRollbackArgs) -> Result<(), Failure> {
+    let ToolRollbackArgs { name, to, revision, write } = args;
     let mut body = Map::new();
     body.extend(to.map(|version| ("version".to_owned(), json!(version))));
     body.extend(revision.map(|revision| ("revision".to_owned(), json!(revision))));
     let url = client.url(&under(&[&name, "rollback"]), &write.query());
-    let answer = client.send(Method::POST, url, Body::Json(Value::Object(body)), &[]).await?;
+    let answer = client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?;
     tell(output, &answer.body)
 }
 
-async fn diff(client: &Client, output: &Output, args: &DiffArgs) -> Result<(), Failure> {
+async fn diff(client: &ServerClient, output: &Output, args: &ToolDiffArgs) -> Result<(), Failure> {
     let query = [("from", args.from.clone()), ("to", args.to.clone())];
     let answer = client.get(&under(&[&args.name, "diff"]), &query).await?.body;
     output.data(&answer, || {
@@ -328,29 +328,39 @@ async fn diff(client: &Client, output: &Output, args: &DiffArgs) -> Result<(), F
         format!("{} (revision {})", text(&version, "version"), text(&version, "revision"))
     };
     let counts = ["breaking", "compatible", "wording"].map(|key| format!("{} {key}", text(&answer, key)));
-    talk(&printable(&format!("from {} to {}: {}", version("from"), version("to"), counts.join(", "))));
+    eprint_status(&printable(&format!(
+        "from {} to {}: {}",
+        version("from"),
+        version("to"),
+        counts.join(", ")
+    )));
     Ok(())
 }
 
-async fn switch(client: &Client, output: &Output, args: &SwitchArgs, verb: &str) -> Result<(), Failure> {
+async fn switch(
+    client: &ServerClient,
+    output: &Output,
+    args: &SwitchArgs,
+    verb: &str,
+) -> Result<(), Failure> {
     for name in &args.names {
         let url = client.url(&under(&[name, verb]), &args.write.query());
-        let answer = client.send(Method::PATCH, url, Body::None, &[]).await?;
+        let answer = client.send(Method::PATCH, url, RequestBody::None, &[]).await?;
         tell(output, &answer.body)?;
     }
     Ok(())
 }
 
-async fn evaluate(client: &Client, output: &Output, args: &EvaluateArgs) -> Result<(), Failure> {
+async fn evaluate(client: &ServerClient, output: &Output, args: &EvaluateArgs) -> Result<(), Failure> {
     let variables: Map<_, _> =
         args.variables.iter().map(|(name, value)| (name.clone(), Value::Number(value.clone()))).collect();
     let body = json!({ "expression": args.expression, "variables": variables });
     let url = client.url(&under(&["evaluate"]), &[]);
-    let answer = client.send(Method::POST, url, Body::Json(body), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
     output.data(&answer, || text(&answer, "value") + "\n")?;
     for variable in items_of(&answer, "variables").filter(|it| it["is_default"] == true) {
         let (name, value) = (text(variable, "name"), text(variable, "value"));
-        talk(&printable(&format!("{name} was not given; its default is {value}")));
+        eprint_status(&printable(&format!("{name} was not given; its default is {value}")));
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use clap::Args;
 use midflight_core::KindName;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::ServerClient;
 use super::fail::Failure;
 use super::history::changes;
-use super::output::{Format, Output, printable, talk, text};
+use super::output::{Output, OutputFormat, eprint_status, printable, text};
 use super::sse::SseReader;
 
 /// How long to wait before the first try to connect again, and at most before later ones.
@@ -21,7 +21,7 @@ const EVENT_BYTES_MAX: usize = 256 << 20;
 /// The flags of `watch`.
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Begin after this revision; from now on without.
+    /// Begin after this revision; by default with the next one.
     #[arg(long, value_name = "REVISION")]
     since: Option<u64>,
     /// Only revisions that change a document of this kind.
@@ -29,7 +29,7 @@ pub(super) struct WatchArgs {
     kind: Option<KindName>,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: &WatchArgs) -> Result<(), Failure> {
     let mut last = match args.since {
         Some(since) => since,
         None => {
@@ -45,7 +45,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
         match client.open(url.clone(), &[("last-event-id", last.to_string())]).await {
             Ok(mut response) => {
                 if connected_before {
-                    talk("connected again");
+                    eprint_status("reconnected");
                 }
                 (wait, connected_before) = (RETRY_FIRST, true);
                 let mut events = SseReader::new(EVENT_BYTES_MAX);
@@ -56,7 +56,8 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
                             "revision" => show(output, &event.data)?,
                             // The numbers are those of other revisions from here on.
                             "log_adopted" => {
-                                let message = "the server follows another log from now on; begin again: watch --since 0";
+                                let message = "the server now follows another log; start again with: watch \
+                                               --since 0";
                                 return Err(Failure::failed(message));
                             }
                             _ => {}
@@ -66,7 +67,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
             }
             Err(Failure::Refused(problem)) if problem.status < 500 => {
                 if let Some(first) = problem.first_revision {
-                    talk(&format!(
+                    eprint_status(&format!(
                         "the log begins at revision {first}: watch --since {}",
                         first.saturating_sub(1)
                     ));
@@ -77,7 +78,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
             Err(_) => {}
         }
         if wait == RETRY_FIRST {
-            talk(&format!("the connection is gone after revision {last}; tries again"));
+            eprint_status(&format!("disconnected after revision {last}; reconnecting"));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);
@@ -86,14 +87,14 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
 
 fn show(output: &Output, data: &str) -> Result<(), Failure> {
     let revision: Value = serde_json::from_str(data)
-        .map_err(|error| Failure::failed(format!("the server sent what is no revision: {error}")))?;
+        .map_err(|error| Failure::failed(format!("the server sent an invalid revision: {error}")))?;
     match output.format() {
-        Format::Json => output.line(&revision.to_string()),
-        Format::Yaml => {
+        OutputFormat::Json => output.line(&revision.to_string()),
+        OutputFormat::Yaml => {
             output.line("---")?;
             output.data(&revision, String::new)
         }
-        Format::Table => {
+        OutputFormat::Table => {
             let [number, when, author, reason] =
                 ["number", "created_at", "author", "reason"].map(|key| printable(&text(&revision, key)));
             let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };

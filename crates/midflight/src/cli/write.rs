@@ -1,11 +1,11 @@
-//! What commands that change something have in common: their flags, and how they tell what became of it.
+//! What commands that change something have in common: their flags, and how they print the result.
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::fail::Failure;
-use super::later::LaterArgs;
-use super::output::{Format, Output, printable, talk, text};
+use super::output::{Output, OutputFormat, eprint_status, printable, text};
+use super::scheduling::LaterArgs;
 
 /// How many documents of a write are named; `--output json` has all of them.
 const NAMED_MAX: usize = 50;
@@ -13,19 +13,19 @@ const NAMED_MAX: usize = 50;
 /// The flags of a command that changes something.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct WriteArgs {
-    /// Do all of it but the change itself, and show what it would change.
+    /// Validate and show the changes, without making them.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Why, for those who read the history.
+    /// The reason, shown in the history.
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(super) reason: String,
-    /// Change documents that belong to somebody else all the same; they change hands.
+    /// Also change documents of other owners; their owner changes.
     #[arg(long)]
     pub(super) take_over: bool,
-    /// When to return: at once, when the server that is asked serves it, or when every replica says that it does.
-    #[arg(long, value_enum, default_value_t = Wait::Local)]
-    pub(super) wait: Wait,
-    /// How long to wait, in milliseconds; past it the change goes on without you.
+    /// When to return: at once, when this server serves it, or when every replica reports that it does.
+    #[arg(long, value_enum, default_value_t = WaitArg::Local)]
+    pub(super) wait: WaitArg,
+    /// How long to wait, in milliseconds; after it the change continues in the background.
     #[arg(long, value_name = "MS")]
     pub(super) timeout_ms: Option<u64>,
     #[command(flatten)]
@@ -34,14 +34,14 @@ pub(super) struct WriteArgs {
 
 /// When a write returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(super) enum Wait {
+pub(super) enum WaitArg {
     None,
     #[default]
     Local,
     All,
 }
 
-impl Wait {
+impl WaitArg {
     /// Its word in an address; what a server does by itself needs none.
     const fn word(self) -> &'static str {
         match self {
@@ -70,22 +70,22 @@ impl WriteArgs {
     }
 }
 
-/// Prints what became of a write: each document on stdout, the revision on stderr.
+/// Prints the result of a write: each document on stdout, the revision on stderr.
 pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
     let outcome = text(answer, "outcome");
     let is_scheduled = outcome == "scheduled";
     let dry_run = answer.get("dry_run").and_then(Value::as_bool) == Some(true);
     let diffs = answer.get("diff").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     match output.format() {
-        Format::Table if dry_run => output.raw(diff_text(diffs).as_bytes())?,
-        Format::Table => {
+        OutputFormat::Table if dry_run => output.raw(diff_text(diffs).as_bytes())?,
+        OutputFormat::Table => {
             for diff in diffs.iter().take(NAMED_MAX) {
                 let effect = match text(diff, "effect").as_str() {
                     "add" => "added",
                     "remove" => "deleted",
                     _ => "changed",
                 };
-                let effect = if is_scheduled { format!("is to be {effect}") } else { effect.to_owned() };
+                let effect = if is_scheduled { format!("would be {effect}") } else { effect.to_owned() };
                 output.line(&printable(&format!(
                     "{}/{} {effect}",
                     text(diff, "kind"),
@@ -99,23 +99,27 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         _ => output.data(answer, String::new)?,
     }
     if let Some(effects) = answer.get("config") {
-        tell_effects(effects);
+        show_effects(effects);
     }
     match (dry_run, outcome.as_str()) {
-        (true, "unchanged") => talk("nothing would change"),
+        (true, "unchanged") => eprint_status("nothing would change"),
         // A change of hands shows no text.
-        (true, _) if diffs.is_empty() => talk(&format!("only owners would change; {}", tried(answer))),
-        (true, _) => talk(&tried(answer)),
-        (false, "unchanged") => talk("unchanged"),
-        (false, "scheduled") => talk(&scheduled(answer)),
-        (false, "queued") => talk("still running; see `midflight history`"),
+        (true, _) if diffs.is_empty() => {
+            eprint_status(&format!("only owners would change; {}", tried(answer)))
+        }
+        (true, _) => eprint_status(&tried(answer)),
+        (false, "unchanged") => eprint_status("unchanged"),
+        (false, "scheduled") => eprint_status(&scheduled(answer)),
+        (false, "queued") => eprint_status("still running; see `midflight history`"),
         (false, "pending" | "partial") => return Err(not_everywhere(answer)),
-        (false, _) => talk(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer))),
+        (false, _) => {
+            eprint_status(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer)))
+        }
     }
     Ok(())
 }
 
-/// What a dry run came to, and what it says nothing of.
+/// The result of a dry run, and what it does not try.
 fn tried(answer: &Value) -> String {
     let untried = answer.get("not_tried").and_then(Value::as_array).into_iter().flatten();
     let untried: Vec<_> = untried.filter_map(Value::as_str).collect();
@@ -126,22 +130,25 @@ fn tried(answer: &Value) -> String {
     }
 }
 
-/// Says what of a config is not in effect.
-pub(super) fn tell_effects(effects: &Value) {
+/// Prints which values of a config are not in effect.
+pub(super) fn show_effects(effects: &Value) {
     let listed = |key: &str| effects.get(key).and_then(Value::as_array).into_iter().flatten();
     for masked in listed("masked") {
         let (path, by) = (text(masked, "path"), text(masked, "by"));
-        talk(&printable(&format!("{path} is covered by {by}: what the document says there has no effect")));
+        eprint_status(&printable(&format!(
+            "{path} is overridden by {by}: the value in the document has no effect"
+        )));
     }
     for secret in listed("literal_secrets") {
         let (config, path) = (text(secret, "config"), text(secret, "path"));
-        talk(&printable(&format!(
-            "config/{config} {path} looks like a secret and is written out: `config show` masks it, and the log keeps it. Write \
-             ${{env:NAME}} or ${{file:PATH}} for the program that reads it, and declare the key `writeOnly` in a schema"
+        eprint_status(&printable(&format!(
+            "config/{config} {path} looks like a secret in plain text: `config show` masks it, and the log \
+             keeps it. Use ${{env:NAME}} or ${{file:PATH}} for the program that reads it, and declare the \
+             key `writeOnly` in a schema"
         )));
     }
     for path in listed("restart_required").filter_map(Value::as_str) {
-        talk(&printable(&format!("{path} is in effect after the server's next start")));
+        eprint_status(&printable(&format!("{path} is in effect after the server's next start")));
     }
 }
 
@@ -168,7 +175,7 @@ fn everywhere(answer: &Value) -> String {
     }
 }
 
-/// The replicas that nobody waited for.
+/// The replicas that were not waited for.
 fn silent(answer: &Value) -> String {
     let silent = answer.get("silent").and_then(Value::as_array).into_iter().flatten();
     let one = |it: &Value| {
@@ -181,14 +188,19 @@ fn silent(answer: &Value) -> String {
 /// Who does not serve a revision that is in the log.
 fn not_everywhere(answer: &Value) -> Failure {
     let others = acks(answer).filter(|ack| ack.get("ack").and_then(Value::as_bool) != Some(true));
-    let said: Vec<_> =
+    let reported: Vec<_> =
         others.map(|ack| format!("{} {}", text(ack, "replica_id"), text(ack, "reason"))).collect();
-    let who = if said.is_empty() { "what the others say cannot be read".to_owned() } else { said.join("; ") };
+    let who = if reported.is_empty() {
+        "cannot read the reports of the other replicas".to_owned()
+    } else {
+        reported.join("; ")
+    };
     let revision = text(answer, "revision");
     Failure::failed(printable(&format!("revision {revision} is in the log, and not live everywhere: {who}")))
 }
 
-/// The texts of diffs, one after the other. Of one that is too long to be shown in full, that and where its versions are.
+/// The texts of diffs, one after the other. Of one that is too long to be shown in full, that and where its versions
+/// are.
 pub(super) fn diff_text(diffs: &[Value]) -> String {
     diffs.iter().map(one_diff).collect()
 }

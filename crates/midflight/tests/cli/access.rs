@@ -134,7 +134,7 @@ fn what_is_wrong_with_the_flags_of_json_web_tokens_is_said_before_anything_start
         (&["--jwt-audience", "a"], "--jwt-issuer"),
     ] {
         let status = serve(folder.path()).args(flags).status().unwrap();
-        let told = read(&folder.path().join("stderr"));
-        assert!(status.code() == Some(2) && told.contains(why), "{flags:?}: {told}");
+        let message = read(&folder.path().join("stderr"));
+        assert!(status.code() == Some(2) && message.contains(why), "{flags:?}: {message}");
     }
 }

@@ -87,7 +87,7 @@ fn the_day_of_an_editor() {
     assert_eq!(server.run(&["ls", "rules"]), server.run(&["get", "rules"]));
     let doctor = server.run(&["doctor", "--data-dir", "data"]);
     assert!(
-        doctor.contains("revision 5 is wanted and served") && doctor.contains("a server has"),
+        doctor.contains("revision 5 is desired and served") && doctor.contains("is in use by a server"),
         "{doctor}"
     );
     assert!(server.run(&["completions", "bash"]).contains("midflight"));

@@ -6,7 +6,7 @@ use crate::transcripts::follow;
 const TEXT: &str = "log: {level: info, format: text}\nmetrics: {enabled: true, labels: {zone: a}}\n";
 
 #[test]
-fn it_goes_as_the_guide_says() {
+fn the_guide_runs() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("midflight.yaml");
     std::fs::write(&file, TEXT).unwrap();
@@ -25,13 +25,13 @@ fn a_file_is_checked_without_a_server_and_a_start_on_a_bad_one_is_refused() {
     assert_eq!(check(TEXT).code, Some(0));
     let bad = check("log:\n  levle: info\n");
     assert_eq!((bad.code, bad.stdout.as_str()), (Some(1), ""));
-    let said = "midflight.yaml:2:10: at /log/levle: there is no key \"levle\" here; did you mean \"level\"?";
-    assert!(bad.stderr.contains(said), "{}", bad.stderr);
+    let reported = "midflight.yaml:2:10: at /log/levle: unknown key \"levle\"; did you mean \"level\"?";
+    assert!(bad.stderr.contains(reported), "{}", bad.stderr);
 
     let ended = serve(folder.path()).arg("--config").arg(&file).status().unwrap();
     assert_eq!(ended.code(), Some(1));
-    let told = crate::harness::read(&folder.path().join("stderr"));
-    assert!(told.contains(said), "{told}");
+    let message = crate::harness::read(&folder.path().join("stderr"));
+    assert!(message.contains(reported), "{message}");
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn a_signal_and_the_file_are_enough_and_flags_cover_both() {
     let status = || server.command(&["config", "status", "-o", "json"]).output().unwrap();
     std::fs::write(&file, TEXT.replace("info", "debug")).unwrap();
     wait_for("the file to be followed", || {
-        let told = Ran::of(status());
-        told.stderr.contains("/log/level is covered by flag --log").then_some(())
+        let message = Ran::of(status());
+        message.stderr.contains("/log/level is overridden by flag --log").then_some(())
     });
     assert!(server.run(&["config", "show", "-o", "json"]).contains("\"flag --log\""));
 
@@ -55,8 +55,8 @@ fn a_signal_and_the_file_are_enough_and_flags_cover_both() {
     assert!(server.run(&["config", "show"]).contains("700"));
     server.signal_to("-HUP");
     wait_for("the signal to be heard", || {
-        let told = Ran::of(status()).stdout;
-        (told.contains("\"signal\"") && !server.run(&["config", "show"]).contains(" 700 ")).then_some(())
+        let message = Ran::of(status()).stdout;
+        (message.contains("\"signal\"") && !server.run(&["config", "show"]).contains(" 700 ")).then_some(())
     });
 }
 
@@ -67,8 +67,8 @@ fn a_config_in_toml_is_checked_served_and_applied_like_one_in_yaml() {
     let text = "[log]\nlevel = \"info\"\nformat = \"text\"\n";
     std::fs::write(&file, "[log]\nlevle = \"info\"\n").unwrap();
     let bad = Ran::of(binary().args(["config", "check"]).arg(&file).output().unwrap());
-    let said = "midflight.toml:2:9: at /log/levle: there is no key \"levle\" here; did you mean \"level\"?";
-    assert!(bad.code == Some(1) && bad.stderr.contains(said), "{}", bad.stderr);
+    let reported = "midflight.toml:2:9: at /log/levle: unknown key \"levle\"; did you mean \"level\"?";
+    assert!(bad.code == Some(1) && bad.stderr.contains(reported), "{}", bad.stderr);
     std::fs::write(&file, text).unwrap();
     let server = Server::start_in(folder, &["--config", file.to_str().unwrap()]);
     std::fs::write(&file, text.replace("info", "debug")).unwrap();

@@ -39,7 +39,7 @@ fn an_edit_is_saved_or_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn a_refused_edit_comes_back_with_the_reason_and_keeps_its_text() {
+fn a_refused_edit_is_shown_again_with_the_reason_and_its_text() {
     let server = Server::with_loans();
     // Refused the first time; mended the second time, where the reason stands at the top.
     let script = "if grep -q 'no field' \"$1\"; then sed -i 's/constnt/constant/' \"$1\"; \
@@ -55,12 +55,12 @@ fn a_refused_edit_comes_back_with_the_reason_and_keeps_its_text() {
     assert!(std::fs::read_to_string(kept).unwrap().contains("constant: ["));
     std::fs::remove_file(kept).unwrap();
     let renamed = edit(&server, DOCUMENT, "sed -i 's/name: .*enough/name: other/' \"$1\"");
-    assert!(renamed.stderr.contains("This is to be rules/conditions/earns-enough"), "{}", renamed.stderr);
+    assert!(renamed.stderr.contains("Expected rules/conditions/earns-enough"), "{}", renamed.stderr);
     std::fs::remove_file(renamed.stderr.split("kept in ").nth(1).unwrap().trim()).unwrap();
 }
 
 #[test]
-fn an_edit_that_comes_too_late_is_shown_what_came_between() {
+fn a_late_edit_is_shown_the_changes_in_between() {
     let server = Server::with_loans();
     let midflight = env!("CARGO_BIN_EXE_midflight");
     server.write("theirs.yaml", "kind: rules\nname: conditions/earns-enough\nbody: {attribute: applicant.income, operator: greater_than, constant: 1}\n");

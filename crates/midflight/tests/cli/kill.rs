@@ -52,10 +52,10 @@ struct Told {
 }
 
 /// Edits until the server goes away.
-fn write(address: &str, token: &str, told: &Told) {
+fn write(address: &str, token: &str, message: &Told) {
     let Ok(mut stream) = TcpStream::connect(address) else { return };
     loop {
-        let mark = told.marks.fetch_add(1, Ordering::Relaxed);
+        let mark = message.marks.fetch_add(1, Ordering::Relaxed);
         let weight = if mark % 10 == 3 { -1 } else { 1 };
         let rule = json!({
             "conditions": {"item": {"attribute": "a", "operator": "equal", "constant": mark}},
@@ -65,9 +65,9 @@ fn write(address: &str, token: &str, told: &Told) {
         match send(&mut stream, "PUT", &path, token, &rule) {
             Some((200 | 201, answer)) => {
                 let revision = answer["revision"].as_u64().unwrap();
-                told.acknowledged.lock().unwrap().insert(revision, mark);
+                message.acknowledged.lock().unwrap().insert(revision, mark);
             }
-            Some((422, _)) => drop(told.refused.lock().unwrap().insert(mark)),
+            Some((422, _)) => drop(message.refused.lock().unwrap().insert(mark)),
             Some((status, answer)) => panic!("{status} {answer}"),
             None => return,
         }
@@ -81,7 +81,7 @@ fn mark_of(body: &Value) -> Option<u64> {
 #[test]
 fn what_was_acknowledged_is_there_and_what_was_refused_is_not() {
     let mut folder = tempfile::tempdir().unwrap();
-    let told = Told::default();
+    let message = Told::default();
     for round in 0..KILLS {
         let server = Server::start_in(folder, &[]);
         let address = server.url.trim_start_matches("http://").to_owned();
@@ -94,9 +94,9 @@ fn what_was_acknowledged_is_there_and_what_was_refused_is_not() {
         let token = server.token.clone();
         folder = std::thread::scope(|scope| {
             for _ in 0..WRITERS {
-                scope.spawn(|| write(&address, &token, &told));
+                scope.spawn(|| write(&address, &token, &message));
             }
-            while told.marks.load(Ordering::Relaxed) < until {
+            while message.marks.load(Ordering::Relaxed) < until {
                 std::thread::yield_now();
             }
             // Wherever the writers are: their connections break, and they end.
@@ -104,7 +104,7 @@ fn what_was_acknowledged_is_there_and_what_was_refused_is_not() {
         });
     }
     let (acknowledged, refused) =
-        (told.acknowledged.into_inner().unwrap(), told.refused.into_inner().unwrap());
+        (message.acknowledged.into_inner().unwrap(), message.refused.into_inner().unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let log = runtime.block_on(async {
         let store =

@@ -68,11 +68,12 @@ impl Agent {
     #[track_caller]
     fn next(&self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE);
-        let line = line.unwrap_or_else(|error| panic!("{error}: {}", self.told()));
+        let line = line.unwrap_or_else(|error| panic!("{error}: {}", self.detail()));
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// The next message that is no notice of a change: such a notice may come at any time, also of a change before the start.
+    /// The next message that is no notice of a change: such a notice may come at any time, also of a change before the
+    /// start.
     #[track_caller]
     fn other(&mut self) -> Value {
         loop {
@@ -87,7 +88,7 @@ impl Agent {
     #[track_caller]
     fn answer(&mut self, id: i64) -> Value {
         let message = self.other();
-        assert_eq!(message["id"], id, "{message}: {}", self.told());
+        assert_eq!(message["id"], id, "{message}: {}", self.detail());
         message
     }
 
@@ -126,7 +127,7 @@ impl Agent {
     }
 
     /// What it said on stderr.
-    fn told(&self) -> String {
+    fn detail(&self) -> String {
         read(&self.folder.path().join("stderr"))
     }
 
@@ -134,7 +135,7 @@ impl Agent {
     fn end(mut self) {
         drop(self.stdin.take());
         let status = wait_for("the end of the command", || self.child.try_wait().unwrap());
-        assert!(status.success(), "{status}: {}", self.told());
+        assert!(status.success(), "{status}: {}", self.detail());
         let rest: Vec<_> = self.lines.iter().filter(|line| !line.contains(CHANGED)).collect();
         assert!(rest.is_empty(), "{rest:?}");
     }
@@ -168,7 +169,7 @@ fn sound() -> Value {
     json!({"name": "execute_rules", "arguments": {"ruleset": "loans", "data": {"amount": 20000, "applicant": applicant}}})
 }
 
-fn told(answer: &Value) -> (i64, &str) {
+fn detail(answer: &Value) -> (i64, &str) {
     (
         answer["error"]["code"].as_i64().unwrap_or_default(),
         answer["error"]["message"].as_str().unwrap_or_default(),
@@ -176,7 +177,7 @@ fn told(answer: &Value) -> (i64, &str) {
 }
 
 #[test]
-fn a_session_lists_and_calls_and_hears_of_changes() {
+fn a_session_lists_and_calls_and_receives_changes() {
     let server = Server::with_loans();
     put(&server, "grep", "Finds lines.");
     let mut agent = Agent::start(&server, &[]);
@@ -220,7 +221,7 @@ fn the_server_asks_the_user_of_a_session() {
 }
 
 #[test]
-fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
+fn standalone_messages_list_and_call_and_receive_changes() {
     let server = Server::with_loans();
     put(&server, "grep", "Finds lines.");
     let mut agent = Agent::start(&server, &[]);
@@ -237,7 +238,7 @@ fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
     // The arguments that headers repeat are known once a list has passed.
     let call = json!({"name": "grep", "arguments": {"region": "Zürich"}});
     let unknown = agent.modern(3, "tools/call", call.clone());
-    assert_eq!(told(&unknown).0, -32_020, "{unknown}");
+    assert_eq!(detail(&unknown).0, -32_020, "{unknown}");
     let list = agent.modern(4, "tools/list", json!({}));
     assert_eq!(described(&list, "grep").as_deref(), Some("Finds text."));
     let known = agent.modern(5, "tools/call", call);
@@ -245,7 +246,7 @@ fn messages_that_stand_alone_list_and_call_and_hear_of_changes() {
 
     // A subscription that is cancelled has no answer, and its id is free again.
     agent.send(modern(7, LISTEN, subscription.clone()));
-    assert!(told(&agent.other()).1.contains("use another id"));
+    assert!(detail(&agent.other()).1.contains("use another id"));
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}));
     agent.send(modern(7, LISTEN, subscription));
     assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
@@ -265,19 +266,19 @@ fn what_is_no_message_is_answered_and_the_next_one_is_served() {
         agent.line(line);
         let answer = agent.other();
         assert_eq!(answer["id"], Value::Null);
-        assert!(told(&answer).0 == code && told(&answer).1.contains(part), "{answer}");
+        assert!(detail(&answer).0 == code && detail(&answer).1.contains(part), "{answer}");
     }
     agent.line("");
     let early = agent.ask(1, "tools/list", json!({}));
-    assert!(told(&early).1.contains("send initialize first"), "{early}");
+    assert!(detail(&early).1.contains("send initialize first"), "{early}");
     assert!(described(&agent.modern(2, "tools/list", json!({})), "execute_rules").is_some());
     let unknown = agent.modern(3, "prompts/list", json!({}));
-    assert_eq!(told(&unknown).0, -32_601, "{unknown}");
+    assert_eq!(detail(&unknown).0, -32_601, "{unknown}");
     agent.end();
 }
 
 #[test]
-fn the_command_ends_when_nobody_reads_what_it_writes() {
+fn the_command_ends_when_its_output_is_closed() {
     let server = Server::start(&[]);
     let mut command = server.command(&["mcp"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -298,23 +299,26 @@ fn requests_in_flight_have_a_bound() {
         assert_eq!(agent.other()["method"], "notifications/subscriptions/acknowledged");
     }
     let refused = agent.modern(65, "tools/list", json!({}));
-    assert!(told(&refused).0 == -32_000 && told(&refused).1.contains("cancel one"), "{refused}");
+    assert!(detail(&refused).0 == -32_000 && detail(&refused).1.contains("cancel one"), "{refused}");
     agent.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
     assert!(agent.modern(66, "tools/list", json!({}))["result"].is_object());
     agent.end();
 }
 
 #[test]
-fn a_server_that_is_unavailable_is_told_and_used_when_it_is_back() {
+fn an_unavailable_server_is_reported_and_used_when_it_is_back() {
     let server = Server::with_loans();
     let mut agent = Agent::start(&server, &[]);
     let address = server.url.trim_start_matches("http://").to_owned();
     let (_, folder) = server.signal("-TERM");
-    let away = agent.modern(1, "tools/list", json!({}));
-    assert!(told(&away).0 == -32_000 && told(&away).1.contains("midflight serve"), "{away}");
+    let unavailable = agent.modern(1, "tools/list", json!({}));
+    assert!(
+        detail(&unavailable).0 == -32_000 && detail(&unavailable).1.contains("midflight serve"),
+        "{unavailable}"
+    );
     let params = json!({"protocolVersion": "2025-11-25", "capabilities": {},
         "clientInfo": {"name": "test", "version": "1"}});
-    assert_eq!(told(&agent.ask(2, "initialize", params)).0, -32_000);
+    assert_eq!(detail(&agent.ask(2, "initialize", params)).0, -32_000);
     let server = Server::start_at(folder, &address);
     assert!(agent.modern(3, "tools/list", json!({}))["result"].is_object());
     agent.initialize();
@@ -324,11 +328,11 @@ fn a_server_that_is_unavailable_is_told_and_used_when_it_is_back() {
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("token"), &server.token).unwrap();
     let (_, _folder) = server.signal("-TERM");
-    assert_eq!(told(&agent.ask(5, "tools/list", json!({}))).0, -32_000);
+    assert_eq!(detail(&agent.ask(5, "tools/list", json!({}))).0, -32_000);
     let server = Server::start_at(other, &address);
     let list = agent.ask(6, "tools/list", json!({}));
     assert!(described(&list, "execute_rules").is_some(), "{list}");
-    assert!(agent.told().contains("another one began"), "{}", agent.told());
+    assert!(agent.detail().contains("started a new one"), "{}", agent.detail());
     // What the client may have missed is a notice, and so is what changes from now on.
     agent.notice();
     put(&server, "grep", "Finds lines.");
@@ -359,12 +363,12 @@ fn an_address_pins_a_revision_or_shows_the_search() {
 }
 
 #[test]
-fn a_refused_caller_is_told_what_to_give() {
+fn a_refused_caller_learns_what_to_send() {
     let server = Server::start(&["--require-token"]);
     let mut command = server.command(&["mcp"]);
     command.env_remove("MIDFLIGHT_TOKEN");
     let mut agent = Agent::spawn(command);
     let refused = agent.modern(1, "tools/list", json!({}));
-    assert!(told(&refused).0 == -32_000 && told(&refused).1.contains("--token"), "{refused}");
+    assert!(detail(&refused).0 == -32_000 && detail(&refused).1.contains("--token"), "{refused}");
     agent.end();
 }

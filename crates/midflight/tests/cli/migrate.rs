@@ -1,4 +1,5 @@
-//! The guides for those who come from other systems, run as they are written, on the files that they have where those are at hand.
+//! The guides for those who come from other systems, run as they are written, on the files that they have where those
+//! are at hand.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use midflight_testkit::{Postgres, Program, Redis, tour};
 use crate::harness::Server;
 use crate::transcripts::follow;
 
-/// Files of the originals, copied to where a guide is run; whether they are at hand, which is said aloud where they are not.
+/// Files of the originals, copied to where a guide is run; whether they are at hand, which is said aloud where they are
+/// not.
 fn bring(server: &Server, files: &[&str]) -> bool {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     files.iter().all(|file| {
@@ -25,12 +27,12 @@ fn run(server: &Server, page: &str, variables: &[(&str, &str)]) {
     let own = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
     let all = [own.as_slice(), variables].concat();
     // Not held against a transcript: there would be none where the files are not at hand.
-    let said = tour(&guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &all);
-    assert!(said.contains("midflight"), "{said}");
+    let output = tour(&guide, server.folder.path(), Path::new(env!("CARGO_BIN_EXE_midflight")), &all);
+    assert!(output.contains("midflight"), "{output}");
 }
 
 #[test]
-fn a_tool_catalogue_is_brought_over_as_the_guide_says() {
+fn a_tool_catalogue_is_migrated_by_the_guide() {
     follow("docs/migrate/tools.md", &Server::start(&[]), &[]);
 }
 
@@ -104,7 +106,8 @@ fn a_config_is_brought_over_as_the_guide_says() {
     }
 }
 
-/// What becomes of each file of configs: as a document of any service, and key by key as the config of the server itself.
+/// What becomes of each file of configs: as a document of any service, and key by key as the config of the server
+/// itself.
 const CONFIGS: &[(&str, &[&str])] = &[
     ("smoke-config.yaml", SMOKE),
     ("smoke-config-reloaded.yaml", SMOKE),
@@ -137,8 +140,8 @@ fn every_config_file_is_a_document_and_each_key_that_the_server_does_not_know_is
         server.write("document.yaml", &format!("kind: config\nname: file-{n}\nbody:\n{}\n", body.join("\n")));
         let added = server.run(&["apply", "-f", "document.yaml"]);
         assert!(added.contains("added"), "{file}: {added}");
-        let told = server.refused(&["config", "check", name]);
-        let places = told.lines().filter_map(|line| line.split_once(": at ")?.1.split(": ").next());
+        let message = server.refused(&["config", "check", name]);
+        let places = message.lines().filter_map(|line| line.split_once(": at ")?.1.split(": ").next());
         let places: Vec<_> = places.collect();
         eprintln!(
             "{file}: a document of a service: imported; the server's own config: refused: {}",

@@ -19,25 +19,29 @@ fn run_in(folder: &Path, args: &[&str]) -> Ran {
     Ran::of(command.arg("module").args(args).current_dir(folder).output().unwrap())
 }
 
-fn refused(folder: &Path, args: &[&str], told: &str) {
+fn refused(folder: &Path, args: &[&str], message: &str) {
     let ran = run_in(folder, args);
-    assert!(ran.code == Some(1) && ran.stderr.contains(told), "{args:?}: {told} is not in {}", ran.stderr);
+    assert!(
+        ran.code == Some(1) && ran.stderr.contains(message),
+        "{args:?}: {message} is not in {}",
+        ran.stderr
+    );
 }
 
-/// Runs the commands of a guide in a folder that has the examples. What they say has pauses and rates in it, so that it is no
-/// transcript.
+/// Runs the commands of a guide in a folder that has the examples. What they say has pauses and rates in it, so that it
+/// is no transcript.
 fn follow(guide: &str) {
     let server = Server::start(&[]);
     let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     std::os::unix::fs::symlink(repository.join("examples"), server.folder.path().join("examples")).unwrap();
     let variables = [("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
     let binary = Path::new(env!("CARGO_BIN_EXE_midflight"));
-    let said = tour(&repository.join(guide), server.folder.path(), binary, &variables);
-    assert_eq!(said.matches("nothing was lost").count(), 2, "both gates ran: {said}");
+    let reported = tour(&repository.join(guide), server.folder.path(), binary, &variables);
+    assert_eq!(reported.matches("nothing was lost").count(), 2, "both gates ran: {reported}");
 }
 
 #[test]
-fn it_goes_as_the_guide_says() {
+fn the_guide_runs() {
     follow("docs/modules.md");
 }
 
@@ -55,13 +59,13 @@ fn a_component_is_built_and_tried_without_a_server() {
     let args = ["test", &example("counter-2.wat"), "--from", "one.wasm", "--call", "add", "--call", "get"];
     let tried = run_in(folder.path(), &args);
     assert_eq!(tried.code, Some(0), "{}", tried.stderr);
-    for told in [
+    for message in [
         "add -> 1",
         "get -> 1",
         "1.0.0 -> 2.0.0, migrated from schema 1",
         "to 1.0.0, with its state as it was",
     ] {
-        assert!(tried.stdout.contains(told), "{told} is not in {}", tried.stdout);
+        assert!(tried.stdout.contains(message), "{message} is not in {}", tried.stdout);
     }
     // Version 1 does not load a state of version 2.
     refused(folder.path(), &["test", "one.wasm", "--from", &example("counter-2.wat")], "schema_not_accepted");
@@ -167,12 +171,12 @@ fn a_watched_directory_is_loaded_whenever_a_component_changes() {
 fn what_is_loaded_must_be_what_was_meant() {
     let server = Server::start(&[]);
     let counter = example("counter.wat");
-    for (flags, told) in [
+    for (flags, message) in [
         (["--name", "other"], "calls its name \"counter\", not \"other\"; nothing was changed"),
         (["--version", "9"], "calls its version \"1.0.0\", not \"9\""),
     ] {
         let refused = server.refused(&[&["module", "load", &counter][..], &flags].concat());
-        assert!(refused.contains(told), "{told} is not in {refused}");
+        assert!(refused.contains(message), "{message} is not in {refused}");
     }
     assert!(server.run(&["module", "load", &counter, "--config", "[1]"]).contains("modules/counter added"));
     // The config stays when a load does not name another one.

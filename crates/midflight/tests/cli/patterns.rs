@@ -9,7 +9,7 @@ use crate::transcripts::follow;
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/helpdesk");
 
 #[test]
-fn it_goes_as_the_guide_says() {
+fn the_guide_runs() {
     let llm = LlmDouble::start();
     llm.classify_by(|_| ("ORDER_STATUS", 0.97));
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
@@ -29,7 +29,7 @@ fn a_server_is_there_before_its_llm_and_asks_it_once_it_is() {
     let server = Server::start(&["--apply-if-empty", EXAMPLE, "--config", config.to_str().unwrap()]);
     let ask = || server.run(&["classify", "is there a moon", "--output", "json"]);
     let first = ask();
-    assert!(first.contains("\"source\": \"none\"") && first.contains("came up yet"), "{first}");
+    assert!(first.contains("\"source\": \"none\"") && first.contains("available yet"), "{first}");
     llm.next([]);
     wait_for("the LLM", || ask().contains("\"source\": \"llm\"").then_some(()));
 }
@@ -60,12 +60,12 @@ fn rows_are_imported_all_or_none_unless_what_is_bad_is_to_be_left_out() {
 
     let taken = ran(&server, &[import.as_slice(), &["--skip-bad"]].concat());
     assert_eq!(taken.code, Some(0), "{}", taken.stderr);
-    for told in [
-        "left out: patterns/901 at /pattern: the pattern \"7\" matches \"question 7\" already",
-        "left out: patterns/102 at /pattern: nothing is left of it",
+    for message in [
+        "excluded: patterns/901 at /pattern: the pattern \"7\" matches \"question 7\" already",
+        "excluded: patterns/102 at /pattern: it is empty after",
         "has no category",
     ] {
-        assert!(taken.stderr.contains(told), "{told} is not in {}", taken.stderr);
+        assert!(taken.stderr.contains(message), "{message} is not in {}", taken.stderr);
     }
     let listed: Value = serde_json::from_str(&server.run(&["pattern", "list", "--output", "json"])).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 20);
@@ -85,14 +85,14 @@ fn a_table_is_imported_from_its_database() {
     server.run(&[import.as_slice(), &["learned"]].concat());
     let answer = server.run(&["classify", "quanti workflow", "--output", "json"]);
     assert!(answer.contains("\"source\": \"learned\"") && answer.contains("0.97"), "{answer}");
-    assert!(server.run(&["classify", "tutto ok"]).contains("no pattern matches it"));
+    assert!(server.run(&["classify", "tutto ok"]).contains("no pattern matches"));
     server.write("learning.yaml", "{kind: patterns, name: learning/default, body: {order: 4}}");
     server.run(&["apply", "-f", "learning.yaml"]);
     server.run(&[import.as_slice(), &["learned"]].concat());
     let listed = server.run(&["pattern", "learned", "--output", "json"]);
     assert!(listed.contains("\"order\": 4"), "rows stand where the policy puts what is learned: {listed}");
     let refused = server.refused(&[import.as_slice(), &["nothing"]].concat());
-    assert!(refused.contains("nothing cannot be read"), "{refused}");
+    assert!(refused.contains("cannot read nothing"), "{refused}");
     let usage = ran(&server, &["import", "--from", "mysql://db/x", "--table", "learned"]);
     assert_eq!(usage.code, Some(2), "{}", usage.stderr);
 }
@@ -119,7 +119,7 @@ fn labelled_queries_are_compared_and_become_checks() {
     assert!(compared.code == Some(1) && compared.stderr.contains("1 of 2 queries"), "{}", compared.stderr);
     assert!(compared.stdout.contains("greeting (exact \"hello\")"), "{}", compared.stdout);
     let taken = ran(&server, &["import", "--format", "labelled-queries", "queries.tsv", "--skip-bad"]);
-    let left_out = taken.stderr.contains("left out: patterns/checks/what-is-this");
+    let left_out = taken.stderr.contains("excluded: patterns/checks/what-is-this");
     assert!(taken.code == Some(0) && left_out, "{}", taken.stderr);
     let refused = server.refused(&["delete", "patterns/greeting"]);
     assert!(refused.contains("checks/hello"), "{refused}");

@@ -4,7 +4,7 @@ use crate::harness::Server;
 use crate::transcripts::follow;
 
 #[test]
-fn the_tour_goes_as_the_readme_says() {
+fn the_readme_tour_runs() {
     let server = Server::with_loans();
     follow("README.md", &server, &[]);
 }

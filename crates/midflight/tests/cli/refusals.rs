@@ -39,32 +39,31 @@ fn usage_is_exit_code_2() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_with_what_to_do() {
+fn an_unreachable_server_is_reported_with_what_to_do() {
     let ran = Ran::of(binary().args(["get", "--url", "http://127.0.0.1:1"]).output().unwrap());
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(
-        ran.stderr.contains("nothing answers at http://127.0.0.1:1")
-            && ran.stderr.contains("midflight serve")
+        ran.stderr.contains("cannot connect to http://127.0.0.1:1") && ran.stderr.contains("midflight serve")
     );
     let ran = Ran::of(binary().args(["doctor", "--url", "http://127.0.0.1:1"]).output().unwrap());
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stdout.contains("nothing answers"));
+    assert!(ran.stdout.contains("cannot connect"));
 }
 
 #[test]
 fn errors_are_json_where_the_output_is() {
     let server = Server::with_loans();
     let ran = Ran::of(server.command(&["get", "rules/none", "-o", "json"]).output().unwrap());
-    let told: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
-    let error = &told["error"];
+    let message: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    let error = &message["error"];
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         (&error["code"], &error["status"], &error["exit_code"]),
         (&"not_found".into(), &404.into(), &1.into())
     );
-    let away = Ran::of(binary().args(["get", "--url", "127.0.0.1:1", "-o", "json"]).output().unwrap());
-    let told: serde_json::Value = serde_json::from_str(&away.stderr).unwrap();
-    assert_eq!((away.code, &told["error"]["exit_code"]), (Some(3), &3.into()));
+    let unavailable = Ran::of(binary().args(["get", "--url", "127.0.0.1:1", "-o", "json"]).output().unwrap());
+    let message: serde_json::Value = serde_json::from_str(&unavailable.stderr).unwrap();
+    assert_eq!((unavailable.code, &message["error"]["exit_code"]), (Some(3), &3.into()));
 }
 
 #[test]
@@ -78,8 +77,8 @@ fn a_kind_that_the_server_does_not_have_is_an_error_everywhere() {
         &["restore", "1", "--kind", "rulez"],
         &["reload", "rulez"],
     ] {
-        let told = server.refused(args);
-        assert!(told.contains("unknown kind \"rulez\"; expected one of: "), "{args:?}: {told}");
+        let message = server.refused(args);
+        assert!(message.contains("unknown kind \"rulez\"; expected one of: "), "{args:?}: {message}");
     }
 }
 
@@ -87,29 +86,29 @@ fn a_kind_that_the_server_does_not_have_is_an_error_everywhere() {
 fn what_is_refused_names_its_file_and_line_and_changes_nothing() {
     let server = Server::with_loans();
     server.write("c.yaml", &condition("earns-enough", 99000));
-    let told = server.refused(&["apply", "-f", "c.yaml"]);
-    assert!(told.contains("rules/checks/a-sound-application-is-approved at /expect/"), "{told}");
+    let message = server.refused(&["apply", "-f", "c.yaml"]);
+    assert!(message.contains("rules/checks/a-sound-application-is-approved at /expect/"), "{message}");
     server.write(
         "r.yaml",
         &format!("{}---\nkind: rules\nname: loans/x\nbody:\n  rule_pint: 1\n", condition("a", 1)),
     );
-    let told = server.refused(&["apply", "-f", "r.yaml"]);
-    assert!(told.contains("r.yaml:11:14: rules/loans/x at /rule_pint:"), "{told}");
+    let message = server.refused(&["apply", "-f", "r.yaml"]);
+    assert!(message.contains("r.yaml:11:14: rules/loans/x at /rule_pint:"), "{message}");
     for (text, place) in [
         ("kind: rules\nname: a\nbody: [", "r.yaml:3:7: unclosed"),
         ("kind: rules\nname: a\nbody: {n: .nan}", "r.yaml:3:11: .nan is not a finite number"),
         ("{\"kind\": \"rules\",", "r.yaml:"),
         ("just text", "r.yaml:1:1: a document is a map"),
-        ("", "there are no documents"),
+        ("", "no documents given"),
         ("\u{0}", "r.yaml:1:1"),
     ] {
         server.write("r.yaml", text);
-        let told = server.refused(&["apply", "-f", "r.yaml"]);
-        assert!(told.contains(place), "{text:?}: {told}");
+        let message = server.refused(&["apply", "-f", "r.yaml"]);
+        assert!(message.contains(place), "{text:?}: {message}");
     }
     std::fs::write(server.folder.path().join("r.yaml"), b"\xff").unwrap();
     assert!(server.refused(&["apply", "-f", "r.yaml"]).contains("not UTF-8"));
-    assert!(server.refused(&["apply", "-f", "gone.yaml"]).contains("cannot be read"));
+    assert!(server.refused(&["apply", "-f", "gone.yaml"]).contains("cannot read"));
     server.write("one.yaml", &condition("a", 1));
     server.write("two.yaml", &condition("a", 2));
     assert!(server.refused(&["apply", "-f", "one.yaml", "two.yaml"]).contains("is at one.yaml:1 already"));
@@ -122,11 +121,11 @@ fn what_is_refused_names_its_file_and_line_and_changes_nothing() {
     assert!(server.refused(&["execute", "none", "--data", "{}"]).contains("none"));
     assert!(server.refused(&["execute", "--data", "[]"]).contains("invalid_"));
     for token in ["", "wrong"] {
-        let told = Ran::of(
+        let message = Ran::of(
             server.command(&["apply", "-f", "one.yaml"]).env("MIDFLIGHT_TOKEN", token).output().unwrap(),
         );
-        assert_eq!(told.code, Some(1));
-        assert!(told.stderr.contains("MIDFLIGHT_TOKEN"), "{}", told.stderr);
+        assert_eq!(message.code, Some(1));
+        assert!(message.stderr.contains("MIDFLIGHT_TOKEN"), "{}", message.stderr);
     }
     let doctor = Ran::of(server.command(&["doctor"]).env("MIDFLIGHT_TOKEN", "wrong").output().unwrap());
     assert_eq!(doctor.code, Some(1));
@@ -139,7 +138,7 @@ fn what_is_refused_names_its_file_and_line_and_changes_nothing() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_reader_that_closes_the_output_is_not_a_failure() {
     let server = Server::with_loans();
     let mut child =
         server.command(&["export"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -4,7 +4,7 @@ use crate::harness::Server;
 use crate::transcripts::follow;
 
 #[test]
-fn it_goes_as_the_guide_says() {
+fn the_guide_runs() {
     let server = Server::with_loans();
     follow("docs/rules.md", &server, &[]);
 }

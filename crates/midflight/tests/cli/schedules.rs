@@ -7,7 +7,7 @@ use crate::harness::{Ran, Server, condition, wait_for};
 #[test]
 fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
     let server = Server::with_loans();
-    assert!(Ran::of(server.command(&["schedules"]).output().unwrap()).stderr.contains("nothing waits"));
+    assert!(Ran::of(server.command(&["schedules"]).output().unwrap()).stderr.contains("no schedules"));
     server.write("c.yaml", &condition("earns-enough", 25000));
     let later = ["--not-before", "2200-01-01T00:00:00Z", "--reason", "in the next century"];
     let apply = [&["apply", "-f", "c.yaml"], &later[..]].concat();
@@ -21,7 +21,7 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
 
     let table = server.run(&["schedules"]);
     assert!(table.contains("put rules/conditions/earns-enough") && table.contains("next century"), "{table}");
-    assert!(table.contains("reload, again and again"), "{table}");
+    assert!(table.contains("reload, repeated"), "{table}");
     let list = || -> Value { serde_json::from_str(&server.run(&["schedules", "-o", "json"])).unwrap() };
     let ids: Vec<_> =
         list().as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
@@ -31,7 +31,7 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
     let cancelled = server.run(&["schedules", "cancel", &ids[0], &ids[1], "--reason", "not after all"]);
     assert_eq!(cancelled, format!("schedules/{} cancelled\nschedules/{} cancelled\n", ids[0], ids[1]));
     assert!(server.refused(&["schedules", "cancel", "nobody"]).contains("does not exist"));
-    assert!(server.refused(&["apply", "-f", "c.yaml", "--window", "0 0 31 2 *"]).contains("never comes"));
+    assert!(server.refused(&["apply", "-f", "c.yaml", "--window", "0 0 31 2 *"]).contains("never occurs"));
     assert!(server.run(&["get", "rules/conditions/earns-enough"]).contains("30000"), "not yet");
 
     let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300)).to_string();
@@ -43,9 +43,9 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
         .unwrap()
         .iter()
         .find_map(|it| (it["what"] == "reload").then(|| it["id"].as_str().unwrap().to_owned()));
-    let told: Value =
+    let message: Value =
         serde_json::from_str(&server.run(&["schedules", "cancel", &id.unwrap(), "-o", "json"])).unwrap();
-    assert_eq!(told[0]["outcome"], "success");
+    assert_eq!(message[0]["outcome"], "success");
     wait_for("the change to be made", || {
         server.run(&["get", "rules/conditions/earns-enough"]).contains("25000").then_some(())
     });

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use crate::harness::{Ran, Server, binary, condition, read, serve, wait_for};
 
 #[test]
-fn a_start_tells_where_it_listens_and_keeps_its_token_private() {
+fn a_start_prints_its_address_and_keeps_its_token_private() {
     let server = Server::start(&["--replica-id", "r1", "--label", "zone=a", "--label", "rack=b"]);
     let log = read(&server.folder.path().join("stderr"));
     assert!(log.contains(&format!("midflight is listening on {}", server.url)), "{log}");
@@ -36,20 +36,20 @@ fn a_start_tells_where_it_listens_and_keeps_its_token_private() {
 }
 
 #[test]
-fn what_comes_from_outside_forges_no_line_of_the_log_nor_of_a_command() {
+fn foreign_texts_forge_no_line_of_the_log_nor_of_a_command() {
     const FORGED: &str = "2026-11-26T00:00:00.000000Z ERROR all is lost";
     for format in ["text", "json"] {
         let server = Server::start(&["--log-format", format]);
         let key = format!("a\n{FORGED}\u{1b}[2K\u{9b}31m\u{202e}");
         let body = serde_json::json!({"kind": "config", "name": "midflight", "body": {"log": {key: 1}}});
         server.write("forged.json", &body.to_string());
-        let told = server.refused(&["apply", "-f", "forged.json"]);
+        let message = server.refused(&["apply", "-f", "forged.json"]);
         let log = read(&server.folder.path().join("stderr"));
         assert!(log.contains("reload rejected; keeping current revision"), "{log}");
-        for said in [&told, &log] {
-            assert!(said.contains("all is lost"), "{said}");
-            assert!(!said.lines().any(|line| line.starts_with(FORGED)), "{said}");
-            assert!(!said.contains(['\u{1b}', '\u{9b}']), "{said:?}");
+        for reported in [&message, &log] {
+            assert!(reported.contains("all is lost"), "{reported}");
+            assert!(!reported.lines().any(|line| line.starts_with(FORGED)), "{reported}");
+            assert!(!reported.contains(['\u{1b}', '\u{9b}']), "{reported:?}");
         }
         assert!(!log.contains('\u{202e}'), "{log:?}");
         let lines = log.lines().filter(|line| line.starts_with('{'));
@@ -59,7 +59,7 @@ fn what_comes_from_outside_forges_no_line_of_the_log_nor_of_a_command() {
 }
 
 #[test]
-fn no_secret_is_in_a_line_of_the_log_whoever_says_it() {
+fn no_secret_is_in_a_log_line() {
     const CANARY: &str = "canary-of-a-secret-4711";
     let (secrets, double) = (tempfile::tempdir().unwrap(), midflight_testkit::LlmDouble::start());
     std::fs::write(secrets.path().join("key"), CANARY).unwrap();
@@ -68,10 +68,10 @@ fn no_secret_is_in_a_line_of_the_log_whoever_says_it() {
     let key = format!("llm.api_key=${{file:{}/key}}", secrets.path().display());
     // What it is told is not said by the one who keeps the secret.
     let url = format!("llm.base_url={}", double.base_url().replace("/v1", &format!("/{CANARY}/v1")));
-    let told = server.refused(&["config", "set", "midflight", "llm.model=m", &url, &key]);
+    let message = server.refused(&["config", "set", "midflight", "llm.model=m", &url, &key]);
     let log = read(&server.folder.path().join("stderr"));
-    for said in [told, log] {
-        assert!(said.contains("/***/v1") && !said.contains(CANARY), "{said}");
+    for reported in [message, log] {
+        assert!(reported.contains("/***/v1") && !reported.contains(CANARY), "{reported}");
     }
     let mut tried = server.command(&["config", "set", "midflight", "llm.model=m", &url, &key, "--dry-run"]);
     let tried = Ran::of(tried.output().unwrap());
@@ -80,16 +80,16 @@ fn no_secret_is_in_a_line_of_the_log_whoever_says_it() {
 }
 
 #[test]
-fn what_cannot_be_referred_to_is_said_at_the_start() {
+fn a_forbidden_reference_is_reported_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     for (flag, value, expected) in [
         ("--reference-dir", "/nowhere/at/all", "cannot allow references to files in /nowhere/at/all"),
-        ("--reference-env", "", "name the prefix"),
+        ("--reference-env", "", "give the common prefix"),
     ] {
         let ended = serve(folder.path()).args([flag, value]).status().unwrap();
         assert_eq!(ended.code(), Some(2));
-        let told = read(&folder.path().join("stderr"));
-        assert!(told.contains(&format!("{flag}: ")) && told.contains(expected), "{told}");
+        let message = read(&folder.path().join("stderr"));
+        assert!(message.contains(&format!("{flag}: ")) && message.contains(expected), "{message}");
     }
 }
 
@@ -123,7 +123,10 @@ fn the_first_documents_are_of_every_kind_and_stay_what_they_became() {
     let flags = ["--apply-if-empty", file.to_str().unwrap()];
     let server = Server::start(&flags);
     assert!(server.run(&["get", "config/shop"]).contains("greeting: ciao"));
-    assert!(read(&server.folder.path().join("stderr")).contains("the log was empty and has 2 documents now"));
+    assert!(read(&server.folder.path().join("stderr")).contains(
+        "applied 2 initial documents to the empty \
+                                                                 log"
+    ));
     assert!(server.run(&["status", "-o", "json"]).contains("\"served_revision\": 1"));
     server.run(&["delete", "config/shop"]);
     let (_, of_server) = server.signal("-TERM");
@@ -132,7 +135,7 @@ fn the_first_documents_are_of_every_kind_and_stay_what_they_became() {
 }
 
 #[test]
-fn what_it_cannot_start_on_is_told() {
+fn an_impossible_start_is_reported() {
     let server = Server::with_loans();
     let folder = server.folder.path();
     let second = serve(folder).status().unwrap();
@@ -144,8 +147,8 @@ fn what_it_cannot_start_on_is_told() {
     std::fs::write(&bad, "kind: rules\nname: loans/x\nbody:\n  rule_pint: 1\n").unwrap();
     let ended = serve(other.path()).arg("--apply-if-empty").arg(&bad).status().unwrap();
     assert_eq!(ended.code(), Some(1));
-    let told = read(&other.path().join("stderr"));
-    assert!(told.contains("bad.yaml:4:14: rules/loans/x at /rule_pint"), "{told}");
+    let message = read(&other.path().join("stderr"));
+    assert!(message.contains("bad.yaml:4:14: rules/loans/x at /rule_pint"), "{message}");
 
     std::fs::write(other.path().join("token"), "short").unwrap();
     assert_eq!(serve(other.path()).status().unwrap().code(), Some(1));
@@ -167,7 +170,7 @@ fn what_it_cannot_start_on_is_told() {
 }
 
 #[test]
-fn a_watched_directory_is_served_and_owns_what_it_says() {
+fn a_watched_directory_is_served_and_owns_its_documents() {
     let folder = tempfile::tempdir().unwrap();
     let watched = folder.path().join("watched");
     std::fs::create_dir(&watched).unwrap();
@@ -188,8 +191,8 @@ fn a_watched_directory_is_served_and_owns_what_it_says() {
     assert!(server.run(&["history", "-o", "json"]).contains("\"trigger\": \"file_watch\""));
 
     server.write("mine.yaml", &condition("watched", 3));
-    let told = server.refused(&["apply", "-f", "mine.yaml"]);
-    assert!(told.contains("belongs to file:") && told.contains("--take-over"), "{told}");
+    let message = server.refused(&["apply", "-f", "mine.yaml"]);
+    assert!(message.contains("belongs to file:") && message.contains("--take-over"), "{message}");
     server.run(&["apply", "-f", "mine.yaml", "--take-over"]);
     constant(3);
     assert!(server.run(&["get", "rules", "-o", "json"]).contains("\"owner\": null"));

@@ -18,13 +18,13 @@ fn ran(server: &Server, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn it_goes_as_the_guide_says() {
+fn the_guide_runs() {
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
     follow("docs/tools.md", &server, &[]);
 }
 
 #[test]
-fn what_cannot_be_imported_is_told_with_its_file_and_line_and_changes_nothing() {
+fn invalid_imports_are_reported_with_file_and_line_and_change_nothing() {
     let server = Server::start(&[]);
     let folder = server.folder.path().join("catalogue");
     std::fs::create_dir(&folder).unwrap();
@@ -38,10 +38,10 @@ fn what_cannot_be_imported_is_told_with_its_file_and_line_and_changes_nothing() 
         "{}",
         refused.stderr
     );
-    for told in
+    for message in
         ["catalogue/bad.yml:3:", "catalogue/bad.yml:6:", "2 items cannot be imported; nothing was changed"]
     {
-        assert!(refused.stderr.contains(told), "{told} is not in {}", refused.stderr);
+        assert!(refused.stderr.contains(message), "{message} is not in {}", refused.stderr);
     }
     assert_eq!(server.run(&["tool", "list", "--output", "json"]).trim(), "[]");
     let taken = ran(&server, &["tool", "import", "catalogue", "--skip-bad"]);
@@ -85,7 +85,7 @@ fn an_export_imports_as_the_same_tools() {
 }
 
 #[test]
-fn an_edit_that_breaks_a_selection_that_must_hold_is_refused() {
+fn an_edit_that_breaks_a_selection_check_is_refused() {
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
     let refused = server.refused(&["tool", "disable", "log-search"]);
     assert!(refused.contains("checks/a-quick-look-at-logs-is-the-last-hour"), "{refused}");
@@ -93,16 +93,16 @@ fn an_edit_that_breaks_a_selection_that_must_hold_is_refused() {
 }
 
 #[test]
-fn a_formula_that_does_not_hold_is_told_with_its_place() {
+fn an_invalid_formula_is_reported_with_its_place() {
     let server = Server::start(&[]);
-    for (formula, told) in [
+    for (formula, message) in [
         ("200 + 5 * n", "did you mean \"N\"?"),
         ("1 / 0", "division by zero"),
         ("10 ** 1000", "exponent"),
         (&*format!("{}1{}", "(".repeat(200), ")".repeat(200)), "levels"),
     ] {
         let refused = server.refused(&["tool", "evaluate", formula]);
-        assert!(refused.contains(told), "{formula:.40}: {told} is not in {refused}");
+        assert!(refused.contains(message), "{formula:.40}: {message} is not in {refused}");
     }
     assert_eq!(server.run(&["tool", "evaluate", "N // 7", "--set", "N=250"]).trim(), "35");
     let missing = ran(&server, &["tool", "evaluate", "N + pages"]);
@@ -139,11 +139,11 @@ fn openapi_documents_of_a_directory_become_drafts() {
     std::fs::write(folder.join("trees.json"), tree).unwrap();
     let refused = ran(&server, &["tool", "import", "apis/trees.json"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    for told in [
+    for message in [
         "plant: POST /trees: at /components/schemas/Tree/allOf/0/$ref: ",
         "leads back to itself",
         "nothing was changed",
     ] {
-        assert!(refused.stderr.contains(told), "{told} is not in {}", refused.stderr);
+        assert!(refused.stderr.contains(message), "{message} is not in {}", refused.stderr);
     }
 }

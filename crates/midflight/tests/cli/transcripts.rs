@@ -35,16 +35,16 @@ pub(crate) fn check_transcript(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// Runs the commands of a document, named from the root of the repository, against a server; what they say has to be as the
-/// document says, and as the committed transcript.
+/// Runs the commands of a document, named from the root of the repository, against a server; what they say has to be as
+/// the document says, and as the committed transcript.
 #[track_caller]
 pub(crate) fn follow(document: &str, server: &Server, more: &[(&str, &str)]) {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(document);
     let mut variables = vec![("MIDFLIGHT_URL", &*server.url), ("MIDFLIGHT_TOKEN", &*server.token)];
     variables.extend(more);
     let binary = Path::new(env!("CARGO_BIN_EXE_midflight"));
-    let said = tour(&path, server.folder.path(), binary, &variables);
-    check_transcript(&document.trim_end_matches(".md").replace('/', "_"), &said);
+    let reported = tour(&path, server.folder.path(), binary, &variables);
+    check_transcript(&document.trim_end_matches(".md").replace('/', "_"), &reported);
 }
 
 /// The names below `Commands:` in a help.

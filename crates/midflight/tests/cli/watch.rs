@@ -57,6 +57,6 @@ fn no_revision_is_missed_and_none_is_shown_twice() {
         apply(&server, n);
     }
     assert_eq!([watching.next(), watching.next(), watching.next()], [3, 4, 5]);
-    let told = server.refused(&["watch", "--since", "99"]);
-    assert!(told.contains("no revision 99"), "{told}");
+    let message = server.refused(&["watch", "--since", "99"]);
+    assert!(message.contains("no revision 99"), "{message}");
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Asker, Fleet, Hints, adults, binary, condition, flags, serve, until};
 
-fn acks(said: &Value) -> Vec<bool> {
-    said["acks"].as_array().unwrap().iter().map(|ack| ack["ack"] == true).collect()
+fn acks(reported: &Value) -> Vec<bool> {
+    reported["acks"].as_array().unwrap().iter().map(|ack| ack["ack"] == true).collect()
 }
 
 async fn everybody_acknowledges(hints: Hints) {
@@ -15,20 +15,20 @@ async fn everybody_acknowledges(hints: Hints) {
     adults(ask, url(0)).await;
     // Every replica has said that it is there.
     until(|| async {
-        let said = ask.get(url(0), "/api/v1/replicas").await.ok()?;
-        (said["items"].as_array()?.len() == 3).then_some(())
+        let reported = ask.get(url(0), "/api/v1/replicas").await.ok()?;
+        (reported["items"].as_array()?.len() == 3).then_some(())
     })
     .await;
     for (age, replica) in [(19, 0), (20, 1), (21, 2)] {
         let body = condition(age);
         let put = ask.put(url(replica), "conditions/old", &body, "?wait=all&timeout_ms=60000");
-        let (status, said) = put.await.unwrap();
+        let (status, reported) = put.await.unwrap();
         assert_eq!(
-            (status, &said["outcome"], acks(&said)),
+            (status, &reported["outcome"], acks(&reported)),
             (200, &json!("success"), vec![true; 3]),
-            "{said}"
+            "{reported}"
         );
-        let revision = said["revision"].as_u64().unwrap();
+        let revision = reported["revision"].as_u64().unwrap();
         for other in 0..3 {
             let answer = ask.recommended(url(other), age - 1).await.unwrap();
             assert_eq!(answer, (revision, json!("send home")), "what was acknowledged is what answers");
@@ -69,18 +69,18 @@ async fn a_replica_that_refuses_a_revision_is_named_with_its_reason() {
     ask.until_served(narrow.url(), first).await;
     let long = json!({"attribute": "a".repeat(100), "operator": "equal", "constant": 1});
     let put = ask.put(writer.url(), "conditions/long", &long, "?wait=all&timeout_ms=60000").await;
-    let (status, said) = put.unwrap();
-    assert_eq!((status, &said["outcome"]), (201, &json!("partial")), "{said}");
-    let refusing = said["acks"].as_array().unwrap().iter().find(|ack| ack["ack"] == false).unwrap();
-    assert!(refusing["reason"].as_str().unwrap().contains("body_bytes_max"), "{said}");
+    let (status, reported) = put.unwrap();
+    assert_eq!((status, &reported["outcome"]), (201, &json!("partial")), "{reported}");
+    let refusing = reported["acks"].as_array().unwrap().iter().find(|ack| ack["ack"] == false).unwrap();
+    assert!(refusing["reason"].as_str().unwrap().contains("body_bytes_max"), "{reported}");
     assert_eq!(ask.recommended(narrow.url(), 17).await.unwrap().1, json!("send home"), "it goes on serving");
 
     let mut edit = std::process::Command::new(binary());
     edit.args(["edit", "rules/conditions/long", "--wait", "all"]).env("EDITOR", "sed -i s/aa/ab/");
-    let told = edit.env("MIDFLIGHT_URL", writer.url()).env("MIDFLIGHT_TOKEN", TOKEN).output().unwrap();
-    let said = String::from_utf8_lossy(&told.stderr);
-    assert_eq!(told.status.code(), Some(1), "{said}");
-    assert!(said.contains("not live everywhere") && said.contains("body_bytes_max"), "{said}");
+    let message = edit.env("MIDFLIGHT_URL", writer.url()).env("MIDFLIGHT_TOKEN", TOKEN).output().unwrap();
+    let reported = String::from_utf8_lossy(&message.stderr);
+    assert_eq!(message.status.code(), Some(1), "{reported}");
+    assert!(reported.contains("not live everywhere") && reported.contains("body_bytes_max"), "{reported}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,14 +89,14 @@ async fn a_replica_that_is_silent_is_named_and_not_waited_for() {
     adults(&fleet.ask, fleet.url(0)).await;
     fleet.replicas[1].process().kill();
     let url = fleet.url(0).to_owned();
-    let (mut age, said) = (30, async |age: u64| {
+    let (mut age, reported) = (30, async |age: u64| {
         let body = condition(age);
         let put = fleet.ask.put(&url, "conditions/old", &body, "?wait=all&timeout_ms=60000");
         put.await.unwrap().1
     });
     let named = async {
         loop {
-            let answer = said(age).await;
+            let answer = reported(age).await;
             if !answer["silent"].is_null() {
                 return answer;
             }
@@ -112,6 +112,6 @@ async fn a_replica_that_is_silent_is_named_and_not_waited_for() {
     let mut apply = std::process::Command::new(binary());
     apply.env("MIDFLIGHT_URL", &url).env("MIDFLIGHT_TOKEN", TOKEN);
     let applied = apply.args(["apply", "--wait", "all", "-f"]).arg(&file).output().unwrap();
-    let told = String::from_utf8_lossy(&applied.stderr);
-    assert!(told.contains("on the only replica that is alive; silent: "), "{told}");
+    let message = String::from_utf8_lossy(&applied.stderr);
+    assert!(message.contains("on the only replica that is alive; silent: "), "{message}");
 }

@@ -46,8 +46,8 @@ async fn a_restored_log_is_adopted_by_the_cli_and_by_the_api() {
     let mut adopt = Command::new(binary());
     adopt.env("MIDFLIGHT_URL", by_cli.url()).env("MIDFLIGHT_TOKEN", TOKEN);
     let adopted = adopt.args(["log", "adopt", "--reason", REASON]).output().unwrap();
-    let said = String::from_utf8_lossy(&adopted.stdout);
-    assert_eq!(said, format!("log adopted: revision {kept} is served\n"), "{adopted:?}");
+    let reported = String::from_utf8_lossy(&adopted.stdout);
+    assert_eq!(reported, format!("log adopted: revision {kept} is served\n"), "{adopted:?}");
     let (status, answer) = ask.post(by_api.url(), "/api/v1/log/adopt", &json!({ "reason": REASON })).await;
     assert_eq!((status, &answer["to"]), (200, &json!(kept)), "{answer}");
 

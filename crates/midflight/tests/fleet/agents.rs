@@ -1,4 +1,5 @@
-//! Agents on one replica while another one is edited: with the SDKs of others, and with the conformance suite of the protocol.
+//! Agents on one replica while another one is edited: with the SDKs of others, and with the conformance suite of the
+//! protocol.
 //!
 //! They are installed by `make test` into the folder that `MIDFLIGHT_SDK` names; without it these tests are skipped.
 
@@ -28,13 +29,14 @@ async fn describe(fleet: &Fleet, replica: usize, description: &str) -> u64 {
     let body = json!({"description": description, "capabilities": {"c": {"patterns": {"p": pattern}}}});
     let changes = json!([{"op": "put", "kind": "tools", "name": "changing", "body": body}]);
     let url = fleet.url(replica);
-    let (status, said) = fleet.ask.post(url, "/api/v1/apply", &json!({ "changes": changes })).await;
-    assert!(matches!(status, 200 | 201), "{status}: {said}");
-    said["revision"].as_u64().unwrap()
+    let (status, reported) = fleet.ask.post(url, "/api/v1/apply", &json!({ "changes": changes })).await;
+    assert!(matches!(status, 200 | 201), "{status}: {reported}");
+    reported["revision"].as_u64().unwrap()
 }
 
-/// Starts a program at replica 1 and edits a tool at replica 0: the program has to hear of it, and to list the new text.
-async fn hears_of_a_change(program: &[&str], version: &str) {
+/// Starts a program at replica 1 and edits a tool at replica 0: the program has to hear of it, and to list the new
+/// text.
+async fn receives_a_change(program: &[&str], version: &str) {
     let Some(folder) = sdk() else { return };
     let fleet = Fleet::start(2, Hints::Postgres);
     let revision = describe(&fleet, 0, "old").await;
@@ -47,9 +49,9 @@ async fn hears_of_a_change(program: &[&str], version: &str) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let (said, lines) = mpsc::channel();
+    let (reported, lines) = mpsc::channel();
     let output = BufReader::new(child.stdout.take().unwrap());
-    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| reported.send(line)));
     let next = || -> Value {
         let line = tokio::task::block_in_place(|| lines.recv_timeout(DEADLINE)).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -64,18 +66,18 @@ async fn hears_of_a_change(program: &[&str], version: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_python_sdk_1_hears_of_a_change_of_another_replica() {
-    hears_of_a_change(&["one/bin/python", "python1.py"], "2025-11-25").await;
+async fn the_python_sdk_1_receives_a_change_of_another_replica() {
+    receives_a_change(&["one/bin/python", "python1.py"], "2025-11-25").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_python_sdk_2_hears_of_a_change_of_another_replica() {
-    hears_of_a_change(&["two/bin/python", "python2.py"], "2026-07-28").await;
+async fn the_python_sdk_2_receives_a_change_of_another_replica() {
+    receives_a_change(&["two/bin/python", "python2.py"], "2026-07-28").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_typescript_sdk_hears_of_a_change_of_another_replica() {
-    hears_of_a_change(&["bin/node", "typescript2.mjs"], "2026-07-28").await;
+async fn the_typescript_sdk_receives_a_change_of_another_replica() {
+    receives_a_change(&["bin/node", "typescript2.mjs"], "2026-07-28").await;
 }
 
 /// The scenarios that need no tools of their own; the others are run on a catalogue that has those, in the crate `mcp`.
@@ -91,8 +93,8 @@ async fn the_conformance_suite_passes_on_a_server() {
         let mut suite = Command::new(folder.join("bin/node"));
         suite.args(["conformance.mjs", "server", "--url", &url, "--scenario", scenario]).current_dir(&folder);
         let output = tokio::task::block_in_place(|| suite.output()).unwrap();
-        let said =
+        let reported =
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{scenario}\n{said}");
+        assert!(output.status.success(), "{scenario}\n{reported}");
     }
 }

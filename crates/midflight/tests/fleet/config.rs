@@ -1,4 +1,5 @@
-//! A fleet whose own config changes while it is edited: the database's password is rotated, its pool resized, Redis moved.
+//! A fleet whose own config changes while it is edited: the database's password is rotated, its pool resized, Redis
+//! moved.
 
 use std::fs;
 use std::sync::Arc;
@@ -36,10 +37,10 @@ async fn health(ask: &Asker, url: &str) -> Value {
 }
 
 /// Waits until the last look came to this, about other content than `hash`.
-async fn until_told(ask: &Asker, url: &str, hash: &Value, status: &str) -> Value {
+async fn until_reported(ask: &Asker, url: &str, hash: &Value, status: &str) -> Value {
     until(|| async {
-        let told = health(ask, url).await;
-        (told["hash"] != *hash && told["status"] == status).then_some(told)
+        let message = health(ask, url).await;
+        (message["hash"] != *hash && message["status"] == status).then_some(message)
     })
     .await
 }
@@ -90,28 +91,28 @@ async fn a_rotated_password_and_a_moved_redis_cost_no_edit() {
     for (conns, redis) in [(5, other_redis.url()), (2, redis.url()), (7, other_redis.url())] {
         let before = health(&ask, &url).await;
         place.say(&text(conns, &redis));
-        let told = until_told(&ask, &url, &before["hash"], "success").await;
+        let message = until_reported(&ask, &url, &before["hash"], "success").await;
         let states: Vec<_> =
-            told["components"].as_array().unwrap().iter().map(|it| it["state"].clone()).collect();
-        assert!(states.contains(&json!("replaced")), "{told}");
+            message["components"].as_array().unwrap().iter().map(|it| it["state"].clone()).collect();
+        assert!(states.contains(&json!("replaced")), "{message}");
     }
     // Nobody there, and somebody there with another log.
     let elsewhere = postgres.database();
     for (wrong, expected) in [
         ("postgres://anna:hunter2@127.0.0.1:1/log", "127.0.0.1:1/log"),
-        (elsewhere.as_str(), "another one than the one that is served"),
+        (elsewhere.as_str(), "not the log that is served"),
     ] {
         let before = health(&ask, &url).await;
         fs::write(place.file("secret"), wrong).unwrap();
         place.say(&format!("# {}\n{}", wrong.len(), text(7, &other_redis.url())));
-        let told = until_told(&ask, &url, &before["hash"], "rejected").await;
-        let told = told.to_string();
-        assert!(told.contains(expected) && !told.contains("hunter2"), "{told}");
+        let message = until_reported(&ask, &url, &before["hash"], "rejected").await;
+        let message = message.to_string();
+        assert!(message.contains(expected) && !message.contains("hunter2"), "{message}");
         // The server lists a connection for a moment after its end.
         until(|| async { (users() == ["berta"]).then_some(()) }).await;
         fs::write(place.file("secret"), url_of("berta")).unwrap();
         place.say(&text(7, &other_redis.url()));
-        until_told(&ask, &url, &Value::Null, "unchanged").await;
+        until_reported(&ask, &url, &Value::Null, "unchanged").await;
     }
     stop.store(true, Ordering::SeqCst);
     let made = editing.await.unwrap();
@@ -154,7 +155,7 @@ async fn a_config_that_only_one_replica_can_resolve_keeps_no_other_from_starting
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_without_the_log_goes_on_with_the_config_of_the_copy() {
+async fn a_start_without_the_log_uses_the_config_of_the_copy() {
     let mut postgres = Postgres::start();
     let mut server = serve(&["--store".to_owned(), postgres.database()]);
     let ask = Asker::new();

@@ -199,24 +199,24 @@ impl Away {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_restarted() {
-    let mut away = Away::new().await;
-    tokio::task::block_in_place(|| away.postgres.stop());
-    away.until_degraded().await;
-    let cpu = last(&mut away.follower).await;
-    tokio::task::block_in_place(|| away.postgres.restart());
-    away.mends("PostgreSQL stopped", Instant::now(), cpu).await;
+    let mut unavailable = Away::new().await;
+    tokio::task::block_in_place(|| unavailable.postgres.stop());
+    unavailable.until_degraded().await;
+    let cpu = last(&mut unavailable.follower).await;
+    tokio::task::block_in_place(|| unavailable.postgres.restart());
+    unavailable.mends("PostgreSQL stopped", Instant::now(), cpu).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_does_not_answer() {
-    let mut away = Away::new().await;
-    away.network.stall();
-    until_health(&away.ask, away.follower.url(), |health| health["status"] == "degraded").await;
-    let cpu = last(&mut away.follower).await;
-    away.network.heal();
-    away.mends("PostgreSQL paused", Instant::now(), cpu).await;
-    away.network.stall();
-    stop("PostgreSQL paused", &mut away.follower);
+    let mut unavailable = Away::new().await;
+    unavailable.network.stall();
+    until_health(&unavailable.ask, unavailable.follower.url(), |health| health["status"] == "degraded").await;
+    let cpu = last(&mut unavailable.follower).await;
+    unavailable.network.heal();
+    unavailable.mends("PostgreSQL paused", Instant::now(), cpu).await;
+    unavailable.network.stall();
+    stop("PostgreSQL paused", &mut unavailable.follower);
 }
 
 /// Asks and answers how long that took.
@@ -244,7 +244,7 @@ async fn nothing_waits_for_a_log_that_hangs() {
     // Its processes are stopped: every connection stays open, and nothing comes back.
     postgres.pause();
     let document = "/api/v1/documents/rules/adults?at=1";
-    let ((said, by_health), read, replicas, edit) = tokio::join!(
+    let ((output, by_health), read, replicas, edit) = tokio::join!(
         timed(until(|| async {
             let health = ask.get(url, "/health/hot-reload").await.ok()?;
             (health["store_available"] == false && health["fresh"] == false).then_some(health)
@@ -260,9 +260,9 @@ async fn nothing_waits_for_a_log_that_hangs() {
          an edit after {edit_ms} ms |",
         read.1, replicas.1
     );
-    assert_eq!(said["status"], "degraded", "{said}");
-    let degraded = said["degraded"].to_string();
-    assert!(degraded.contains("last answer") && !degraded.contains("within"), "{degraded}");
+    assert_eq!(output["status"], "degraded", "{output}");
+    let degraded = output["degraded"].to_string();
+    assert!(degraded.contains("last response") && !degraded.contains("within"), "{degraded}");
     assert_eq!(read.0.unwrap()["code"], "store_unavailable");
     assert_eq!(replicas.0.unwrap()["items"][0]["address"], url, "it knows of itself");
     let known = ["store_unavailable", "outcome_unknown"];
@@ -276,15 +276,15 @@ async fn nothing_waits_for_a_log_that_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_is_said_to_serve_what_it_serves_at_once() {
+async fn a_replica_is_reported_at_once_with_what_it_serves() {
     let Two { ask, writer, follower, _postgres, .. } = Two::new("postgres").await;
     let mut slowest = 0;
     for age in 0..10 {
         let edited = ask.edit(writer.url(), "conditions/old", &condition(20 + age)).await;
         ask.until_served(follower.url(), edited).await;
         let ((), took) = timed(until(|| async {
-            let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
-            let items = said["items"].as_array()?;
+            let output = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+            let items = output["items"].as_array()?;
             items.iter().all(|one| one["applied_revision"] == edited && one["lag_ms"] == 0.0).then_some(())
         }))
         .await;
@@ -295,32 +295,32 @@ async fn a_replica_is_said_to_serve_what_it_serves_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_not_there_at_the_start() {
-    let mut away = Away::new().await;
+    let mut unavailable = Away::new().await;
     tokio::task::block_in_place(|| {
-        away.postgres.stop();
-        away.follower.restart();
+        unavailable.postgres.stop();
+        unavailable.follower.restart();
     });
-    away.until_degraded().await;
-    let health = away.ask.health(away.follower.url()).await;
+    unavailable.until_degraded().await;
+    let health = unavailable.ask.health(unavailable.follower.url()).await;
     assert_eq!(health["from_copy"], true, "{health}");
-    let cpu = last(&mut away.follower).await;
-    tokio::task::block_in_place(|| away.postgres.restart());
-    away.mends("PostgreSQL away at the start", Instant::now(), cpu).await;
+    let cpu = last(&mut unavailable.follower).await;
+    tokio::task::block_in_place(|| unavailable.postgres.restart());
+    unavailable.mends("PostgreSQL away at the start", Instant::now(), cpu).await;
 
     // One that never ran here has nothing to start from, and waits.
-    tokio::task::block_in_place(|| away.postgres.stop());
+    tokio::task::block_in_place(|| unavailable.postgres.stop());
     let mut fresh = {
         let mut fresh = Midflight::start(binary(), &[]);
-        fresh.begin_restart(&away.flags.iter().map(String::as_str).collect::<Vec<_>>());
+        fresh.begin_restart(&unavailable.flags.iter().map(String::as_str).collect::<Vec<_>>());
         fresh
     };
-    until(|| async { fresh.log().contains("waiting for it").then_some(()) }).await;
+    until(|| async { fresh.log().contains("waiting for the log").then_some(()) }).await;
     tokio::task::block_in_place(|| {
-        away.postgres.restart();
+        unavailable.postgres.restart();
         fresh.until_it_answers();
     });
-    assert!(away.ask.served(fresh.url()).await >= Some(away.revision));
-    stop("waiting for the log", &mut away.follower);
+    assert!(unavailable.ask.served(fresh.url()).await >= Some(unavailable.revision));
+    stop("waiting for the log", &mut unavailable.follower);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -328,23 +328,23 @@ async fn a_replica_is_paused() {
     let Two { ask, writer, mut follower, _postgres, .. } = Two::new("postgres").await;
     // Each reports every half second, and soon after it serves another revision.
     until(|| async {
-        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
-        let replicas = said["items"].as_array()?;
+        let output = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        let replicas = output["items"].as_array()?;
         (replicas.len() == 2 && replicas.iter().all(|one| one["lag_ms"] == 0.0)).then_some(())
     })
     .await;
     follower.process().pause();
-    let (status, said) =
+    let (status, output) =
         ask.put(writer.url(), "conditions/old", &condition(30), "?wait=all&timeout_ms=300").await.unwrap();
-    assert_eq!((status, &said["outcome"]), (202, &json!("pending")), "{said}");
-    let missing = said["acks"].as_array().unwrap().iter().filter(|ack| ack["ack"] == false).count();
-    assert_eq!(missing, 1, "{said}");
-    let edited = said["revision"].as_u64().unwrap();
+    assert_eq!((status, &output["outcome"]), (202, &json!("pending")), "{output}");
+    let missing = output["acks"].as_array().unwrap().iter().filter(|ack| ack["ack"] == false).count();
+    assert_eq!(missing, 1, "{output}");
+    let edited = output["revision"].as_u64().unwrap();
     // It is said to be silent, and of what it does not serve nothing is claimed.
     let paused = Instant::now();
     let listed = until(|| async {
-        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
-        let silent = said["items"].as_array()?.iter().find(|one| one["silent_since"].is_string())?;
+        let output = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        let silent = output["items"].as_array()?.iter().find(|one| one["silent_since"].is_string())?;
         Some(silent.clone())
     })
     .await;
@@ -354,9 +354,9 @@ async fn a_replica_is_paused() {
     eprintln!("| a replica paused | listed as silent after {} ms |", paused.elapsed().as_millis());
     let cpu = last(&mut follower).await;
     // One that does not say anything is left out of what is waited for, until it does.
-    let (status, said) =
+    let (status, output) =
         ask.put(writer.url(), "conditions/old", &condition(31), "?wait=all&timeout_ms=60000").await.unwrap();
-    assert_eq!((status, &said["outcome"]), (200, &json!("success")), "{said}");
+    assert_eq!((status, &output["outcome"]), (200, &json!("success")), "{output}");
     let ended = Instant::now();
     follower.process().resume();
     ask.until_served(follower.url(), edited + 1).await;
@@ -364,15 +364,15 @@ async fn a_replica_is_paused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_anybody_can_say_misleads_nobody() {
+async fn unauthenticated_messages_mislead_no_follower() {
     let redis = Redis::start();
     let Two { ask, writer, follower, _postgres, .. } = Two::new(&redis.url()).await;
     until_health(&ask, follower.url(), |health| health["bus"]["connected"] == true).await;
     let served = ask.served(follower.url()).await;
     let forged = json!({"head": 999_999, "action": "reload"}).to_string();
-    let said = ["".to_owned(), "{".to_owned(), "null".to_owned(), forged, "x".repeat(3 << 20)];
+    let output = ["".to_owned(), "{".to_owned(), "null".to_owned(), forged, "x".repeat(3 << 20)];
     for _ in 0..20 {
-        for message in &said {
+        for message in &output {
             redis.publish("midflight", message);
         }
     }
@@ -406,7 +406,7 @@ async fn a_thousand_orders_of_older_programs_are_a_few_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_by_hand_that_does_not_hold_is_refused_by_every_replica() {
+async fn an_invalid_row_added_by_hand_is_quarantined_by_every_replica() {
     let Two { ask, writer, follower, log, _postgres } = Two::new("postgres").await;
     let put = |name: &str, body: &str| {
         let put = format!("SELECT midflight_put('rules', '{name}', '{body}', 'anna')");
@@ -421,9 +421,9 @@ async fn a_row_by_hand_that_does_not_hold_is_refused_by_every_replica() {
         assert_eq!(ask.recommended(server.url(), 17).await.unwrap().1, json!("send home"));
     }
     let nacks = until(|| async {
-        let said = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
+        let output = ask.get(writer.url(), "/api/v1/replicas").await.ok()?;
         let nack = |of: &Value| of["quarantined"][0]["revision"] == wrong;
-        said["items"].as_array()?.iter().all(nack).then_some(said)
+        output["items"].as_array()?.iter().all(nack).then_some(output)
     })
     .await;
     assert!(nacks.to_string().contains("conditions/old"), "{nacks}");

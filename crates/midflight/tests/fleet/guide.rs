@@ -12,12 +12,12 @@ body: {attribute: age, operator: greater_than_or_equal, constant: 20}
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_goes_as_the_guide_says() {
+async fn the_guide_runs() {
     let fleet = Fleet::start(3, Hints::Postgres);
     adults(&fleet.ask, fleet.url(0)).await;
     until(|| async {
-        let said = fleet.ask.get(fleet.url(0), "/api/v1/replicas").await.ok()?;
-        (said["items"].as_array()?.len() == 3).then_some(())
+        let output = fleet.ask.get(fleet.url(0), "/api/v1/replicas").await.ok()?;
+        (output["items"].as_array()?.len() == 3).then_some(())
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
@@ -25,6 +25,6 @@ async fn it_goes_as_the_guide_says() {
     let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md"));
     let variables =
         [("MIDFLIGHT_URL", fleet.url(0)), ("MIDFLIGHT_TOKEN", TOKEN), ("DATABASE", fleet.log.as_str())];
-    let said = tokio::task::block_in_place(|| tour(guide, folder.path(), binary(), &variables));
-    assert!(said.contains("$ midflight"), "{said}");
+    let output = tokio::task::block_in_place(|| tour(guide, folder.path(), binary(), &variables));
+    assert!(output.contains("$ midflight"), "{output}");
 }

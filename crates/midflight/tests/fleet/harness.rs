@@ -139,9 +139,9 @@ impl Asker {
 
     /// Makes an edit that must be taken, and answers its revision.
     pub(crate) async fn edit(&self, url: &str, name: &str, body: &Value) -> u64 {
-        let (status, said) = self.put(url, name, body, "").await.unwrap();
-        assert!(matches!(status, 200 | 201), "{status}: {said}");
-        said["revision"].as_u64().unwrap()
+        let (status, output) = self.put(url, name, body, "").await.unwrap();
+        assert!(matches!(status, 200 | 201), "{status}: {output}");
+        output["revision"].as_u64().unwrap()
     }
 
     /// The revision that a server serves; none when it does not answer.
@@ -152,9 +152,9 @@ impl Asker {
     /// What a server answers to who is that old, with the revision that it answers from.
     pub(crate) async fn recommended(&self, url: &str, age: u64) -> Option<(u64, Value)> {
         let request = self.0.post(format!("{url}/api/v1/rules/execute"));
-        let said: Value =
+        let output: Value =
             request.json(&json!({"data": {"age": age}})).send().await.ok()?.json().await.ok()?;
-        Some((said["revision"].as_u64()?, said["action_recommendation"].clone()))
+        Some((output["revision"].as_u64()?, output["action_recommendation"].clone()))
     }
 
     /// Waits until a server serves a revision.

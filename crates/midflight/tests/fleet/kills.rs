@@ -1,5 +1,5 @@
-//! Edits of several writers while replicas are killed and started again: what was acknowledged is there, in the order of
-//! its numbers, and no replica ever goes back. `MIDFLIGHT_EDITS=10000` makes it as long.
+//! Edits of several writers while replicas are killed and started again: what was acknowledged is there, in the order
+//! of its numbers, and no replica ever goes back. `MIDFLIGHT_EDITS=10000` makes it as long.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,8 +48,8 @@ async fn write(play: Arc<Play>, writer: u64) -> BTreeMap<u64, (String, u64)> {
         }
         let url = play.url(usize::try_from(n + writer).unwrap() % REPLICAS);
         // Whatever is not acknowledged may or may not be there.
-        if let Ok((200 | 201, said)) = play.ask.put(&url, &name, &condition(n), "").await {
-            acknowledged.insert(said["revision"].as_u64().unwrap(), (name.clone(), n));
+        if let Ok((200 | 201, output)) = play.ask.put(&url, &name, &condition(n), "").await {
+            acknowledged.insert(output["revision"].as_u64().unwrap(), (name.clone(), n));
             play.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
     }

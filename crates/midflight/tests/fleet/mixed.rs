@@ -70,8 +70,8 @@ impl Mixed {
     }
 
     async fn until_heard(&self, messages: usize) -> Vec<String> {
-        until(|| async { (self.original.heard().len() >= messages).then_some(()) }).await;
-        self.original.heard()
+        until(|| async { (self.original.received().len() >= messages).then_some(()) }).await;
+        self.original.received()
     }
 
     async fn edit(&self, replica: usize, method: Method, path: &str, body: &Value) -> StatusCode {
@@ -92,7 +92,7 @@ fn order(pattern_id: &str) -> String {
 async fn the_other_program_hears_every_edit_made_through_midflight() {
     let mixed = Mixed::start().await;
     // The first look at the table was an edit too.
-    let mut told = mixed.until_heard(1).await.len();
+    let mut message = mixed.until_heard(1).await.len();
     let pattern = json!({"pattern": "come va", "category": "GREETING"});
     for (replica, method, path, status, id) in [
         (0, Method::PUT, "/api/v1/patterns/7001", StatusCode::CREATED, "7001"),
@@ -107,18 +107,18 @@ async fn the_other_program_hears_every_edit_made_through_midflight() {
             pattern.clone()
         };
         assert_eq!(mixed.edit(replica, method, path, &body).await, status, "{path}");
-        told += 1;
-        assert_eq!(mixed.until_heard(told).await.last(), Some(&order(id)), "{path}");
+        message += 1;
+        assert_eq!(mixed.until_heard(message).await.last(), Some(&order(id)), "{path}");
     }
     // What is not about patterns is not for them; and an edit after it shows that nothing was said of it.
     let rules = mixed.edit(0, Method::PUT, "/api/v1/rulesets/loans", &json!({})).await;
     assert_eq!(rules, StatusCode::CREATED);
     assert_eq!(mixed.edit(0, Method::PUT, "/api/v1/patterns/7002", &pattern).await, StatusCode::CREATED);
-    let heard = mixed.until_heard(told + 1).await;
-    assert_eq!((heard.len(), heard.last()), (told + 1, Some(&order("7002"))), "{heard:?}");
+    let received = mixed.until_heard(message + 1).await;
+    assert_eq!((received.len(), received.last()), (message + 1, Some(&order("7002"))), "{received:?}");
     // A reload that is asked for is one for the other programs too.
     assert_eq!(mixed.edit(1, Method::POST, "/api/milhena/patterns/reload", &json!({})).await, StatusCode::OK);
-    assert_eq!(mixed.until_heard(told + 2).await.last(), Some(&order("null")));
+    assert_eq!(mixed.until_heard(message + 2).await.last(), Some(&order("null")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,13 +143,13 @@ async fn every_edit_of_the_other_program_reaches_every_replica_and_goes_round_in
     // Five revisions and no more: the first look, and one for each change. Each told the other program once; it told four times.
     let (revision, table) = (mixed.revision().await, mixed.looks().await);
     assert_eq!(revision, 5);
-    assert_eq!(mixed.until_heard(5 + 4).await.len(), 5 + 4, "{:?}", mixed.original.heard());
+    assert_eq!(mixed.until_heard(5 + 4).await.len(), 5 + 4, "{:?}", mixed.original.received());
     // An order without a change is a look without a revision, and what Midflight says brings no look at all.
     mixed.redis.publish(CHANNEL, &order("null"));
     mixed.redis.publish(CHANNEL, r#"{"action": "reload", "pattern_id": 1}"#);
     until(|| async { (mixed.looks().await != table).then_some(()) }).await;
     assert_eq!(mixed.revision().await, revision);
-    assert_eq!(mixed.original.heard().len(), 5 + 4 + 2, "nothing was said that was not said above");
+    assert_eq!(mixed.original.received().len(), 5 + 4 + 2, "nothing was said that was not said above");
 }
 
 impl Mixed {

@@ -1,4 +1,5 @@
-//! Modules on several replicas: a component put through one runs on all, and what a killed replica had committed runs again.
+//! Modules on several replicas: a component put through one runs on all, and what a killed replica had committed runs
+//! again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,9 +23,9 @@ async fn load(ask: &Asker, url: &str, guest: &Guest) -> u64 {
         "limits": {"cool_down_ms": 0},
     });
     let changes = json!([{"op": "put", "kind": "modules", "name": guest.name, "body": body}]);
-    let (status, said) = ask.post(url, "/api/v1/apply?wait=all", &json!({ "changes": changes })).await;
-    assert!(matches!(status, 200 | 201), "{status}: {said}");
-    said["revision"].as_u64().unwrap()
+    let (status, output) = ask.post(url, "/api/v1/apply?wait=all", &json!({ "changes": changes })).await;
+    assert!(matches!(status, 200 | 201), "{status}: {output}");
+    output["revision"].as_u64().unwrap()
 }
 
 /// Sends a message to the counter.
@@ -34,10 +35,10 @@ async fn call(ask: &Asker, url: &str, operation: &str) -> (u16, Value) {
 
 /// What a replica answers: the count, and the version that counted.
 async fn counted(ask: &Asker, url: &str, operation: &str) -> (u64, String) {
-    let (status, said) = call(ask, url, operation).await;
-    assert_eq!(status, 200, "{said}");
-    let bytes = STANDARD.decode(said["result_base64"].as_str().unwrap()).unwrap();
-    (u64::from_le_bytes(bytes.try_into().unwrap()), said["module_version"].as_str().unwrap().to_owned())
+    let (status, output) = call(ask, url, operation).await;
+    assert_eq!(status, 200, "{output}");
+    let bytes = STANDARD.decode(output["result_base64"].as_str().unwrap()).unwrap();
+    (u64::from_le_bytes(bytes.try_into().unwrap()), output["module_version"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,8 +54,8 @@ async fn a_module_runs_on_every_replica_and_its_last_commit_after_a_kill() {
     // Each replica has a state of its own.
     assert_eq!(counted(&ask, &other, "add").await, (1, "1.0.0".to_owned()));
     let revision = load(&ask, &one, &Guest::new("counter", "2.0.0", 2).step(10)).await;
-    let (_, said) = call(&ask, &other, "get").await;
-    assert_eq!((&said["module_version"], &said["revision"]), (&json!("2.0.0"), &json!(revision)));
+    let (_, output) = call(&ask, &other, "get").await;
+    assert_eq!((&output["module_version"], &output["revision"]), (&json!("2.0.0"), &json!(revision)));
     assert_eq!(counted(&ask, &one, "add").await, (13, "2.0.0".to_owned()));
     assert_eq!(counted(&ask, &other, "add").await, (11, "2.0.0".to_owned()));
 
@@ -81,8 +82,8 @@ async fn a_module_runs_on_every_replica_and_its_last_commit_after_a_kill() {
     assert!(put.send().await.unwrap().status().is_success());
     let body = json!({"component": format!("sha256:{digest}"), "version": "3.0.0", "schema": 3});
     let changes = json!([{"op": "put", "kind": "modules", "name": "counter", "body": body}]);
-    let (status, said) = ask.post(&one, "/api/v1/apply", &json!({ "changes": changes })).await;
-    assert_eq!((status, &said["errors"][0]["code"]), (422, &json!("check_failed")), "{said}");
+    let (status, output) = ask.post(&one, "/api/v1/apply", &json!({ "changes": changes })).await;
+    assert_eq!((status, &output["errors"][0]["code"]), (422, &json!("check_failed")), "{output}");
     for url in [&one, &other] {
         assert_eq!(counted(&ask, url, "get").await.1, "2.0.0");
     }

@@ -49,9 +49,9 @@ impl Learners {
 
     async fn put(&self, name: &str, body: &Value) -> u64 {
         let url = format!("{}/api/v1/documents/patterns/{name}", self.url(0));
-        let said: Value =
+        let output: Value =
             self.http.put(url).bearer_auth(TOKEN).json(body).send().await.unwrap().json().await.unwrap();
-        said["revision"].as_u64().unwrap_or_else(|| panic!("{said}"))
+        output["revision"].as_u64().unwrap_or_else(|| panic!("{output}"))
     }
 
     async fn until_served(&self, revision: u64) {
@@ -68,8 +68,8 @@ impl Learners {
     /// The learned patterns that a replica serves.
     async fn learned(&self, replica: usize, q: &str) -> Vec<Value> {
         let path = format!("/api/v1/patterns?created_by=llm&q={q}");
-        let said = self.ask.get(self.url(replica), &path).await.unwrap();
-        said["items"].as_array().unwrap().clone()
+        let output = self.ask.get(self.url(replica), &path).await.unwrap();
+        output["items"].as_array().unwrap().clone()
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_flood_of_one_new_query_is_one_call_and_one_pattern() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_originals_message_reloads_and_their_endpoint_says_who_did() {
+async fn the_legacy_message_reloads_and_the_endpoint_reports_it() {
     let learners = Learners::start().await;
     let put =
         r#"SELECT midflight_put('patterns', '42', '{"pattern": "ciao", "category": "GREETING"}', 'anna')"#;
@@ -149,17 +149,17 @@ async fn the_originals_message_reloads_and_their_endpoint_says_who_did() {
     }
     let url = format!("{}/api/milhena/patterns/reload", learners.url(0));
     let request = learners.http.post(&url).bearer_auth(TOKEN).json(&json!({"pattern_id": 42}));
-    let said: Value = request.send().await.unwrap().json().await.unwrap();
-    assert_eq!((&said["success"], &said["subscribers"]), (&json!(true), &json!(3)), "{said}");
-    assert_eq!(said["pattern_id"], 42);
-    let heard = async || {
+    let output: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!((&output["success"], &output["subscribers"]), (&json!(true), &json!(3)), "{output}");
+    assert_eq!(output["pattern_id"], 42);
+    let received = async || {
         for _ in 0..1000 {
             learners
                 .redis
                 .publish("pilotpros:patterns:reload", r#"{"action": "reload", "pattern_id": null}"#);
         }
     };
-    heard().await;
+    received().await;
     until(|| async {
         let health = learners.ask.health(learners.url(0)).await;
         (health["bus"]["heard"].as_u64() >= Some(1000)).then_some(())

@@ -53,8 +53,8 @@ async fn every_read_is_answered_while_the_log_hangs_and_current_documents_from_t
     let tool = json!({"description": "Finds what is old.", "platform": "linux", "category": "system",
         "capabilities": {"search": {"patterns": {"all": pattern}}}});
     let changes = json!([{"op": "put", "kind": "tools", "name": "old", "body": tool}]);
-    let (status, said) = ask.post(&url, "/api/v1/apply", &json!({ "changes": changes })).await;
-    assert!(matches!(status, 200 | 201), "{status}: {said}");
+    let (status, reported) = ask.post(&url, "/api/v1/apply", &json!({ "changes": changes })).await;
+    assert!(matches!(status, 200 | 201), "{status}: {reported}");
     let revision = adults(&ask, &url).await;
     let client = reqwest::Client::new();
     let get = async |path: &str| {
@@ -117,14 +117,17 @@ async fn every_read_is_answered_while_the_log_hangs_and_current_documents_from_t
         command.args(args).env("MIDFLIGHT_URL", &url).env("MIDFLIGHT_TOKEN", TOKEN).output().unwrap()
     };
     let shown = tokio::task::block_in_place(|| run(&["get", "rules/adults"]));
-    let told = String::from_utf8(shown.stderr).unwrap();
+    let message = String::from_utf8(shown.stderr).unwrap();
     assert!(
-        shown.status.success() && told.contains(&format!("revision {revision} of the local copy")),
-        "{told}"
+        shown.status.success() && message.contains(&format!("revision {revision} of the local copy")),
+        "{message}"
     );
     let refused = tokio::task::block_in_place(|| run(&["delete", "rules/adults"]));
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert!(!refused.status.success() && told.contains("log unavailable; nothing was changed"), "{told}");
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && message.contains("log unavailable; nothing was changed"),
+        "{message}"
+    );
 
     postgres.resume();
     until(|| async { (get("/api/v1/documents/rules/adults").await.2 == before).then_some(()) }).await;

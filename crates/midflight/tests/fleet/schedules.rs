@@ -9,8 +9,8 @@ async fn is_done_without(fleet: &Fleet, victim: usize, age: u64) {
     let others = [0, 1, 2].into_iter().filter(|other| *other != victim);
     let others: Vec<_> = others.map(|other| fleet.url(other)).collect();
     let due = format!("?not_before={}", jiff::Timestamp::now());
-    let (status, said) = fleet.ask.put(others[0], "conditions/old", &condition(age), &due).await.unwrap();
-    assert_eq!((status, &said["outcome"]), (202, &json!("scheduled")), "{said}");
+    let (status, output) = fleet.ask.put(others[0], "conditions/old", &condition(age), &due).await.unwrap();
+    assert_eq!((status, &output["outcome"]), (202, &json!("scheduled")), "{output}");
     for url in others {
         until(|| async {
             let (_, answer) = fleet.ask.recommended(url, age - 1).await?;
@@ -26,8 +26,9 @@ async fn a_leader_that_is_paused_or_killed_is_replaced_and_nothing_is_done_twice
     adults(&fleet.ask, fleet.url(0)).await;
     // Something always waits, so somebody always leads: of three that go one after the other, one is the leader.
     let waits = "?not_before=2200-01-01T00:00:00Z&schedule_id=far-off";
-    let (status, said) = fleet.ask.put(fleet.url(0), "conditions/old", &condition(99), waits).await.unwrap();
-    assert_eq!(status, 202, "{said}");
+    let (status, output) =
+        fleet.ask.put(fleet.url(0), "conditions/old", &condition(99), waits).await.unwrap();
+    assert_eq!(status, 202, "{output}");
     let mut age = 18;
     for victim in 0..3 {
         age += 1;

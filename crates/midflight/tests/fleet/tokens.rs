@@ -32,9 +32,9 @@ async fn a_server_with_another_token_does_not_start_unless_it_is_to_replace_it()
     };
 
     let refused = second(&[]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("--replace-admin-token"), "{said}");
-    assert!(said.contains(file.to_str().unwrap()) && !said.contains(OTHER), "{said}");
+    let reported = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && reported.contains("--replace-admin-token"), "{reported}");
+    assert!(reported.contains(file.to_str().unwrap()) && !reported.contains(OTHER), "{reported}");
     assert!(status(TOKEN).await.is_success());
     assert_eq!(status(OTHER).await, StatusCode::UNAUTHORIZED);
 
@@ -46,7 +46,7 @@ async fn a_server_with_another_token_does_not_start_unless_it_is_to_replace_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_starts_while_the_log_is_away_knows_the_tokens_of_the_log() {
+async fn a_server_that_starts_while_the_log_is_unavailable_knows_its_tokens() {
     let mut postgres = Postgres::start();
     let flags = flags(&postgres.database(), "postgres");
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! How a record is written: a frame of its length, a header in JSON, the bytes of the state, and the digest of all that.
+//! How a record is written: a frame of its length, a header in JSON, the bytes of the state, and the digest of all
+//! that.
 
 use std::sync::Arc;
 
@@ -209,7 +210,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the file ends or a bit changes, what stands before is read and nothing else.
+        /// Wherever the file ends or a bit changes, what is before it is read and nothing else.
         #[test]
         fn what_is_torn_or_changed_ends_the_file(at in 0_usize..2_000, bit in 0_u8..8, cut in any::<bool>()) {
             let frames: Vec<Vec<u8>> = records().iter().map(|record| encode(record).unwrap()).collect();

@@ -12,7 +12,7 @@ use midflight_core::DocumentName;
 use super::codec::{decode, encode};
 use super::{Journal, JournalError, JournalRecord, ModuleHistory};
 
-/// A file is rewritten when it is larger than this and than four times what it comes to. 16 MiB.
+/// A file is rewritten when it is larger than this and than four times its live contents. 16 MiB.
 const REWRITE_BYTES_MIN: u64 = 16 << 20;
 
 /// Keeps records in files.
@@ -35,8 +35,8 @@ struct ModuleFile {
 }
 
 impl FileJournal {
-    /// A journal in a folder, which is made when it is not there. With `is_synced` a record survives the machine, without
-    /// it the process.
+    /// A journal in a folder, which is made when it is not there. With `is_synced` a record survives the machine,
+    /// without it the process.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -103,7 +103,7 @@ impl ModuleFile {
         let frame = encode(&record).map_err(std::io::Error::other)?;
         let sync = |file: &File| if is_synced { file.sync_data() } else { Ok(()) };
         if let Err(error) = self.file.write_all(&frame).and_then(|()| sync(&self.file)) {
-            // Half a frame is removed, so that the next one does not stand behind it.
+            // Half a frame is removed, so that the next one does not follow it.
             self.file.set_len(self.bytes)?;
             self.file.seek(SeekFrom::Start(self.bytes))?;
             return Err(error);

@@ -40,7 +40,7 @@ pub struct GenerationRecord {
     pub state: Arc<StateSnapshot>,
     /// How many messages it had acknowledged then.
     pub acknowledged: u64,
-    /// Why it was made, as when an operator restored a generation or imported a state; empty when nobody said why.
+    /// Why it was made, as when an operator restored a generation or imported a state; empty without a reason.
     pub reason: String,
 }
 
@@ -55,7 +55,7 @@ pub struct ModuleHistory {
     pub highest: u64,
     /// Manifests that failed, with why.
     pub failed: BTreeMap<Digest, String>,
-    /// A reload that was begun and neither committed nor failed, as far as the records say.
+    /// A reload that was begun and neither committed nor failed, by the records.
     pub prepared: Option<PreparedRecord>,
 }
 

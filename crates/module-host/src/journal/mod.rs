@@ -43,7 +43,7 @@ pub enum JournalRecord {
         body: Arc<Value>,
         /// The state with which it began.
         state: Arc<StateSnapshot>,
-        /// Why it was made, as when an operator restored a generation or imported a state; empty when nobody said why.
+        /// Why it was made, as when an operator restored a generation or imported a state; empty without a reason.
         reason: String,
     },
     /// The state of the generation that answers, at some later moment.

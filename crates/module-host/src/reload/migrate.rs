@@ -6,11 +6,11 @@ use midflight_modules::Manifest;
 use midflight_modules::migration::{MigrationError, MigrationPlan, migrate};
 
 use crate::code::StateSnapshot;
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 
 /// A state as a candidate gets it.
 #[derive(Debug)]
-pub(crate) struct Migrated {
+pub(crate) struct MigratedState {
     pub(crate) state: Arc<StateSnapshot>,
     /// How many hops the host did.
     pub(crate) hops: u32,
@@ -21,17 +21,17 @@ pub(crate) async fn migrate_state(
     manifest: &Manifest,
     accepts: &[u32],
     state: Arc<StateSnapshot>,
-) -> Result<Migrated, Refusal> {
+) -> Result<MigratedState, ModuleRefusal> {
     let refuse = |error: MigrationError| {
         let code = match error {
             MigrationError::NoHop { .. } => "schema_not_accepted",
             _ => "migration_failed",
         };
-        Refusal::new(code, error.to_string())
+        ModuleRefusal::new(code, error.to_string())
     };
     let plan = MigrationPlan::new(manifest, state.schema, accepts).map_err(refuse)?;
     if plan.is_empty() {
-        return Ok(Migrated { state, hops: 0 });
+        return Ok(MigratedState { state, hops: 0 });
     }
     let max = manifest.limits.state_bytes_max;
     let hops = u32::try_from(plan.hops.len()).unwrap_or(u32::MAX);
@@ -43,15 +43,16 @@ pub(crate) async fn migrate_state(
         Ok(StateSnapshot { schema: plan.loads, bytes })
     };
     let migrated = tokio::task::spawn_blocking(run).await;
-    let migrated = migrated
-        .map_err(|error| Refusal::new("migration_failed", format!("the migration panicked: {error}")))?;
+    let migrated = migrated.map_err(|error| {
+        ModuleRefusal::new("migration_failed", format!("the migration panicked: {error}"))
+    })?;
     let migrated = migrated.map_err(refuse)?;
     if migrated.bytes.len() as u64 > max {
         let message = format!(
             "the migrated state has {} bytes and may have {max}; raise state_bytes_max, or remove more",
             migrated.bytes.len()
         );
-        return Err(Refusal::new("state_too_large", message));
+        return Err(ModuleRefusal::new("state_too_large", message));
     }
-    Ok(Migrated { state: Arc::new(migrated), hops })
+    Ok(MigratedState { state: Arc::new(migrated), hops })
 }

@@ -5,6 +5,6 @@ mod slot;
 mod transaction;
 mod trial;
 
-pub(crate) use slot::{Ended, Retained, Running, Slot};
+pub(crate) use slot::{EndedInstance, ModuleSlot, Retained, RunningInstance};
 pub(crate) use transaction::{Finished, StateSource, Transaction, TransactionSetup, Verified};
 pub(crate) use trial::{Trial, restore, start, try_on};

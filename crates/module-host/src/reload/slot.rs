@@ -10,7 +10,7 @@ use crate::memory::MemoryPermit;
 use crate::report::LiveModule;
 
 /// An instance with all it takes to make another.
-pub(crate) struct Running {
+pub(crate) struct RunningInstance {
     pub(crate) instance: Box<dyn ModuleInstance>,
     pub(crate) live: Arc<LiveModule>,
     pub(crate) code: SharedCode,
@@ -21,7 +21,7 @@ pub(crate) struct Running {
 
 /// The instance that was replaced last, as it was then.
 pub(crate) struct Retained {
-    pub(crate) running: Running,
+    pub(crate) running: RunningInstance,
     /// Until when it is kept.
     pub(crate) until: Instant,
     /// How many messages its successor has acknowledged: a return is exact while there is none.
@@ -33,10 +33,10 @@ pub(crate) struct Retained {
 }
 
 #[derive(Default)]
-pub(crate) struct Slot {
+pub(crate) struct ModuleSlot {
     /// None before the first commit, and while it is restarted.
-    pub(crate) live: Option<Running>,
-    pub(crate) candidate: Option<Running>,
+    pub(crate) live: Option<RunningInstance>,
+    pub(crate) candidate: Option<RunningInstance>,
     pub(crate) retained: Option<Retained>,
     /// The state that was recorded last, from which a restart begins.
     pub(crate) base: Option<Arc<StateSnapshot>>,
@@ -45,22 +45,22 @@ pub(crate) struct Slot {
     /// How many of them since the state was recorded.
     pub(crate) since_base: u64,
     /// What is left of an instance that trapped, to make it again.
-    pub(crate) ended: Option<Ended>,
+    pub(crate) ended: Option<EndedInstance>,
 }
 
 /// An instance that has ended.
-pub(crate) struct Ended {
+pub(crate) struct EndedInstance {
     pub(crate) live: Arc<LiveModule>,
     pub(crate) code: SharedCode,
     pub(crate) context: ImportContext,
     pub(crate) memory: MemoryPermit,
 }
 
-impl Slot {
+impl ModuleSlot {
     /// Drops the live instance, which has trapped, and keeps what makes another.
     pub(crate) fn end_live(&mut self) {
-        if let Some(Running { live, code, context, memory, .. }) = self.live.take() {
-            self.ended = Some(Ended { live, code, context, memory });
+        if let Some(RunningInstance { live, code, context, memory, .. }) = self.live.take() {
+            self.ended = Some(EndedInstance { live, code, context, memory });
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Instant;
 use midflight_core::{Digest, DocumentName};
 
 use super::migrate::migrate_state;
-use super::slot::{Retained, Running, Slot};
+use super::slot::{ModuleSlot, Retained, RunningInstance};
 use super::trial::{check_size, probe, restore, save_and_check, start, verify};
 use crate::code::{InstancePurpose, StateSnapshot};
-use crate::error::{Refusal, ReloadFailure};
+use crate::error::{ModuleRefusal, ReloadFailure};
 use crate::journal::{Journal, JournalRecord};
 use crate::options::PhaseHook;
 use crate::phase::ModulePhase;
@@ -34,30 +34,31 @@ pub(crate) struct TransactionSetup {
     pub(crate) accepts: Vec<u32>,
     /// The manifest that this goes back from, when it goes back.
     pub(crate) withdraws: Option<Digest>,
-    /// Why it is done, for the journal; empty when nobody said why.
+    /// Why it is done, for the journal; empty without a reason.
     pub(crate) reason: String,
-    /// Whether the candidate was tried on a copy of the state, so that the pause verifies only what depends on the state.
+    /// Whether the candidate was tried on a copy of the state, so that the pause verifies only what depends on the
+    /// state.
     pub(crate) is_tried: bool,
 }
 
 /// The messages are held; nothing else has happened.
 pub(crate) struct Drained {
-    candidate: Running,
+    candidate: RunningInstance,
 }
 
 /// The state is saved.
 pub(crate) struct Snapshotted {
-    candidate: Running,
+    candidate: RunningInstance,
     state: Option<Arc<StateSnapshot>>,
 }
 
 /// The state has the schema that the candidate loads.
 pub(crate) struct Migrated {
-    candidate: Running,
+    candidate: RunningInstance,
     state: Option<Arc<StateSnapshot>>,
 }
 
-/// The candidate stands beside the old instance.
+/// The candidate is beside the old instance.
 pub(crate) struct Swapped {
     state: Option<Arc<StateSnapshot>>,
 }
@@ -80,15 +81,15 @@ pub(crate) struct Transaction<'s, P> {
 
 /// What goes from phase to phase. It borrows the slot, so that nothing else touches it.
 struct Run<'s> {
-    slot: &'s mut Slot,
+    slot: &'s mut ModuleSlot,
     setup: TransactionSetup,
-    trace: Trace,
+    trace: TransactionTrace,
     is_committed: bool,
 }
 
 /// What is known of the reload by now.
 #[derive(Debug)]
-struct Trace {
+struct TransactionTrace {
     phase: ModulePhase,
     phase_began: Instant,
     phases: Vec<PhaseDuration>,
@@ -117,7 +118,7 @@ pub(crate) struct Finished {
 }
 
 /// The rollback: the candidate is dropped, the old instance was not touched, and the mailbox is opened by the task that
-/// goes on when the borrow of the slot ends.
+/// continues when the borrow of the slot ends.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         if !self.is_committed {
@@ -134,17 +135,17 @@ impl Run<'_> {
         match &self.setup.hook {
             None => Ok(()),
             Some(hook) => {
-                hook(&self.setup.module, phase).map_err(|why| self.failure(Refusal::new("fault", why)))
+                hook(&self.setup.module, phase).map_err(|why| self.failure(ModuleRefusal::new("fault", why)))
             }
         }
     }
 
-    fn failure(&self, refusal: Refusal) -> ReloadFailure {
+    fn failure(&self, refusal: ModuleRefusal) -> ReloadFailure {
         refusal.in_phase(&self.setup.module, self.trace.phase)
     }
 }
 
-impl Trace {
+impl TransactionTrace {
     fn end_phase(&mut self) {
         let now = Instant::now();
         self.phases.push(PhaseDuration { phase: self.phase, took: now.duration_since(self.phase_began) });
@@ -155,13 +156,13 @@ impl Trace {
 impl<'s> Transaction<'s, Drained> {
     /// Begins, between two messages. `drain_began` is when the reload was asked for.
     pub(crate) fn begin(
-        slot: &'s mut Slot,
+        slot: &'s mut ModuleSlot,
         setup: TransactionSetup,
-        candidate: Running,
+        candidate: RunningInstance,
         drain_began: Instant,
     ) -> Result<Self, ReloadFailure> {
         let now = Instant::now();
-        let trace = Trace {
+        let trace = TransactionTrace {
             phase: ModulePhase::Drain,
             phase_began: drain_began,
             phases: Vec::with_capacity(ModulePhase::ALL.len()),
@@ -175,7 +176,7 @@ impl<'s> Transaction<'s, Drained> {
         let run = Run { slot, setup, trace, is_committed: false };
         if let Some(hook) = &run.setup.hook {
             hook(&run.setup.module, ModulePhase::Drain)
-                .map_err(|why| run.failure(Refusal::new("fault", why)))?;
+                .map_err(|why| run.failure(ModuleRefusal::new("fault", why)))?;
         }
         Ok(Self { run, phase: Drained { candidate } })
     }
@@ -192,7 +193,7 @@ impl<'s> Transaction<'s, Drained> {
                     // It may never be entered again: unless it is replaced, the task restarts it from the recorded state.
                     run.slot.end_live();
                     if matches!(run.setup.source, StateSource::Live) {
-                        return Err(run.failure(Refusal::trap("save of the old version", &trap)));
+                        return Err(run.failure(ModuleRefusal::trap("save of the old version", &trap)));
                     }
                     None
                 }
@@ -216,7 +217,7 @@ impl<'s> Transaction<'s, Drained> {
             let acknowledged = run.slot.acknowledged;
             let record = JournalRecord::Snapshotted { generation, state: Arc::clone(&state), acknowledged };
             let written = run.setup.journal.append(&run.setup.module, record).await;
-            written.map_err(|error| run.failure(Refusal::new("journal_failed", error.to_string())))?;
+            written.map_err(|error| run.failure(ModuleRefusal::new("journal_failed", error.to_string())))?;
             run.trace.saved = Some(state);
         }
         let Self { run, phase: Drained { candidate } } = self;
@@ -253,8 +254,8 @@ impl<'s> Transaction<'s, Migrated> {
 }
 
 /// The candidate in the slot. It is there from the swap on.
-fn candidate<'a>(run: &'a mut Run<'_>) -> Result<&'a mut Running, ReloadFailure> {
-    let failure = run.failure(Refusal::new("no_candidate", "the candidate has gone"));
+fn candidate<'a>(run: &'a mut Run<'_>) -> Result<&'a mut RunningInstance, ReloadFailure> {
+    let failure = run.failure(ModuleRefusal::new("no_candidate", "the candidate has gone"));
     run.slot.candidate.as_mut().ok_or(failure)
 }
 
@@ -314,7 +315,7 @@ impl Transaction<'_, Verified> {
             reason: std::mem::take(&mut run.setup.reason),
         };
         let written = run.setup.journal.append(&run.setup.module, record).await;
-        written.map_err(|error| run.failure(Refusal::new("journal_failed", error.to_string())))?;
+        written.map_err(|error| run.failure(ModuleRefusal::new("journal_failed", error.to_string())))?;
 
         run.is_committed = true;
         let slot = &mut *run.slot;

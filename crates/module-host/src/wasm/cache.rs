@@ -15,11 +15,11 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::inspect::compile_refusal;
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 
 /// The most compiled components that are kept in memory, for each engine one. The ones in use are kept by their users.
 const ENTRIES_MAX: usize = 512;
-/// What ends a file, before the digest of what stands before it.
+/// The end of a file, before the digest of what is before it.
 const SEAL: &[u8] = b"midflight-module-1";
 
 /// How often the cache was of use.
@@ -92,7 +92,7 @@ impl CompileCache {
         engine: &Engine,
         digest: Digest,
         bytes: &[u8],
-    ) -> Result<Component, Refusal> {
+    ) -> Result<Component, ModuleRefusal> {
         if let Some(component) = self.found(engine, digest) {
             return Ok(component);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use midflight_core::Digest;
-use midflight_modules::{Capability, Manifest};
+use midflight_modules::{Manifest, ModuleCapability};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Result as WasmResult};
@@ -18,7 +18,7 @@ use super::inspect::{check_form, check_types, imports};
 use super::instance::WasmInstance;
 use super::state::GuestState;
 use crate::code::{InstancePurpose, ModuleCode, ModuleInfo, ModuleInstance, SharedCode, Trap};
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 use crate::imports::ImportContext;
 
 /// Makes code of components.
@@ -57,7 +57,7 @@ impl WasmRuntime {
         &self,
         digest: Digest,
         manifest: &Manifest,
-    ) -> Result<Option<SharedCode>, Refusal> {
+    ) -> Result<Option<SharedCode>, ModuleRefusal> {
         let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
         let find = move || cache.found(&engines.scratch, digest).zip(cache.found(&engines.serving, digest));
         // A panic here is a miss: the component is compiled again.
@@ -71,7 +71,7 @@ impl WasmRuntime {
         digest: Digest,
         bytes: Arc<[u8]>,
         manifest: &Manifest,
-    ) -> Result<SharedCode, Refusal> {
+    ) -> Result<SharedCode, ModuleRefusal> {
         check_digest(digest, &bytes).await?;
         check_form(&bytes)?;
         let (serving, scratch) = self
@@ -91,7 +91,7 @@ impl WasmRuntime {
         serving: &Component,
         scratch: &Component,
         manifest: &Manifest,
-    ) -> Result<SharedCode, Refusal> {
+    ) -> Result<SharedCode, ModuleRefusal> {
         check_types(&self.engines.serving, serving, manifest)?;
         let (serving, scratch) = (pre(&self.serving, serving)?, pre(&self.scratch, scratch)?);
         Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
@@ -102,7 +102,7 @@ impl WasmRuntime {
         &self,
         bytes: Arc<[u8]>,
         context: ImportContext,
-    ) -> Result<(ModuleInfo, Vec<Capability>), Refusal> {
+    ) -> Result<(ModuleInfo, Vec<ModuleCapability>), ModuleRefusal> {
         check_form(&bytes)?;
         let component = self
             .compile(move |cache, engines| {
@@ -113,38 +113,41 @@ impl WasmRuntime {
         check_types(&self.engines.scratch, &component, &context.manifest)?;
         let scratch = pre(&self.scratch, &component)?;
         let made = WasmInstance::new(&self.engines, &scratch, InstancePurpose::Scratch, context).await;
-        let mut instance = made.map_err(|trap| Refusal::trap("instantiation", &trap))?;
-        let info = instance.describe().await.map_err(|trap| Refusal::trap("describe", &trap))?;
+        let mut instance = made.map_err(|trap| ModuleRefusal::trap("instantiation", &trap))?;
+        let info = instance.describe().await.map_err(|trap| ModuleRefusal::trap("describe", &trap))?;
         Ok((info, capabilities))
     }
 
     /// Compiles on a blocking thread, in turn.
     async fn compile<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&CompileCache, &Engines) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let stopping = |_| Refusal::new("stopped", "the host is stopping");
+        work: impl FnOnce(&CompileCache, &Engines) -> Result<T, ModuleRefusal> + Send + 'static,
+    ) -> Result<T, ModuleRefusal> {
+        let stopping = |_| ModuleRefusal::new("stopped", "the host is stopping");
         let _turn = self.compiling.acquire().await.map_err(stopping)?;
         let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
         let compiled = tokio::task::spawn_blocking(move || work(&cache, &engines)).await;
         let panicked = |_| {
-            Err(Refusal::new("compiler_failed", "the compiler panicked on this component; build it again"))
+            Err(ModuleRefusal::new(
+                "compiler_failed",
+                "the compiler panicked on this component; build it again",
+            ))
         };
         compiled.unwrap_or_else(panicked)
     }
 }
 
 /// Links a component with what the host offers.
-fn pre(linker: &Linker<GuestState>, component: &Component) -> Result<HostedPre<GuestState>, Refusal> {
+fn pre(linker: &Linker<GuestState>, component: &Component) -> Result<HostedPre<GuestState>, ModuleRefusal> {
     let pre = linker.instantiate_pre(component).and_then(HostedPre::new);
     pre.map_err(|error| {
         let message =
             format!("the component does not fit the world midflight:module/hosted@1.0.0: {error:#}");
-        Refusal::new("wrong_world", message)
+        ModuleRefusal::new("wrong_world", message)
     })
 }
 
-async fn check_digest(digest: Digest, bytes: &Arc<[u8]>) -> Result<(), Refusal> {
+async fn check_digest(digest: Digest, bytes: &Arc<[u8]>) -> Result<(), ModuleRefusal> {
     let bytes = Arc::clone(bytes);
     let found = tokio::task::spawn_blocking(move || Digest::of_bytes(&bytes)).await;
     match found {
@@ -153,9 +156,11 @@ async fn check_digest(digest: Digest, bytes: &Arc<[u8]>) -> Result<(), Refusal> 
             let message = format!(
                 "the manifest names sha256:{digest}, the bytes have sha256:{found}; put the right bytes"
             );
-            Err(Refusal::new("digest_mismatch", message))
+            Err(ModuleRefusal::new("digest_mismatch", message))
         }
-        Err(error) => Err(Refusal::new("digest_mismatch", format!("cannot compute the digest: {error}"))),
+        Err(error) => {
+            Err(ModuleRefusal::new("digest_mismatch", format!("cannot compute the digest: {error}")))
+        }
     }
 }
 

@@ -13,8 +13,8 @@ pub(super) const CORE_INSTANCES_MAX: u32 = 64;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
-    /// The most instances that serve, are about to, or are retained: up to three for each module. Default 3,100. Each reserves
-    /// 4 GiB of address space, no memory.
+    /// The most instances that serve, are about to, or are retained: up to three for each module. Default 3,100. Each
+    /// reserves 4 GiB of address space, no memory.
     pub serving_instances_max: u32,
     /// The most instances that are tried at the same time. Default 16.
     pub scratch_instances_max: u32,

@@ -1,28 +1,28 @@
 //! What is refused of a component before it runs: its form, its imports and its exports.
 
-use midflight_modules::{Capability, Manifest};
+use midflight_modules::{Manifest, ModuleCapability};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::bindings::{PACKAGE, VERSION};
-use crate::error::Refusal;
+use crate::error::ModuleRefusal;
 
-/// What WASM begins with; the four bytes after it tell a module from a component.
+/// The magic number of WASM; the four bytes after it distinguish a module from a component.
 const MAGIC: &[u8] = b"\0asm";
 const COMPONENT_LAYER: &[u8] = &[0x0d, 0x00, 0x01, 0x00];
 const MODULE_LAYER: &[u8] = &[0x01, 0x00, 0x00, 0x00];
 
 /// Refuses bytes that are no component.
-pub(crate) fn check_form(bytes: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_form(bytes: &[u8]) -> Result<(), ModuleRefusal> {
     let layer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.get(..4));
     match layer {
         Some(COMPONENT_LAYER) => Ok(()),
-        Some(MODULE_LAYER) => Err(Refusal::new(
+        Some(MODULE_LAYER) => Err(ModuleRefusal::new(
             "core_module",
             "this is a core WASM module, not a component; make a component of it with wit-component",
         )),
-        Some(_) => Err(Refusal::new("corrupt_component", "unknown layer of WASM; build a component")),
-        None => Err(Refusal::new(
+        Some(_) => Err(ModuleRefusal::new("corrupt_component", "unknown layer of WASM; build a component")),
+        None => Err(ModuleRefusal::new(
             "corrupt_component",
             "these bytes are not WASM; put the component as it was built",
         )),
@@ -30,32 +30,38 @@ pub(crate) fn check_form(bytes: &[u8]) -> Result<(), Refusal> {
 }
 
 /// What the compiler's refusal means for the author.
-pub(crate) fn compile_refusal(error: &wasmtime::Error) -> Refusal {
+pub(crate) fn compile_refusal(error: &wasmtime::Error) -> ModuleRefusal {
     let text: String = format!("{error:#}").chars().take(500).collect();
     let is_feature =
         ["async", "gc", "stack switching", "threads", "shared"].iter().any(|word| text.contains(word));
     if is_feature {
         let cure =
             "asynchronous lifting, GC, threads and shared memory are not supported; build without them";
-        return Refusal::new("unsupported_feature", format!("cannot compile the component: {text}; {cure}"));
+        return ModuleRefusal::new(
+            "unsupported_feature",
+            format!("cannot compile the component: {text}; {cure}"),
+        );
     }
-    Refusal::new("corrupt_component", format!("cannot compile the component: {text}; build it again"))
+    ModuleRefusal::new("corrupt_component", format!("cannot compile the component: {text}; build it again"))
 }
 
 /// What the host offers that a component imports. Refuses other imports.
-pub(crate) fn imports(engine: &Engine, component: &Component) -> Result<Vec<Capability>, Refusal> {
+pub(crate) fn imports(
+    engine: &Engine,
+    component: &Component,
+) -> Result<Vec<ModuleCapability>, ModuleRefusal> {
     let mut capabilities = Vec::new();
     for (name, _) in component.component_type().imports(engine) {
         let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.strip_suffix(VERSION));
         if interface == Some("types") {
             continue;
         }
-        let Some(capability) = interface.and_then(Capability::of_word) else {
-            let words = Capability::ALL.map(Capability::word).join(", ");
+        let Some(capability) = interface.and_then(ModuleCapability::of_word) else {
+            let words = ModuleCapability::ALL.map(ModuleCapability::word).join(", ");
             let message = format!(
                 "the component imports {name:?}, which the host does not offer; it offers {words} of {PACKAGE}*{VERSION}"
             );
-            return Err(Refusal::new("unknown_import", message));
+            return Err(ModuleRefusal::new("unknown_import", message));
         };
         capabilities.push(capability);
     }
@@ -68,7 +74,7 @@ pub(crate) fn check_types(
     engine: &Engine,
     component: &Component,
     manifest: &Manifest,
-) -> Result<(), Refusal> {
+) -> Result<(), ModuleRefusal> {
     let refused = imports(engine, component)?.into_iter().find(|capability| !manifest.grants(*capability));
     if let Some(capability) = refused {
         let word = capability.word();
@@ -76,7 +82,7 @@ pub(crate) fn check_types(
             "the component imports {:?}, which its manifest does not grant; add {word:?} to capabilities",
             format!("{PACKAGE}{word}{VERSION}")
         );
-        return Err(Refusal::new("import_not_granted", message));
+        return Err(ModuleRefusal::new("import_not_granted", message));
     }
     let types = component.component_type();
     let guest = format!("{PACKAGE}guest{VERSION}");
@@ -85,7 +91,7 @@ pub(crate) fn check_types(
         let message = format!(
             "the component does not export {guest:?} but {exports:?}; implement the world {PACKAGE}hosted{VERSION}"
         );
-        return Err(Refusal::new("wrong_world", message));
+        return Err(ModuleRefusal::new("wrong_world", message));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::bindings::{Hosted, HostedPre};
 use super::engines::{CORE_INSTANCES_MAX, Engines};
 use super::state::GuestState;
 use crate::code::{
-    Answered, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage, StateSnapshot, Trap,
+    CallResult, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage, StateSnapshot, Trap,
 };
 use crate::imports::ImportContext;
 
@@ -77,8 +77,8 @@ impl WasmInstance {
         Ok(Self { store, hosted, purpose, is_dead: false })
     }
 
-    /// Sets the budget of the next call. Until [`Self::end`] the instance counts as ended: when the call is dropped, the
-    /// guest's stack is gone.
+    /// Sets the budget of the next call. Until [`Self::end`] the instance counts as ended: when the call is dropped,
+    /// the guest's stack is lost.
     fn begin(&mut self, budget: Budget) -> Result<Duration, Trap> {
         if self.is_dead {
             return Err(Trap::Code("the instance has ended already".to_owned()));
@@ -127,13 +127,13 @@ impl ModuleInstance for WasmInstance {
         Ok(ModuleInfo { name, version, schema, accepts })
     }
 
-    async fn init(&mut self, config: &str) -> Answered<()> {
+    async fn init(&mut self, config: &str) -> CallResult<()> {
         let time = self.begin(Budget::Restore)?;
         let done = self.hosted.midflight_module_guest().call_init(&mut self.store, config).await;
         Ok(self.end(time, done)?.map_err(Into::into))
     }
 
-    async fn handle(&mut self, message: &ModuleMessage) -> Answered<Vec<u8>> {
+    async fn handle(&mut self, message: &ModuleMessage) -> CallResult<Vec<u8>> {
         let ModuleMessage { id, operation, payload, attempt } = message.clone();
         let message = types::Message { id, operation, payload, attempt };
         let time = self.begin(Budget::Call)?;
@@ -148,14 +148,14 @@ impl ModuleInstance for WasmInstance {
         Ok(StateSnapshot { schema, bytes })
     }
 
-    async fn load(&mut self, snapshot: &StateSnapshot) -> Answered<u32> {
+    async fn load(&mut self, snapshot: &StateSnapshot) -> CallResult<u32> {
         let snapshot = types::Snapshot { schema: snapshot.schema, bytes: snapshot.bytes.clone() };
         let time = self.begin(Budget::Restore)?;
         let done = self.hosted.midflight_module_guest().call_load(&mut self.store, &snapshot).await;
         Ok(self.end(time, done)?.map_err(Into::into))
     }
 
-    async fn check(&mut self) -> Answered<()> {
+    async fn check(&mut self) -> CallResult<()> {
         let time = self.begin(Budget::Restore)?;
         let done = self.hosted.midflight_module_guest().call_check(&mut self.store).await;
         Ok(self.end(time, done)?.map_err(Into::into))

@@ -4,7 +4,7 @@ use midflight_core::Digest;
 use midflight_module_host::{CallError, ReloadOptions};
 use serde_json::{Value, json};
 
-use crate::support::{NAME, Setup, add, name, told};
+use crate::support::{NAME, Setup, add, name, reported};
 use midflight_testkit::guest::{Bad, Guest, component};
 
 /// Loads a good version, then refuses a bad one, with and without trying it before the pause; gives the failures.
@@ -18,7 +18,7 @@ async fn refuse(bytes: &[u8], guest: &Guest, members: Value) -> Vec<String> {
         let before = setup.host.export_state(&name(NAME)).await.unwrap().unwrap().digest();
         let manifest = setup.manifest_of(bytes, guest, members.clone());
         let failure = setup.host.reload(manifest, options).await.unwrap_err();
-        failures.push(told(&failure));
+        failures.push(reported(&failure));
         assert!(failure.message.len() < 2_000, "{failure}");
         let state = setup.host.export_state(&name(NAME)).await.unwrap().unwrap();
         assert_eq!(state.digest(), before, "{failure}");
@@ -98,10 +98,10 @@ async fn a_forged_digest_and_a_missing_component() {
     let digest = Digest::of_bytes(&guest.build());
     setup.blobs.put_as(digest, &Guest::new(NAME, "2.0.0", 2).step(7).build());
     let failure = setup.host.load(manifest).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare digest_mismatch");
+    assert_eq!(reported(&failure), "prepare digest_mismatch");
     let absent = json!({"component": format!("sha256:{}", Digest::of_bytes(b"absent"))});
     let failure = setup.host.load(setup.manifest(&guest, absent)).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare missing_blob");
+    assert_eq!(reported(&failure), "prepare missing_blob");
     assert_eq!(setup.add().await, Ok(1));
 }
 
@@ -179,7 +179,7 @@ async fn a_downgrade_that_the_manifest_refuses() {
     let policy = json!({"downgrade": "refuse"});
     setup.host.load(setup.manifest(&Guest::new(NAME, "1.10.0", 1), policy.clone())).await.unwrap();
     let failure = setup.load(&Guest::new(NAME, "1.9.0", 1)).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare downgrade");
+    assert_eq!(reported(&failure), "prepare downgrade");
     setup.host.load(setup.manifest(&Guest::new(NAME, "1.11.0", 1), policy)).await.unwrap();
 }
 
@@ -189,8 +189,8 @@ async fn a_candidate_that_failed_cools_down_unless_it_is_forced() {
     setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
     setup.fail_in(midflight_module_host::ModulePhase::Verify);
     let next = setup.manifest(&Guest::new(NAME, "2.0.0", 2), json!({"limits": {"cool_down_ms": 3_600_000}}));
-    assert_eq!(told(&setup.host.load(Arc::clone(&next)).await.unwrap_err()), "verify fault");
-    assert_eq!(told(&setup.host.load(Arc::clone(&next)).await.unwrap_err()), "prepare cool_down");
+    assert_eq!(reported(&setup.host.load(Arc::clone(&next)).await.unwrap_err()), "verify fault");
+    assert_eq!(reported(&setup.host.load(Arc::clone(&next)).await.unwrap_err()), "prepare cool_down");
     setup.load(&Guest::new(NAME, "1.0.1", 1)).await.unwrap();
     setup.host.reload(next, ReloadOptions::default().forced()).await.unwrap();
 }
@@ -212,13 +212,13 @@ async fn two_reloads_at_once_and_a_third_that_replaces_the_second() {
     tokio::task::yield_now().await;
     paused.commit().await.unwrap();
     let refused = second.await.unwrap().unwrap_err();
-    assert_eq!(told(&refused), "prepare superseded");
+    assert_eq!(reported(&refused), "prepare superseded");
     let report = third.await.unwrap().unwrap();
     assert_eq!((report.from_version.as_deref(), report.to_version.as_str()), (Some("2.0.0"), "4.0.0"));
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_or_comes_when_the_mailbox_is_full() {
+async fn a_message_that_is_too_large_or_meets_a_full_mailbox_is_refused() {
     let setup = Setup::new();
     let limits = json!({"limits": {"mailbox_messages_max": 2, "message_bytes_max": 4}});
     setup.host.load(setup.manifest(&Guest::new(NAME, "1.0.0", 1), limits.clone())).await.unwrap();

@@ -1,7 +1,7 @@
 use midflight_module_host::{ModulePhase, ReloadOutcome};
 use serde_json::json;
 
-use crate::support::{NAME, Setup, add, name, told, word};
+use crate::support::{NAME, Setup, add, name, reported, word};
 use midflight_testkit::guest::Guest;
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_module_has_what_its_manifest_grants() {
     assert_eq!(setup.add().await, Ok(1));
     let fewer = setup.manifest(&guest, json!({"capabilities": ["log", "random"], "config": 1}));
     let failure = setup.host.load(fewer).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare import_not_granted");
+    assert_eq!(reported(&failure), "prepare import_not_granted");
     assert!(failure.message.contains("add \"now\" to capabilities"), "{}", failure.message);
     assert_eq!(setup.add().await, Ok(2));
 }
@@ -119,7 +119,7 @@ async fn modules_call_modules() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_come_of_it_and_changes_nothing() {
+async fn a_dry_run_reports_the_changes_and_changes_nothing() {
     let setup = Setup::new();
     setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
     setup.add().await.unwrap();
@@ -152,7 +152,7 @@ async fn probes_run_on_a_clone() {
     assert_eq!(setup.get().await, 1, "the probes did not count");
     let probes = json!({"probes": [{"operation": "echo", "payload": "hello", "expect": {"result": "bye"}}]});
     let failure = setup.host.load(setup.manifest(&Guest::new(NAME, "1.2.0", 1), probes)).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare probe_failed");
+    assert_eq!(reported(&failure), "prepare probe_failed");
     assert!(failure.message.contains("\"hello\""), "{}", failure.message);
 }
 
@@ -200,7 +200,7 @@ async fn memory_is_reserved_before_and_given_back() {
     load("1.0.1", "a").await.unwrap();
     // The replaced instance is retained for its grace, so there is no room for a candidate.
     let failure = load("1.0.0", "b").await.unwrap_err();
-    assert_eq!(told(&failure), "prepare memory_budget");
+    assert_eq!(reported(&failure), "prepare memory_budget");
     setup.host.unload(&name("a")).await;
     load("1.0.0", "b").await.unwrap();
     assert_eq!(setup.host.reserved_bytes(), 4 << 20);

@@ -25,7 +25,8 @@ fn candidates(setup: &Setup, module: &str, reloads: usize) -> Vec<(Arc<Manifest>
         .collect()
 }
 
-/// Calls until `calls` are answered; each answer must be larger than the one before, as its own increment is among them.
+/// Calls until `calls` are answered; each answer must be larger than the one before, as its own increment is among
+/// them.
 async fn call(handle: ModuleHandle, calls: u64) -> u64 {
     let (mut last, mut generation) = (0, 0);
     for _ in 0..calls {

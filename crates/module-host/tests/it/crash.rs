@@ -8,7 +8,7 @@ use midflight_module_host::ModulePhase;
 use midflight_module_host::journal::{FileJournal, Journal};
 use serde_json::json;
 
-use crate::support::{NAME, Setup, add, name, told};
+use crate::support::{NAME, Setup, add, name, reported};
 use midflight_testkit::guest::{Bad, Guest};
 
 /// Set for the process that is to die: the folder of the journal, and the phase.
@@ -98,9 +98,9 @@ async fn a_manifest_that_failed_on_the_state_is_not_chosen_again() {
     second.blobs.put(&good.build());
     second.blobs.put(&bad.build());
     let failure = second.host.reload(manifest.clone(), options.clone()).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare known_bad");
+    assert_eq!(reported(&failure), "prepare known_bad");
     let failure = second.host.reload(manifest, options.forced()).await.unwrap_err();
-    assert_eq!(told(&failure), "verify check_failed");
+    assert_eq!(reported(&failure), "verify check_failed");
     let report = second.host.recover(&name(NAME)).await.unwrap().unwrap();
     assert_eq!(report.to_version, "1.0.0");
     assert_eq!(second.add().await, Ok(2));

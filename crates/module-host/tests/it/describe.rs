@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use midflight_modules::Capability;
+use midflight_modules::ModuleCapability;
 use midflight_testkit::guest::{Bad, Guest, component};
 
 use crate::support::Setup;
@@ -17,7 +17,7 @@ async fn a_component_says_what_it_is_and_what_it_imports() {
     let described = setup.host.describe_component(Arc::clone(&bytes)).await.unwrap();
     assert_eq!((described.info.name.as_str(), described.info.version.as_str()), ("visits", "2.1.0"));
     assert_eq!((described.info.schema, described.info.accepts), (3, vec![1, 2]));
-    assert_eq!(described.capabilities, [Capability::Log, Capability::Emit]);
+    assert_eq!(described.capabilities, [ModuleCapability::Log, ModuleCapability::Emit]);
     assert_eq!(described.digest, midflight_core::Digest::of_bytes(&bytes));
     assert!(setup.host.names().is_empty());
 }

@@ -4,7 +4,7 @@ use midflight_module_host::{ModulePhase, ReloadOptions};
 use midflight_modules::Manifest;
 use serde_json::json;
 
-use crate::support::{Setup, add, name, told, word};
+use crate::support::{Setup, add, name, reported, word};
 use midflight_testkit::guest::{Bad, Guest};
 
 /// `counter` calls `other`, and `third` is drained after both.
@@ -38,7 +38,7 @@ async fn a_group_is_replaced_callers_first_or_not_at_all() {
     // The last to be paused fails: all of them answer as before.
     let failure =
         setup.host.reload_group(&group(&setup, "2.0.0", 10, Bad::Fail("check")), &options).await.unwrap_err();
-    assert_eq!(told(&failure), "verify check_failed");
+    assert_eq!(reported(&failure), "verify check_failed");
     assert_eq!(failure.module, name("third"));
     assert_eq!(*drained.lock().unwrap(), ["counter", "other", "third"]);
     for (handle, count) in handles.iter().zip([1, 2, 1]) {
@@ -64,7 +64,7 @@ async fn a_group_with_a_cycle_is_refused() {
         .reload_group(&[member("a", "b"), member("b", "a")], &ReloadOptions::default())
         .await
         .unwrap_err();
-    assert_eq!(told(&failure), "prepare group_cycle");
+    assert_eq!(reported(&failure), "prepare group_cycle");
     assert!(failure.message.contains("a -> b -> a"), "{failure}");
     assert!(setup.host.names().is_empty());
 }

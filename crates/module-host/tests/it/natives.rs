@@ -7,7 +7,7 @@ use midflight_module_host::{
 use midflight_modules::Manifest;
 use serde_json::{Value, json};
 
-use crate::support::{name, told};
+use crate::support::{name, reported};
 
 /// Keeps a JSON object: `set` merges members into it, `get` gives it.
 struct Ledger {
@@ -127,11 +127,11 @@ async fn a_state_that_the_schema_refuses_stays_with_the_old_version() {
     let ledger = host.handle(&name("ledger")).unwrap();
     ask(&ledger, "set", json!({"nickname": "Ada"})).await;
     let failure = host.load(manifest(3, hops())).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare migration_failed");
+    assert_eq!(reported(&failure), "prepare migration_failed");
     assert!(failure.message.contains("before the migration from schema 1"), "{failure}");
     assert_eq!(ask(&ledger, "get", json!(null)).await, json!({"nickname": "Ada"}));
     let failure = host.load(manifest(4, hops())).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare schema_not_accepted");
+    assert_eq!(reported(&failure), "prepare schema_not_accepted");
     ask(&ledger, "set", json!({"name": "Ada Lovelace"})).await;
     host.load(manifest(3, hops())).await.unwrap();
 }
@@ -148,7 +148,7 @@ async fn a_panic_is_what_a_trap_is() {
     assert_eq!(ask(&ledger, "get", json!(null)).await, json!({"a": 1}));
     ask(&ledger, "set", json!({"broken": true})).await;
     let failure = host.load(manifest(1, json!([{"from": 2, "to": 1, "steps": []}]))).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare check_failed");
+    assert_eq!(reported(&failure), "prepare check_failed");
 }
 
 /// Says when it works on a message, and goes on when it is let.
@@ -209,7 +209,7 @@ async fn a_reload_does_not_wait_longer_for_a_message_than_it_may() {
     });
     tokio::task::spawn_blocking(move || has_entered.recv()).await.unwrap().unwrap();
     let failure = prepared.pause().await.err().unwrap();
-    assert_eq!(told(&failure), "drain drain_deadline");
+    assert_eq!(reported(&failure), "drain drain_deadline");
     tokio::task::spawn_blocking(move || barrier.wait()).await.unwrap();
     assert_eq!(slow.await.unwrap().unwrap().live.generation, 1);
     assert_eq!(host.load(manifest(2)).await.unwrap().generation, 2);

@@ -4,8 +4,8 @@ use serde_json::json;
 use crate::support::{NAME, Setup, add, name};
 use midflight_testkit::guest::Guest;
 
-/// A fault in each phase in turn: the state is byte for byte the same, the old version answers, and the same reload is done
-/// when it is asked for again.
+/// A fault in each phase in turn: the state is byte for byte the same, the old version answers, and the same reload is
+/// done when it is asked for again.
 #[tokio::test]
 async fn a_fault_in_any_phase_leaves_the_module_as_it_was() {
     for phase in ModulePhase::ALL {
@@ -90,7 +90,7 @@ async fn a_pause_that_is_dropped_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn a_decision_that_comes_too_late_is_none() {
+async fn a_decision_that_is_too_late_is_ignored() {
     let setup = Setup::with(|options| options.decision_max = std::time::Duration::ZERO);
     let manifest = setup.manifest(&Guest::new(NAME, "1.0.0", 1), json!({}));
     let prepared = setup.host.prepare(manifest, ReloadOptions::default()).await.unwrap().unwrap();

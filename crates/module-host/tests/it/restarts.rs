@@ -74,7 +74,7 @@ async fn a_trap_right_after_a_commit_returns_to_the_old_version_exactly() {
 }
 
 #[tokio::test]
-async fn a_module_that_cannot_be_restarted_says_so_and_can_be_reloaded() {
+async fn a_module_that_cannot_be_restarted_reports_it_and_can_be_reloaded() {
     let setup = Setup::with(|options| options.restart_delay = std::time::Duration::ZERO);
     // Its `load` fails, which no first start without a state notices.
     let guest = Guest::new(NAME, "1.0.0", 1).bad(Bad::Fail("load"));
@@ -131,7 +131,7 @@ async fn an_old_version_that_traps_when_it_saves_is_restarted() {
     let next = setup.manifest(&Guest::new(NAME, "1.1.0", 1), json!({}));
     let failure =
         setup.host.reload(next.clone(), ReloadOptions::default().without_preflight()).await.unwrap_err();
-    assert_eq!(crate::support::told(&failure), "snapshot trapped");
+    assert_eq!(crate::support::reported(&failure), "snapshot trapped");
     let reply = handle.call("get", vec![]).await.unwrap();
     assert_eq!((crate::support::word(&reply.result), reply.live.generation), (1, 1), "as it was recorded");
     let metrics = setup.metrics(NAME);
@@ -148,7 +148,7 @@ async fn a_state_that_is_too_large_for_the_candidate_leaves_the_old_version_unto
     add(&handle).await.unwrap();
     let small = setup.manifest(&Guest::new(NAME, "1.1.0", 1), json!({"limits": {"state_bytes_max": 4}}));
     let failure = setup.host.reload(small, ReloadOptions::default().without_preflight()).await.unwrap_err();
-    assert_eq!(crate::support::told(&failure), "snapshot state_too_large");
+    assert_eq!(crate::support::reported(&failure), "snapshot state_too_large");
     assert_eq!(add(&handle).await, Ok(2));
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use midflight_module_host::{ReloadOptions, ReloadOutcome, StateSnapshot};
 use serde_json::json;
 
-use crate::support::{NAME, Setup, add, name, told};
+use crate::support::{NAME, Setup, add, name, reported};
 use midflight_testkit::guest::Guest;
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_return_is_exact_or_refused() {
 }
 
 #[tokio::test]
-async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
+async fn a_generation_is_restored_and_reports_what_that_undoes() {
     let setup = Setup::new();
     setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
     let handle = setup.handle(NAME);
@@ -52,7 +52,7 @@ async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
         add(&handle).await.unwrap();
     }
     let failure = setup.host.restore_generation(&name(NAME), 9, "a test").await.unwrap_err();
-    assert_eq!(told(&failure), "prepare unknown_generation");
+    assert_eq!(reported(&failure), "prepare unknown_generation");
     let report = setup.host.restore_generation(&name(NAME), 1, "a test").await.unwrap();
     assert_eq!((report.generation, report.to_version.as_str(), report.undone), (4, "1.0.0", 8));
     assert_eq!(setup.state().await, (1, vec![1]));
@@ -65,7 +65,7 @@ async fn a_generation_is_restored_as_it_ended_and_says_what_that_undoes() {
 }
 
 #[tokio::test]
-async fn a_state_goes_out_and_in() {
+async fn a_state_is_exported_and_imported() {
     let setup = Setup::new();
     setup.load(&Guest::new(NAME, "2.0.0", 2)).await.unwrap();
     let handle = setup.handle(NAME);
@@ -81,7 +81,7 @@ async fn a_state_goes_out_and_in() {
     assert_eq!(setup.state().await, (2, vec![7, 101]));
     let bad = StateSnapshot { schema: 2, bytes: vec![0; 16] };
     let failure = setup.host.import_state(&name(NAME), bad, "a test").await.unwrap_err();
-    assert_eq!(told(&failure), "prepare check_failed");
+    assert_eq!(reported(&failure), "prepare check_failed");
     assert_eq!(add(&handle).await, Ok(8));
 }
 
@@ -92,9 +92,9 @@ async fn a_restore_can_be_tried_and_what_was_left_is_remembered() {
     let setup = Setup::with(|options| {
         options.observer = Some(Arc::new(move |record| {
             let result = record.result.as_ref();
-            let told =
-                result.map_or_else(told, |report| format!("{:?} {}", report.outcome, report.to_version));
-            kept.lock().unwrap().push((told, record.reason.clone()));
+            let reported =
+                result.map_or_else(reported, |report| format!("{:?} {}", report.outcome, report.to_version));
+            kept.lock().unwrap().push((reported, record.reason.clone()));
         }));
     });
     setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
@@ -120,11 +120,11 @@ async fn a_restore_can_be_tried_and_what_was_left_is_remembered() {
     let prepared = setup.host.prepare(Arc::clone(&second), ReloadOptions::default().forced()).await.unwrap();
     let aside = ReloadOptions::default().forced().if_idle();
     let failure = setup.host.reload(Arc::clone(&second), aside.clone()).await.unwrap_err();
-    assert_eq!(told(&failure), "prepare reload_in_progress");
+    assert_eq!(reported(&failure), "prepare reload_in_progress");
     drop(prepared);
     setup.host.reload(second, aside.because("asked")).await.unwrap();
     let told_reloads = told_reloads.lock().unwrap();
-    let versions: Vec<_> = told_reloads.iter().map(|(told, _)| told.as_str()).collect();
+    let versions: Vec<_> = told_reloads.iter().map(|(reported, _)| reported.as_str()).collect();
     assert_eq!(
         versions,
         [

@@ -7,7 +7,7 @@ use midflight_module_host::{
 use midflight_modules::Manifest;
 use serde_json::json;
 
-use crate::support::{name, told};
+use crate::support::{name, reported};
 
 /// Answers with its config; `wait` meets another call at a barrier.
 struct Plain {
@@ -107,10 +107,10 @@ async fn a_bad_candidate_is_refused_and_a_module_stays_of_its_kind() {
     assert_eq!((failure.phase, failure.code.as_ref()), (ModulePhase::Prepare, "init_failed"));
     let body = json!({"native": "plain", "version": "1.0.0", "schema": 1, "config": 1});
     let with_state = Arc::new(Manifest::read(&name("plain"), &Arc::new(body)).unwrap());
-    assert_eq!(told(&host.load(with_state).await.unwrap_err()), "prepare state_kind");
+    assert_eq!(reported(&host.load(with_state).await.unwrap_err()), "prepare state_kind");
     let body = json!({"native": "absent", "version": "1.0.0", "schema": 0, "config": 1});
     let unknown = Arc::new(Manifest::read(&name("plain"), &Arc::new(body)).unwrap());
-    assert_eq!(told(&host.load(unknown).await.unwrap_err()), "prepare unknown_native");
+    assert_eq!(reported(&host.load(unknown).await.unwrap_err()), "prepare unknown_native");
     let handle = host.handle(&name("plain")).unwrap();
     assert_eq!(handle.call("get", vec![]).await.unwrap().result, b"1");
     host.unload(&name("plain")).await;

@@ -6,7 +6,7 @@ use midflight_core::DocumentName;
 use midflight_module_host::journal::{Journal, MemoryJournal};
 use midflight_module_host::{
     CallError, EngineOptions, HostOptions, MemoryBlobs, MetricsSnapshot, ModuleHandle, ModuleHost,
-    ModulePhase, ReloadFailure, ReloadReport,
+    ModulePhase, ModuleReloadReport, ReloadFailure,
 };
 use midflight_modules::Manifest;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ impl Setup {
         Arc::new(manifest.unwrap_or_else(|problems| panic!("{problems:?}")))
     }
 
-    pub async fn load(&self, guest: &Guest) -> Result<ReloadReport, ReloadFailure> {
+    pub async fn load(&self, guest: &Guest) -> Result<ModuleReloadReport, ReloadFailure> {
         self.host.load(self.manifest(guest, json!({}))).await
     }
 
@@ -132,6 +132,6 @@ pub fn word(bytes: &[u8]) -> u64 {
 }
 
 /// `code` of a failure with its phase.
-pub fn told(failure: &ReloadFailure) -> String {
+pub fn reported(failure: &ReloadFailure) -> String {
     format!("{} {}", failure.phase, failure.code)
 }

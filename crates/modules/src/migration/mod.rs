@@ -4,8 +4,8 @@
 //! gaps; there is no search, so the same manifest migrates the same state in the same way everywhere. Where a manifest
 //! has no hop, the component itself must accept the schema that was reached.
 //!
-//! Each hop may have a JSON Schema for the state before and after it. Steps work on paths (JSON Pointers). With `each`, a
-//! step works on every member of the array or object at that path, and its own paths begin there. What is absent is
+//! Each hop may have a JSON Schema for the state before and after it. Steps work on paths (JSON Pointers). With `each`,
+//! a step works on every member of the array or object at that path, and its own paths begin there. What is absent is
 //! skipped; what would be overwritten, or cannot be converted, fails the migration with its place.
 
 mod apply;
@@ -15,7 +15,7 @@ mod plan;
 mod read;
 mod state_schema;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::Value;
 
 pub use apply::migrate;
@@ -83,7 +83,7 @@ pub enum MigrationError {
     NotJson {
         /// The schema of the state.
         from: u32,
-        /// What the parser says.
+        /// The message of the parser.
         why: String,
     },
     /// The state is invalid by the hop's schema.
@@ -94,8 +94,8 @@ pub enum MigrationError {
         /// The schema that the hop takes.
         from: u32,
         /// The place in the state.
-        path: Pointer,
-        /// What the schema says.
+        path: JsonPointer,
+        /// The message of the schema.
         why: String,
     },
     /// A step cannot be done.
@@ -106,7 +106,7 @@ pub enum MigrationError {
         /// The step, counted from 0.
         step: usize,
         /// The place in the state.
-        path: Pointer,
+        path: JsonPointer,
         /// Why.
         why: String,
     },

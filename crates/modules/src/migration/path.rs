@@ -1,6 +1,6 @@
 //! A path into a state, and what can be done at its end.
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value};
 
 use crate::limits::PATH_BYTES_MAX;
@@ -49,13 +49,13 @@ impl StatePath {
         &self.key
     }
 
-    /// Whether this lies inside `other`, or is it.
+    /// Whether this is inside of `other`, or equals it.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.text.strip_prefix(&other.text).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    pub(crate) fn pointer(&self) -> Pointer {
-        Pointer::parse(&self.text)
+    pub(crate) fn pointer(&self) -> JsonPointer {
+        JsonPointer::parse(&self.text)
     }
 
     /// The object that has, or is to have, the member; none when it is not there.

@@ -19,8 +19,8 @@ pub struct MigrationPlan {
 }
 
 impl MigrationPlan {
-    /// The plan from schema `from` to the one of the manifest, whose code loads the schemas in `accepts`, and its own in any
-    /// case. Declared hops are used as far as they lead to a schema that can be loaded.
+    /// The plan from schema `from` to the one of the manifest, whose code loads the schemas in `accepts`, and its own
+    /// in any case. Declared hops are used as far as they lead to a schema that can be loaded.
     ///
     /// # Errors
     /// [`MigrationError::NoHop`].

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use midflight_core::{JsonType, Place, Problem, Problems, Reader};
+use midflight_core::{JsonPath, JsonType, ObjectReader, Problem, Problems};
 use serde_json::Value;
 
 use super::convert::CONVERT_WORDS;
 use super::{Migration, MigrationAction, MigrationStep, StatePath, StateSchema};
 use crate::limits::{MIGRATIONS_MAX, PARTS_MAX, STEPS_MAX};
 
-/// The member that says which step it is, with the others that it takes.
+/// The member that names the step, with the others that it takes.
 const ACTIONS: [(&str, &[&str]); 7] = [
     ("add", &["default"]),
     ("remove", &[]),
@@ -24,7 +24,7 @@ const ACTIONS: [(&str, &[&str]); 7] = [
 pub(crate) fn read_migrations(
     value: &Value,
     schema: Option<u32>,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     problems: &mut Problems,
 ) -> Vec<Arc<Migration>> {
     let Some(items) = read_list(value, "migrations", MIGRATIONS_MAX, place, problems) else {
@@ -57,7 +57,7 @@ fn read_list<'v>(
     value: &'v Value,
     noun: &str,
     max: usize,
-    place: &Place<'_>,
+    place: &JsonPath<'_>,
     problems: &mut Problems,
 ) -> Option<&'v [Value]> {
     let (code, message) = match value {
@@ -69,8 +69,8 @@ fn read_list<'v>(
     None
 }
 
-fn read_migration(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Option<Migration> {
-    let mut reader = Reader::open("a migration", value, place, problems)?;
+fn read_migration(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Option<Migration> {
+    let mut reader = ObjectReader::open("a migration", value, place, problems)?;
     reader.only(&["from", "to", "steps", "before", "after"]);
     let mut number = |key: &str| {
         if reader.get(key).is_none() {
@@ -117,8 +117,8 @@ fn read_migration(value: &Value, place: &Place<'_>, problems: &mut Problems) -> 
     Some(Migration { from: from?, to: to?, steps, before, after })
 }
 
-fn read_step(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Option<MigrationStep> {
-    let mut reader = Reader::open("a step", value, place, problems)?;
+fn read_step(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) -> Option<MigrationStep> {
+    let mut reader = ObjectReader::open("a step", value, place, problems)?;
     let named: Vec<_> = ACTIONS.iter().filter(|(word, _)| reader.get(word).is_some()).collect();
     let [(word, others)] = named.as_slice() else {
         let words = ACTIONS.map(|(word, _)| word).join(", ");
@@ -195,7 +195,7 @@ fn read_step(value: &Value, place: &Place<'_>, problems: &mut Problems) -> Optio
     Some(MigrationStep { each, action })
 }
 
-fn read_path(reader: &mut Reader<'_, '_>, key: &str) -> Option<StatePath> {
+fn read_path(reader: &mut ObjectReader<'_, '_>, key: &str) -> Option<StatePath> {
     if reader.get(key).is_none() {
         reader.missing(key, "a path into the state, as \"/counters/total\"");
     }
@@ -203,14 +203,14 @@ fn read_path(reader: &mut Reader<'_, '_>, key: &str) -> Option<StatePath> {
     StatePath::read(text).map_err(|why| reader.refuse(key, "bad_path", why)).ok()
 }
 
-fn read_name<'v>(reader: &mut Reader<'v, '_>, key: &str) -> Option<&'v str> {
+fn read_name<'v>(reader: &mut ObjectReader<'v, '_>, key: &str) -> Option<&'v str> {
     if reader.get(key).is_none() {
         reader.missing(key, "the new name of the member");
     }
     reader.text(key)
 }
 
-fn read_separator(reader: &mut Reader<'_, '_>) -> Option<String> {
+fn read_separator(reader: &mut ObjectReader<'_, '_>) -> Option<String> {
     let separator = reader.text("separator").filter(|text| !text.is_empty()).map(str::to_owned);
     if separator.is_none() {
         reader.missing("separator", "the text between the parts, of at least one character");
@@ -218,7 +218,7 @@ fn read_separator(reader: &mut Reader<'_, '_>) -> Option<String> {
     separator
 }
 
-fn refuse_same(reader: &mut Reader<'_, '_>, path: &StatePath, to: &StatePath) -> Option<()> {
+fn refuse_same(reader: &mut ObjectReader<'_, '_>, path: &StatePath, to: &StatePath) -> Option<()> {
     if to.is_within(path) {
         let message = format!("{} lies within {}; write another target", to.as_str(), path.as_str());
         reader.refuse("to", "bad_path", message);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jsonschema::{PatternOptions, Validator};
-use midflight_core::{Pointer, canonical_json};
+use midflight_core::{JsonPointer, canonical_json};
 use serde_json::Value;
 
 use crate::limits::{REGEX_BYTES_MAX, SCHEMA_BYTES_MAX};
@@ -34,10 +34,10 @@ impl StateSchema {
     ///
     /// # Errors
     /// The first problem, with its place.
-    pub(crate) fn check(&self, state: &Value) -> Result<(), (Pointer, String)> {
+    pub(crate) fn check(&self, state: &Value) -> Result<(), (JsonPointer, String)> {
         self.0
             .validate(state)
-            .map_err(|error| (Pointer::parse(error.instance_path().as_str()), cut(&error.to_string())))
+            .map_err(|error| (JsonPointer::parse(error.instance_path().as_str()), cut(&error.to_string())))
     }
 }
 

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::{compile, manifest, name};
 use midflight_engine::{Kind as _, KindChange, Work};
-use midflight_modules::{Capability, Modules};
+use midflight_modules::{ModuleCapability, Modules};
 
 #[test]
 fn a_manifest_has_defaults() {
@@ -10,7 +10,7 @@ fn a_manifest_has_defaults() {
     assert_eq!(manifest.limits.call_ms_max, 1_000);
     assert_eq!(manifest.limits.memory_bytes_max, 64 << 20);
     assert_eq!(&*manifest.config, "null");
-    assert!(!manifest.grants(Capability::Log) && !manifest.is_stateless());
+    assert!(!manifest.grants(ModuleCapability::Log) && !manifest.is_stateless());
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn a_module_that_is_named_must_be_there() {
     assert_eq!((problem.code.as_ref(), problem.path.as_str()), ("unknown_module", "/calls/0"));
     assert_eq!(problem.because_of.as_ref().unwrap().name, name("storage"));
     let snapshot = compile(&[("api", call), ("storage", json!({}))]).unwrap();
-    let gone = KindChange { name: name("storage"), document: None };
-    let problems = Modules.compile(&snapshot, vec![gone], &Work::unbounded()).unwrap_err();
+    let removed = KindChange { name: name("storage"), document: None };
+    let problems = Modules.compile(&snapshot, vec![removed], &Work::unbounded()).unwrap_err();
     assert_eq!(problems.iter().next().unwrap().document.as_ref().unwrap().name, name("api"));
 }
 

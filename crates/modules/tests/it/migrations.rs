@@ -142,7 +142,8 @@ fn steps(pair: &Pair, version: u32) -> (Value, Value) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// A state that goes up a random chain and back down is the one it was; half way it is what one hop at a time makes of it.
+    /// A state that goes up a random chain and back down is the one it was; half way it is what one hop at a time makes
+    /// of it.
     #[test]
     fn a_chain_up_and_back_is_the_identity(
         pairs in prop::collection::vec((0_usize..6, 0_usize..5), 1..12),

@@ -104,7 +104,7 @@ fn every_problem_of_a_migration_has_its_path() {
 }
 
 #[test]
-fn a_manifest_says_what_it_needs() {
+fn a_manifest_reports_its_problems() {
     let problems = Manifest::read(&name("a/b"), &Arc::new(json!({}))).unwrap_err();
     let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -15,9 +15,9 @@ const DANGER: &str = "DANGER";
 
 /// Reads the file of the families into patterns of `profile`, the profile itself, and what is learned of its queries.
 ///
-/// A family is a pattern with several texts. What another family before it matches in any case is left out: it could not
-/// answer, and two patterns may not have one text. The place of the learned patterns among the families becomes the order
-/// of what is learned.
+/// A family is a pattern with several texts. What another family before it matches in any case is left out: it could
+/// not answer, and two patterns may not have one text. The place of the learned patterns among the families becomes the
+/// order of what is learned.
 ///
 /// # Errors
 /// [`ImportError`] when the file is none of families. What is wrong with single ones is in [`Imported::bad`].
@@ -78,14 +78,14 @@ impl<'a> Families<'a> {
                 imported.refuse(
                     place,
                     format!(
-                        "{other:?} is no match; write exact, contains, starts_with, word or regex_search"
+                        "unknown match {other:?}; use exact, contains, starts_with, word or regex_search"
                     ),
                 );
                 return None;
             }
         };
         let Some(category) = rule.get("category").and_then(Value::as_str) else {
-            imported.refuse(place, "it has no category; write one");
+            imported.refuse(place, "category is missing; add it");
             return None;
         };
         let values = rule.get("values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -157,7 +157,7 @@ impl<'a> Families<'a> {
         texts
     }
 
-    /// What a family does not match: its own `exclusion`, or what a note beside the families says of its order.
+    /// What a family does not match: its own `exclusion`, or that of a note beside the families about its order.
     fn exclusion(&self, rule: &Value, label: &str, imported: &mut Imported) -> Option<String> {
         if let Some(exclusion) = rule.get("exclusion").and_then(Value::as_str) {
             return Some(exclusion.to_owned());
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn which_family_is_first_is_told_by_its_order_and_what_is_one_text_by_the_profile() {
+    fn the_order_decides_between_families_and_the_profile_what_is_one_text() {
         let file = json!({"rules": [
             {"list_name": "late", "match": "contains", "values": ["ERRORI", 7], "category": "A", "order": 9},
             {"list_name": "early", "match": "contains", "values": ["errori"], "category": "B", "order": 1},
@@ -259,6 +259,6 @@ mod tests {
     #[test]
     fn another_file_is_refused() {
         assert!(families("[]", "it").unwrap_err().to_string().contains("no rules"));
-        assert!(families("{", "it").unwrap_err().to_string().contains("no JSON"));
+        assert!(families("{", "it").unwrap_err().to_string().contains("not JSON"));
     }
 }

@@ -14,9 +14,9 @@ pub struct LabelledQuery {
     pub query: String,
     /// Its category; none where the file has a remark in brackets instead.
     pub category: Option<String>,
-    /// Whether that remark says that any category will do, as `(ambiguous: any)`.
+    /// Whether that remark allows any category, as `(ambiguous: any)`.
     pub any: bool,
-    /// Which set of categories that is one of, if the file says so.
+    /// Which set of categories that is one of, if the file has it.
     pub taxonomy: Option<String>,
 }
 
@@ -68,12 +68,12 @@ pub fn checks(queries: &[LabelledQuery], profile: &str) -> Imported {
         });
         match names.within(CHECKS_FOLDER, &query.query) {
             Some(name) => imported.documents.push((name, body)),
-            None => imported.refuse(format!("line {}", query.line), "no name can be made of the query"),
+            None => imported.refuse(format!("line {}", query.line), "cannot derive a name from the query"),
         }
     }
     let without = queries.iter().filter(|query| query.category.is_none()).count();
     if without > 0 {
-        imported.note(format!("{without} queries have no category, so nothing is checked of them"));
+        imported.note(format!("{without} queries have no category and are not checked"));
     }
     imported
 }

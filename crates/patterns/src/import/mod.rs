@@ -16,12 +16,12 @@ pub use families::families;
 pub use labelled::{LabelledQuery, checks, labelled};
 pub use rows::rows;
 
-/// What came of reading a file.
+/// The result of reading a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Imported {
     /// The documents, by name.
     pub documents: Vec<(DocumentName, Value)>,
-    /// What was read otherwise than it stands there, or left out, without changing what is answered.
+    /// What was read differently, or left out, without changing what is answered.
     pub notes: Vec<String>,
     /// What cannot be read, each with its place.
     pub bad: Vec<BadItem>,
@@ -36,7 +36,7 @@ pub struct UseCount {
     pub name: DocumentName,
     /// How often it answered a query.
     pub times_used: u64,
-    /// How often somebody said that the answer was right.
+    /// Number of positive feedbacks.
     pub times_correct: u64,
     /// When it last answered, as the row has it.
     pub last_used_at: Option<String>,
@@ -70,10 +70,10 @@ impl Imported {
 
 fn parse(text: &str) -> Result<Value, ImportError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|error| ImportError(format!("it is no JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| ImportError(format!("not JSON: {error}")))
 }
 
-/// What a text says, as a name can: its letters and digits, with dashes for the rest.
+/// A text as a name: its letters and digits, with dashes for the rest.
 #[must_use]
 pub fn readable(text: &str) -> String {
     const CHARS_MAX: usize = 60;
@@ -94,7 +94,7 @@ pub fn readable(text: &str) -> String {
 struct Names(HashSet<String>);
 
 impl Names {
-    /// A name that says what the text says, with a number where another has it.
+    /// A name derived from the text, with a number where another has it.
     fn of(&mut self, text: &str) -> Option<DocumentName> {
         let base = readable(text);
         let mut name = base.clone();

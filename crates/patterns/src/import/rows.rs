@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{BadItem, ImportError, Imported, Names, UseCount, parse, readable};
 
-/// Reads rows into patterns of `profile`, named by their ids where they have any, at that place in the declared order: that of
-/// what the profile learns, which the rows are.
+/// Reads rows into patterns of `profile`, named by their ids where they have any, at that place in the declared order:
+/// that of what the profile learns, which the rows are.
 ///
 /// How often a row was used and right is not part of what it says: [`Imported::counts`] has it.
 ///
@@ -14,7 +14,7 @@ use super::{BadItem, ImportError, Imported, Names, UseCount, parse, readable};
 /// [`ImportError`] when the file is no array of rows. What is wrong with single ones is in [`Imported::bad`].
 pub fn rows(text: &str, profile: &str, order: Option<i64>) -> Result<Imported, ImportError> {
     let file = parse(text)?;
-    let rows = file.as_array().ok_or_else(|| ImportError("it is no array of rows".to_owned()))?;
+    let rows = file.as_array().ok_or_else(|| ImportError("expected an array of rows".to_owned()))?;
     let mut imported = Imported::default();
     let mut names = Names::default();
     for (i, row) in rows.iter().enumerate() {
@@ -41,18 +41,17 @@ fn read(
     let text = |key: &str| row.get(key).and_then(Value::as_str);
     let pattern = text("pattern").or_else(|| text("normalized_pattern"));
     let pattern = pattern.ok_or("the row has no pattern")?;
-    let category =
-        text("category").ok_or_else(|| format!("the row {pattern:?} has no category; write one"))?;
+    let category = text("category").ok_or_else(|| format!("the row {pattern:?} has no category; add it"))?;
     let name = names
         .of(row_id(row).as_deref().unwrap_or(pattern))
-        .ok_or_else(|| format!("no name can be made of {pattern:?}"))?;
+        .ok_or_else(|| format!("cannot derive a name from {pattern:?}"))?;
     let mut body = Map::new();
     body.insert("pattern".to_owned(), json!(pattern));
     body.insert("profile".to_owned(), json!(profile));
     body.insert("category".to_owned(), json!(category));
     if let Some(confidence) = row.get("confidence").filter(|it| !it.is_null()) {
         let confidence = number(confidence)
-            .ok_or_else(|| format!("the row {pattern:?} has no number as its confidence; write one"))?;
+            .ok_or_else(|| format!("the row {pattern:?} has no number as its confidence; add it"))?;
         body.insert("confidence".to_owned(), json!(confidence));
     }
     if let Some(order) = order {
@@ -113,7 +112,7 @@ mod tests {
         assert_eq!(imported.bad[0].place, "/1");
         assert!(imported.bad[0].why.contains("has no category"), "{:?}", imported.bad);
         assert_eq!(imported.documents[2].0.as_str(), "prompts-2", "the folder of that name is no pattern");
-        assert_eq!(imported.bad[1].why, "the row \"x\" has no number as its confidence; write one");
+        assert_eq!(imported.bad[1].why, "the row \"x\" has no number as its confidence; add it");
         let count = UseCount {
             name: DocumentName::new("3").unwrap(),
             times_used: 2,

@@ -20,11 +20,14 @@ fn a_key_of_which_nothing_is_left_is_refused_and_an_empty_query_matches_nothing(
     for (text, kind) in
         [("oggi?", "exact"), ("?!", "exact"), ("  ", "contains"), ("\u{200b}", "word"), ("\0", "prefix")]
     {
-        let told = refusals(&empty, &[("p", pattern(text, kind))]);
-        assert!(told.len() == 1 && told[0].starts_with("p /pattern empty_key: nothing is left"), "{told:?}");
+        let message = refusals(&empty, &[("p", pattern(text, kind))]);
+        assert!(
+            message.len() == 1 && message[0].starts_with("p /pattern empty_key: it is empty"),
+            "{message:?}"
+        );
     }
-    let told = refusals(&empty, &[("p", pattern("", "exact"))]);
-    assert!(told[0].contains("/pattern empty_key: a pattern has at least one character"), "{told:?}");
+    let message = refusals(&empty, &[("p", pattern("", "exact"))]);
+    assert!(message[0].contains("/pattern empty_key: a pattern has at least one character"), "{message:?}");
     let some = edit(&empty, &[("p", pattern(r"\b|$", "regex"))]).unwrap_err().to_string();
     assert!(some.contains("the regex matches the empty text"), "{some}");
     let some = edit(&empty, &[("a", pattern("^[^x]*.$", "regex")), ("b", pattern("?", "contains"))]).unwrap();
@@ -41,7 +44,7 @@ fn a_query_over_the_bound_is_refused_and_one_at_it_is_answered() {
     let error = some.classify(&huge, None).unwrap_err();
     assert_eq!(error, ClassifyError::TooLong { bytes: 1 << 20 });
     assert_eq!(some.normalize(&huge, None).unwrap_err(), error);
-    assert_eq!(error.to_string(), "the query has 1048576 bytes and may have 8192; ask for less at once");
+    assert_eq!(error.to_string(), "the query has 1048576 bytes and may have 8192; send a shorter one");
     let input = |query: &str| {
         Patterns.answer(&some, &json!({ "query": query })).map_err(|it| (it.code, it.path.to_string()))
     };
@@ -79,14 +82,15 @@ fn an_unknown_profile_is_refused_with_the_one_that_may_be_meant() {
         } else {
             json!({})
         };
-        let told = refusals(&some, &[(beside, body)]);
+        let message = refusals(&some, &[(beside, body)]);
         assert!(
-            told[0].starts_with(&format!("{beside}  unknown_profile: ")) && told[0].contains("\"italian\"?"),
-            "{told:?}"
+            message[0].starts_with(&format!("{beside}  unknown_profile: "))
+                && message[0].contains("\"italian\"?"),
+            "{message:?}"
         );
     }
     let error = some.classify("ciao", Some("itallian")).unwrap_err();
-    assert_eq!(error.to_string(), "there is no profile \"itallian\"; did you mean \"italian\"?");
+    assert_eq!(error.to_string(), "unknown profile \"itallian\"; did you mean \"italian\"?");
     let problem = Patterns.answer(&some, &json!({"query": "ciao", "profile": "itallian"})).unwrap_err();
     assert_eq!((&*problem.code, problem.path.as_str()), ("invalid_input", "/profile"));
     let together = [("p", body("new")), ("profiles/new", json!({})), ("learning/new", json!({}))];
@@ -103,28 +107,35 @@ fn a_profile_that_is_in_use_stays() {
         ("b", json!({"pattern": "x", "category": "A", "profile": "it", "status": "disabled"})),
     ];
     let before = snapshot(&in_use);
-    let gone = |name: &'static str| (name, Value::Null);
+    let removed = |name: &'static str| (name, Value::Null);
     assert_eq!(
-        refusals(&before, &[gone("profiles/it")]),
+        refusals(&before, &[removed("profiles/it")]),
         [
             "profiles/it  in_use: 2 patterns have the profile; delete or change them first, or in the same edit",
-            "profiles/it  in_use: learning/it is of the profile; delete it first, or in the same edit",
-            "profiles/it  in_use: prompts/it is of the profile; delete it first, or in the same edit",
+            "profiles/it  in_use: learning/it belongs to the profile; delete it first, or in the same edit",
+            "profiles/it  in_use: prompts/it belongs to the profile; delete it first, or in the same edit",
         ]
     );
     assert_eq!(
-        refusals(&before, &[gone("profiles/it"), gone("a"), gone("learning/it"), gone("prompts/it")]).len(),
+        refusals(
+            &before,
+            &[removed("profiles/it"), removed("a"), removed("learning/it"), removed("prompts/it")]
+        )
+        .len(),
         1
     );
     let moved = ("b", json!({"pattern": "x", "category": "A"}));
-    let all = [gone("profiles/it"), gone("a"), moved, gone("learning/it"), gone("prompts/it")];
+    let all = [removed("profiles/it"), removed("a"), moved, removed("learning/it"), removed("prompts/it")];
     let after = edit(&before, &all).unwrap();
     assert_eq!(after.profiles().collect::<Vec<_>>(), ["default"]);
     // A pattern that comes to it in the edit that takes it away has it too.
     let bare = snapshot(&in_use[..1]);
-    assert_eq!(refusals(&bare, &[gone("profiles/it"), in_use[3].clone()]).len(), 1);
+    assert_eq!(refusals(&bare, &[removed("profiles/it"), in_use[3].clone()]).len(), 1);
     assert_eq!(
-        edit(&bare, &[gone("profiles/no"), gone("no"), gone("learning/no")]).unwrap().profiles().count(),
+        edit(&bare, &[removed("profiles/no"), removed("no"), removed("learning/no")])
+            .unwrap()
+            .profiles()
+            .count(),
         2
     );
 }

@@ -30,7 +30,7 @@ fn check(expression: &str, query: &str, expected: bool) {
 }
 
 #[test]
-fn case_does_not_count_whatever_the_script() {
+fn case_is_ignored_in_every_script() {
     check("kilo", "KILO", true);
     check("KILO", "\u{212a}ilo", true);
     check("(?-i:kilo)", "KILO", true);
@@ -50,7 +50,7 @@ fn case_does_not_count_whatever_the_script() {
 }
 
 #[test]
-fn whatever_may_be_absent_is_not_asked_for() {
+fn optional_attributes_are_not_required() {
     check("(?:buon)?giorno", "giorno", true);
     check("(?:quanti|numero di)? ?ordini", "ordini", true);
     check("ordini|.*fatture?", "fattur", true);
@@ -105,14 +105,14 @@ proptest! {
     fn what_an_expression_matches_by_itself_it_matches_among_others(
         one in any_expression(),
         others in prop::collection::vec(any_expression(), 0..8),
-        around in (any_text(), any_text()),
+        surrounding in (any_text(), any_text()),
         writing in any_writing(),
     ) {
         let (expression, matched) = one;
         let others: Vec<_> = others.into_iter().map(|(other, _)| other).collect();
         let Some(first) = first_of(&expression, &others) else { return Ok(()) };
         let alone = RegexBuilder::new(&expression).case_insensitive(true).build().unwrap();
-        for query in [matched.clone(), format!("{} {matched} {}", around.0, around.1), around.0.clone() + &matched] {
+        for query in [matched.clone(), format!("{} {matched} {}", surrounding.0, surrounding.1), surrounding.0.clone() + &matched] {
             let query = writing(query);
             let text = naive::text(&json!({}), &query);
             let expected = !text.is_empty() && alone.is_match(&text);

@@ -47,10 +47,10 @@ fn two_rows_of_one_key_are_refused_by_name_and_not_one_of_them_forgotten() {
     let imported = rows(&file.to_string(), "default", None).unwrap();
     let bad: Vec<_> = imported.bad.iter().map(|bad| (bad.place.as_str(), bad.why.as_str())).collect();
     assert_eq!(bad, [("/3", "the row has no pattern"), ("/4", "the row has no pattern")]);
-    let told = edit(&snapshot(&[]), &borrowed(&imported)).unwrap_err().to_string();
+    let message = edit(&snapshot(&[]), &borrowed(&imported)).unwrap_err().to_string();
     assert!(
-        told.contains("patterns/5 at /pattern: the pattern \"3\" matches \"quanti ordini\" already"),
-        "{told}"
+        message.contains("patterns/5 at /pattern: the pattern \"3\" matches \"quanti ordini\" already"),
+        "{message}"
     );
     let two = edit(&snapshot(&[]), &borrowed(&imported)[..2]).unwrap();
     assert_eq!((two.pattern_count(), id(&two, "quanti ordini").as_deref()), (2, Some("3")));
@@ -65,5 +65,5 @@ fn labels_become_checks_of_their_profile() {
     assert_eq!(names, ["checks/ciao", "checks/pattern", "checks/pattern-2"]);
     let body = json!({"input": {"query": "ciao?", "profile": "it"}, "expect": {"category": "GREETING"}});
     assert_eq!(imported.documents[0].1, body);
-    assert_eq!(imported.notes, ["1 queries have no category, so nothing is checked of them"]);
+    assert_eq!(imported.notes, ["1 queries have no category and are not checked"]);
 }

@@ -71,7 +71,7 @@ fn it_is_the_pure_function_that_a_kind_must_be() {
 }
 
 #[test]
-fn an_answer_says_what_matched_and_where_it_is_from() {
+fn an_answer_has_its_match_and_its_source() {
     let snapshot = snapshot(&documents());
     let answer = |input: Value| Patterns.answer(&snapshot, &input).unwrap();
     let greeting = json!({"category": "GREETING", "confidence": 0.9, "action": "respond", "direct_response": "Ciao.",

@@ -15,7 +15,7 @@ fn check(kind: &str, text: &str, query: &str, expected: bool) {
 }
 
 #[test]
-fn each_way_finds_what_it_says() {
+fn each_match_finds_its_text() {
     check("exact", "Ci sono errori?", "ci, SONO errori", true);
     check("exact", "ci sono", "ci sono errori", false);
     check("prefix", "quant", "Quanti ordini", true);
@@ -44,7 +44,7 @@ fn each_way_finds_what_it_says() {
 }
 
 #[test]
-fn who_does_not_fulfil_its_conditions_leaves_the_answer_to_the_next() {
+fn an_unmet_condition_leaves_the_answer_to_the_next() {
     for kind in ["prefix", "contains", "word", "regex"] {
         let first = |body: Value| {
             let mut first = pattern(kind, "a");

@@ -229,7 +229,7 @@ fn a_thousand_broken_files_import_or_are_refused_with_a_reason() {
             }
             Err(error) => assert!(error.to_string().len() > 10, "{error}"),
         }
-        let told = labelled(&file.replace(',', "\t")).unwrap_err().to_string();
-        assert!(told.contains("first line"), "{told}");
+        let messages = labelled(&file.replace(',', "\t")).unwrap_err().to_string();
+        assert!(messages.contains("first line"), "{messages}");
     }
 }

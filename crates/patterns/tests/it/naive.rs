@@ -46,13 +46,13 @@ pub(crate) fn text(profile: &Value, query: &str) -> String {
 
 /// A query as exact patterns see it.
 pub(crate) fn key(profile: &Value, query: &str) -> String {
-    let around = match profile["punctuation"].as_str() {
+    let surrounding = match profile["punctuation"].as_str() {
         Some("keep") => "[a&&b]",
         Some("unicode") => r"^[\p{P}\p{S}]+|[\p{P}\p{S}]+$",
         _ => "^[[:punct:]]+|[[:punct:]]+$",
     };
     let bare = |text: &str| -> Vec<String> {
-        text.split(' ').map(|word| without(word, around)).filter(|word| !word.is_empty()).collect()
+        text.split(' ').map(|word| without(word, surrounding)).filter(|word| !word.is_empty()).collect()
     };
     let stop_words = profile["stop_words"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let stop_words: Vec<_> = stop_words.flat_map(|word| bare(&text(profile, word))).collect();

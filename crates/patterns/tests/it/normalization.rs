@@ -50,7 +50,7 @@ fn check(query: &str, key: &str) {
 }
 
 #[test]
-fn the_originals_examples_hold() {
+fn the_original_examples_give_the_same_results() {
     check("Ci sono problemi oggi?", "ci sono problemi");
     check("L'errore di ieri, perché?", "l'errore di perché");
     check("oggi?", "");
@@ -87,7 +87,7 @@ fn what_cannot_be_seen_does_not_count() {
 }
 
 #[test]
-fn a_key_is_its_own_key_whatever_the_character() {
+fn a_key_is_its_own_key_with_any_character() {
     let characters: Vec<_> =
         ('\0'..='\u{ffff}').chain('\u{1d000}'..='\u{1ffff}').chain('\u{e0000}'..='\u{e0fff}').collect();
     for characters in characters.chunks(400) {
@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn keys_hold_for_any_text(query in any_query()) {
+    fn keys_are_valid_for_any_text(query in any_query()) {
         for (name, body) in &*PROFILES {
             let found = SNAPSHOT.classify(&query, Some(name)).unwrap();
             prop_assert_eq!(&found.text, &naive::text(body, &query));

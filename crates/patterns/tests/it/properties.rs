@@ -186,12 +186,12 @@ proptest! {
         let queries = queries(&documents, &asked);
         check(&grown, &documents, &queries)?;
         check(&full, &documents, &queries)?;
-        let told = |snapshot: &PatternsSnapshot| {
+        let message = |snapshot: &PatternsSnapshot| {
             let ids = snapshot.patterns(None).map(|pattern| pattern.id().to_owned()).collect::<Vec<_>>();
             let categories = snapshot.categories().map(|(name, count)| (name.to_owned(), count)).collect::<Vec<_>>();
             let answer = |query: &String| Patterns.answer(snapshot, &json!({ "query": query }));
             (ids, categories, queries.iter().map(answer).collect::<Vec<_>>())
         };
-        prop_assert_eq!(told(&grown), told(&full));
+        prop_assert_eq!(message(&grown), message(&full));
     }
 }

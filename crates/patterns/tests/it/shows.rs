@@ -1,5 +1,5 @@
-//! The original's families on the original's queries, where they are at hand: what is answered, and that the original's own
-//! way of answering comes to the same.
+//! The original's families on the original's queries, where they are at hand: what is answered, and that the original's
+//! own way of answering comes to the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,8 +80,8 @@ fn what_the_original_had_learned_answers_at_its_place() {
     assert_eq!(
         bad,
         [
-            "/0 the row \"come sta andando il business oggi?\" has no category; write one",
-            "/2 the row \"ci sono errori oggi?\" has no category; write one",
+            "/0 the row \"come sta andando il business oggi?\" has no category; add it",
+            "/2 the row \"ci sono errori oggi?\" has no category; add it",
         ]
     );
     let [(name, body)] = imported.documents.as_slice() else { panic!("{imported:?}") };
@@ -114,7 +114,7 @@ fn all_families_are_read_and_every_labelled_query_becomes_a_check() {
 }
 
 #[test]
-fn the_originals_own_way_comes_to_the_same() {
+fn the_original_algorithm_gives_the_same_result() {
     let Some((file, snapshot, queries)) = at_hand() else { return };
     assert_eq!(queries.len(), 77);
     let mut different = Vec::new();

@@ -127,6 +127,7 @@ pub(crate) fn any_expression() -> impl Strategy<Value = (String, String)> {
         prop_oneof![4 => sequence, 3 => choice, 3 => repeated]
     });
     // Without something around them most would match the empty text, and be refused.
-    let around = || prop_oneof![3 => word(), 1 => Just((String::new(), String::new()))];
-    (around(), tree, around()).prop_map(|(before, inner, after)| [before, inner, after].into_iter().unzip())
+    let surrounding = || prop_oneof![3 => word(), 1 => Just((String::new(), String::new()))];
+    (surrounding(), tree, surrounding())
+        .prop_map(|(before, inner, after)| [before, inner, after].into_iter().unzip())
 }

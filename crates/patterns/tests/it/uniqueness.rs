@@ -18,9 +18,9 @@ fn the_second_of_one_key_is_refused_naming_the_first() {
     for kind in ["exact", "prefix", "contains", "word", "regex"] {
         let other = if kind == "regex" { "ciao" } else { "CIAO" };
         let before = snapshot(&[("first", pattern("ciao", kind))]);
-        let told = refusals(&before, &[("second", pattern(other, kind))]);
+        let message = refusals(&before, &[("second", pattern(other, kind))]);
         assert_eq!(
-            told,
+            message,
             [format!(
                 "second /pattern duplicate_pattern: the pattern \"first\" matches \"ciao\" already ({kind}, profile \
                  \"default\"); change that one, or disable it"
@@ -29,22 +29,22 @@ fn the_second_of_one_key_is_refused_naming_the_first() {
         assert_eq!(id(&before, "ciao").as_deref(), Some("first"));
         // Also where both are new, and where a list has it.
         let both = [("a", pattern("ciao", kind)), ("b", pattern("ciao", kind))];
-        let told = refusals(&snapshot(&[]), &both);
-        assert!(told[0].starts_with("b /pattern duplicate_pattern: the pattern \"a\""), "{told:?}");
+        let message = refusals(&snapshot(&[]), &both);
+        assert!(message[0].starts_with("b /pattern duplicate_pattern: the pattern \"a\""), "{message:?}");
         let list = json!({"any_of": ["x", "ciao"], "match": kind, "category": "A"});
-        let told = refusals(&before, &[("second", list)]);
+        let message = refusals(&before, &[("second", list)]);
         assert!(
-            told.len() == 1
-                && told[0].starts_with("second /any_of/1 duplicate_pattern: the pattern \"first\"")
+            message.len() == 1
+                && message[0].starts_with("second /any_of/1 duplicate_pattern: the pattern \"first\"")
         );
     }
     let twice = json!({"any_of": ["Ciao!", "x", "ciao"], "category": "A"});
-    let told = refusals(&snapshot(&[]), &[("p", twice)]);
-    assert_eq!(told, ["p /any_of/2 duplicate_pattern: the key \"ciao\" stands in the list twice"]);
+    let message = refusals(&snapshot(&[]), &[("p", twice)]);
+    assert_eq!(message, ["p /any_of/2 duplicate_pattern: the list has the key \"ciao\" twice"]);
 }
 
 #[test]
-fn what_is_not_the_same_may_stand_beside_it() {
+fn different_patterns_may_coexist() {
     let before = snapshot(&[
         ("profiles/it", json!({})),
         ("first", pattern("ciao", "exact")),
@@ -69,8 +69,11 @@ fn a_pending_one_may_wait_and_is_refused_when_it_is_approved() {
     let pending = with(pattern("ciao", "exact"), "status", json!("pending"));
     let before = snapshot(&[("first", pattern("ciao", "exact")), ("second", pending.clone())]);
     let approved = pattern("Ciao?", "exact");
-    let told = refusals(&before, &[("second", approved.clone())]);
-    assert!(told[0].starts_with("second /pattern duplicate_pattern: the pattern \"first\""), "{told:?}");
+    let message = refusals(&before, &[("second", approved.clone())]);
+    assert!(
+        message[0].starts_with("second /pattern duplicate_pattern: the pattern \"first\""),
+        "{message:?}"
+    );
     // With the first out of the way, in the same edit, it answers.
     for first in [Value::Null, pending, pattern("salve", "exact"), pattern("ciao", "word")] {
         let swapped =
@@ -107,13 +110,16 @@ fn a_profile_by_which_two_become_one_is_refused() {
         ("c", with(pattern("oggi", "exact"), "profile", json!("it"))),
     ]);
     let folding = json!({"fold_accents": true, "stop_words": ["oggi"]});
-    let mut told = refusals(&before, &[("profiles/it", folding.clone())]);
-    told.sort();
+    let mut message = refusals(&before, &[("profiles/it", folding.clone())]);
+    message.sort();
     assert!(
-        told[0].starts_with("b /pattern duplicate_pattern: the pattern \"a\" matches \"perche\""),
-        "{told:?}"
+        message[0].starts_with("b /pattern duplicate_pattern: the pattern \"a\" matches \"perche\""),
+        "{message:?}"
     );
-    assert!(told[1].starts_with("c /pattern empty_key: nothing is left of it in its profile"), "{told:?}");
+    assert!(
+        message[1].starts_with("c /pattern empty_key: it is empty after normalization by its profile"),
+        "{message:?}"
+    );
     let cured = [("profiles/it", folding), ("b", Value::Null), ("c", Value::Null)];
     let after = edit(&before, &cured).unwrap();
     assert_eq!(after.classify("PERCHE, oggi?", Some("it")).unwrap().found.unwrap().pattern.id(), "a");

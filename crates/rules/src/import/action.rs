@@ -14,7 +14,7 @@ pub(super) fn converted(text: &str) -> Result<Option<String>, String> {
     Ok((converted != text).then_some(converted))
 }
 
-/// What stands between the parentheses of `string join(..)`.
+/// The text between the parentheses of `string join(..)`.
 fn arguments(text: &str) -> Option<&str> {
     let rest = text.trim().strip_prefix("string join")?.trim_start();
     rest.strip_prefix('(')?.strip_suffix(')')

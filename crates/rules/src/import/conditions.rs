@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use serde_json::{Map, Value};
 
 use super::fields::{Findings, add, list, take, take_metadata, take_tags, take_text, unread};
@@ -28,7 +28,7 @@ const FIELDS: [&str; 12] = [
 /// Reads every condition into a document.
 pub(super) fn read(file: &Value, documents: &mut BTreeMap<String, Value>, findings: &mut Findings) {
     for (i, condition) in list(file, "conditions_set", &mut findings.problems).iter().enumerate() {
-        let place = Pointer::root().key("conditions_set").index(i);
+        let place = JsonPointer::root().key("conditions_set").index(i);
         let Some(id) = id_of(condition, &["condition_id", "id"]) else {
             let problem = Problem::new("missing_field", place, "a condition needs condition_id");
             findings.problems.add(problem);

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use midflight_core::{DocumentName, Pointer, Problem, Problems, clip};
+use midflight_core::{DocumentName, JsonPointer, Problem, Problems, clip};
 use serde_json::Value;
 
 use super::ImportedRules;
-use crate::document::{CONDITIONS_FOLDER, Named, named};
+use crate::document::{CONDITIONS_FOLDER, RuleDocumentName, named};
 use crate::operator::Operator;
 use crate::scalar::same;
 
-/// What becomes of an imported condition when the catalogue has another one of its id.
+/// How an imported condition is handled when the catalogue has another one of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConflictPolicy {
     /// The import is refused, and every such condition is listed.
@@ -24,9 +24,9 @@ pub enum ConflictPolicy {
 
 /// Settles what imported conditions become beside those that exist. `existing` are the documents of the kind by name.
 ///
-/// A condition that asks the same as the existing one is shared: the existing document stays as it is. One that only rules of
-/// `ruleset` name is that ruleset's to change. Every other difference is a conflict, which `policy` decides; what it
-/// changes is added to the notices.
+/// A condition that asks the same as the existing one is shared: the existing document stays as it is. One that only
+/// rules of `ruleset` name is that ruleset's to change. Every other difference is a conflict, which `policy` decides;
+/// what it changes is added to the notices.
 ///
 /// # Errors
 /// Every conflict, at `/conditions_set`.
@@ -43,7 +43,7 @@ pub fn settle(
     let (mut problems, mut kept, mut renamed) = (Problems::default(), Vec::new(), BTreeMap::new());
     for (name, body) in documents {
         let id = match named(&name) {
-            Ok(Named::Condition(id)) => Some(id.to_owned()),
+            Ok(RuleDocumentName::Condition(id)) => Some(id.to_owned()),
             _ => None,
         };
         let Some(id) = id else {
@@ -51,26 +51,26 @@ pub fn settle(
             continue;
         };
         match (catalogue.meet(&id, &body), policy) {
-            (Meeting::Free, _) => kept.push((name, body)),
-            (Meeting::Same, _) => notices.push(format!(
-                "condition {id}: the catalogue has one that asks the same; it is shared and stays as it is"
+            (ConflictState::Free, _) => kept.push((name, body)),
+            (ConflictState::Same, _) => notices.push(format!(
+                "condition {id}: the catalogue has an equal one; it is shared and not changed"
             )),
-            (Meeting::Other(other), ConflictPolicy::Replace) => {
+            (ConflictState::Other(other), ConflictPolicy::Replace) => {
                 notices.push(format!("condition {id}: {other}; it is replaced for all"));
                 kept.push((name, body));
             }
-            (Meeting::Other(other), ConflictPolicy::Refuse) => problems.add(conflict(&format!(
+            (ConflictState::Other(other), ConflictPolicy::Refuse) => problems.add(conflict(&format!(
                 "condition {id}: {other}; this one is {}. Name it {ruleset}-{id} with --on-conflict prefix, or change it for \
                  all with --on-conflict replace",
                 stated(&body)
             ))),
-            (Meeting::Other(other), ConflictPolicy::Prefix) => {
+            (ConflictState::Other(other), ConflictPolicy::Prefix) => {
                 let own = format!("{ruleset}-{id}");
                 let own_name = format!("{CONDITIONS_FOLDER}/{own}");
                 let is_taken = imported_names.contains(&own_name);
                 match (catalogue.meet(&own, &body), DocumentName::new(&own_name)) {
-                    (Meeting::Free, Ok(own_name)) if !is_taken => kept.push((own_name, body)),
-                    (Meeting::Same, _) if !is_taken => {}
+                    (ConflictState::Free, Ok(own_name)) if !is_taken => kept.push((own_name, body)),
+                    (ConflictState::Same, _) if !is_taken => {}
                     _ => {
                         problems.add(conflict(&format!(
                             "condition {id}: {other}; the id {own} cannot be taken for this one either; give it another \
@@ -85,7 +85,8 @@ pub fn settle(
         }
     }
     for (name, body) in &mut kept {
-        if let (Ok(Named::Rule(..)), Some(conditions)) = (named(name), body.get_mut("conditions")) {
+        if let (Ok(RuleDocumentName::Rule(..)), Some(conditions)) = (named(name), body.get_mut("conditions"))
+        {
             visit(conditions, &mut |id| {
                 if let Some(own) = renamed.get(id.as_str()) {
                     id.clone_from(own);
@@ -97,8 +98,8 @@ pub fn settle(
     problems.or(ImportedRules { documents: kept, notices })
 }
 
-/// How an imported condition stands to the catalogue.
-enum Meeting {
+/// The relation of an imported condition to the catalogue.
+enum ConflictState {
     /// There is none of that id, it is the same document, or it is the ruleset's own to change.
     Free,
     /// There is one that asks the same.
@@ -115,21 +116,21 @@ struct ExistingCatalogue<'a> {
 }
 
 impl ExistingCatalogue<'_> {
-    fn meet(&self, id: &str, body: &Value) -> Meeting {
+    fn meet(&self, id: &str, body: &Value) -> ConflictState {
         let Some(there) = self.existing.get(&format!("{CONDITIONS_FOLDER}/{id}")) else {
-            return Meeting::Free;
+            return ConflictState::Free;
         };
         let users = self.users.get(id);
         let is_own = users.is_some_and(|users| users.iter().all(|user| user == self.ruleset));
         if is_own || there == body {
-            return Meeting::Free;
+            return ConflictState::Free;
         }
         if asks_same(there, body) {
-            return Meeting::Same;
+            return ConflictState::Same;
         }
         let users: Vec<_> = users.into_iter().flatten().map(String::as_str).collect();
         let users = if users.is_empty() { "no ruleset".to_owned() } else { users.join(", ") };
-        Meeting::Other(format!(
+        ConflictState::Other(format!(
             "the catalogue has another one of this id, {}, used by {}",
             stated(there),
             clip(&users)
@@ -142,7 +143,9 @@ fn users(existing: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeSet<String
     let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, body) in existing {
         let Ok(name) = DocumentName::new(name) else { continue };
-        if let (Ok(Named::Rule(ruleset, _)), Some(conditions)) = (named(&name), body.get("conditions")) {
+        if let (Ok(RuleDocumentName::Rule(ruleset, _)), Some(conditions)) =
+            (named(&name), body.get("conditions"))
+        {
             visit(&mut conditions.clone(), &mut |id| {
                 users.entry(id.clone()).or_default().insert(ruleset.to_owned());
             });
@@ -188,5 +191,5 @@ fn stated(condition: &Value) -> String {
 }
 
 fn conflict(message: &str) -> Problem {
-    Problem::new("condition_conflict", Pointer::root().key("conditions_set"), message)
+    Problem::new("condition_conflict", JsonPointer::root().key("conditions_set"), message)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_core::{JsonPointer, Problem, Problems};
 use serde_json::{Map, Value};
 
 use midflight_core::clip;
@@ -104,7 +104,7 @@ pub(super) fn list<'a>(file: &'a Value, key: &str, problems: &mut Problems) -> &
         found => {
             let code = if found.is_none() { "missing_field" } else { "wrong_type" };
             let message = format!("write {key}: a list");
-            problems.add(Problem::new(code, Pointer::root().key(key), message));
+            problems.add(Problem::new(code, JsonPointer::root().key(key), message));
             &[]
         }
     }
@@ -115,7 +115,7 @@ pub(super) fn add(
     documents: &mut BTreeMap<String, Value>,
     name: String,
     body: Map<String, Value>,
-    place: &Pointer,
+    place: &JsonPointer,
     problems: &mut Problems,
 ) {
     match documents.entry(name) {
@@ -123,7 +123,7 @@ pub(super) fn add(
             free.insert(Value::Object(body));
         }
         Entry::Occupied(taken) => {
-            let message = format!("{:?} is there twice; give one of them another id", clip(taken.key()));
+            let message = format!("duplicate id {:?}; give one of them another id", clip(taken.key()));
             problems.add(Problem::new("duplicate_id", place.clone(), message));
         }
     }

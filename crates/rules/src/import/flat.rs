@@ -1,8 +1,9 @@
-//! Flat rules: attribute, operator and constant stand on the rule. They are matched to the catalogue, or written out.
+//! Flat rules: attribute, operator and constant are members of the rule. They are matched to the catalogue, or written
+//! out.
 
 use std::collections::BTreeMap;
 
-use midflight_core::{Pointer, Problem, clip};
+use midflight_core::{JsonPointer, Problem, clip};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Findings, take};
@@ -14,21 +15,21 @@ use crate::scalar::same;
 pub(super) const FIELDS: [&str; 5] = ["condition", "operator", "equation", "attribute", "constant"];
 
 /// The documents of the catalogue, by name.
-pub(super) type Catalogue = BTreeMap<String, Value>;
+pub(super) type ConditionCatalogue = BTreeMap<String, Value>;
 
 /// Which conditions a flat rule may have.
 #[derive(Clone, Copy)]
-pub(super) enum Sought<'a> {
+pub(super) enum AllowedConditions<'a> {
     /// Only those of the catalogue.
-    Catalogue(&'a Catalogue),
+    Catalogue(&'a ConditionCatalogue),
     /// Those of the catalogue, and others that are written out in the rule.
-    CatalogueOrOwn(&'a Catalogue),
+    CatalogueOrOwn(&'a ConditionCatalogue),
     /// There is no catalogue.
     Own,
 }
 
-impl<'a> Sought<'a> {
-    fn catalogue(self) -> Option<&'a Catalogue> {
+impl<'a> AllowedConditions<'a> {
+    fn catalogue(self) -> Option<&'a ConditionCatalogue> {
         match self {
             Self::Catalogue(catalogue) | Self::CatalogueOrOwn(catalogue) => Some(catalogue),
             Self::Own => None,
@@ -40,8 +41,8 @@ impl<'a> Sought<'a> {
 pub(super) fn read(
     rule: &Value,
     id: &str,
-    place: &Pointer,
-    sought: Sought<'_>,
+    place: &JsonPointer,
+    sought: AllowedConditions<'_>,
     findings: &mut Findings,
 ) -> Option<Value> {
     let stated = ["condition", "operator", "equation"]
@@ -71,7 +72,7 @@ pub(super) fn read(
         findings.notices.push(format!("rule {id}: its condition is {found} of the catalogue"));
         return Some(json!({ "item": found }));
     }
-    if let Sought::Catalogue(catalogue) = sought {
+    if let AllowedConditions::Catalogue(catalogue) = sought {
         let near = near(rule, operator, catalogue).unwrap_or_default();
         let message = format!(
             "rule {id}: the conditions file has no condition {}{near}; add it there, or import without a conditions file to \
@@ -89,7 +90,7 @@ pub(super) fn read(
 }
 
 /// The id of the catalogue's condition that asks the same.
-fn equal<'a>(rule: &Value, operator: Operator, catalogue: &'a Catalogue) -> Option<&'a str> {
+fn equal<'a>(rule: &Value, operator: Operator, catalogue: &'a ConditionCatalogue) -> Option<&'a str> {
     let constant = rule.get("constant").unwrap_or(&Value::Null);
     let is_equal = |condition: &Value| same(condition.get("constant").unwrap_or(&Value::Null), constant);
     let found = alike(rule, operator, catalogue).find(|&(_, condition)| is_equal(condition));
@@ -97,7 +98,7 @@ fn equal<'a>(rule: &Value, operator: Operator, catalogue: &'a Catalogue) -> Opti
 }
 
 /// A condition that differs in its constant alone, in words.
-fn near(rule: &Value, operator: Operator, catalogue: &Catalogue) -> Option<String> {
+fn near(rule: &Value, operator: Operator, catalogue: &ConditionCatalogue) -> Option<String> {
     let (id, condition) = alike(rule, operator, catalogue).next()?;
     Some(format!(" ({id} is {})", described(condition, operator)))
 }
@@ -106,7 +107,7 @@ fn near(rule: &Value, operator: Operator, catalogue: &Catalogue) -> Option<Strin
 fn alike<'a>(
     rule: &Value,
     operator: Operator,
-    catalogue: &'a Catalogue,
+    catalogue: &'a ConditionCatalogue,
 ) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let attribute = rule.get("attribute").cloned();
     let is_alike = move |condition: &Value| {

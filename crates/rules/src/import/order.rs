@@ -1,13 +1,13 @@
 //! Rules of equal priority keep the order of their file: distinct priorities are written.
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value, json};
 
 /// A rule that was read: its id, its place in the file and the body of its document.
-pub(super) type ReadRule = (String, Pointer, Map<String, Value>);
+pub(super) type ReadRule = (String, JsonPointer, Map<String, Value>);
 
-/// Makes priorities distinct. `rules` are in the order of the file; none is changed when a priority is no whole number, which
-/// the document is refused for later.
+/// Makes priorities distinct. `rules` are in the order of the file; none is changed when a priority is no whole number,
+/// which the document is refused for later.
 pub(super) fn keep(rules: &mut [ReadRule], notices: &mut Vec<String>) {
     let priority = |(_, _, body): &ReadRule| body.get("priority").map_or(Some(0), Value::as_i64);
     let Some(priorities) = rules.iter().map(priority).collect::<Option<Vec<i64>>>() else { return };
@@ -41,14 +41,14 @@ mod tests {
     fn check(priorities: &[Option<i64>], expected: &[i64], notices: usize) {
         let rule = |(i, priority): (usize, &Option<i64>)| {
             let members = priority.map(|priority| ("priority".to_owned(), json!(priority)));
-            (format!("R{i}"), Pointer::root(), members.into_iter().collect::<Map<String, Value>>())
+            (format!("R{i}"), JsonPointer::root(), members.into_iter().collect::<Map<String, Value>>())
         };
         let mut rules: Vec<ReadRule> = priorities.iter().enumerate().map(rule).collect();
-        let mut told = Vec::new();
-        keep(&mut rules, &mut told);
+        let mut message = Vec::new();
+        keep(&mut rules, &mut message);
         let of = |(_, _, body): &ReadRule| body.get("priority").map_or(0, |it| it.as_i64().unwrap());
         let found: Vec<i64> = rules.iter().map(of).collect();
-        assert_eq!((found.as_slice(), told.len()), (expected, notices), "{told:?}");
+        assert_eq!((found.as_slice(), message.len()), (expected, notices), "{message:?}");
     }
 
     #[test]

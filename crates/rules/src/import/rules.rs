@@ -1,12 +1,12 @@
-//! The original's rules, told apart by the shape of their file.
+//! The rules of the original format, distinguished by the shape of their file.
 
 use std::collections::BTreeMap;
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Findings, add, first, list, take, take_metadata, take_tags, take_text, text_of, unread};
-use super::flat::{self, Catalogue, Sought};
+use super::flat::{self, AllowedConditions, ConditionCatalogue};
 use super::{action, id_of, order};
 
 /// The id that makes an imported ruleset the default: the original executed its one file without naming it.
@@ -37,14 +37,15 @@ const RULE_FIELDS: [&str; 17] = [
 const FILE_FIELDS: [&str; 7] =
     ["rules_set", "rules", "ruleset", "rules_set_name", "patterns", "tags", "metadata"];
 
-/// The members that are read of what a file says of its ruleset.
+/// The members that are read of a file's ruleset.
 const RULESET_FIELDS: [&str; 6] = ["name", "description", "version", "is_default", "tags", "metadata"];
 
-/// Reads a rules file into a ruleset and its rules. `catalogue` has the conditions of the conditions file, if there is one.
+/// Reads a rules file into a ruleset and its rules. `catalogue` has the conditions of the conditions file, if there is
+/// one.
 pub(super) fn read(
     file: &Value,
     ruleset: &str,
-    catalogue: Option<&Catalogue>,
+    catalogue: Option<&ConditionCatalogue>,
     findings: &mut Findings,
 ) -> BTreeMap<String, Value> {
     let mut documents = BTreeMap::new();
@@ -52,7 +53,7 @@ pub(super) fn read(
         let message = "this is the shape rules_set_details (version 2), whose rules state no rule_point and name their \
                        action_result action; write them under rules_set with rule_point, conditions: {item: id} and \
                        action_result";
-        let place = Pointer::root().key("rules_set_details");
+        let place = JsonPointer::root().key("rules_set_details");
         findings.problems.add(Problem::new("unknown_shape", place, message));
         return documents;
     }
@@ -62,16 +63,16 @@ pub(super) fn read(
     if ruleset == DEFAULT {
         body.entry("default").or_insert(json!(true));
     }
-    add(&mut documents, ruleset.to_owned(), body, &Pointer::root(), &mut findings.problems);
+    add(&mut documents, ruleset.to_owned(), body, &JsonPointer::root(), &mut findings.problems);
     let sought = match catalogue {
-        None => Sought::Own,
+        None => AllowedConditions::Own,
         // In this shape every rule has its own condition, whatever the catalogue has.
-        Some(catalogue) if seed => Sought::CatalogueOrOwn(catalogue),
-        Some(catalogue) => Sought::Catalogue(catalogue),
+        Some(catalogue) if seed => AllowedConditions::CatalogueOrOwn(catalogue),
+        Some(catalogue) => AllowedConditions::Catalogue(catalogue),
     };
     let mut rules = Vec::new();
     for (i, rule) in list(file, key, &mut findings.problems).iter().enumerate() {
-        let place = Pointer::root().key(key).index(i);
+        let place = JsonPointer::root().key(key).index(i);
         let Some(id) = id_of(rule, &["id", "rule_id", "rule_name", "rulename"]) else {
             let problem = Problem::new("missing_field", place, "a rule needs an id or a rule_name");
             findings.problems.add(problem);
@@ -115,7 +116,7 @@ fn rule_body(
     rule: &Value,
     id: &str,
     conditions: Value,
-    place: &Pointer,
+    place: &JsonPointer,
     findings: &mut Findings,
 ) -> Map<String, Value> {
     let mut body = Map::new();
@@ -142,7 +143,7 @@ fn rule_body(
 fn take_action(
     rule: &Value,
     id: &str,
-    place: &Pointer,
+    place: &JsonPointer,
     body: &mut Map<String, Value>,
     findings: &mut Findings,
 ) {
@@ -169,7 +170,7 @@ fn take_action(
     }
 }
 
-/// The members of a rule that mean nothing here, or that another member stands for.
+/// The members of a rule that mean nothing here, or that another member replaces.
 fn without_meaning(rule: &Value) -> Map<String, Value> {
     let is_flat = first(rule, &["conditions"]).is_none();
     let mut unread = unread(rule, &RULE_FIELDS);

@@ -19,7 +19,7 @@ fn pattern(snapshot: &RulesSnapshot, ruleset: &str, data: Value) -> String {
 }
 
 #[test]
-fn references_are_resolved_whatever_the_order_of_the_documents() {
+fn references_are_resolved_in_any_order_of_documents() {
     let first = snapshot(&[
         ("zebra", json!({})),
         ("a", json!({})),
@@ -27,18 +27,18 @@ fn references_are_resolved_whatever_the_order_of_the_documents() {
         ("conditions/z9", above("y", json!(1))),
     ]);
     assert_eq!(pattern(&first, "a", json!({"x": 1, "y": 2})), "Y");
-    let told = refusals(&first, &[("a/2", named("z8")), ("b/1", named("z9"))]);
+    let message = refusals(&first, &[("a/2", named("z8")), ("b/1", named("z9"))]);
     assert_eq!(
-        told,
+        message,
         [
             "a/2 /conditions/items/1 unknown_condition: the catalogue has no condition \"z8\"; did you mean \"z9\"?",
             "b/1  unknown_ruleset: the ruleset \"b\" does not exist; put rules/b first, or in the same edit",
         ]
     );
-    let told =
+    let message =
         refusals(&Rules.empty(), &[("a", json!({})), ("a/1", json!({"conditions": {"item": "nope"}}))]);
     assert_eq!(
-        told,
+        message,
         ["a/1 /conditions/item unknown_condition: the catalogue has no condition \"nope\"; put it first, \
         in the same edit, or write the condition out here"]
     );
@@ -76,7 +76,7 @@ fn one_ruleset_is_the_default() {
     let first = snapshot(&[("a", json!({"default": true})), ("b", json!({}))]);
     assert_eq!(
         refusals(&first, &[("b", json!({"default": true}))]),
-        ["b /default duplicate_default: the rulesets \"a\", \"b\" are all the default; let one of them be"]
+        ["b /default duplicate_default: the rulesets \"a\", \"b\" are all the default; only one may be"]
     );
     let moved = edit(&first, &[("a", json!({})), ("b", json!({"default": true}))]).unwrap();
     assert_eq!(moved.default_ruleset(), Some("b"));
@@ -88,8 +88,8 @@ fn names_that_documents_cannot_have_are_refused() {
     for (name, code) in
         [("conditions", "reserved_name"), ("a/b/c", "bad_name"), ("conditions/a/b", "bad_name")]
     {
-        let told = refusals(&Rules.empty(), &[(name, json!({}))]);
-        assert!(told[0].contains(code), "{told:?}");
+        let message = refusals(&Rules.empty(), &[(name, json!({}))]);
+        assert!(message[0].contains(code), "{message:?}");
     }
 }
 

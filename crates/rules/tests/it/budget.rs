@@ -39,12 +39,12 @@ fn a_text_that_is_too_long_to_be_matched_is_an_error_that_names_rule_and_attribu
         assert_eq!(execute(&snapshot, &data(11, REGEX_INPUT_BYTES_MAX), explain, &work).as_deref(), Ok("-"));
         let refused = execute(&snapshot, &data(11, REGEX_INPUT_BYTES_MAX + 2), explain, &work).unwrap_err();
         assert_eq!((refused.code(), refused.path().as_str()), ("text_too_long", "/data/order/note"));
-        let told = refused.to_string();
+        let message = refused.to_string();
         assert!(
-            told.contains("\"refund\"")
-                && told.contains("order.note")
-                && told.contains("regex_input_bytes_max"),
-            "{told}"
+            message.contains("\"refund\"")
+                && message.contains("order.note")
+                && message.contains("regex_input_bytes_max"),
+            "{message}"
         );
     }
     // The index leaves the rule out, so its text is not looked at.
@@ -72,8 +72,8 @@ fn a_pattern_result_that_would_be_too_long_is_an_error_that_names_the_rule() {
         assert_eq!(written.len(), fits * 120);
         let refused = execute(&snapshot, &data(too_long), explain, &work).unwrap_err();
         assert_eq!((refused.code(), refused.path().as_str()), ("pattern_result_too_long", "/data"));
-        let told = refused.to_string();
-        assert!(told.contains("\"3\"") && told.contains("pattern_result_bytes_max"), "{told}");
+        let message = refused.to_string();
+        assert!(message.contains("\"3\"") && message.contains("pattern_result_bytes_max"), "{message}");
     }
 }
 

@@ -115,12 +115,12 @@ fn of_file(file: &str, text: &str, conditions: Option<&str>) -> Vec<(String, Str
     let mut lines = Vec::new();
     match import(text, conditions, "it") {
         Ok(made) => {
-            let said = |of: &str| {
+            let output = |of: &str| {
                 let own = made.notices.iter().filter_map(|notice| notice.strip_prefix(&format!("{of}: ")));
                 own.map(|notice| format!("; {notice}")).collect::<String>()
             };
-            lines.extend(ids.iter().map(|id| line(id, format!("imported{}", said(&format!("rule {id}"))))));
-            let ruleset = said("ruleset it");
+            lines.extend(ids.iter().map(|id| line(id, format!("imported{}", output(&format!("rule {id}"))))));
+            let ruleset = output("ruleset it");
             if !ruleset.is_empty() {
                 lines.push(line("the ruleset", format!("imported{ruleset}")));
             }

@@ -37,7 +37,7 @@ fn body<'a>(imported: &'a ImportedRules, name: &str) -> &'a Value {
 }
 
 #[test]
-fn version_4_and_its_27_conditions_answer_as_the_original_did() {
+fn version_4_and_its_27_conditions_answer_as_the_original() {
     let (Some(rules), Some(conditions)) =
         (original("rules_config_v4.json"), original("conditions_config.json"))
     else {
@@ -82,11 +82,11 @@ fn versions_1_and_3_are_refused_for_the_one_condition_that_is_missing() {
             return;
         };
         let problems = import(&rules, Some(&conditions), "old").unwrap_err();
-        let told: Vec<_> = problems.iter().collect();
-        assert_eq!(told.len(), 1, "{problems}");
-        assert_eq!((told[0].path.as_str(), &*told[0].code), (place, "unknown_condition"));
+        let messages: Vec<_> = problems.iter().collect();
+        assert_eq!(messages.len(), 1, "{problems}");
+        assert_eq!((messages[0].path.as_str(), &*messages[0].code), (place, "unknown_condition"));
         let expected = format!("rule {rule}: the conditions file has no condition {missing}; add it there");
-        assert!(told[0].message.starts_with(&expected), "{problems}");
+        assert!(messages[0].message.starts_with(&expected), "{problems}");
         // Without a catalogue each condition is written out in its rule.
         assert_eq!(imported(&rules, None).rule_count(), 3);
     }
@@ -101,12 +101,12 @@ fn versions_1_and_3_are_refused_for_the_one_condition_that_is_missing() {
 fn version_2_is_refused_naming_its_shape() {
     let Some(rules) = original("rules_config_v2.json") else { return };
     let problems = import(&rules, None, "old").unwrap_err();
-    let told = problems.to_string();
+    let messages = problems.to_string();
     assert!(
-        told.contains("at /rules_set_details: this is the shape rules_set_details (version 2)"),
-        "{told}"
+        messages.contains("at /rules_set_details: this is the shape rules_set_details (version 2)"),
+        "{messages}"
     );
-    assert!(told.contains("rule_point"), "{told}");
+    assert!(messages.contains("rule_point"), "{messages}");
 }
 
 #[test]
@@ -160,15 +160,15 @@ fn ids_that_come_twice_and_rules_without_conditions_are_refused() {
         {"id": "R1", "conditions": {"item": "C1"}}, {"id": "R1", "conditions": {"item": "C1"}},
         {"id": "R2"}, {"conditions": {"item": "C1"}}, 5,
     ]});
-    let told = import(&rules.to_string(), Some("{}"), "x").unwrap_err().to_string();
+    let messages = import(&rules.to_string(), Some("{}"), "x").unwrap_err().to_string();
     for part in [
         "at /conditions_set: write conditions_set: a list",
-        "at /rules_set/1: \"x/R1\" is there twice",
+        "at /rules_set/1: duplicate id \"x/R1\"",
         "at /rules_set/2: a rule needs conditions",
         "at /rules_set/3: a rule needs an id",
         "at /rules_set/4: a rule needs an id",
     ] {
-        assert!(told.contains(part), "{part}\nis not in\n{told}");
+        assert!(messages.contains(part), "{part}\nis not in\n{messages}");
     }
 }
 
@@ -238,8 +238,11 @@ fn templates_are_filled_as_they_were() {
     assert_eq!((answer.pattern_result.as_str(), answer.total_points), ("5-xx", 1.0));
     let bad =
         json!({"rules_set": [{"id": "R1", "conditions": {"item": "C1"}, "action_result": "string join(a)"}]});
-    let told = import(&bad.to_string(), None, "x").unwrap_err().to_string();
-    assert!(told.contains("at /rules_set/0/action_result: rule R1: string join takes attributes"), "{told}");
+    let messages = import(&bad.to_string(), None, "x").unwrap_err().to_string();
+    assert!(
+        messages.contains("at /rules_set/0/action_result: rule R1: string join takes attributes"),
+        "{messages}"
+    );
 }
 
 #[test]
@@ -291,13 +294,13 @@ fn flat_rules_are_matched_to_the_catalogue_by_what_they_ask() {
         flat("R2", "less_than", json!(1)),
         json!({"id": "R3", "condition": "C9"}),
     ]);
-    let told = import(&unknown, Some(&conditions.to_string()), "x").unwrap_err().to_string();
+    let messages = import(&unknown, Some(&conditions.to_string()), "x").unwrap_err().to_string();
     for part in [
         "at /rules_set/0/condition: rule R1: the conditions file has no condition a greater_than 31 (C1 is a greater_than 30); add",
         "at /rules_set/1/condition: rule R2: the conditions file has no condition a less_than 1; add",
         "at /rules_set/2/condition: rule R3: \"C9\" is neither a condition of the catalogue nor an operator",
     ] {
-        assert!(told.contains(part), "{part}\nis not in\n{told}");
+        assert!(messages.contains(part), "{part}\nis not in\n{messages}");
     }
 }
 
@@ -327,13 +330,13 @@ fn an_import_into_another_ruleset_does_not_change_shared_conditions() {
     let settled = |policy| settle(second(), "two", &there, policy);
 
     let refused = settled(ConflictPolicy::Refuse).unwrap_err();
-    let told: Vec<_> = refused.iter().collect();
+    let messages: Vec<_> = refused.iter().collect();
     assert_eq!(
-        (told.len(), &*told[0].code, told[0].path.as_str()),
+        (messages.len(), &*messages[0].code, messages[0].path.as_str()),
         (1, "condition_conflict", "/conditions_set")
     );
     assert_eq!(
-        told[0].message,
+        messages[0].message,
         "condition C1: the catalogue has another one of this id, a greater_than 10, used by one; this one is a greater_than \
          11. Name it two-C1 with --on-conflict prefix, or change it for all with --on-conflict replace"
     );
@@ -348,7 +351,7 @@ fn an_import_into_another_ruleset_does_not_change_shared_conditions() {
         [
             "condition C1: the catalogue has another one of this id, a greater_than 10, used by one; this one is imported as \
              two-C1",
-            "condition C2: the catalogue has one that asks the same; it is shared and stays as it is",
+            "condition C2: the catalogue has an equal one; it is shared and not changed",
         ]
     );
     let mut both = there.clone();

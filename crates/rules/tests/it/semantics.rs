@@ -219,7 +219,7 @@ fn nothing_is_executed_in_place_of_what_was_asked() {
     };
     assert_eq!(
         refused(Some("loan"), None),
-        "unknown_ruleset at /ruleset: there is no ruleset \"loan\"; did you mean \"loans\"?"
+        "unknown_ruleset at /ruleset: unknown ruleset \"loan\"; did you mean \"loans\"?"
     );
     assert_eq!(
         refused(Some("draft"), None),

@@ -31,9 +31,9 @@ pub(crate) fn snapshot(documents: &[(&str, Value)]) -> RulesSnapshot {
 /// What an edit is refused for: document, path, code and message.
 pub(crate) fn refusals(previous: &RulesSnapshot, documents: &[(&str, Value)]) -> Vec<String> {
     let problems = edit(previous, documents).expect_err("it should be refused");
-    let told = problems.iter().map(|problem| {
+    let messages = problems.iter().map(|problem| {
         let document = problem.document.as_ref().map_or("-", |id| id.name.as_str()).to_owned();
         format!("{document} {} {}: {}", problem.path, problem.code, problem.message)
     });
-    told.collect()
+    messages.collect()
 }

@@ -1,7 +1,7 @@
 //! The kinds of this server: the one list.
 
-pub(crate) mod around;
 pub(crate) mod config;
+pub(crate) mod context;
 #[cfg(feature = "modules")]
 pub(crate) mod modules;
 pub(crate) mod patterns;
@@ -14,18 +14,18 @@ use std::sync::Arc;
 use midflight_http::setup::KindSetup;
 
 use crate::ServeOptions;
-use around::Around;
+use context::KindContext;
 
 /// Every kind of a server, in the order of its status, and those that the program adds.
-pub(crate) fn kinds(options: &ServeOptions, around: &Arc<Around>) -> Vec<KindSetup> {
+pub(crate) fn kinds(options: &ServeOptions, context: &Arc<KindContext>) -> Vec<KindSetup> {
     let own = [
-        rules::setup(around.rules),
-        patterns::setup(around),
+        rules::setup(context.rules),
+        patterns::setup(context),
         #[cfg(feature = "tools")]
-        tools::setup(around),
+        tools::setup(context),
         #[cfg(feature = "modules")]
-        modules::setup(around),
-        config::setup(around),
+        modules::setup(context),
+        config::setup(context),
     ];
     own.into_iter().chain(options.kinds.iter().cloned()).collect()
 }

@@ -1,31 +1,31 @@
-//! The component `redis`: the Redis server that carries the hints. What was said at the old one while they move is made good by
-//! a look at the log.
+//! The component `redis`: the Redis server that carries the hints. A look at the log makes up for what was sent to the
+//! old one while they move.
 
 use async_trait::async_trait;
-use midflight_bus::{OtherServer, Redis, RedisBus, RedisOptions};
+use midflight_bus::{OtherServer, RedisBus, RedisOptions, RedisTransport};
 
 use midflight_engine::Kind as _;
 use midflight_patterns::Patterns;
 
-use super::exchange::Exchange;
-use super::settings::{RedisSettings, Settings};
+use super::replaceable::Replaceable;
+use super::settings::{ServerRedisSettings, Settings};
 
 /// The bus whose server it is.
 pub(crate) struct HintsRedis(pub(crate) RedisBus);
 
 #[async_trait]
-impl Exchange for HintsRedis {
-    type Settings = RedisSettings;
-    type Opened = OtherServer<Redis>;
+impl Replaceable for HintsRedis {
+    type Settings = ServerRedisSettings;
+    type Opened = OtherServer<RedisTransport>;
     const NAME: &'static str = "redis";
     const ORDER: u32 = 80;
 
-    fn wanted(&self, settings: &Settings, in_use: &RedisSettings) -> RedisSettings {
-        let RedisSettings { legacy_channel, pool_size, .. } = in_use.clone();
-        RedisSettings { legacy_channel, pool_size, ..settings.redis.clone() }
+    fn wanted(&self, settings: &Settings, in_use: &ServerRedisSettings) -> ServerRedisSettings {
+        let ServerRedisSettings { legacy_channel, pool_size, .. } = in_use.clone();
+        ServerRedisSettings { legacy_channel, pool_size, ..settings.redis.clone() }
     }
 
-    async fn open(&self, settings: &RedisSettings) -> Result<Self::Opened, String> {
+    async fn open(&self, settings: &ServerRedisSettings) -> Result<Self::Opened, String> {
         let mut options = RedisOptions::new(settings.server().expose());
         options.legacy_channel.clone_from(&settings.legacy_channel);
         options.legacy_kind = Some(Patterns.name());

@@ -1,15 +1,15 @@
-//! The component `database`: the connections to the PostgreSQL that the log is in, replaced when the config says others, as
+//! The component `database`: the connections to the PostgreSQL that the log is in, replaced when the config changes, as
 //! after a password was rotated.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_bus::{OtherServer, Postgres, PostgresBus, PostgresOptions as BusOptions};
+use midflight_bus::{OtherServer, PostgresBus, PostgresBusOptions as BusOptions, PostgresTransport};
 use midflight_store::{PostgresSessions, PostgresStore};
 
-use super::exchange::Exchange;
-use super::settings::{DatabaseSettings, Settings};
+use super::replaceable::Replaceable;
+use super::settings::{ServerDatabaseSettings, Settings};
 
 /// The connections to the log.
 pub(crate) struct LogDatabase {
@@ -20,22 +20,22 @@ pub(crate) struct LogDatabase {
 }
 
 #[async_trait]
-impl Exchange for LogDatabase {
-    type Settings = DatabaseSettings;
-    type Opened = (PostgresSessions, Option<OtherServer<Postgres>>);
+impl Replaceable for LogDatabase {
+    type Settings = ServerDatabaseSettings;
+    type Opened = (PostgresSessions, Option<OtherServer<PostgresTransport>>);
     const NAME: &'static str = "database";
     const ORDER: u32 = 90;
 
-    fn wanted(&self, settings: &Settings, in_use: &DatabaseSettings) -> DatabaseSettings {
-        DatabaseSettings { min_conns: in_use.min_conns, ..settings.database.clone() }
+    fn wanted(&self, settings: &Settings, in_use: &ServerDatabaseSettings) -> ServerDatabaseSettings {
+        ServerDatabaseSettings { min_conns: in_use.min_conns, ..settings.database.clone() }
     }
 
-    async fn open(&self, settings: &DatabaseSettings) -> Result<Self::Opened, String> {
+    async fn open(&self, settings: &ServerDatabaseSettings) -> Result<Self::Opened, String> {
         let options = settings.options(&self.replica).map_err(|error| error.to_string())?;
         let sessions = self.store.open_beside(&options).await.map_err(|error| error.to_string())?;
-        let Some((bus, only_overhears)) = &self.bus else { return Ok((sessions, None)) };
+        let Some((bus, receive_only)) = &self.bus else { return Ok((sessions, None)) };
         let mut options = BusOptions::new(settings.url.expose());
-        options.only_overhears = *only_overhears;
+        options.receive_only = *receive_only;
         let server = bus.open_beside(options).await.map_err(|error| error.to_string())?;
         Ok((sessions, Some(server)))
     }
@@ -45,7 +45,7 @@ impl Exchange for LogDatabase {
         (self.store.swap(sessions), server)
     }
 
-    fn grace(settings: &DatabaseSettings) -> Duration {
+    fn grace(settings: &ServerDatabaseSettings) -> Duration {
         Duration::from_millis(settings.statement_ms())
     }
 }

@@ -13,8 +13,8 @@ const PATTERNS_MAX: usize = 100;
 /// The longest pattern, in bytes: a kind's and a document's longest name, and what is between them.
 const PATTERN_BYTES_MAX: usize = 512;
 
-/// Which documents a webhook may change: patterns of `kind/name`, in which `*` stands for any text. By default all. The
-/// server's own config is in no scope: whoever signs a webhook does not decide what the server is.
+/// Which documents a webhook may change: patterns of `kind/name`, in which `*` is any text. By default all. The
+/// server's own config is in no scope: the signer of a webhook does not decide how the server is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebhookScope(Vec<String>);

@@ -1,19 +1,19 @@
-//! What a server is to do, as its config says: the document `config/midflight`, its file, variables and flags.
+//! The settings of a server, from its config: the document `config/midflight`, its file, variables and flags.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged, Place};
-use midflight_config::{DurationText, Secret, Shape};
-use midflight_core::{Pointer, Problem, Problems};
+use midflight_components::{LlmSettings, LogFormat, LogSettings as Logged, SettingsSource};
+use midflight_config::{ConfigSchema, DurationText, Secret};
+use midflight_core::{JsonPointer, Problem, Problems};
 use midflight_store::{PostgresOptions, PostgresUrl};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::scope::WebhookScope;
-use crate::{BusPlace, StorePlace};
+use crate::{BusUrl, StoreUrl};
 
 /// What a server is to do. Times are in milliseconds (`_ms`), or texts with their unit, as `30s`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,11 +28,11 @@ pub struct Settings {
     /// What carries the hints. After a restart.
     pub bus: BusSettings,
     /// The PostgreSQL that the log is in, if it is.
-    pub database: DatabaseSettings,
+    pub database: ServerDatabaseSettings,
     /// The Redis that carries the hints, if one does.
-    pub redis: RedisSettings,
+    pub redis: ServerRedisSettings,
     /// What it logs.
-    pub log: LogSettings,
+    pub log: ServerLogSettings,
     /// What it measures.
     pub metrics: MetricsSettings,
     /// The LLM that it may ask; it asks none unless there is one.
@@ -49,10 +49,10 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerSettings {
-    /// The address, or `localhost`; `127.0.0.1` unless said.
+    /// The address, or `localhost`; `127.0.0.1` by default.
     #[serde(deserialize_with = "host")]
     pub host: IpAddr,
-    /// The port; 8080 unless said, and 0 takes a free one.
+    /// The port; 8080 by default, and 0 takes a free one.
     pub port: u16,
 }
 
@@ -62,7 +62,7 @@ pub struct ServerSettings {
 pub struct StorageSettings {
     /// What keeps it.
     pub backend: StorageBackend,
-    /// The SQLite file; `midflight.db` in the data folder unless said.
+    /// The SQLite file; `midflight.db` in the data folder by default.
     pub path: Option<PathBuf>,
 }
 
@@ -80,7 +80,7 @@ pub enum StorageBackend {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BusSettings {
-    /// What carries them; what the log can do itself unless said.
+    /// What carries them; by default what the log can do itself.
     pub kind: Option<BusKind>,
     /// The URL of a NATS server, for `nats`.
     pub nats_url: Secret,
@@ -103,18 +103,18 @@ pub enum BusKind {
 /// A PostgreSQL database and within what bounds it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct DatabaseSettings {
+pub struct ServerDatabaseSettings {
     /// `postgres://user:password@host:port/database`, the password by a reference.
     pub url: Secret,
-    /// The most connections; 10 unless said, from 1 to 1,000.
+    /// The most connections; 10 by default, from 1 to 1,000.
     pub max_conns: u32,
     /// Read and ignored: connections to the log are opened when they are needed, and kept. At most `max_conns`.
     pub min_conns: u32,
-    /// The longest wait for a connection; 5,000 unless said, from 1 to 600,000.
+    /// The longest wait for a connection; 5,000 by default, from 1 to 600,000.
     pub connect_timeout_ms: u64,
     /// The same as a text, as `5s`; instead of the number.
     pub connect_timeout: Option<DurationText>,
-    /// The longest that a statement takes; 10,000 unless said, from 1 to 600,000.
+    /// The longest that a statement takes; 10,000 by default, from 1 to 600,000.
     pub statement_timeout_ms: u64,
     /// The same as a text, as `10s`; instead of the number.
     pub statement_timeout: Option<DurationText>,
@@ -123,26 +123,27 @@ pub struct DatabaseSettings {
 /// A Redis server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct RedisSettings {
+pub struct ServerRedisSettings {
     /// `redis://user:password@host:port`, the password by a reference.
     pub url: Secret,
     /// `host:port` of a server without a password; where there is no `url`.
     pub addr: Option<String>,
     /// Read and ignored: hints need one connection.
     pub pool_size: Option<u32>,
-    /// A channel on which older programs say `{"action":"reload"}`, if any, and are told of edits of patterns.
+    /// A channel on which legacy programs publish `{"action":"reload"}`, if any, and on which edits of patterns are
+    /// announced.
     pub legacy_channel: Option<String>,
 }
 
 /// What a server logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct LogSettings {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of tracing's; `info` unless said.
+pub struct ServerLogSettings {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter of tracing's; `info` by default.
     pub level: String,
-    /// `text` unless said.
+    /// `text` by default.
     pub format: LogFormat,
-    /// Where to: `stderr` unless said, `stdout`, or the path of a file. After a restart.
+    /// Where to: `stderr` by default, `stdout`, or the path of a file. After a restart.
     pub output: String,
 }
 
@@ -154,7 +155,8 @@ pub struct MetricsSettings {
     pub enabled: bool,
     /// Where else they are, beside `/metrics`. After a restart.
     pub path: String,
-    /// A port of their own, on the same address, on which nothing else is answered; 0 takes a free one. After a restart.
+    /// A port of their own, on the same address, on which nothing else is answered; 0 takes a free one. After a
+    /// restart.
     pub port: Option<u16>,
     /// Labels on every sample.
     pub labels: BTreeMap<String, String>,
@@ -164,7 +166,7 @@ pub struct MetricsSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenSettings {
-    /// How often it is looked whether they changed, in ms; 500 unless said, from 100 to 3,600,000. A token that was revoked is
+    /// How often they are polled for changes, in ms; 500 by default, from 100 to 3,600,000. A token that was revoked is
     /// valid on other replicas for so long.
     pub refresh_ms: u64,
     /// The same as a text, as `10s`; instead of the number.
@@ -175,7 +177,7 @@ pub struct TokenSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSettings {
-    /// In days; 365 unless said, from 1 to 36,500.
+    /// In days; 365 by default, from 1 to 36,500.
     pub keep_days: u32,
 }
 
@@ -215,7 +217,7 @@ impl Default for StorageSettings {
     }
 }
 
-impl Default for DatabaseSettings {
+impl Default for ServerDatabaseSettings {
     fn default() -> Self {
         Self {
             url: Secret::default(),
@@ -229,7 +231,7 @@ impl Default for DatabaseSettings {
     }
 }
 
-impl Default for LogSettings {
+impl Default for ServerLogSettings {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Text, output: "stderr".to_owned() }
     }
@@ -254,10 +256,10 @@ impl Default for TokenSettings {
 }
 
 impl Settings {
-    /// What is declared of the keys. Variables and flags are laid over it by whoever starts the server.
+    /// What is declared of the keys. Variables and flags of the process override it.
     #[must_use]
-    pub fn shape() -> Shape<Self> {
-        Shape::new()
+    pub fn shape() -> ConfigSchema<Self> {
+        ConfigSchema::new()
             .restart("/profile")
             .restart("/server")
             .restart("/storage")
@@ -275,7 +277,7 @@ impl Settings {
     fn problems(&self) -> Problems {
         let mut problems = Problems::default();
         let mut add = |path: &str, code: &'static str, message: String| {
-            problems.add(Problem::new(code, Pointer::parse(path), message));
+            problems.add(Problem::new(code, JsonPointer::parse(path), message));
         };
         let between = |value: u64, low: u64, high: u64| {
             (!(low..=high).contains(&value)).then(|| format!("takes {low} to {high}"))
@@ -292,7 +294,7 @@ impl Settings {
         }
         for Time { path, text, ms, default_ms, low, high } in self.times() {
             if text.is_some() && ms != default_ms {
-                let message = format!("{path} and {path}_ms both say how long; write one of them");
+                let message = format!("{path} and {path}_ms are both set; set one of them");
                 add(path, "conflict", message);
             }
             if let Some(message) = between(text.map_or(ms, DurationText::ms), low, high) {
@@ -307,7 +309,10 @@ impl Settings {
             add("/profile", "invalid_value", message.to_owned());
         }
         if let Some(addr) = self.redis.addr.as_deref().filter(|addr| !is_host_and_port(addr)) {
-            let message = format!("{addr:?} is not host:port; with a password write redis.url");
+            let message = format!(
+                "invalid address {addr:?}: expected host:port; with a password use \
+                                   redis.url"
+            );
             add("/redis/addr", "invalid_value", message);
         }
         if let Err(message) = check_metrics_path(&self.metrics.path) {
@@ -315,47 +320,47 @@ impl Settings {
         }
         if self.metrics.port.is_some_and(|port| port != 0 && port == self.server.port) {
             let message =
-                "is server.port; take another port, or leave it out: metrics are on that port anyway";
+                "is server.port; use another port, or leave it out: that port serves the metrics too";
             add("/metrics/port", "invalid_value", message.to_owned());
         }
         let is_needed = self.storage.backend == StorageBackend::Postgres || !database.url.is_empty();
         if is_needed && let Err(error) = PostgresUrl::from_str(database.url.expose()) {
             add("/database/url", "invalid_value", error.to_string());
         }
-        if let Err(found) = self.log.logged().check(&Place::named("/log")) {
+        if let Err(found) = self.log.logged().check(&SettingsSource::named("/log")) {
             problems.append(found);
         }
-        if let Some(Err(found)) = self.llm.as_ref().map(|llm| llm.check(&Place::named("/llm"))) {
+        if let Some(Err(found)) = self.llm.as_ref().map(|llm| llm.check(&SettingsSource::named("/llm"))) {
             problems.append(found);
         }
         let mut add = |path: &str, code: &'static str, message: String| {
-            problems.add(Problem::new(code, Pointer::parse(path), message));
+            problems.add(Problem::new(code, JsonPointer::parse(path), message));
         };
         if let Err(message) = self.bus_place() {
             add("/bus/kind", "invalid_value", message);
         }
         for (name, hook) in &self.webhooks {
             if hook.secret.expose().len() < 24 {
-                let path = Pointer::parse("/webhooks").key(name).key("secret");
-                let message = "takes at least 24 characters, so that nobody guesses it";
+                let path = JsonPointer::parse("/webhooks").key(name).key("secret");
+                let message = "takes at least 24 characters, so that it cannot be guessed";
                 add(path.as_str(), "out_of_bounds", message.to_owned());
             }
             if let Err(message) = hook.scope.check() {
-                let path = Pointer::parse("/webhooks").key(name).key("scope");
+                let path = JsonPointer::parse("/webhooks").key(name).key("scope");
                 add(path.as_str(), "out_of_bounds", message);
             }
         }
         for name in self.metrics.labels.keys().filter(|name| !is_label(name)) {
-            let path = Pointer::parse("/metrics/labels").key(name);
+            let path = JsonPointer::parse("/metrics/labels").key(name);
             let message = "a label is letters, digits and _, and begins with no digit and not with __";
             add(path.as_str(), "invalid_value", message.to_owned());
         }
         problems
     }
 
-    /// The times that can be said in two ways.
+    /// The times that have two forms.
     fn times(&self) -> [Time; 3] {
-        let (database, defaults) = (&self.database, DatabaseSettings::default());
+        let (database, defaults) = (&self.database, ServerDatabaseSettings::default());
         let time = |path, text, ms, default_ms, low, high| Time { path, text, ms, default_ms, low, high };
         [
             time(
@@ -391,33 +396,33 @@ impl Settings {
         SocketAddr::new(self.server.host, self.server.port)
     }
 
-    /// Where the log is; a file is in `data_dir` unless its path is said.
+    /// Where the log is; by default a file in `data_dir`.
     ///
     /// # Errors
     /// When the URL of the database is none.
-    pub fn store_place(&self, data_dir: &Path) -> Result<StorePlace, String> {
+    pub fn store_place(&self, data_dir: &Path) -> Result<StoreUrl, String> {
         match self.storage.backend {
             StorageBackend::Sqlite => {
                 let path = self.storage.path.clone();
-                Ok(StorePlace::Sqlite(path.unwrap_or_else(|| data_dir.join("midflight.db"))))
+                Ok(StoreUrl::Sqlite(path.unwrap_or_else(|| data_dir.join("midflight.db"))))
             }
             StorageBackend::Postgres => {
                 let url = self.database.url.expose().parse();
-                url.map(StorePlace::Postgres)
+                url.map(StoreUrl::Postgres)
                     .map_err(|error: midflight_store::PostgresUrlError| error.to_string())
             }
         }
     }
 
-    /// What carries the hints, if it is said.
+    /// What carries the hints, if it is set.
     ///
     /// # Errors
     /// When the URL that it needs is none.
-    pub fn bus_place(&self) -> Result<Option<BusPlace>, String> {
+    pub fn bus_place(&self) -> Result<Option<BusUrl>, String> {
         let place = match self.bus.kind {
             None => return Ok(None),
-            Some(BusKind::Memory) => BusPlace::Memory,
-            Some(BusKind::Postgres) => BusPlace::Postgres,
+            Some(BusKind::Memory) => BusUrl::Memory,
+            Some(BusKind::Postgres) => BusUrl::Postgres,
             Some(BusKind::Redis) => by_url(&self.redis.server(), "redis", "redis.url")?,
             Some(BusKind::Nats) => by_url(&self.bus.nats_url, "nats", "bus.nats_url")?,
         };
@@ -425,7 +430,7 @@ impl Settings {
     }
 }
 
-impl LogSettings {
+impl ServerLogSettings {
     /// As the logger takes them.
     #[must_use]
     pub fn logged(&self) -> Logged {
@@ -433,8 +438,8 @@ impl LogSettings {
     }
 }
 
-impl RedisSettings {
-    /// The URL of the server: `url`, or else what `addr` says.
+impl ServerRedisSettings {
+    /// The URL of the server: `url`, or else the value of `addr`.
     pub(crate) fn server(&self) -> Secret {
         match &self.addr {
             Some(addr) if self.url.is_empty() => Secret::new(format!("redis://{addr}")),
@@ -450,7 +455,7 @@ impl TokenSettings {
     }
 }
 
-impl DatabaseSettings {
+impl ServerDatabaseSettings {
     /// The longest wait for a connection, in milliseconds.
     pub(crate) fn connect_ms(&self) -> u64 {
         self.connect_timeout.map_or(self.connect_timeout_ms, DurationText::ms)
@@ -475,13 +480,13 @@ impl DatabaseSettings {
 }
 
 /// The place of a URL that must be of this sort.
-fn by_url(url: &Secret, sort: &str, key: &str) -> Result<BusPlace, String> {
-    let place = url.expose().parse::<BusPlace>();
+fn by_url(url: &Secret, sort: &str, key: &str) -> Result<BusUrl, String> {
+    let place = url.expose().parse::<BusUrl>();
     let place = place.ok().filter(|place| format!("{place:?}") == sort);
     place.ok_or_else(|| format!("{sort} needs {key}, as {sort}://host:port"))
 }
 
-/// A time that is said in milliseconds or as a text.
+/// A time in milliseconds or as a text.
 struct Time {
     /// The key of the text; that of the number ends with `_ms`.
     path: &'static str,
@@ -506,7 +511,7 @@ fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> 
     }
     text.parse().map_err(|_| {
         let cure = "write an IP address, as 127.0.0.1 or 0.0.0.0, or localhost";
-        D::Error::custom(format_args!("{text:?} is no address to listen on; {cure}"))
+        D::Error::custom(format_args!("{text:?} is not a listen address; {cure}"))
     })
 }
 
@@ -525,13 +530,17 @@ fn check_metrics_path(path: &str) -> Result<(), String> {
     let is_letter = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
     let is_path = path.starts_with('/') && !path.ends_with('/') && path.chars().all(is_letter);
     if !is_path || path.len() > 128 {
-        return Err(format!("{path:?} is no path; write one as /metrics, of letters, digits and . _ - /"));
+        return Err(format!(
+            "invalid path {path:?}: expected one as /metrics, of letters, digits and . _ - /"
+        ));
     }
     let is_below = |other: &&&str| {
         path.strip_prefix(**other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     match OTHER_PATHS.iter().find(is_below) {
-        Some(other) => Err(format!("{path} is below {other}, which answers something else; take another")),
+        Some(other) => {
+            Err(format!("{path} is below {other}, which answers something else; use another path"))
+        }
         None => Ok(()),
     }
 }
@@ -553,20 +562,18 @@ mod tests {
     fn check(document: serde_json::Value, expected: &[&str]) {
         let built = Settings::shape().build(Some(&Arc::new(document)), &());
         let problems = built.err().unwrap_or_default();
-        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(told, expected);
+        let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, expected);
     }
 
     #[test]
-    fn a_config_says_what_is_wrong_with_it() {
+    fn a_config_reports_its_problems() {
         check(json!({}), &[]);
         check(json!({"database": {"max_conns": 0}}), &["at /database/max_conns: takes 1 to 1000"]);
         check(
             json!({"storage": {"backend": "postgres"}}),
-            &[
-                "at /database/url: this is no URL of a PostgreSQL database: it does not start with postgres://; write \
-               postgres://user@host:port/database",
-            ],
+            &["at /database/url: invalid URL of a PostgreSQL database: it does not start with \
+                 postgres://; expected postgres://user@host:port/database"],
         );
         check(
             json!({"bus": {"kind": "redis"}}),
@@ -580,7 +587,7 @@ mod tests {
         );
         check(
             json!({"log": {"levle": "info"}}),
-            &["at /log/levle: there is no key \"levle\" here; did you mean \"level\"?"],
+            &["at /log/levle: unknown key \"levle\"; did you mean \"level\"?"],
         );
     }
 
@@ -600,7 +607,7 @@ mod tests {
         let options = settings.database.options("r").unwrap();
         assert_eq!((options.connect_ms_max, options.statement_ms_max), (30_000, 60_000));
         assert_eq!(settings.tokens.period_ms(), 2_000);
-        let both = RedisSettings { url: Secret::new("redis://u"), ..settings.redis.clone() };
+        let both = ServerRedisSettings { url: Secret::new("redis://u"), ..settings.redis.clone() };
         assert_eq!(both.server().expose(), "redis://u");
         let variables = [("MIDFLIGHT_TOKENS__REFRESH".to_owned(), "500ms".to_owned())];
         let entry = Settings::shape().env("MIDFLIGHT", variables).build(None, &()).unwrap();
@@ -611,44 +618,40 @@ mod tests {
     fn keys_of_other_programs_are_held_to_what_they_mean() {
         check(
             json!({"server": {"host": "db"}}),
-            &[
-                "at /server/host: \"db\" is no address to listen on; write an IP address, as 127.0.0.1 or 0.0.0.0, or localhost",
-            ],
+            &["at /server/host: \"db\" is not a listen address; write an IP address, as 127.0.0.1 or \
+                 0.0.0.0, or localhost"],
         );
         check(json!({"database": {"min_conns": 11}}), &["at /database/min_conns: takes 0 to 10"]);
         check(json!({"tokens": {"refresh": "1ms"}}), &["at /tokens/refresh: takes 100 to 3600000 ms"]);
         check(
             json!({"tokens": {"refresh": "1s", "refresh_ms": 2000}}),
-            &[
-                "at /tokens/refresh: /tokens/refresh and /tokens/refresh_ms both say how long; write one of them",
-            ],
+            &["at /tokens/refresh: /tokens/refresh and /tokens/refresh_ms are both set; set one of them"],
         );
         check(
             json!({"tokens": {"refresh": "10"}}),
-            &[
-                "at /tokens/refresh: \"10\" is no duration; write a whole number with its unit: 200ms, 30s, 5m or 1h",
-            ],
+            &["at /tokens/refresh: invalid duration \"10\": expected a whole number with its unit: \
+                 200ms, 30s, 5m or 1h"],
         );
         check(json!({"profile": "a b"}), &["at /profile: takes 1 to 64 letters, digits, - and _"]);
         check(
             json!({"redis": {"addr": "redis://r:1"}}),
-            &["at /redis/addr: \"redis://r:1\" is not host:port; with a password write redis.url"],
+            &["at /redis/addr: invalid address \"redis://r:1\": expected host:port; with a password use \
+               redis.url"],
         );
         check(
             json!({"metrics": {"path": "metrics"}}),
-            &[
-                "at /metrics/path: \"metrics\" is no path; write one as /metrics, of letters, digits and . _ - /",
-            ],
+            &["at /metrics/path: invalid path \"metrics\": expected one as /metrics, of letters, digits \
+                 and . _ - /"],
         );
         check(
             json!({"metrics": {"path": "/api/v1/metrics"}}),
-            &["at /metrics/path: /api/v1/metrics is below /api, which answers something else; take another"],
+            &["at /metrics/path: /api/v1/metrics is below /api, which answers something else; use another \
+               path"],
         );
         check(
             json!({"metrics": {"port": 8080}}),
-            &[
-                "at /metrics/port: is server.port; take another port, or leave it out: metrics are on that port anyway",
-            ],
+            &["at /metrics/port: is server.port; use another port, or leave it out: that port serves the \
+                 metrics too"],
         );
     }
 
@@ -658,22 +661,22 @@ mod tests {
         check(
             json!({"llm": {"model": "m", "concurrency_max": 0, "breaker": {"failures": 1001, "open_ms": 0}}}),
             &[
-                "at /llm/concurrency_max: concurrency_max is 0; write a number from 1 to 1000",
-                "at /llm/breaker/failures: failures is 1001; write a number from 0 to 1000",
-                "at /llm/breaker/open_ms: open_ms is 0; write a number from 1 to 86400000",
+                "at /llm/concurrency_max: invalid concurrency_max 0: expected 1 to 1000",
+                "at /llm/breaker/failures: invalid failures 1001: expected 0 to 1000",
+                "at /llm/breaker/open_ms: invalid open_ms 0: expected 1 to 86400000",
             ],
         );
         check(
             json!({"llm": {"model": "m", "timeout": "0s"}}),
-            &["at /llm/timeout: timeout is 0; write a number from 1 to 86400000"],
+            &["at /llm/timeout: invalid timeout 0: expected 1 to 86400000"],
         );
         check(
             json!({"llm": {"model": "m", "timeout": "5s", "timeout_ms": 1}}),
-            &["at /llm/timeout: timeout and timeout_ms both say how long; write one of them"],
+            &["at /llm/timeout: timeout and timeout_ms are both set; set one of them"],
         );
         check(
             json!({"llm": {"model": "m", "breaker": {"failure": 3}}}),
-            &["at /llm/breaker/failure: there is no key \"failure\" here; did you mean \"failures\"?"],
+            &["at /llm/breaker/failure: unknown key \"failure\"; did you mean \"failures\"?"],
         );
         let variables = [("MIDFLIGHT_LLM__BREAKER__FAILURES", "3"), ("MIDFLIGHT_LLM__MODEL", "m")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -683,7 +686,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_what_the_keys_say() {
+    fn places_follow_the_keys() {
         let document = json!({
             "server": {"port": 9000}, "storage": {"backend": "postgres"}, "bus": {"kind": "redis"},
             "database": {"url": "postgres://db/log", "max_conns": 3}, "redis": {"url": "redis://r:1"}

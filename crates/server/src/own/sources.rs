@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_app::{AppError, Boot, Process, References};
-use midflight_config::{OperatorContents, Origin, Redactor, Shape};
+use midflight_app::{AppError, Bootstrap, Process, References};
+use midflight_config::{ConfigSchema, OperatorContents, Origin, Redactor};
 use midflight_source::FileOptions;
 use serde_json::Value;
 
 use super::id::own_id;
 use super::settings::Settings;
-use crate::{BusPlace, StorePlace};
+use crate::{BusUrl, StoreUrl};
 
 /// What every variable of a server's config begins with.
 const PREFIX: &str = "MIDFLIGHT";
@@ -51,38 +51,38 @@ impl OwnConfig {
         self
     }
 
-    /// Listens there, whatever the config says.
+    /// Listens there, overriding the config.
     pub fn listen(&mut self, at: SocketAddr, by: Origin) -> &mut Self {
         self.cover("/server/host", at.ip().to_string(), by.clone());
         self.cover("/server/port", at.port().to_string(), by)
     }
 
-    /// Keeps the log there, whatever the config says.
-    pub fn store(&mut self, place: &StorePlace, by: Origin) -> &mut Self {
+    /// Keeps the log there, overriding the config.
+    pub fn store(&mut self, place: &StoreUrl, by: Origin) -> &mut Self {
         match place {
-            StorePlace::Sqlite(path) => {
+            StoreUrl::Sqlite(path) => {
                 self.cover("/storage/backend", "sqlite", by.clone());
                 self.cover("/storage/path", path.to_string_lossy(), by)
             }
-            StorePlace::Postgres(url) => {
+            StoreUrl::Postgres(url) => {
                 self.cover("/storage/backend", "postgres", by.clone());
                 self.cover("/database/url", url.expose(), by)
             }
         }
     }
 
-    /// Takes the hints that way, whatever the config says.
-    pub fn bus(&mut self, place: &BusPlace, by: Origin) -> &mut Self {
+    /// Sends the hints that way, overriding the config.
+    pub fn bus(&mut self, place: &BusUrl, by: Origin) -> &mut Self {
         self.cover("/bus/kind", format!("{place:?}"), by.clone());
         match place {
-            BusPlace::Redis(url) => self.cover("/redis/url", url, by),
-            BusPlace::Nats(url) => self.cover("/bus/nats_url", url, by),
-            BusPlace::Memory | BusPlace::Postgres => self,
+            BusUrl::Redis(url) => self.cover("/redis/url", url, by),
+            BusUrl::Nats(url) => self.cover("/bus/nats_url", url, by),
+            BusUrl::Memory | BusUrl::Postgres => self,
         }
     }
 
     /// What is declared of the config, with what is laid over it.
-    pub(crate) fn shape(&self) -> Shape<Settings> {
+    pub(crate) fn shape(&self) -> ConfigSchema<Settings> {
         let shape = Settings::shape().env(PREFIX, self.variables.iter().cloned());
         let mut shape = shape.redacted_by(self.redactor.clone()).operated_by(self.contents.clone());
         for (path, text, by) in &self.covers {
@@ -90,13 +90,13 @@ impl OwnConfig {
         }
         match self.file {
             Some(_) => shape,
-            // A log cannot say where it is to be found.
+            // A log cannot have its own address.
             None => shape.ignored("/storage").ignored("/bus"),
         }
     }
 
     /// What references in it are read from.
-    pub(crate) fn around(&self) -> Process {
+    pub(crate) fn context(&self) -> Process {
         Process::new(self.references.clone())
     }
 
@@ -104,8 +104,8 @@ impl OwnConfig {
     ///
     /// # Errors
     /// [`AppError::Config`] with everything that is wrong with it.
-    pub(crate) fn read(&self, document: Option<&Arc<Value>>) -> Result<Boot, AppError> {
-        Boot::read(own_id(), &self.shape(), &self.around(), self.file.clone(), document)
+    pub(crate) fn read(&self, document: Option<&Arc<Value>>) -> Result<Bootstrap, AppError> {
+        Bootstrap::read(own_id(), &self.shape(), &self.context(), self.file.clone(), document)
     }
 
     /// The config as it is before anything of the log was read.
@@ -118,7 +118,7 @@ impl OwnConfig {
 }
 
 /// The typed config of a start.
-pub(crate) fn settings(boot: &Boot) -> Result<Settings, AppError> {
+pub(crate) fn settings(boot: &Bootstrap) -> Result<Settings, AppError> {
     let settings = boot.entry().typed::<Settings>();
     settings.map(|settings| Settings::clone(&settings)).ok_or(AppError::NotServed)
 }

@@ -1,12 +1,12 @@
-//! The config that a start begins with when the log's own is not good here: one edit that is good on another replica, as one
-//! that refers to a variable which only that one has, keeps no server from starting.
+//! The config that a start begins with when the log's own is not good here: one edit that is good on another replica,
+//! as one that refers to a variable which only that one has, keeps no server from starting.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_app::Boot;
+use midflight_app::Bootstrap;
 use midflight_core::{RevisionNumber, Trigger};
-use midflight_engine::{EngineStatus, Quarantined, Scope};
+use midflight_engine::{EngineStatus, Quarantined, ReloadScope};
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
@@ -14,16 +14,22 @@ use super::id::own_id;
 use super::sources::OwnConfig;
 use crate::backend::Backend;
 use crate::error::ServeError;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 
 /// How many earlier versions of the document are tried at a start. A start that needs more begins with the defaults.
 const VERSIONS_MAX: usize = 100;
-/// How soon it is looked again whether a document that was left out is good by now: a file that it refers to may be there.
+/// How soon it is looked again whether a document that was left out is good by now: a file that it refers to may be
+/// there.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Reads the config of a start. A file that is not good stops it, since it is the operator's who starts it. A document of
-/// the log does not: the newest version that is good here counts, or what this replica kept, or what flags and variables say.
-pub(crate) async fn boot(config: &OwnConfig, backend: &Backend, is_there: bool) -> Result<Boot, ServeError> {
+/// Reads the config of a start. A file that is not good stops it, since it is the operator's who starts it. A document
+/// of the log does not: the newest version that is valid here counts, or what this replica kept, or flags and
+/// variables.
+pub(crate) async fn boot(
+    config: &OwnConfig,
+    backend: &Backend,
+    is_there: bool,
+) -> Result<Bootstrap, ServeError> {
     if config.file.is_some() {
         return Ok(config.read(None)?);
     }
@@ -46,12 +52,13 @@ pub(crate) async fn boot(config: &OwnConfig, backend: &Backend, is_there: bool) 
     };
     if let Some(error) = error {
         let id = own_id();
-        tracing::error!(%error, "{id} of the log is not good here; started on an earlier version of it, or on the defaults");
+        tracing::error!(%error, "{id} of the log is invalid here; started with an earlier version of it, \
+                                 or with the defaults");
     }
     Ok(boot)
 }
 
-/// What the document says at a revision, or at the newest, and since which.
+/// The body of the document at a revision, or at the newest, and since which.
 async fn version(
     store: &dyn Store,
     at: Option<RevisionNumber>,
@@ -71,7 +78,7 @@ async fn earlier(
     config: &OwnConfig,
     store: &dyn Store,
     mut revision: RevisionNumber,
-) -> Result<Option<Boot>, StoreError> {
+) -> Result<Option<Bootstrap>, StoreError> {
     for _ in 0..VERSIONS_MAX {
         let before = RevisionNumber::new(revision.get().saturating_sub(1));
         if before == RevisionNumber::ZERO {
@@ -87,7 +94,7 @@ async fn earlier(
 }
 
 /// What this replica kept of it, if that is good.
-fn kept(config: &OwnConfig, backend: &Backend) -> Option<Boot> {
+fn kept(config: &OwnConfig, backend: &Backend) -> Option<Bootstrap> {
     let kept = backend.last_good()?.read().ok()??;
     config.read(Some(kept.documents.get(&own_id())?)).ok()
 }
@@ -101,7 +108,7 @@ pub(crate) fn left_out(status: &EngineStatus) -> Option<(RevisionNumber, &Quaran
 
 /// Looks from time to time, until the server stops, whether a config that was left out is good by now, and has it tried
 /// again then.
-pub(crate) async fn try_again(app: App, config: OwnConfig) {
+pub(crate) async fn try_again(app: AppState, config: OwnConfig) {
     // Tried once for each time that it becomes good: what is left out for another reason stays so.
     let mut was_good = false;
     loop {
@@ -119,7 +126,7 @@ pub(crate) async fn try_again(app: App, config: OwnConfig) {
         let is_good = read.unwrap_or(false);
         if is_good
             && !was_good
-            && app.engine.reload(Trigger::FileWatch, "config", Scope::Everything).await.is_err()
+            && app.engine.reload(Trigger::FileWatch, "config", ReloadScope::Everything).await.is_err()
         {
             return;
         }

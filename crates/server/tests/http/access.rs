@@ -28,7 +28,7 @@ fn calls(server: &Server) -> Vec<(Method, String, bool)> {
 const SIGNED: &str = "/api/v1/webhooks/";
 
 #[tokio::test]
-async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
+async fn changes_need_a_token_and_reads_do_not() {
     let server = server().await;
     for (method, path, needs_token) in calls(&server) {
         if path.starts_with(SIGNED) {
@@ -51,9 +51,9 @@ async fn whatever_changes_something_needs_a_token_and_nothing_else_does() {
         let is_secret = is_secret.iter().any(|begin| path.starts_with(begin));
         assert_eq!(needs_token, is_secret || method != Method::GET && !reads, "{method} {path}");
         if needs_token {
-            let nobody = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
-            assert!(nobody.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-            nobody.problem(401, "unauthenticated");
+            let no_one = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
+            assert!(no_one.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+            no_one.problem(401, "unauthenticated");
         }
         let wrong = server.anonymous(method, &path).bearer_auth("mf_wrong");
         answer(wrong).await.problem(401, "unauthenticated");
@@ -95,7 +95,8 @@ fn example(path: &str) -> String {
     path.replace("{number}", "999999").replace("{code}", "owned").replace(['{', '}'], "")
 }
 
-/// Asks a route as the holder of a token, and answers the status and the code of the answer's head: some bodies never end.
+/// Asks a route as the holder of a token, and answers the status and the code of the answer's head: some bodies never
+/// end.
 async fn ask(server: &Server, route: &Route, token: Option<&str>) -> u16 {
     let request = server.anonymous(route.method.clone(), &example(&route.path)).json(&json!({}));
     let request = match token {
@@ -237,7 +238,7 @@ async fn on_other_addresses_reading_needs_a_token_too() {
 }
 
 #[tokio::test]
-async fn foreign_hosts_and_origins_are_turned_away() {
+async fn foreign_hosts_and_origins_are_refused() {
     let server = server().await.with_loans().await;
     let asked = |name: &'static str, value: &'static str| {
         answer(server.request(Method::GET, "/api/v1/export").header(name, value))
@@ -253,7 +254,7 @@ async fn foreign_hosts_and_origins_are_turned_away() {
 }
 
 #[tokio::test]
-async fn the_first_token_is_told_once_and_goes_on_being_known() {
+async fn the_first_token_is_shown_once_and_stays_valid() {
     let server = server().await.with_loans().await;
     server.running.stop().await;
     let again = midflight_server::start(options(&server.dir)).await.unwrap();

@@ -78,8 +78,8 @@ async fn the_catalogue_and_the_functions_of_the_other_kinds_are_listed_and_calle
     assert!(not_run["isError"] == true && text(&not_run).contains("has no `forward`"), "{not_run}");
 
     server.delete("/api/v1/documents/tools/grep").await.ok();
-    let gone = call(&server, "grep", json!({})).await;
-    assert!(text(&gone).contains(&format!("was removed in revision {}", revision + 1)), "{gone}");
+    let removed = call(&server, "grep", json!({})).await;
+    assert!(text(&removed).contains(&format!("was removed in revision {}", revision + 1)), "{removed}");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn an_address_pins_a_revision_or_shows_the_search() {
 }
 
 #[tokio::test]
-async fn a_change_is_told_to_whoever_listens_once_it_is_served() {
+async fn a_change_is_sent_to_listeners_once_it_is_served() {
     let server = server().await;
     put(&server, "grep", tool("Finds lines.")).await;
     let params = json!({"notifications": {"toolsListChanged": true}});
@@ -127,13 +127,13 @@ async fn a_change_is_told_to_whoever_listens_once_it_is_served() {
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
     let mut stream = response.bytes_stream();
-    let mut said = String::new();
+    let mut output = String::new();
     let mut until = async |what: &str| {
-        while !said.contains(what) {
+        while !output.contains(what) {
             let more = tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap().unwrap();
-            said.push_str(&String::from_utf8_lossy(&more));
+            output.push_str(&String::from_utf8_lossy(&more));
         }
-        std::mem::take(&mut said)
+        std::mem::take(&mut output)
     };
     until("subscriptions/acknowledged").await;
     let revision = put(&server, "grep", tool("Finds text.")).await;
@@ -162,7 +162,7 @@ async fn agents_need_what_other_callers_need() {
 }
 
 #[tokio::test]
-async fn calls_are_forwarded_to_allowed_hosts_only_and_never_to_private_ones_unless_told() {
+async fn calls_are_forwarded_to_allowed_hosts_only_and_to_private_ones_if_allowed() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let served = tokio::spawn(async move {
@@ -226,13 +226,13 @@ async fn no_tool_of_the_catalogue_has_the_name_of_one_of_the_servers_own() {
     for name in own {
         let path = format!("/api/v1/documents/tools/{name}");
         let problem = server.put(&path, &tool("Takes the place.")).await.problem(422, "invalid_document");
-        let told = &problem["errors"][0];
+        let messages = &problem["errors"][0];
         assert_eq!(
-            (&told["path"], &told["code"]),
+            (&messages["path"], &messages["code"]),
             (&json!("/tool_name"), &json!("reserved_name")),
             "{problem:#}"
         );
-        assert!(told["message"].as_str().unwrap().contains("set another mcp_name"), "{told}");
+        assert!(messages["message"].as_str().unwrap().contains("set another mcp_name"), "{messages}");
         // Each item of an import is told by itself.
         let (mut one, mut other) = (tool("d"), tool("d"));
         one["tool_name"] = json!(name);
@@ -287,7 +287,7 @@ fn check_lines(metrics: &str, lines: &[&str]) {
 }
 
 #[tokio::test]
-async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
+async fn forwarded_calls_are_counted_as_uses_if_enabled() {
     let address = endpoint().await;
     let server = server_with(|options| {
         options.forward.allowed_hosts = vec![address.to_string()];
@@ -310,10 +310,10 @@ async fn forwarded_calls_are_counted_as_uses_where_the_settings_say_so() {
     let uses = async || {
         let telemetry = server.get("/api/v1/tools/telemetry").await.ok();
         let items = telemetry["items"].as_array().unwrap().iter();
-        let told = |it: &Value| {
+        let messages = |it: &Value| {
             (it["tool_name"].as_str().unwrap().to_owned(), it["uses"].clone(), it["success_rate"].clone())
         };
-        items.map(told).collect::<Vec<_>>()
+        items.map(messages).collect::<Vec<_>>()
     };
     // By default nothing is counted as a use, and the time of each call is.
     assert_eq!(call("count").await["structuredContent"], json!({"lines": 3}));
@@ -359,11 +359,11 @@ async fn what_agents_do_is_in_the_metrics() {
     let params = json!({"notifications": {"toolsListChanged": true}});
     let request = message(server.anonymous(Method::POST, "/mcp"), "subscriptions/listen", params);
     let mut stream = request.send().await.unwrap().bytes_stream();
-    let mut said = String::new();
+    let mut output = String::new();
     let mut until = async |what: &str| {
-        while !said.contains(what) {
+        while !output.contains(what) {
             let more = tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap().unwrap();
-            said.push_str(&String::from_utf8_lossy(&more));
+            output.push_str(&String::from_utf8_lossy(&more));
         }
     };
     until("subscriptions/acknowledged").await;

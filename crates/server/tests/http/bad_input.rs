@@ -53,7 +53,7 @@ async fn shapes_that_are_wrong_are_named_with_their_place() {
 }
 
 #[tokio::test]
-async fn rules_that_do_not_hold_are_refused_with_every_reason() {
+async fn invalid_rules_are_refused_with_every_reason() {
     let server = server().await.with_loans().await;
     let refused = async |item: Value| {
         let mut body = rule(18, 2.0);
@@ -133,7 +133,7 @@ async fn a_restore_of_more_than_may_be_brought_back_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reason_that_is_too_long_is_refused_wherever_it_is_said() {
+async fn a_reason_that_is_too_long_is_refused_everywhere() {
     let server = server().await.with_loans().await;
     let (fits, long) = ("x".repeat(1024), "x".repeat(1025));
     let changes = json!([{"op": "put", "kind": "rules", "name": "cards", "body": {}}]);

@@ -50,7 +50,7 @@ async fn a_config_whose_paths_are_far_longer_than_its_document_is_not_written_ou
 }
 
 #[tokio::test]
-async fn a_named_config_is_held_to_its_schema_patched_compared_and_taken_back() {
+async fn a_named_config_is_validated_patched_compared_and_rolled_back() {
     let server = server().await;
     let schema = json!({"type": "object", "properties": {
         "port": {"type": "integer", "minimum": 1, "default": 80, "x-reload": "restart"},
@@ -64,8 +64,8 @@ async fn a_named_config_is_held_to_its_schema_patched_compared_and_taken_back() 
     let refused =
         server.put("/api/v1/config/shop", &json!({"levle": "info", "key": "hunter2", "port": 0})).await;
     let problem = refused.problem(422, "invalid_document");
-    let told: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| it["path"].clone()).collect();
-    assert_eq!(told, ["/key", "/levle", "/port"]);
+    let message: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|it| it["path"].clone()).collect();
+    assert_eq!(message, ["/key", "/levle", "/port"]);
     assert!(!problem.to_string().contains("hunter2"));
 
     let patch = |body: Value| answer(server.request(Method::PATCH, "/api/v1/config/shop").json(&body));
@@ -105,7 +105,7 @@ async fn a_named_config_is_held_to_its_schema_patched_compared_and_taken_back() 
 }
 
 #[tokio::test]
-async fn the_servers_own_config_follows_its_file_and_says_by_the_hash_what_came_of_it() {
+async fn the_servers_own_config_follows_its_file_and_reports_by_hash() {
     let (server, dir) = server_of("metrics: {labels: {zone: a}}\n").await;
     let file = dir.path().join("midflight.yaml");
     let health = async || {
@@ -149,12 +149,12 @@ async fn the_servers_own_config_follows_its_file_and_says_by_the_hash_what_came_
     // The document belongs to the file: an edit past it says so.
     let past = server.put("/api/v1/config/midflight", &json!({})).await;
     assert!(past.problem(409, "owned")["detail"].as_str().unwrap().contains("file:"));
-    let nobody = answer(server.anonymous(Method::POST, "/-/reload")).await;
-    nobody.problem(401, "unauthenticated");
+    let no_one = answer(server.anonymous(Method::POST, "/-/reload")).await;
+    no_one.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
-async fn an_edit_of_the_document_tells_what_is_masked_and_what_waits_for_a_restart() {
+async fn an_edit_reports_masked_keys_and_those_that_need_a_restart() {
     let server = server_with(|options| {
         let variables = [("MIDFLIGHT_TOKENS__REFRESH_MS".to_owned(), "500".to_owned())];
         options.config.variables(variables).cover("/log/level", "warn", Origin::Flag("--log".into()));
@@ -200,12 +200,9 @@ async fn a_bad_config_stops_the_start() {
         midflight_server::start(options).await.map(drop).unwrap_err().to_string()
     };
     for (text, expected) in [
-        (
-            "log: {levle: info}\n",
-            "midflight.yaml:1:14: at /log/levle: there is no key \"levle\" here; did you mean",
-        ),
+        ("log: {levle: info}\n", "midflight.yaml:1:14: at /log/levle: unknown key \"levle\"; did you mean"),
         ("log: [\n", "midflight.yaml:"),
-        ("storage: {backend: postgres}\n", "at /database/url: this is no URL"),
+        ("storage: {backend: postgres}\n", "at /database/url: invalid URL"),
         ("llm: {model: m, api_key: sk-123}\n", "/llm/api_key: api_key is a secret"),
     ] {
         let error = start(text).await;
@@ -275,8 +272,8 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     let now = jiff::Timestamp::now().as_second();
 
     fs::write(config.path().join("midflight.yaml"), format!("{text}metrics: {{enabled: false}}\n")).unwrap();
-    let told = answer(signed(&server, "git", "m1", now, "")).await.ok();
-    assert_eq!((&told["trigger"], &told["triggered_by"]), (&json!("webhook"), &json!("webhook:git")));
+    let message = answer(signed(&server, "git", "m1", now, "")).await.ok();
+    assert_eq!((&message["trigger"], &message["triggered_by"]), (&json!("webhook"), &json!("webhook:git")));
     assert_eq!(server.get("/metrics").await.status, 404);
     assert_eq!(answer(signed(&server, "git", "m1", now, "")).await.ok(), json!({"outcome": "repeated"}));
 
@@ -321,7 +318,7 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_taken_away_leaves_no_trace() {
+async fn a_removed_key_leaves_no_trace() {
     let server = server().await;
     let keys = async || {
         let effective = server.get("/api/v1/config/midflight/effective").await.ok();
@@ -358,9 +355,9 @@ async fn what_has_the_name_of_a_secret_is_not_shown_where_nothing_is_declared() 
         "credentials": {"user": "https://x/hunter2", "of": ["hunter2"], "use": true}, "token": "${env:TOKEN}"});
     let made = server.put("/api/v1/config/shop", &body).await;
     let paths = ["/credentials/of/0", "/credentials/user", "/db/password", "/hosts/0/apiKey"];
-    let told: Vec<_> = paths.iter().map(|path| json!({"config": "shop", "path": path})).collect();
-    let told = json!(told);
-    assert_eq!(made.json["config"]["literal_secrets"], told, "{:#}", made.json);
+    let message: Vec<_> = paths.iter().map(|path| json!({"config": "shop", "path": path})).collect();
+    let message = json!(message);
+    assert_eq!(made.json["config"]["literal_secrets"], message, "{:#}", made.json);
     let effective = server.get("/api/v1/config/shop/effective").await.ok();
     assert_eq!(
         effective["value"],
@@ -375,7 +372,7 @@ async fn what_has_the_name_of_a_secret_is_not_shown_where_nothing_is_declared() 
 }
 
 #[tokio::test]
-async fn every_problem_of_a_config_is_told_at_once() {
+async fn every_problem_of_a_config_is_reported_at_once() {
     let server = server().await;
     let body = json!({"llm": {"model": "m", "api_key": "sk-123"}, "redis": {"url": "redis://:hunter2@h"},
         "metrics": {"labels": {"1": "x"}}, "log": {"level": "loud"}});

@@ -43,8 +43,8 @@ async fn a_directory_that_lost_everything_is_reported_and_deletes_once_that_is_c
     assert_eq!(count().await, 3);
     let health = server.get("/health/hot-reload").await.ok();
     assert_eq!(health["status"], "degraded");
-    let said = health["degraded"][0].as_str().unwrap();
-    assert!(said.contains("is not followed") && said.contains("kept 1 of 1 documents"), "{said}");
+    let output = health["degraded"][0].as_str().unwrap();
+    assert!(output.contains("is not followed") && output.contains("kept 1 of 1 documents"), "{output}");
     let scraped = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     assert!(scraped.contains("midflight_directories_blocked 1\n"), "{scraped}");
 

@@ -34,7 +34,7 @@ async fn unhealthy_is_503_with_a_body_and_ready_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced() {
+async fn an_invalid_revision_makes_it_unhealthy_until_it_is_replaced() {
     let store = MemoryStore::new();
     let server = server_on(Arc::new(store.clone())).await.with_loans().await;
     // A row that somebody added past the engine.
@@ -93,7 +93,7 @@ async fn a_revision_that_does_not_hold_makes_it_unhealthy_until_it_is_replaced()
 }
 
 #[tokio::test]
-async fn what_may_be_old_is_told() {
+async fn outdated_answers_are_marked() {
     let server = server_with(|options| {
         options.hot_reload.max_age_seconds = 1;
         options.hot_reload.interval_seconds = 86_400;
@@ -101,7 +101,7 @@ async fn what_may_be_old_is_told() {
     .await
     .with_loans()
     .await;
-    let told = async {
+    let message = async {
         loop {
             let health = server.get("/health/hot-reload").await.ok();
             if health["status"] != "healthy" {
@@ -110,7 +110,7 @@ async fn what_may_be_old_is_told() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    let health = tokio::time::timeout(DEADLINE, told).await.unwrap();
+    let health = tokio::time::timeout(DEADLINE, message).await.unwrap();
     assert_eq!((&health["status"], &health["fresh"]), (&json!("degraded"), &json!(false)));
     assert!(
         health["degraded"][0].as_str().unwrap().contains("more than HOT_RELOAD_MAX_AGE_SECONDS (1)"),

@@ -203,8 +203,8 @@ async fn every_token_that_is_not_valid_is_refused_and_says_why() {
         let detail = refused["detail"].as_str().unwrap();
         assert!(detail.contains(why) && !detail.contains(&token), "{token}: {detail}");
     }
-    let nobody = whoami(&server, &with("roles", json!(["guests"]))).await.problem(403, "forbidden");
-    assert!(nobody["detail"].as_str().unwrap().contains("readers (viewer)"), "{nobody:#}");
+    let no_one = whoami(&server, &with("roles", json!(["guests"]))).await.problem(403, "forbidden");
+    assert!(no_one["detail"].as_str().unwrap().contains("readers (viewer)"), "{no_one:#}");
     whoami(&server, &without("roles")).await.problem(403, "forbidden");
     // Clocks may be apart as far as was said.
     whoami(&server, &with("exp", json!(now() - 5))).await.ok();
@@ -334,10 +334,10 @@ async fn options_that_would_let_anybody_in_are_refused() {
         (of_url("ftp://127.0.0.1/keys"), "use https"),
         (of_url("keys"), "invalid URL"),
     ] {
-        let told = start(settings(public(), keys)).await;
-        assert!(told.contains(why), "{told}");
+        let messages = start(settings(public(), keys)).await;
+        assert!(messages.contains(why), "{messages}");
     }
-    let mut nobody = settings(public(), of_file(&set));
-    nobody.verify.audiences.clear();
-    assert!(start(nobody).await.contains("no audience"));
+    let mut no_one = settings(public(), of_file(&set));
+    no_one.verify.audiences.clear();
+    assert!(start(no_one).await.contains("no audience"));
 }

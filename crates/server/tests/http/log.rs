@@ -37,8 +37,8 @@ async fn versions_and_states_of_the_past_are_read() {
     server.put(&format!("{R1}?reason=older"), &rule(30, 2.0)).await.ok();
     server.delete(R1).await.ok();
     let versions = server.get("/api/v1/documents/rules/loans/R1/versions?limit=2").await.ok();
-    let told = |at: usize| (versions["items"][at]["op"].clone(), versions["items"][at]["reason"].clone());
-    assert_eq!((told(0), told(1)), ((json!("delete"), json!("")), (json!("put"), json!("older"))));
+    let message = |at: usize| (versions["items"][at]["op"].clone(), versions["items"][at]["reason"].clone());
+    assert_eq!((message(0), message(1)), ((json!("delete"), json!("")), (json!("put"), json!("older"))));
     assert_eq!(versions["next_cursor"], "2");
     let past = server.get("/api/v1/documents/rules?at=2").await.ok();
     assert_eq!(past["items"][1]["body"]["conditions"]["item"]["constant"], 18);
@@ -50,8 +50,8 @@ async fn versions_and_states_of_the_past_are_read() {
     let etag = server.get(&format!("{R1}?at=2")).await.headers["etag"].clone();
     let same = server.request(Method::GET, &format!("{R1}?at=2")).header("if-none-match", &etag);
     assert_eq!(same.send().await.unwrap().status(), 304);
-    let gone = server.get(&format!("{R1}?at=4")).await.problem(404, "not_found");
-    assert_eq!(gone["detail"], "document rules/loans/R1 does not exist at revision 4");
+    let removed = server.get(&format!("{R1}?at=4")).await.problem(404, "not_found");
+    assert_eq!(removed["detail"], "document rules/loans/R1 does not exist at revision 4");
     server.get(&format!("{R1}?at=99")).await.problem(404, "not_found");
     server.get(&format!("{R1}?revision=2")).await.problem(400, "invalid_parameter");
 }
@@ -82,7 +82,7 @@ async fn a_kind_that_is_not_known_is_no_empty_answer() {
 }
 
 #[tokio::test]
-async fn revisions_say_who_and_what_and_are_compared() {
+async fn revisions_have_authors_and_contents_and_are_compared() {
     let server = server().await.with_loans().await;
     server.put(R1, &rule(21, 2.0)).await.ok();
     let list = server.get("/api/v1/revisions?kind=rules&limit=2").await.ok();
@@ -163,7 +163,7 @@ async fn reloads_are_listed_filtered_and_counted() {
 }
 
 #[tokio::test]
-async fn status_tells_desired_served_and_refused_apart() {
+async fn status_distinguishes_desired_served_and_refused() {
     let server = server().await.with_loans().await;
     server.put(R1, &json!({})).await.problem(422, "invalid_document");
     let status = server.get("/api/v1/status").await.ok();
@@ -220,13 +220,13 @@ async fn schemas_pages_and_metrics_are_served() {
 }
 
 #[tokio::test]
-async fn what_was_compacted_is_gone_and_says_where_to_start() {
+async fn compacted_revisions_are_refused_with_where_to_start() {
     let server = server().await.with_loans().await;
     server.put(R1, &rule(21, 2.0)).await.ok();
     let done = server.post("/api/v1/compact", &json!({"keep_from": 3})).await.ok();
     assert_eq!(done["first_revision"], 3);
-    let gone = server.get("/api/v1/revisions/1").await.problem(410, "compacted");
-    assert_eq!(gone["first_revision"], 3);
+    let removed = server.get("/api/v1/revisions/1").await.problem(410, "compacted");
+    assert_eq!(removed["first_revision"], 3);
     server.get("/api/v1/watch?since=1").await.problem(410, "compacted");
     server.get("/api/v1/revisions/3/diff?against=1").await.problem(410, "compacted");
     assert_eq!(server.get(R1).await.ok()["version"], 2);

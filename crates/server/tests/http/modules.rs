@@ -98,8 +98,8 @@ async fn a_payload_is_json_as_it_was_sent_or_bytes() {
     let large = json!({"operation": "echo", "payload": "0123456789"}).to_string();
     let refused = call(&large).await.problem(413, "too_large");
     assert!(refused["detail"].as_str().unwrap().contains("raise message_bytes_max"), "{refused}");
-    let nobody = server.anonymous(Method::POST, "/api/v1/modules/counter/call");
-    answer(nobody.json(&json!({"operation": "get"}))).await.problem(401, "unauthenticated");
+    let no_one = server.anonymous(Method::POST, "/api/v1/modules/counter/call");
+    answer(no_one.json(&json!({"operation": "get"}))).await.problem(401, "unauthenticated");
     server.call("nothing", "get").await.problem(404, "not_found");
     server.call("a%20b", "get").await.problem(400, "invalid_name");
 }
@@ -208,7 +208,7 @@ async fn a_dry_run_migrates_a_copy_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_state_goes_out_and_in() {
+async fn a_state_is_exported_and_imported() {
     let server = server().await;
     server.load(&Guest::new(NAME, "1.0.0", 1)).await;
     for _ in 0..7 {
@@ -250,18 +250,18 @@ async fn what_modules_emit_and_how_they_are_reloaded_is_told() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;
     server.load(&Guest::new(NAME, "1.0.0", 1).imports(&["emit"])).await;
-    let mut told = std::collections::BTreeMap::new();
+    let mut messages = std::collections::BTreeMap::new();
     let body = json!({"operation": "m", "payload": {"hits": 1}});
     server.post("/api/v1/modules/counter/call", &body).await.ok();
-    while !(told.contains_key("module_event") && told.contains_key("modules_reloaded")) {
+    while !(messages.contains_key("module_event") && messages.contains_key("modules_reloaded")) {
         let (event, data) = client.event().await;
-        told.insert(event, data);
+        messages.insert(event, data);
     }
-    assert_eq!(told["module_event"], json!({"module": NAME, "topic": "failure", "payload": {"hits": 1}}));
-    let reloaded = &told["module_reloaded"];
+    assert_eq!(messages["module_event"], json!({"module": NAME, "topic": "failure", "payload": {"hits": 1}}));
+    let reloaded = &messages["module_reloaded"];
     assert_eq!((&reloaded["module"], &reloaded["to_version"]), (&json!(NAME), &json!("1.0.0")));
-    assert_eq!(told["modules_reloaded"]["modules_loaded"], 1);
-    assert_eq!(told["module_added"]["name"], NAME);
+    assert_eq!(messages["modules_reloaded"]["modules_loaded"], 1);
+    assert_eq!(messages["module_added"]["name"], NAME);
 }
 
 #[tokio::test]

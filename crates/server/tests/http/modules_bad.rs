@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::modules_support::{NAME, manifest};
 use crate::support::{DEADLINE, Server, answer, server, server_with};
 
-/// Puts bytes and a manifest of them; gives the word of why it is refused, with the phase, and sees that nothing has changed.
+/// Puts bytes and a manifest of them; gives the word of why it is refused, with the phase, and sees that nothing has
+/// changed.
 async fn refused(server: &Server, bytes: &[u8], guest: &Guest) -> String {
     let revision = server.revision().await;
     server.put_blob(bytes).await;
@@ -114,8 +115,8 @@ async fn blobs_are_kept_by_their_digest_within_bounds() {
     server.put_blob_as("abc", b"abc").await.problem(400, "invalid_name");
     let none = Digest::of_bytes(b"none");
     server.get(&format!("/api/v1/blobs/{none}")).await.problem(404, "not_found");
-    let nobody = server.anonymous(Method::PUT, &path).body("x");
-    answer(nobody).await.problem(401, "unauthenticated");
+    let no_one = server.anonymous(Method::PUT, &path).body("x");
+    answer(no_one).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use midflight_config::Origin;
-use midflight_server::StorePlace;
+use midflight_server::StoreUrl;
 use midflight_store::{SqliteOptions, SqliteStore};
 use midflight_testkit::Postgres;
 use reqwest::Method;
@@ -48,7 +48,7 @@ async fn no_patch_is_lost_between_two_replicas() {
     let url = postgres.database();
     let replica = || {
         server_with(|options| {
-            let place = url.parse::<StorePlace>().unwrap();
+            let place = url.parse::<StoreUrl>().unwrap();
             options.config.store(&place, Origin::Flag("--store".to_owned()));
         })
     };

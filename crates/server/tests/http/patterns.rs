@@ -139,7 +139,7 @@ async fn a_pattern_is_made_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_pattern_is_told_and_a_double_names_the_first() {
+async fn problems_of_a_pattern_are_reported_and_a_duplicate_names_the_first() {
     let server = with_patterns().await;
     let before = server.revision().await;
     let bad = json!({ "pattern": "?!", "match": "fuzzy", "category": "a b", "confidence": 2, "paterns": 1 });
@@ -179,8 +179,8 @@ async fn a_pattern_is_approved_and_disabled() {
     assert_eq!((&found["source"], &found["revision"]), (&json!("pattern"), &approved["revision"]));
     assert_eq!(set("later", "approve").await.ok()["outcome"], "unchanged");
     let disabled = set("ciao", "disable").await.ok();
-    let gone = classify(&server, "ciao").await;
-    assert_eq!((&gone["source"], &gone["revision"]), (&json!("none"), &disabled["revision"]));
+    let removed = classify(&server, "ciao").await;
+    assert_eq!((&removed["source"], &removed["revision"]), (&json!("none"), &disabled["revision"]));
     let newest = server.get("/api/v1/revisions?limit=1").await.ok();
     assert_eq!(newest["items"][0]["reason"], "disabled");
     assert_eq!(server.get(&format!("{PATTERNS}/ciao")).await.ok()["body"]["direct_response"], "Ciao!");
@@ -189,7 +189,7 @@ async fn a_pattern_is_approved_and_disabled() {
 }
 
 #[tokio::test]
-async fn who_changes_something_needs_a_token() {
+async fn changes_need_a_token() {
     let server = with_patterns().await;
     let before = server.revision().await;
     let body = json!({ "id": "new", "pattern": "addio", "category": "GREETING" });
@@ -203,8 +203,8 @@ async fn who_changes_something_needs_a_token() {
         (Method::POST, "/api/v1/patterns/reload"),
         (Method::POST, "/api/milhena/patterns/reload"),
     ] {
-        let nobody = answer(server.anonymous(method.clone(), path).json(&body)).await;
-        nobody.problem(401, "unauthenticated");
+        let no_one = answer(server.anonymous(method.clone(), path).json(&body)).await;
+        no_one.problem(401, "unauthenticated");
         let stranger = server.anonymous(method, path).bearer_auth("mf_wrong").json(&body);
         answer(stranger).await.problem(401, "unauthenticated");
     }

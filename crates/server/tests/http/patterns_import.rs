@@ -71,7 +71,7 @@ async fn of_many_patterns_with_ten_bad_ones_none_goes_live_and_all_ten_are_named
 }
 
 #[tokio::test]
-async fn who_asks_for_what_holds_gets_that_and_is_told_the_rest() {
+async fn lenient_callers_get_the_valid_part_and_a_report_of_the_rest() {
     let server = server().await;
     let done = import(&server, &patterns(), Some("handling=lenient")).await;
     assert_eq!(done.headers["preference-applied"], "handling=lenient");

@@ -41,9 +41,9 @@ async fn learned(server: &Server, query: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_an_llm_says_is_learned_and_survives_a_restart() {
+async fn an_llm_answer_is_learned_and_survives_a_restart() {
     let (server, double) = with_llm().await;
-    let said = classify(&server, "Quanti ordini?").await;
+    let output = classify(&server, "Quanti ordini?").await;
     for (field, value) in [
         ("category", json!("METRIC")),
         ("confidence", json!(0.95)),
@@ -54,7 +54,7 @@ async fn what_an_llm_says_is_learned_and_survives_a_restart() {
         ("normalized", json!("quanti ordini")),
         ("llm_used", json!(true)),
     ] {
-        assert_eq!(said[field], value, "{field}");
+        assert_eq!(output[field], value, "{field}");
     }
     learned(&server, "quanti clienti").await;
     let again = classify(&server, "quanti clienti!").await;
@@ -111,13 +111,13 @@ async fn an_llm_that_fails_or_is_talked_into_something_classifies_nothing() {
 }
 
 #[tokio::test]
-async fn what_people_say_is_counted_ranked_and_heeded() {
+async fn feedback_is_counted_ranked_and_applied() {
     let (server, _double) = with_llm().await;
     let id = learned(&server, "quanti ordini").await;
     assert_eq!(classify(&server, "quanti ordini").await["source"], "learned");
-    let said = feedback(&server, json!({ "query": "Quanti ordini", "feedback_type": "positive" })).await;
-    assert_eq!(said["matched"], json!({ "id": id, "match": "exact", "key": "quanti ordini" }));
-    assert_eq!((&said["correction"], said["revision"].is_u64()), (&Value::Null, true));
+    let output = feedback(&server, json!({ "query": "Quanti ordini", "feedback_type": "positive" })).await;
+    assert_eq!(output["matched"], json!({ "id": id, "match": "exact", "key": "quanti ordini" }));
+    assert_eq!((&output["correction"], output["revision"].is_u64()), (&Value::Null, true));
 
     let performance = server.get(&format!("{PATTERNS}/performance?limit=1")).await.ok();
     let first = &performance["patterns"][0];

@@ -123,7 +123,7 @@ async fn a_bad_row_is_named_and_the_others_go_on() {
         let found = problems.iter().find(|problem| problem["row"] == row);
         found.unwrap_or_else(|| panic!("{row} is not in {problems:?}"))["message"].as_str().unwrap()
     };
-    assert!(of("1").contains("has no category; write one"), "{problems:?}");
+    assert!(of("1").contains("has no category; add it"), "{problems:?}");
     assert!(of("2").contains("confidence"), "{problems:?}");
     assert!(of("4").contains("matches"), "two rows have one key: {problems:?}");
     assert_eq!(table["problem_count"], 3);
@@ -178,8 +178,8 @@ async fn a_table_that_is_empty_or_gone_keeps_its_patterns() {
     let degraded = server.get("/health/hot-reload").await.json["degraded"].to_string();
     assert!(degraded.contains("has no rows; 1 patterns are kept"), "{degraded}");
     rows.run("ALTER TABLE learned RENAME TO elsewhere");
-    let gone = until(&server, "a table that is gone", |table| !table["error"].is_null()).await;
-    assert!(gone["error"].as_str().unwrap().contains("learned cannot be read"), "{gone}");
+    let removed = until(&server, "a table that is gone", |table| !table["error"].is_null()).await;
+    assert!(removed["error"].as_str().unwrap().contains("learned cannot be read"), "{removed}");
     assert_eq!(classify(&server, "one").await["category"], "A");
     let reload = server.post(RELOAD, &json!({})).await.json;
     assert_eq!(reload["success"], false, "{reload}");
@@ -201,14 +201,14 @@ async fn a_reload_of_one_pattern_takes_its_row_and_says_so() {
     let reload = server.post(RELOAD, &json!({"pattern_id": 1})).await.ok();
     assert_eq!((&reload["success"], &reload["pattern"]["version"]), (&json!(true), &json!(2)), "{reload}");
     let message = reload["message"].as_str().unwrap();
-    let said = "; the pattern \"1\" is reloaded: version 2 of revision 2; of the table learned 1 rows were put and 0 deleted";
-    assert!(message.ends_with(said), "{message}");
+    let output = "; the pattern \"1\" is reloaded: version 2 of revision 2; of the table learned 1 rows were put and 0 deleted";
+    assert!(message.ends_with(output), "{message}");
     assert_eq!(classify(&server, "one").await["category"], "B");
     assert_eq!(classify(&server, "two").await["category"], "A", "it was not named");
     rows.run("DELETE FROM learned WHERE id = 1");
-    let gone = server.post(RELOAD, &json!({"pattern_id": "1"})).await.ok();
-    assert!(gone["message"].as_str().unwrap().contains("the pattern \"1\" is deleted"), "{gone}");
-    assert_eq!(gone["pattern"], Value::Null);
+    let removed = server.post(RELOAD, &json!({"pattern_id": "1"})).await.ok();
+    assert!(removed["message"].as_str().unwrap().contains("the pattern \"1\" is deleted"), "{removed}");
+    assert_eq!(removed["pattern"], Value::Null);
     server.post(RELOAD, &json!({"pattern_id": 99})).await.problem(404, "not_found");
     let all = server.post(RELOAD, &json!({})).await.ok();
     assert!(all["message"].as_str().unwrap().contains("of the table learned 1 rows were put"), "{all}");

@@ -62,7 +62,7 @@ async fn patterns_are_listed_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn the_reload_of_the_originals_has_its_fields_and_tells_what_is_served() {
+async fn the_compatibility_reload_has_its_fields_and_reports_what_is_served() {
     let server = with_patterns().await;
     for path in ["/api/milhena/patterns/reload", "/api/v1/patterns/reload"] {
         let done = server.post(path, &json!({})).await.ok();
@@ -92,7 +92,7 @@ async fn the_reload_of_the_originals_has_its_fields_and_tells_what_is_served() {
 }
 
 #[tokio::test]
-async fn metrics_tell_of_patterns_reloads_and_answers() {
+async fn metrics_report_patterns_reloads_and_answers() {
     let server = with_patterns().await;
     classify(&server, "ciao").await;
     classify(&server, "what nobody knows").await;

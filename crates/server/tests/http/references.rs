@@ -45,9 +45,9 @@ impl Secrets {
 #[track_caller]
 fn refused(answer: Answer, path: &str, cure: &str) {
     let problem = answer.problem(422, "invalid_document");
-    let told = &problem["errors"][0];
-    assert_eq!((&told["path"], &told["code"]), (&json!(path), &json!("reference")), "{problem:#}");
-    assert!(told["message"].as_str().unwrap().contains(cure), "{told}");
+    let message = &problem["errors"][0];
+    assert_eq!((&message["path"], &message["code"]), (&json!(path), &json!("reference")), "{problem:#}");
+    assert!(message["message"].as_str().unwrap().contains(cure), "{message}");
     assert!(!problem.to_string().contains(CANARY), "{problem:#}");
 }
 
@@ -137,7 +137,7 @@ async fn a_secret_refers_to_what_the_flags_allow_and_to_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_dry_run_connects_to_nobody_and_says_so() {
+async fn a_dry_run_opens_no_connections_and_reports_it() {
     let secrets = Secrets::new();
     let server = server_with(|options| secrets.allow(options)).await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -181,8 +181,8 @@ async fn a_refused_edit_leaves_no_secret_behind() {
     secrets.write("other", other);
     let base_url = double.base_url().replace("/v1", &format!("/{other}/v1"));
     let problem = server.put(OWN, &body(base_url, "other")).await.problem(422, "rejected");
-    let told = problem["errors"][0]["message"].as_str().unwrap();
-    assert!(told.contains("/***/v1") && !told.contains(other), "{told}");
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("/***/v1") && !message.contains(other), "{message}");
     for path in ["/api/v1/status", "/api/v1/reloads"] {
         let seen = server.get(path).await.ok().to_string();
         assert!(seen.contains("/***/v1") && !seen.contains(other), "{seen}");
@@ -309,7 +309,7 @@ async fn until_well(server: &Server) {
 }
 
 #[tokio::test]
-async fn a_start_on_a_config_that_refers_to_what_is_not_here_goes_on_with_the_last_good_one() {
+async fn a_start_with_a_missing_reference_uses_the_last_good_config() {
     let secrets = Secrets::new();
     let server = server_with(|options| secrets.allow(options)).await;
     assert_eq!(server.put(OWN, &json!({"tokens": {"refresh_ms": 700}})).await.status, 201);
@@ -348,7 +348,7 @@ async fn a_start_on_a_config_that_refers_to_what_is_not_here_goes_on_with_the_la
 }
 
 #[tokio::test]
-async fn a_start_with_no_good_version_of_the_config_goes_on_with_the_defaults() {
+async fn a_start_without_a_good_version_of_the_config_uses_the_defaults() {
     let secrets = Secrets::new();
     let server = server_with(|options| secrets.allow(options)).await;
     let hook = json!({"secret": secrets.reference("key")});

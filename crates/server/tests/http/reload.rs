@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{answer, rule, server, server_with};
 
 #[tokio::test]
-async fn a_reload_reads_again_what_is_named_and_says_what_was_done() {
+async fn a_reload_reads_the_named_sources_and_reports_the_result() {
     let watched = tempfile::tempdir().unwrap();
     let server = server_with(|options| {
         options.watch = vec![NamedDirectory::unnamed(watched.path()).unwrap()];
@@ -64,7 +64,7 @@ async fn a_reload_may_wait_for_its_time() {
 }
 
 #[tokio::test]
-async fn what_the_log_holds_and_what_changes_would_make_of_it_are_validated() {
+async fn the_log_and_its_changes_are_validated() {
     let server = server().await.with_loans().await;
     let all = server.post("/api/v1/validate", &json!({})).await.ok();
     assert_eq!((&all["valid"], &all["documents"]["rules"]), (&json!(true), &json!(2)), "{all:#}");

@@ -45,7 +45,7 @@ async fn requests_are_counted_and_timed_by_route_method_and_class() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_for_who_asks() {
+async fn long_answers_are_compressed_on_request() {
     let server = server().await;
     let asked = |path: &'static str| server.request(Method::GET, path).header("accept-encoding", "gzip");
     let long = asked("/openapi.json").send().await.unwrap();

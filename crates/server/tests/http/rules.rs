@@ -37,7 +37,7 @@ async fn an_input_is_executed_and_explained() {
 }
 
 #[tokio::test]
-async fn a_request_of_the_original_names_its_ruleset_by_id_and_gets_its_correlation_id_back() {
+async fn a_compatibility_request_has_a_ruleset_id_and_a_correlation_id() {
     let server = server().await.with_loans().await;
     let execute = async |body: Value| read(&server, "/api/v1/rules/execute", body).await;
     let done =
@@ -46,7 +46,7 @@ async fn a_request_of_the_original_names_its_ruleset_by_id_and_gets_its_correlat
     let plain = execute(json!({"data": {"age": 30}, "ruleset_id": null, "ruleset": "loans"})).await.ok();
     assert!(plain.get("correlation_id").is_none(), "{plain}");
     let number = execute(json!({"data": {}, "ruleset_id": 1})).await.problem(404, "not_found");
-    assert!(number["detail"].as_str().unwrap().contains("there is no ruleset \"1\""), "{number}");
+    assert!(number["detail"].as_str().unwrap().contains("unknown ruleset \"1\""), "{number}");
     for body in [
         json!({"data": {}, "ruleset_id": "loans", "ruleset": "other"}),
         json!({"data": {}, "ruleset_id": [1]}),
@@ -59,7 +59,7 @@ async fn a_request_of_the_original_names_its_ruleset_by_id_and_gets_its_correlat
 }
 
 #[tokio::test]
-async fn what_cannot_be_executed_is_said() {
+async fn invalid_executions_are_reported() {
     let server = server().await.with_loans().await;
     let unknown = read(&server, "/api/v1/rules/execute", json!({"data": {}, "ruleset": "loan"})).await;
     assert!(unknown.problem(404, "not_found")["detail"].as_str().unwrap().contains("did you mean \"loans\""));
@@ -127,7 +127,7 @@ async fn rulesets_rules_and_conditions_are_listed() {
 }
 
 #[tokio::test]
-async fn the_seeds_status_has_its_fields_and_types() {
+async fn the_compatibility_status_has_its_fields_and_types() {
     let server = server().await.with_loans().await;
     let status = server.get(&format!("{HOT}/status")).await.ok();
     for flag in ["monitoring_active", "auto_reload_enabled", "validation_enabled"] {
@@ -148,7 +148,7 @@ async fn the_seeds_status_has_its_fields_and_types() {
 }
 
 #[tokio::test]
-async fn the_seeds_reload_echoes_what_it_was_asked_for() {
+async fn the_compatibility_reload_echoes_its_request() {
     let server = server().await.with_loans().await;
     server.put("/api/v1/rulesets/1", &json!({})).await;
     let body = json!({"ruleset_id": 1, "rule_id": null, "force": true, "validate": true});
@@ -181,7 +181,7 @@ async fn the_seeds_reload_echoes_what_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn the_seeds_validate_and_monitoring_answer() {
+async fn the_compatibility_validate_and_monitoring_answer() {
     let server = server().await.with_loans().await;
     let valid = server.post(&format!("{HOT}/validate"), &json!({})).await.ok();
     assert_eq!(

@@ -35,18 +35,18 @@ async fn a_write_waits_is_listed_and_is_cancelled() {
     let path = format!("{R1}?not_before={at}&schedule_id=spring&reason=later");
     let scheduled = server.put(&path, &rule(21, 3.0)).await;
     assert_eq!(scheduled.status, 202, "{:#}", scheduled.json);
-    let said = scheduled.json;
-    assert_eq!((&said["outcome"], &said["schedule"]["id"]), (&json!("scheduled"), &json!("spring")));
-    assert_eq!(said["diff"][0]["effect"], "change", "what it would change");
-    assert_eq!(said["documents"][0]["kind"], "schedules");
+    let output = scheduled.json;
+    assert_eq!((&output["outcome"], &output["schedule"]["id"]), (&json!("scheduled"), &json!("spring")));
+    assert_eq!(output["diff"][0]["effect"], "change", "what it would change");
+    assert_eq!(output["documents"][0]["kind"], "schedules");
     assert_eq!(server.get(R1).await.json["version"], 1, "not now");
 
     let list = server.get("/api/v1/schedules").await.ok();
     let one = &list["items"][0];
     assert_eq!(*one, server.get("/api/v1/schedules/spring").await.ok());
-    let told = ["id", "author", "reason", "what", "next_at"].map(|key| one[key].clone());
-    let next_at = &said["schedule"]["next_at"];
-    assert_eq!(told, ["spring".into(), "admin".into(), "later".into(), "edit".into(), next_at.clone()]);
+    let message = ["id", "author", "reason", "what", "next_at"].map(|key| one[key].clone());
+    let next_at = &output["schedule"]["next_at"];
+    assert_eq!(message, ["spring".into(), "admin".into(), "later".into(), "edit".into(), next_at.clone()]);
     assert_eq!(one["changes"], json!([{"op": "put", "kind": "rules", "name": "loans/R1"}]));
     assert_eq!((&one["refused"], &one["window"]), (&Value::Null, &Value::Null));
     server.put(&path, &rule(22, 3.0)).await.problem(412, "precondition_failed");
@@ -58,7 +58,7 @@ async fn a_write_waits_is_listed_and_is_cancelled() {
 }
 
 #[tokio::test]
-async fn what_would_not_hold_now_is_not_scheduled() {
+async fn a_schedule_that_is_invalid_now_is_refused() {
     let server = server().await.with_loans().await;
     let before = server.revision().await;
     let at = in_a_year();
@@ -66,18 +66,18 @@ async fn what_would_not_hold_now_is_not_scheduled() {
     server.put(&format!("{R1}?not_before={at}"), &bad).await.problem(422, "invalid_document");
     let stale = server.request(Method::PUT, &format!("{R1}?not_before={at}")).header("if-match", "\"7\"");
     answer(stale.json(&rule(21, 3.0))).await.problem(412, "precondition_failed");
-    for (query, told) in [
+    for (query, message) in [
         ("not_before=tomorrow", "/not_before"),
         ("not_before=2020-01-31T03:00:00Z", "not_before 2020-01-31T03:00:00Z is in the past"),
-        ("window=0%200%2031%202%20*", "never comes"),
-        ("window=0%203%20*%20*%20*&time_zone=Europe/Roma", "no IANA time zone"),
+        ("window=0%200%2031%202%20*", "never occurs"),
+        ("window=0%203%20*%20*%20*&time_zone=Europe/Roma", "unknown IANA time zone"),
         ("window=0%203%20*%20*%20*&window_ms=59999", "from 60000 to 604800000"),
-        ("time_zone=Europe/Rome", "write window"),
-        ("schedule_id=x", "say when"),
+        ("time_zone=Europe/Rome", "need window"),
+        ("schedule_id=x", "add not_before"),
     ] {
         let refused = server.put(&format!("{R1}?{query}"), &rule(21, 3.0)).await;
         let refused = refused.problem(400, "invalid_parameter").to_string();
-        assert!(refused.contains(told), "{query}: {refused}");
+        assert!(refused.contains(message), "{query}: {refused}");
     }
     server
         .put(&format!("{R1}?not_before={at}&schedule_id=a//b"), &rule(21, 3.0))
@@ -93,7 +93,7 @@ async fn what_would_not_hold_now_is_not_scheduled() {
 }
 
 #[tokio::test]
-async fn every_write_is_made_at_its_time_by_whoever_scheduled_it() {
+async fn every_write_is_made_at_its_time_by_its_author() {
     let server = server().await.with_loans().await;
     let soon = (Timestamp::now() + SignedDuration::from_millis(300)).to_string();
     let change = json!([{"op": "delete", "kind": "rules", "name": "loans/R1", "if_version": 1}]);
@@ -103,8 +103,8 @@ async fn every_write_is_made_at_its_time_by_whoever_scheduled_it() {
     until_left(&server, 0).await;
     server.get(R1).await.problem(404, "not_found");
     let newest = server.get("/api/v1/revisions?limit=1").await.json["items"][0].clone();
-    let told = ["author", "reason", "trigger"].map(|key| newest[key].clone());
-    assert_eq!(told, ["admin", "it is time", "schedule"].map(Value::from));
+    let message = ["author", "reason", "trigger"].map(|key| newest[key].clone());
+    assert_eq!(message, ["admin", "it is time", "schedule"].map(Value::from));
 
     // What is brought back is not what was to be done then; and it is not exported.
     let with_it = newest["number"].as_u64().unwrap() - 1;

@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Reads to the end; how the server closed it.
-    async fn farewell(&mut self) -> Option<CloseFrame> {
+    async fn close_reason(&mut self) -> Option<CloseFrame> {
         while let Some(message) = self.next().await {
             if let Message::Close(frame) = message {
                 return frame;
@@ -65,7 +65,7 @@ impl Client {
 }
 
 #[tokio::test]
-async fn every_change_is_told_in_the_seeds_words() {
+async fn every_change_is_sent_in_the_compatibility_format() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;
     server.put("/api/v1/rulesets/loans", &json!({})).await;
@@ -98,10 +98,10 @@ async fn changes_past_the_bound_are_counted_where_they_are_left_out() {
     let changes = json!({"changes": [put("a"), put("b"), put("c")]});
     server.post("/api/v1/apply", &changes).await.ok();
     client.events(&["ruleset_added", "ruleset_added"]).await;
-    let told = client.events(&["changes_truncated"]).await;
-    let counts = ["revision", "listed", "documents_changed"].map(|key| told[key].as_u64().unwrap());
-    assert_eq!((counts, &told["changed"]), ([1, 2, 3], &json!({"rules": 3})));
-    assert_eq!(told["href"], "/api/v1/revisions/1");
+    let messages = client.events(&["changes_truncated"]).await;
+    let counts = ["revision", "listed", "documents_changed"].map(|key| messages[key].as_u64().unwrap());
+    assert_eq!((counts, &messages["changed"]), ([1, 2, 3], &json!({"rules": 3})));
+    assert_eq!(messages["href"], "/api/v1/revisions/1");
     assert_eq!(client.events(&["rules_reloaded"]).await["documents_changed"], 3);
 }
 
@@ -157,11 +157,11 @@ async fn clients_may_ask_and_are_bounded() {
     assert!(full["detail"].as_str().unwrap().contains("websocket_clients_max"));
     answer(server.anonymous(Method::GET, "/ws/hot-reload")).await.problem(400, "invalid_header");
     client.0.send(Message::text("x".repeat(5000))).await.unwrap();
-    client.farewell().await;
+    client.close_reason().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_is_dropped_with_a_reason_and_holds_up_nobody() {
+async fn a_slow_client_is_dropped_with_a_reason_and_delays_no_other() {
     let server = server_with(|options| {
         options.limits.websocket_queue_max = 2;
         // Only the queue ends the connection: how long one message takes depends on what else the machine does.
@@ -181,23 +181,23 @@ async fn a_slow_client_is_dropped_with_a_reason_and_holds_up_nobody() {
             let changes: Vec<_> = (0..900).map(put).collect();
             server.post("/api/v1/apply", &json!({ "changes": changes })).await.ok();
             // The quick client is told of every reload before the next one: it is never behind.
-            let mut told = 0;
+            let mut messages = 0;
             while quick.event().await.0 != "rules_reloaded" {
-                told += 1;
+                messages += 1;
             }
-            assert_eq!(told, 900);
+            assert_eq!(messages, 900);
         }
     };
     edits.await;
-    let farewell = slow.farewell().await.expect("a close frame");
-    assert_eq!(u16::from(farewell.code), 1013);
-    assert!(farewell.reason.contains("too slow"), "{farewell:?}");
+    let close_reason = slow.close_reason().await.expect("a close frame");
+    assert_eq!(u16::from(close_reason.code), 1013);
+    assert!(close_reason.reason.contains("too slow"), "{close_reason:?}");
 }
 
 #[tokio::test]
-async fn a_stop_is_told() {
+async fn a_stop_is_notified() {
     let server = server().await;
     let mut client = Client::open(&server, None).await;
-    let (farewell, ()) = tokio::join!(client.farewell(), server.running.stop());
-    assert_eq!(u16::from(farewell.unwrap().code), 1001);
+    let (close_reason, ()) = tokio::join!(client.close_reason(), server.running.stop());
+    assert_eq!(u16::from(close_reason.unwrap().code), 1001);
 }

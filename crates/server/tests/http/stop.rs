@@ -18,7 +18,7 @@ async fn the_ready_file_has_the_url_while_it_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_in_flight_is_answered_before_the_server_is_gone() {
+async fn a_request_in_flight_is_answered_before_the_server_stops() {
     let server = server().await.with_loans().await;
     let address = server.running.address();
     let mut connection = TcpStream::connect(address).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_config::Origin;
-use midflight_server::{Backend, Running, ServeOptions};
+use midflight_server::{Backend, RunningServer, ServeOptions};
 use midflight_store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Server {
-    pub(crate) running: Running,
+    pub(crate) running: RunningServer,
     pub(crate) token: String,
     pub(crate) client: reqwest::Client,
     pub(crate) dir: tempfile::TempDir,

@@ -96,8 +96,8 @@ async fn what_is_wrong_with_a_token_is_said_at_its_place() {
     token(&server, json!({"name": "a", "role": "viewer"})).await;
     let again = server.post("/api/v1/tokens", &json!({"name": "a", "role": "admin"})).await;
     again.problem(409, "token_exists");
-    let gone = server.delete("/api/v1/tokens/nobody").await.problem(404, "not_found");
-    assert!(gone["detail"].as_str().unwrap().contains("nobody"));
+    let removed = server.delete("/api/v1/tokens/nobody").await.problem(404, "not_found");
+    assert!(removed["detail"].as_str().unwrap().contains("nobody"));
     server.delete("/api/v1/tokens/admin").await.problem(409, "last_admin_token");
     token(&server, json!({"name": "other", "role": "admin"})).await;
     assert_eq!(server.delete("/api/v1/tokens/admin").await.status, 204);

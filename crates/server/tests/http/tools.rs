@@ -129,7 +129,7 @@ async fn a_tool_with_an_etag_is_not_sent_again_while_it_is_unchanged() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_new_tool_is_told_with_its_place() {
+async fn problems_of_a_new_tool_are_reported_with_their_place() {
     let server = with_tools().await;
     let mut bad = listed("sed", "1.0");
     bad["capabilities"][0]["patterns"][0]["time_estimate_ms"] = json!("2 * lg(N)");
@@ -265,7 +265,7 @@ async fn a_tool_is_switched_off_and_on_again_and_deprecated() {
 }
 
 #[tokio::test]
-async fn a_deleted_tool_is_gone_and_can_be_brought_back() {
+async fn a_deleted_tool_can_be_restored() {
     let server = with_tools().await;
     let deleted = send(&server, Method::DELETE, "grep").await;
     assert_eq!((deleted.status.as_u16(), &deleted.json), (204, &Value::Null));
@@ -309,7 +309,7 @@ async fn a_request_that_is_sent_again_under_its_key_is_made_once() {
 }
 
 #[tokio::test]
-async fn who_changes_tools_needs_a_token_and_who_reads_does_not() {
+async fn changes_of_tools_need_a_token_and_reads_do_not() {
     let server = with_tools().await;
     for (method, path) in [
         (Method::POST, ""),
@@ -323,8 +323,8 @@ async fn who_changes_tools_needs_a_token_and_who_reads_does_not() {
         (Method::POST, "/import"),
         (Method::POST, "/reload"),
     ] {
-        let nobody = server.anonymous(method, &format!("{TOOLS}{path}")).json(&json!({}));
-        answer(nobody).await.problem(401, "unauthenticated");
+        let no_one = server.anonymous(method, &format!("{TOOLS}{path}")).json(&json!({}));
+        answer(no_one).await.problem(401, "unauthenticated");
     }
     for path in ["", "/grep", "/grep/versions", "/health", "/metrics", "/search/query?q=lines", "/lint"] {
         server.get(&format!("{TOOLS}{path}")).await.ok();

@@ -48,18 +48,18 @@ async fn several_tools_in_both_shapes_become_one_revision_and_each_bad_one_is_na
         "{imported:#}"
     );
     let errors = imported["errors"].as_array().unwrap();
-    let told: Vec<_> = errors
+    let message: Vec<_> = errors
         .iter()
         .map(|it| {
             (it["tool"].as_str().unwrap(), it["reason"].as_str().unwrap(), it["place"].as_str().unwrap())
         })
         .collect();
     assert_eq!(
-        told,
+        message,
         [("bad", "invalid_tool", "/2"), ("strange", "unknown_shape", "/3"), ("one", "duplicate_tool", "/4")]
     );
     assert!(errors[0]["error"].as_str().unwrap().contains("did you mean \"log\""), "{}", errors[0]);
-    assert!(errors[2]["error"].as_str().unwrap().contains("stands at /0 already"), "{}", errors[2]);
+    assert!(errors[2]["error"].as_str().unwrap().contains("is already at /0"), "{}", errors[2]);
     assert!(errors.iter().all(|it| it["line"].as_u64().unwrap() > 1));
     let read = get(&server, "one").await;
     assert_eq!((&read["version"], &read["created_by"]), (&json!("1.0"), &json!("admin")));
@@ -175,7 +175,8 @@ async fn an_export_imports_as_the_same_tools() {
     assert_eq!(get(&other, "metrics").await["digest"], digest);
 }
 
-/// The files of the original's catalogue as one YAML stream; none, with a line that says so, where they are not available.
+/// The files of the original's catalogue as one YAML stream; none, with a line that says so, where they are not
+/// available.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn catalogue() -> Option<String> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tools/catalog");
@@ -201,7 +202,7 @@ fn catalogue() -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_catalogue_of_the_original_is_imported_and_what_is_no_tool_is_named_with_the_cure() {
+async fn the_original_catalogue_is_imported_and_other_items_are_refused() {
     let Some(text) = catalogue() else { return };
     let server = server_on(Arc::new(MemoryStore::new())).await;
     let imported = import(&server, json!({"yaml_content": text})).await.ok();
@@ -337,9 +338,9 @@ async fn an_openapi_document_becomes_drafts_that_are_offered_once_they_are_enabl
 }
 
 #[tokio::test]
-async fn an_openapi_document_of_which_nothing_can_be_read_says_why() {
+async fn an_unreadable_openapi_document_is_reported() {
     let server = server().await;
-    for (text, told) in [
+    for (text, message) in [
         ("openapi: 3.1.0\ninfo: {title: Empty}\npaths: {}\n", "without operations"),
         ("swagger: '2.0'\npaths: {/a: {get: {}}}\n", "convert it to 3.0 or 3.1"),
         (
@@ -350,7 +351,7 @@ async fn an_openapi_document_of_which_nothing_can_be_read_says_why() {
         let imported = import(&server, json!({"yaml_content": text})).await.ok();
         assert_eq!((&imported["outcome"], &imported["success"]), (&json!("failed"), &json!(false)), "{text}");
         let error = imported["errors"][0]["error"].as_str().unwrap();
-        assert!(error.contains(told), "{told} is not in {error}");
+        assert!(error.contains(message), "{message} is not in {error}");
     }
     assert_eq!(server.revision().await, 0);
 }
@@ -369,8 +370,11 @@ async fn the_document_of_this_server_imports() {
     let errors = imported["errors"].as_array().unwrap();
     // Several kinds have operations of one name, and agents know some names already.
     for error in errors {
-        let told = error["error"].as_str().unwrap();
-        assert!(told.contains("make each unique") || told.contains("set another mcp_name"), "{error:#}");
+        let message = error["error"].as_str().unwrap();
+        assert!(
+            message.contains("make each unique") || message.contains("set another mcp_name"),
+            "{error:#}"
+        );
     }
     let skipped: Vec<_> = imported["warnings"]
         .as_array()

@@ -15,7 +15,7 @@ use crate::support::{DEADLINE, Server, answer, client, options};
 use crate::tools::{TOOLS, get, with_tools};
 
 #[tokio::test]
-async fn a_reload_says_who_really_triggered_it() {
+async fn a_reload_reports_its_real_trigger() {
     let server = with_tools().await;
     let path = format!("{TOOLS}/reload?tool_name=grep&triggered_by=mallory");
     let reloaded = answer(server.request(Method::POST, &path)).await.ok();
@@ -41,15 +41,15 @@ async fn a_reload_says_who_really_triggered_it() {
         .await
         .problem(404, "not_found");
     let history = get(&server, "reload/history?trigger=manual").await;
-    let told: Vec<_> =
+    let message: Vec<_> =
         history["history"].as_array().unwrap().iter().map(|it| it["tool_name"].clone()).collect();
-    assert_eq!(told, [Value::Null, json!("awk"), json!("grep")]);
+    assert_eq!(message, [Value::Null, json!("awk"), json!("grep")]);
     let all = get(&server, "reload/history?limit=100").await;
     assert!(all["history"].as_array().unwrap().iter().all(|it| it["triggered_by"] != "mallory"), "{all:#}");
 }
 
 #[tokio::test]
-async fn the_history_separates_what_asked_for_a_reload_and_says_why() {
+async fn the_history_separates_triggers_and_has_the_reasons() {
     let server = with_tools().await;
     server.put(&format!("{TOOLS}/grep?reason=shorter"), &json!({"description": "Finds."})).await.ok();
     server.put(&format!("{TOOLS}/grep"), &json!({"status": "gone"})).await.problem(422, "invalid_document");
@@ -58,7 +58,7 @@ async fn the_history_separates_what_asked_for_a_reload_and_says_why() {
     let history = get(&server, "reload/history").await;
     let items = history["history"].as_array().unwrap();
     assert_eq!(history["total"], items.len());
-    let told: Vec<_> = items
+    let message: Vec<_> = items
         .iter()
         .map(|it| {
             let text = |key: &str| it[key].as_str().unwrap_or("-").to_owned();
@@ -73,7 +73,7 @@ async fn the_history_separates_what_asked_for_a_reload_and_says_why() {
         "api_update grep - true",
         "startup - - true",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(message, expected);
     let refused = &items[1];
     assert!(refused["error_message"].as_str().unwrap().contains("at /status"), "{refused}");
     for item in items {
@@ -156,7 +156,7 @@ fn check(item: &Value, expected: &[(&str, Value)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_the_five_triggers_is_told_field_by_field_and_counted() {
+async fn each_of_the_five_triggers_is_reported_and_counted() {
     let store = MemoryStore::new();
     let server = server_with_webhook(&store).await;
 

@@ -15,7 +15,7 @@ async fn evaluate(server: &Server, body: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_selection_says_what_it_compared_and_of_which_revision() {
+async fn a_selection_reports_what_it_compared_and_its_revision() {
     let server = with_tools().await;
     let mut slow = listed("slow", "1.0");
     slow["capabilities"][0]["patterns"] = json!([crate::tools::pattern("thorough", "30000", 8.0)]);
@@ -78,7 +78,7 @@ async fn a_disabled_tool_that_is_named_is_excluded_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_variable_that_was_not_given_is_told_and_drops_nothing() {
+async fn a_missing_variable_is_reported_and_drops_nothing() {
     let server = with_tools().await;
     let mut sized = listed("sized", "1.0");
     sized["capabilities"] = json!([{"capability_name": "size", "patterns": [
@@ -108,7 +108,7 @@ async fn selections_that_cannot_be_read_are_refused_with_their_places() {
 }
 
 #[tokio::test]
-async fn settings_and_checks_hold_selections() {
+async fn settings_and_checks_constrain_selections() {
     let server = with_tools().await;
     let check = json!({"input": {"capabilities": ["text_search"], "context": {"N": 10}},
         "expect": {"selected": {"tool": "awk", "pattern": "one_file"}}});
@@ -133,7 +133,7 @@ async fn settings_and_checks_hold_selections() {
 }
 
 #[tokio::test]
-async fn formulas_are_evaluated_or_what_is_wrong_is_told_with_its_place() {
+async fn formulas_are_evaluated_or_reported_with_their_place() {
     let server = with_tools().await;
     let value =
         evaluate(&server, json!({"expression": "200 + 5 * N", "variables": {"N": 10, "x": 1}})).await.ok();

@@ -31,8 +31,12 @@ async fn uses_are_counted_and_compared_with_the_estimate_for_their_context() {
     }
     let telemetry = get(&server, "telemetry?tool_name=grep").await;
     let item = &telemetry["items"][0];
-    let told = (&item["tool"], &item["capability"], &item["pattern"], &item["uses"], &item["success_rate"]);
-    assert_eq!(told, (&json!("grep"), &json!("text_search"), &json!("whole_tree"), &json!(20), &json!(0.75)));
+    let message =
+        (&item["tool"], &item["capability"], &item["pattern"], &item["uses"], &item["success_rate"]);
+    assert_eq!(
+        message,
+        (&json!("grep"), &json!("text_search"), &json!("whole_tree"), &json!(20), &json!(0.75))
+    );
     let is_near = |found: &Value, expected: f64| (found.as_f64().unwrap() / expected - 1.0).abs() < 0.08;
     for (field, expected) in [("time_bias", 2.0), ("cost_bias", 2.0), ("p50_ms", 800.0), ("p95_ms", 4_000.0)]
     {
@@ -76,22 +80,22 @@ async fn observations_of_what_is_not_there_are_refused_as_a_whole() {
     bad[4]["time_ms"] = json!(-1);
     let problem = observe(&server, json!(bad)).await.problem(422, "invalid_input");
     let errors = problem["errors"].as_array().unwrap();
-    let told: Vec<_> = errors.iter().map(|it| it["path"].as_str().unwrap()).collect();
+    let message: Vec<_> = errors.iter().map(|it| it["path"].as_str().unwrap()).collect();
     let expected = ["1/tool_name", "2/capability", "3/pattern", "4/time_ms"];
-    assert_eq!(told, expected.map(|path| format!("/observations/{path}")));
+    assert_eq!(message, expected.map(|path| format!("/observations/{path}")));
     for (error, near) in errors.iter().zip(["\"grep\"", "\"text_search\"", "\"whole_tree\""]) {
         assert!(error["message"].as_str().unwrap().contains(near), "{error}");
     }
     observe(&server, json!([])).await.problem(422, "invalid_body");
     observe(&server, json!([{"tool_name": "grep"}])).await.problem(422, "invalid_body");
-    let nobody =
+    let no_one =
         server.anonymous(Method::POST, &format!("{TOOLS}/telemetry")).json(&json!({"observations": []}));
-    answer(nobody).await.problem(401, "unauthenticated");
+    answer(no_one).await.problem(401, "unauthenticated");
     assert_eq!(get(&server, "telemetry").await["items"], json!([]));
 }
 
 #[tokio::test]
-async fn corrections_are_learned_where_the_settings_say_so_and_not_before() {
+async fn corrections_are_learned_where_the_settings_allow_it_and_not_before() {
     let server = with_tools().await;
     let uses = json!(vec![observation(1_200.0, true); 30]);
     observe(&server, uses.clone()).await.ok();
@@ -113,8 +117,8 @@ async fn corrections_are_learned_where_the_settings_say_so_and_not_before() {
     });
     let learned = learned.await.unwrap();
     let correction = &learned["body"]["text_search/whole_tree"];
-    let told = (correction["time_factor"].as_f64(), &correction["observations"]);
-    assert_eq!(told, (Some(3.0), &json!(60)), "{learned:#}");
+    let message = (correction["time_factor"].as_f64(), &correction["observations"]);
+    assert_eq!(message, (Some(3.0), &json!(60)), "{learned:#}");
     let newest = server.get("/api/v1/revisions?limit=1").await.ok();
     let revision = &newest["items"][0];
     assert_eq!((&revision["author"], &revision["trigger"]), (&json!("telemetry"), &json!("learned")));

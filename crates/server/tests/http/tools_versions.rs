@@ -27,8 +27,8 @@ async fn another_version_is_made_and_the_versions_are_listed_newest_first() {
     let versions = get(&server, "grep/versions").await;
     assert_eq!((&versions["tool_name"], &versions["total_versions"]), (&json!("grep"), &json!(2)));
     let rows = versions["versions"].as_array().unwrap();
-    let told: Vec<_> = rows.iter().map(|it| (it["version"].clone(), it["is_latest"].clone())).collect();
-    assert_eq!(told, [(json!("2.0"), json!(true)), (json!("1.0"), json!(false))]);
+    let message: Vec<_> = rows.iter().map(|it| (it["version"].clone(), it["is_latest"].clone())).collect();
+    assert_eq!(message, [(json!("2.0"), json!(true)), (json!("1.0"), json!(false))]);
     for row in rows {
         for field in
             ["id", "tool_name", "version", "status", "enabled", "created_at", "updated_at", "is_latest"]
@@ -140,7 +140,7 @@ async fn the_served_version_is_deleted_alone_and_an_earlier_one_stays_in_the_log
 }
 
 #[tokio::test]
-async fn a_difference_says_what_it_means_for_callers() {
+async fn a_difference_reports_its_meaning_for_callers() {
     let server = with_versions().await;
     let mut third = listed("grep", "3.0");
     for at in 0..2 {

@@ -26,8 +26,8 @@ fn names(list: &Value) -> Vec<String> {
 async fn tools_are_listed_in_pages_and_filtered() {
     let server = many().await;
     let first = get(&server, "").await;
-    let told = (&first["total"], &first["page"], &first["page_size"], names(&first).len());
-    assert_eq!(told, (&json!(24), &json!(1), &json!(50), 24));
+    let message = (&first["total"], &first["page"], &first["page_size"], names(&first).len());
+    assert_eq!(message, (&json!(24), &json!(1), &json!(50), 24));
     assert!(names(&first).is_sorted() && first["revision"] == 25);
     assert_eq!(
         names(&get(&server, "?page=2&page_size=20").await),
@@ -110,7 +110,7 @@ async fn capabilities_are_listed_with_the_tools_that_have_them() {
 }
 
 #[tokio::test]
-async fn health_and_figures_are_told() {
+async fn health_and_figures_are_reported() {
     let server = with_tools().await;
     let health = get(&server, "health").await;
     for (field, value) in [

@@ -16,10 +16,11 @@ fn check_transcript(name: &str, text: &str) {
 #[tokio::test]
 async fn the_help_of_every_metric() {
     let server = server().await.with_loans().await;
-    let said = server.anonymous(reqwest::Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
-    let mut lines: Vec<_> = said.lines().filter(|line| line.starts_with("# HELP")).collect();
+    let output =
+        server.anonymous(reqwest::Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    let mut lines: Vec<_> = output.lines().filter(|line| line.starts_with("# HELP")).collect();
     lines.sort_unstable();
-    assert!(lines.len() > 20, "{said}");
+    assert!(lines.len() > 20, "{output}");
     check_transcript("metrics", &lines.join("\n"));
 }
 

@@ -71,7 +71,7 @@ async fn a_watcher_learns_that_it_is_connected_before_anything_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revision_that_is_left_out_is_marked_and_its_release_is_said() {
+async fn a_quarantined_revision_is_marked_and_its_release_is_reported() {
     let store = MemoryStore::new();
     let server = server_on(Arc::new(store.clone())).await.with_loans().await;
     let mut stream = Stream::open(&server, "?since=0", None).await;
@@ -138,7 +138,7 @@ async fn a_watcher_that_is_cut_off_again_and_again_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_watcher_hears_of_what_it_asked_for() {
+async fn a_watcher_receives_what_it_requested() {
     let server = server().await.with_loans().await;
     let mut from_now = Stream::open(&server, "", None).await;
     let mut of_another_kind = Stream::open(&server, "?kind=patterns&since=0", None).await;
@@ -153,7 +153,7 @@ async fn a_watcher_hears_of_what_it_asked_for() {
 }
 
 #[tokio::test]
-async fn a_watcher_is_told_that_another_log_is_followed_even_if_that_is_as_long() {
+async fn a_watcher_is_notified_of_another_log_even_of_the_same_length() {
     let server = server().await.with_loans().await;
     let mut behind = Stream::open(&server, "?since=0", None).await;
     let mut up_to_date = Stream::open(&server, "", None).await;

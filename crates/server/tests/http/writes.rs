@@ -58,12 +58,13 @@ async fn preconditions_are_kept() {
     put("if-match", "*", 5.0).await.ok();
     let known = answer(server.anonymous(Method::GET, R1).header("if-none-match", "\"4\"")).await;
     assert_eq!(known.status, 304);
-    let gone = server.request(Method::DELETE, "/api/v1/rulesets/loans/rules/R9").header("if-match", "\"1\"");
-    answer(gone).await.problem(412, "precondition_failed");
+    let removed =
+        server.request(Method::DELETE, "/api/v1/rulesets/loans/rules/R9").header("if-match", "\"1\"");
+    answer(removed).await.problem(412, "precondition_failed");
 }
 
 #[tokio::test]
-async fn of_two_edits_made_on_one_version_exactly_one_goes_through() {
+async fn of_two_edits_on_one_version_exactly_one_succeeds() {
     let server = server().await.with_loans().await;
     for version in 1..=20 {
         let put = |points: f64| {
@@ -79,7 +80,7 @@ async fn of_two_edits_made_on_one_version_exactly_one_goes_through() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_all_and_changes_nothing() {
+async fn a_dry_run_reports_everything_and_changes_nothing() {
     let server = server().await.with_loans().await;
     let before = server.revision().await;
     let tried = server.put(&format!("{R1}?dry_run=true"), &rule(18, 7.0)).await.ok();
@@ -106,7 +107,7 @@ async fn a_write_is_waited_for_as_asked() {
 }
 
 #[tokio::test]
-async fn a_ruleset_goes_with_all_its_rules_in_one_revision() {
+async fn a_ruleset_is_deleted_with_all_its_rules_in_one_revision() {
     let server = server().await.with_loans().await;
     server.put("/api/v1/rulesets/loans/rules/R2", &rule(20, 1.0)).await;
     let before = server.revision().await;

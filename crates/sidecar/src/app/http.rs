@@ -1,4 +1,4 @@
-//! Requests over HTTP: each on a connection of its own, bounded in time and in bytes, following nobody elsewhere.
+//! Requests over HTTP: each on a connection of its own, bounded in time and in bytes, without following redirects.
 
 use std::io;
 use std::time::Duration;
@@ -12,23 +12,23 @@ const WORD_BYTES_MAX: u64 = 1 << 20;
 
 /// Makes requests.
 #[derive(Debug)]
-pub(crate) struct Client(Agent);
+pub(crate) struct HttpClient(Agent);
 
 /// What was answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
-impl Client {
+impl HttpClient {
     pub(crate) fn new() -> Self {
         let agent = AutoHeaderValue::Provided(
             concat!("midflight-sidecar/", env!("CARGO_PKG_VERSION")).to_owned().into(),
@@ -39,13 +39,13 @@ impl Client {
             .max_redirects_will_error(false)
             // A connection that is kept is one that the app's restart breaks in the middle of a request.
             .max_idle_connections(0)
-            // The app is a neighbour; what the environment says of the way into the world is not about it.
+            // The app is on this machine; proxies of the environment do not apply to it.
             .proxy(None)
             .user_agent(agent);
         Self(config.build().new_agent())
     }
 
-    pub(crate) fn post(&self, url: &str, patience: Duration) -> Result<Answer, Error> {
+    pub(crate) fn post(&self, url: &str, patience: Duration) -> Result<HttpResponse, Error> {
         let request = self.0.post(url).config().timeout_global(Some(patience)).build();
         answer(request.send_empty()?, WORD_BYTES_MAX)
     }
@@ -55,7 +55,7 @@ impl Client {
         url: &str,
         headers: &[(&str, &str)],
         patience: Duration,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpResponse, Error> {
         self.get_large(url, headers, patience, WORD_BYTES_MAX)
     }
 
@@ -65,7 +65,7 @@ impl Client {
         headers: &[(&str, &str)],
         patience: Duration,
         bytes_max: u64,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpResponse, Error> {
         let mut request = self.0.get(url).config().timeout_global(Some(patience)).build();
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -73,7 +73,7 @@ impl Client {
         answer(request.call()?, bytes_max)
     }
 
-    /// Opens what goes on and on. `answered` bounds the wait for its beginning, `silence` that for each further piece.
+    /// Opens an endless answer. `answered` bounds the wait for its beginning, `silence` that for each further piece.
     pub(crate) fn open(
         &self,
         url: &str,
@@ -92,14 +92,14 @@ impl Client {
     }
 }
 
-fn answer(mut response: Response<Body>, bytes_max: u64) -> Result<Answer, Error> {
+fn answer(mut response: Response<Body>, bytes_max: u64) -> Result<HttpResponse, Error> {
     let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
     let body = response.body_mut().with_config().limit(bytes_max).read_to_vec()?;
-    Ok(Answer { status: response.status().as_u16(), etag, body })
+    Ok(HttpResponse { status: response.status().as_u16(), etag, body })
 }
 
-/// Whether somebody may have taken the request although there is no answer.
-pub(super) fn may_be_heard(error: &Error) -> bool {
+/// Whether the server may have received the request although there is no answer.
+pub(super) fn may_have_arrived(error: &Error) -> bool {
     match error {
         Error::Timeout(_) | Error::Protocol(_) | Error::BodyExceedsLimit(_) => true,
         Error::Io(error) => matches!(

@@ -1,55 +1,55 @@
-//! The app: how it is told to reload, and what it says of itself.
+//! The app: how it is asked to reload, and what it reports.
 
 mod http;
 mod process;
-mod word;
+mod status;
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::options::{AppOptions, Target, Trigger};
+use crate::options::{AppOptions, SignalTarget, Trigger};
 
-pub(crate) use http::{Client, show_error};
-pub(crate) use word::{Judgement, Word};
+pub(crate) use http::{HttpClient, show_error};
+pub(crate) use status::{AppStatus, ContentVerdict};
 
-/// What came of reloading the app.
+/// The result of reloading the app.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Notification {
     /// It answered with its word.
-    Word(Word),
-    /// It took the order, and said nothing that is a word.
+    Status(AppStatus),
+    /// It accepted the reload, and returned no status.
     Accepted,
-    /// It answered that something is wrong, and said nothing that is a word.
+    /// It answered that something is wrong, and returned no status.
     Failed(String),
     /// It did not answer in time, and may be reloading.
     Silent(String),
-    /// It cannot be told.
+    /// Not known.
     Unreachable(String),
 }
 
-/// What came of asking the app what it serves.
+/// The result of asking the app what it serves.
 #[derive(Debug)]
-pub(crate) enum Heard {
-    Word(Word),
-    /// It answers 2xx, and what it says is no word.
-    NoWord,
+pub(crate) enum StatusReply {
+    Status(AppStatus),
+    /// It answers 2xx, without a status.
+    NoStatus,
     /// It answers with an HTTP error that is no word.
     Failed(u16),
     /// It does not answer.
     Unreachable(String),
 }
 
-/// The app that the sidecar stands beside.
+/// The app beside the sidecar.
 #[derive(Debug)]
-pub(crate) struct App {
-    client: Client,
+pub(crate) struct WatchedApp {
+    client: HttpClient,
     options: AppOptions,
 }
 
-impl App {
+impl WatchedApp {
     pub(crate) fn new(options: AppOptions) -> Self {
-        Self { client: Client::new(), options }
+        Self { client: HttpClient::new(), options }
     }
 
     pub(crate) fn options(&self) -> &AppOptions {
@@ -64,35 +64,40 @@ impl App {
         matches!(self.options.trigger, Trigger::Signal(..))
     }
 
-    /// Tells the app to reload.
-    pub(crate) fn tell(&self, patience: Duration) -> Told {
+    /// Requests the app to reload.
+    pub(crate) fn tell(&self, patience: Duration) -> Notification {
         match &self.options.trigger {
             Trigger::Post(url) => self.post(url, patience),
             Trigger::Signal(target, signal) => match send(target, *signal) {
-                Ok(()) => Told::Accepted,
-                Err(why) => Told::Unreachable(why),
+                Ok(()) => Notification::Accepted,
+                Err(why) => Notification::Unreachable(why),
             },
         }
     }
 
-    fn post(&self, url: &str, patience: Duration) -> Told {
+    fn post(&self, url: &str, patience: Duration) -> Notification {
         match self.client.post(url, patience) {
-            Ok(answer) => match Word::parse(&answer.body) {
-                Some(word) => Told::Word(word),
-                None if answer.is_good() => Told::Accepted,
-                None => {
-                    Told::Failed(format!("{url} answers {} without a word on its content", answer.status))
-                }
+            Ok(answer) => match AppStatus::parse(&answer.body) {
+                Some(word) => Notification::Status(word),
+                None if answer.is_good() => Notification::Accepted,
+                None => Notification::Failed(format!(
+                    "{url} answers {} and does not report its content",
+                    answer.status
+                )),
             },
             Err(error) => {
                 let why = format!("{url}: {}", show_error(&error));
-                if http::may_be_heard(&error) { Told::Silent(why) } else { Told::Unreachable(why) }
+                if http::may_have_arrived(&error) {
+                    Notification::Silent(why)
+                } else {
+                    Notification::Unreachable(why)
+                }
             }
         }
     }
 
-    /// Tells the app to reload and takes the HTTP status of its answer for its word; none from a signal.
-    pub(crate) fn tell_for_status(&self, patience: Duration) -> Result<Option<u16>, String> {
+    /// Requests the app to reload and takes the HTTP status of its answer as its status; none from a signal.
+    pub(crate) fn notify_for_status(&self, patience: Duration) -> Result<Option<u16>, String> {
         match &self.options.trigger {
             Trigger::Post(url) => match self.client.post(url, patience) {
                 Ok(answer) => Ok(Some(answer.status)),
@@ -103,23 +108,23 @@ impl App {
     }
 
     /// Asks the app what it serves; none when there is no URL to ask.
-    pub(crate) fn ask(&self, patience: Duration) -> Option<Heard> {
+    pub(crate) fn ask(&self, patience: Duration) -> Option<StatusReply> {
         let url = self.options.health_url.as_ref()?;
         Some(match self.client.get(url, &[], patience) {
-            Ok(answer) => match Word::parse(&answer.body) {
-                Some(word) => Heard::Word(word),
-                None if answer.is_good() => Heard::NoWord,
-                None => Heard::Failed(answer.status),
+            Ok(answer) => match AppStatus::parse(&answer.body) {
+                Some(word) => StatusReply::Status(word),
+                None if answer.is_good() => StatusReply::NoStatus,
+                None => StatusReply::Failed(answer.status),
             },
-            Err(error) => Heard::Unreachable(format!("{url}: {}", show_error(&error))),
+            Err(error) => StatusReply::Unreachable(format!("{url}: {}", show_error(&error))),
         })
     }
 }
 
-fn send(target: &Target, signal: Signal) -> Result<(), String> {
+fn send(target: &SignalTarget, signal: Signal) -> Result<(), String> {
     let pid = match target {
-        Target::Pid(pid) => *pid,
-        Target::Name(name) => process::find(name)?,
+        SignalTarget::Pid(pid) => *pid,
+        SignalTarget::Name(name) => process::find(name)?,
     };
     process::send(pid, signal)
 }

@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 10;
 /// # Errors
 /// When there is none, or more than one; then with their numbers.
 pub(super) fn find(name: &str) -> Result<u32, String> {
-    let entries = fs::read_dir("/proc").map_err(|error| format!("/proc cannot be read: {error}"))?;
+    let entries = fs::read_dir("/proc").map_err(|error| format!("cannot read /proc: {error}"))?;
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut found: Vec<_> = pids.filter(|pid| *pid != std::process::id() && is_named(*pid, name)).collect();
     found.sort_unstable();
@@ -29,7 +29,7 @@ pub(super) fn find(name: &str) -> Result<u32, String> {
             let listed: Vec<_> = found.iter().take(LISTED_MAX).map(u32::to_string).collect();
             let more = if found.len() > LISTED_MAX { ", .." } else { "" };
             let (many, listed) = (found.len(), listed.join(", "));
-            Err(format!("{many} processes are named {name:?}: {listed}{more}; say which with --pid"))
+            Err(format!("{many} processes are named {name:?}: {listed}{more}; choose one with --pid"))
         }
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn send(pid: u32, signal: Signal) -> Result<(), String> {
     if comm(pid).is_some_and(|comm| comm == b"pause") {
         return Err(format!("process {pid} is `pause`, which keeps a pod's namespaces; give the app's"));
     }
-    let status = status(pid).filter(|_| !is_dead(pid)).ok_or_else(|| format!("there is no process {pid}"))?;
+    let status = status(pid).filter(|_| !is_dead(pid)).ok_or_else(|| format!("no process {pid}"))?;
     let number = signal.as_raw();
     if !survives(&status, number) {
         let why = "does not listen for that signal (yet) and would be ended by it";
@@ -86,21 +86,21 @@ pub(super) fn send(pid: u32, signal: Signal) -> Result<(), String> {
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let raw = raw.ok_or_else(|| format!("{pid} is not a valid process ID"))?;
     kill_process(raw, signal).map_err(|error| match error {
-        Errno::SRCH => format!("there is no process {pid}"),
+        Errno::SRCH => format!("no process {pid}"),
         Errno::PERM => {
-            format!("process {pid} may not be signalled by this user; run the sidecar as the app's user")
+            format!("this user may not signal process {pid}; run the sidecar as the user of the app")
         }
-        error => format!("process {pid} cannot be signalled: {error}"),
+        error => format!("cannot signal process {pid}: {error}"),
     })
 }
 
-/// Whether a signal is caught, ignored or held back, as `/proc/PID/status` says in masks; see `proc_pid_status(5)`.
+/// Whether a signal is caught, ignored or blocked, by the masks in `/proc/PID/status`; see `proc_pid_status(5)`.
 fn survives(status: &str, signal: i32) -> bool {
     let masks = ["SigCgt:", "SigIgn:", "SigBlk:"].map(|name| {
         let mask = status.lines().find_map(|line| line.strip_prefix(name));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
     });
-    // Where the system does not tell, the signal is sent.
+    // Where the system does not report it, the signal is sent.
     masks.iter().all(Option::is_none) || masks.into_iter().flatten().any(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_by_a_name_is_an_error_that_says_so() {
+    fn an_unknown_name_is_an_error() {
         assert!(find("no-such-program-anywhere").unwrap_err().contains("no process is named"));
     }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_nobody_has_is_no_process() {
-        assert!(send(i32::MAX.unsigned_abs(), Signal::HUP).unwrap_err().contains("there is no process"));
+    fn an_unknown_number_is_not_a_process() {
+        assert!(send(i32::MAX.unsigned_abs(), Signal::HUP).unwrap_err().contains("no process"));
     }
 }

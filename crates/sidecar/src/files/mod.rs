@@ -1,4 +1,4 @@
-//! What the watched files say, as of one moment.
+//! The contents of the watched files, as of one moment.
 
 mod read;
 pub(crate) mod replace;
@@ -14,20 +14,20 @@ use std::sync::Arc;
 
 use crate::hash::{Hash, Hasher};
 
-pub(crate) use read::Reader;
+pub(crate) use read::PathReader;
 
-/// What the watched files say.
+/// The contents of the watched files.
 #[derive(Debug)]
-pub(crate) struct Content {
-    /// Says the same of two contents when they are the same.
+pub(crate) struct WatchedContent {
+    /// The same for two contents when they are the same.
     pub(crate) hash: Hash,
     /// The hash of each file, by the path through which it was read.
     pub(crate) files: BTreeMap<PathBuf, Hash>,
-    /// What the files say that are watched by their own path, where it may be wanted back.
+    /// The contents of the files that are watched by their own path, where it may be wanted back.
     pub(crate) kept: BTreeMap<PathBuf, Arc<[u8]>>,
 }
 
-impl Content {
+impl WatchedContent {
     /// Of one file that is watched by its path it is that file's hash, which an app computes without knowing about
     /// sets. Of anything else it is that of the list of paths and hashes.
     fn new(files: BTreeMap<PathBuf, Hash>, kept: BTreeMap<PathBuf, Arc<[u8]>>, is_one_file: bool) -> Self {
@@ -54,12 +54,12 @@ fn hash_of_set(files: &BTreeMap<PathBuf, Hash>) -> Hash {
 
 /// Why the files cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct ReadProblem {
     pub(crate) path: PathBuf,
     pub(crate) why: String,
 }
 
-impl Problem {
+impl ReadProblem {
     fn new(path: impl Into<PathBuf>, why: impl ToString) -> Self {
         Self { path: path.into(), why: why.to_string() }
     }
@@ -67,17 +67,17 @@ impl Problem {
 
 /// What matters of what happens in a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Concern {
+pub(crate) struct PathFilter {
     /// Whatever appears or goes matters, except what kubelet keeps for itself.
     pub(crate) all: bool,
     /// These names matter in any case.
     pub(crate) names: BTreeSet<OsString>,
-    /// What files here say matters; else only what is here.
+    /// The contents of files here matter; else only their existence.
     pub(crate) content: bool,
 }
 
 /// Folders in which something may happen that changes what is read.
-pub(crate) type Folders = BTreeMap<PathBuf, Concern>;
+pub(crate) type PathFilters = BTreeMap<PathBuf, PathFilter>;
 
 /// Whether a name is one of those that kubelet's atomic writer keeps for itself.
 pub(crate) fn is_kubelets(name: &std::ffi::OsStr) -> bool {

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::trace::trace;
-use super::{Content, Folders, Problem, is_kubelets};
+use super::{PathFilters, ReadProblem, WatchedContent, is_kubelets};
 use crate::hash::{Hash, Hasher};
 
 /// The largest file, in bytes.
@@ -27,26 +27,26 @@ const DEPTH_MAX: usize = 32;
 
 /// Reads the watched paths again and again.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct PathReader {
     paths: Vec<PathBuf>,
-    /// Whether what the files say may be wanted back.
+    /// Whether the contents of the files may be wanted back.
     keeps: bool,
     /// Whether a path was a file when it was first read; it is to stay what it was.
     files: BTreeMap<PathBuf, bool>,
 }
 
-impl Reader {
+impl PathReader {
     pub(crate) fn new(paths: Vec<PathBuf>, keeps: bool) -> Self {
         Self { paths, keeps, files: BTreeMap::new() }
     }
 
-    /// Reads all files. The folders are those in which a change is to be listened for, also when something cannot be
-    /// read: it may be mended there.
+    /// Reads all files. The folders are those in which a change is to be watched, also when something cannot be read:
+    /// it may be fixed there.
     ///
     /// # Errors
-    /// The first [`Problem`]: of what cannot be read wholly, nothing is known.
-    pub(crate) fn read(&mut self) -> (Folders, Result<Content, Problem>) {
-        let mut reading = Reading { keeps: self.keeps, ..Reading::default() };
+    /// The first [`ReadProblem`]: of what cannot be read completely, nothing is known.
+    pub(crate) fn read(&mut self) -> (PathFilters, Result<WatchedContent, ReadProblem>) {
+        let mut reading = PathContents { keeps: self.keeps, ..PathContents::default() };
         let mut problem = None;
         let mut is_file = false;
         for path in &self.paths {
@@ -58,16 +58,16 @@ impl Reader {
                 Err(found) => problem = problem.or(Some(found)),
             }
         }
-        let Reading { folders, files, kept, .. } = reading;
+        let PathContents { folders, files, kept, .. } = reading;
         let is_one_file = is_file && self.paths.len() == 1;
-        (folders, problem.map_or_else(|| Ok(Content::new(files, kept, is_one_file)), Err))
+        (folders, problem.map_or_else(|| Ok(WatchedContent::new(files, kept, is_one_file)), Err))
     }
 }
 
 #[derive(Debug, Default)]
-struct Reading {
+struct PathContents {
     keeps: bool,
-    folders: Folders,
+    folders: PathFilters,
     files: BTreeMap<PathBuf, Hash>,
     kept: BTreeMap<PathBuf, Arc<[u8]>>,
     entries: usize,
@@ -75,22 +75,22 @@ struct Reading {
     kept_bytes: u64,
 }
 
-impl Reading {
+impl PathContents {
     /// Reads a path that was given; whether it is a file. It is to be what it was, if that is known.
-    fn watched(&mut self, path: &Path, was_file: Option<bool>) -> Result<bool, Problem> {
-        let problem = |error: io::Error| Problem::new(path, says(&error));
+    fn watched(&mut self, path: &Path, was_file: Option<bool>) -> Result<bool, ReadProblem> {
+        let problem = |error: io::Error| ReadProblem::new(path, says(&error));
         trace(path, &mut self.folders).map_err(problem)?;
         let (mut file, is) = open(path).map_err(problem)?;
         if was_file.is_some_and(|was_file| was_file == is.is_dir()) {
             let (now, was) = if is.is_dir() { ("a directory", "a file") } else { ("a file", "a directory") };
-            return Err(Problem::new(path, format!("is {now} now and was {was}")));
+            return Err(ReadProblem::new(path, format!("is {now} now and was {was}")));
         }
         if is.is_dir() {
             self.folder(path, &mut Vec::new(), &is)?;
             return Ok(false);
         }
         if !is.is_file() {
-            return Err(Problem::new(path, "is neither a file nor a directory"));
+            return Err(ReadProblem::new(path, "is neither a file nor a directory"));
         }
         let mut kept = (self.keeps && self.kept_bytes + is.len() <= KEPT_BYTES_MAX).then(Vec::new);
         self.content(path, &mut file, kept.as_mut())?;
@@ -101,20 +101,20 @@ impl Reading {
         Ok(true)
     }
 
-    /// Reads the files of a folder and of its folders. `above` are the folders that it lies in, by device and inode.
-    fn folder(&mut self, path: &Path, above: &mut Vec<(u64, u64)>, is: &Metadata) -> Result<(), Problem> {
+    /// Reads the files of a folder and of its folders. `above` are the folders above it, by device and inode.
+    fn folder(&mut self, path: &Path, above: &mut Vec<(u64, u64)>, is: &Metadata) -> Result<(), ReadProblem> {
         let identity = (is.dev(), is.ino());
         // A link that leads back up: what is there is read already.
         if above.contains(&identity) {
             return Ok(());
         }
         if above.len() >= DEPTH_MAX {
-            return Err(Problem::new(
+            return Err(ReadProblem::new(
                 path,
-                format!("lies deeper than {DEPTH_MAX} folders; watch a folder in it"),
+                format!("is deeper than {DEPTH_MAX} folders; watch a folder in it"),
             ));
         }
-        let problem = |error: io::Error| Problem::new(path, says(&error));
+        let problem = |error: io::Error| ReadProblem::new(path, says(&error));
         above.push(identity);
         let concern = self.folders.entry(path.to_owned()).or_default();
         (concern.all, concern.content) = (true, true);
@@ -128,30 +128,30 @@ impl Reading {
         Ok(())
     }
 
-    fn entry(&mut self, path: &Path, above: &mut Vec<(u64, u64)>) -> Result<(), Problem> {
-        let problem = |error: io::Error| Problem::new(path, says(&error));
+    fn entry(&mut self, path: &Path, above: &mut Vec<(u64, u64)>) -> Result<(), ReadProblem> {
+        let problem = |error: io::Error| ReadProblem::new(path, says(&error));
         self.entries += 1;
         if self.entries > ENTRIES_MAX {
-            return Err(Problem::new(
+            return Err(ReadProblem::new(
                 path,
                 format!("is one too many: {ENTRIES_MAX} files and folders at most"),
             ));
         }
-        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let is_link = match std::fs::symlink_metadata(path) {
-            // It went since the folder was listed, which is told as an event of its own.
-            Err(error) if is_gone(&error) => return Ok(()),
+            // It was removed since the folder was listed, which is reported as an event of its own.
+            Err(error) if is_missing(&error) => return Ok(()),
             is => is.map_err(problem)?.is_symlink(),
         };
         if is_link {
             match trace(path, &mut self.folders) {
                 // Editors use links to nowhere as locks.
-                Err(error) if is_gone(&error) => return Ok(()),
+                Err(error) if is_missing(&error) => return Ok(()),
                 traced => traced.map_err(problem)?,
             }
         }
         let (mut file, is) = match open(path) {
-            Err(error) if is_gone(&error) || is_no_file(&error) => return Ok(()),
+            Err(error) if is_missing(&error) || is_no_file(&error) => return Ok(()),
             opened => opened.map_err(problem)?,
         };
         match is {
@@ -166,14 +166,14 @@ impl Reading {
         path: &Path,
         file: &mut File,
         mut kept: Option<&mut Vec<u8>>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ReadProblem> {
         let mut hasher = Hasher::default();
         let mut piece = [0; 16 << 10];
         let mut bytes = 0;
         loop {
             let read = match file.read(&mut piece) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(|error| Problem::new(path, says(&error)))?,
+                read => read.map_err(|error| ReadProblem::new(path, says(&error)))?,
             };
             let piece = piece.get(..read).unwrap_or_default();
             if piece.is_empty() {
@@ -181,7 +181,7 @@ impl Reading {
             }
             bytes += piece.len() as u64;
             if bytes > FILE_BYTES_MAX {
-                return Err(Problem::new(path, format!("is larger than {} MiB", FILE_BYTES_MAX >> 20)));
+                return Err(ReadProblem::new(path, format!("is larger than {} MiB", FILE_BYTES_MAX >> 20)));
             }
             hasher.add(piece);
             if let Some(kept) = &mut kept {
@@ -191,7 +191,7 @@ impl Reading {
         self.bytes += bytes;
         if self.bytes > BYTES_MAX {
             let max = BYTES_MAX >> 20;
-            return Err(Problem::new(path, format!("is too much: {max} MiB in all files at most")));
+            return Err(ReadProblem::new(path, format!("is too much: {max} MiB in all files at most")));
         }
         self.files.insert(path.to_owned(), hasher.done());
         Ok(())
@@ -213,8 +213,8 @@ fn is_no_file(error: &io::Error) -> bool {
 
 fn says(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "is not there".into(),
-        io::ErrorKind::PermissionDenied => "may not be read by this user".into(),
+        io::ErrorKind::NotFound => "does not exist".into(),
+        io::ErrorKind::PermissionDenied => "is not readable for this user".into(),
         _ => format!("cannot be read: {error}"),
     }
 }

@@ -10,8 +10,8 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn read(paths: &[PathBuf]) -> (Folders, Result<Content, Problem>) {
-    Reader::new(paths.to_vec(), true).read()
+fn read(paths: &[PathBuf]) -> (PathFilters, Result<WatchedContent, ReadProblem>) {
+    PathReader::new(paths.to_vec(), true).read()
 }
 
 fn why(path: &Path) -> String {
@@ -26,7 +26,7 @@ fn one_file_has_its_own_hash_and_is_kept() {
     let content = read(std::slice::from_ref(&path)).1.unwrap();
     assert_eq!(content.hash, Hash::of(b"a: 1\n"));
     assert_eq!(*content.kept[&path], *b"a: 1\n");
-    let unkept = Reader::new(vec![path], false).read().1.unwrap();
+    let unkept = PathReader::new(vec![path], false).read().1.unwrap();
     assert!(unkept.kept.is_empty());
 }
 
@@ -87,11 +87,11 @@ fn what_leads_nowhere_or_round_in_a_folder_is_passed_over() {
 }
 
 #[test]
-fn what_does_not_read_says_why_and_is_listened_for() {
+fn an_unreadable_file_has_the_reason_and_is_watched() {
     let dir = folder();
     let root = fs::canonicalize(dir.path()).unwrap();
     let path = root.join("sub/app.yaml");
-    assert_eq!(why(&path), "is not there");
+    assert_eq!(why(&path), "does not exist");
     let (folders, _) = read(std::slice::from_ref(&path));
     assert_eq!(folders[&root].names, BTreeSet::from(["sub".into()]));
 
@@ -116,7 +116,7 @@ fn a_path_stays_what_it_was() {
     let dir = folder();
     let path = dir.path().join("app.yaml");
     fs::write(&path, "a: 1\n").unwrap();
-    let mut reader = Reader::new(vec![path.clone()], false);
+    let mut reader = PathReader::new(vec![path.clone()], false);
     reader.read().1.unwrap();
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
@@ -135,7 +135,7 @@ fn folders_are_followed_so_deep_and_no_deeper() {
 }
 
 #[test]
-fn replacing_keeps_the_mode_and_goes_through_a_link() {
+fn replacing_keeps_the_mode_and_follows_a_link() {
     let dir = folder();
     let (path, link) = (dir.path().join("real"), dir.path().join("link"));
     replace::replace(&path, b"1", 0o640).unwrap();

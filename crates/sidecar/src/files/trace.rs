@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::Folders;
+use super::PathFilters;
 
 /// How many links a path may lead through; the system allows as many.
 const LINKS_MAX: usize = 40;
@@ -14,8 +14,8 @@ const LINKS_MAX: usize = 40;
 /// Notes the folders on the way of an absolute path, as far as it goes.
 ///
 /// # Errors
-/// What the system says of the first part that leads nowhere, or a loop of links.
-pub(super) fn trace(path: &Path, folders: &mut Folders) -> io::Result<()> {
+/// The message of the system for the first part that leads nowhere, or a loop of links.
+pub(super) fn trace(path: &Path, folders: &mut PathFilters) -> io::Result<()> {
     let mut at = PathBuf::from("/");
     let mut rest = parts(path);
     let mut links = 0;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::id;
-use crate::app::{Client, show_error};
+use crate::app::{HttpClient, show_error};
 use crate::files::replace::replace;
+use crate::logging;
 use crate::options::DocumentFile;
-use crate::say;
 
 /// The largest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
@@ -17,107 +17,107 @@ const ANSWER_BYTES_MAX: u64 = 16 << 20;
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The mode of a file that was not there before.
 const MODE: u32 = 0o644;
-/// How much of what a server says about an error is passed on, in characters.
+/// How much of a server's error message is passed on, in characters.
 const DETAIL_MAX: usize = 200;
 
 /// What was found of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
-    /// The file says what the server does.
+pub(super) enum FetchedDocument {
+    /// The file has the contents of the server.
     Same,
     /// It was written.
     Written,
     /// The server has no such document now.
     Gone,
-    /// It cannot be said, or not be written.
+    /// It cannot be read, or not be written.
     Problem(String),
 }
 
 /// Keeps one file in step.
 #[derive(Debug)]
-pub(super) struct Document {
-    client: Client,
+pub(super) struct FollowedDocument {
+    client: HttpClient,
     document: DocumentFile,
     url: String,
-    /// What the server called the version that the file was last given or found to have. What somebody else writes to
-    /// the file since, as a last good content, stays until the server says something new.
+    /// What the server called the version that the file was last given or found to have. What another writer puts into
+    /// the file since, as a last good content, stays until the server has something new.
     etag: Option<String>,
-    /// What was last said, so that it is said once.
-    said: Option<Found>,
+    /// What was last reported, so that it is reported once.
+    stated: Option<FetchedDocument>,
 }
 
-impl Document {
+impl FollowedDocument {
     pub(super) fn new(server: &str, document: DocumentFile) -> Self {
         let url =
             format!("{server}/api/v1/documents/{}/{}", escape(&document.kind), escape_name(&document.name));
-        Self { client: Client::new(), document, url, etag: None, said: None }
+        Self { client: HttpClient::new(), document, url, etag: None, stated: None }
     }
 
-    /// Reads the document and writes the file when it says something else.
-    pub(super) fn look(&mut self, authorization: Option<&str>) -> Found {
+    /// Reads the document and writes the file when it changed.
+    pub(super) fn look(&mut self, authorization: Option<&str>) -> FetchedDocument {
         let mut headers = Vec::from_iter(authorization.map(|value| ("authorization", value)));
         let known = self.etag.clone().filter(|_| self.document.file.exists());
         headers.extend(known.as_deref().map(|tag| ("if-none-match", tag)));
         let answer = match self.client.get_large(&self.url, &headers, ANSWER_MAX, ANSWER_BYTES_MAX) {
             Ok(answer) => answer,
-            Err(error) => return Found::Problem(format!("{}: {}", self.url, show_error(&error))),
+            Err(error) => return FetchedDocument::Problem(format!("{}: {}", self.url, show_error(&error))),
         };
         let body = match answer.status {
             200 => body(&answer.body),
-            304 if known.is_some() => return Found::Same,
-            404 if is_problem(&answer.body) => return Found::Gone,
-            300..=399 => Err("it redirects elsewhere, which is not followed; give --from that URL".into()),
+            304 if known.is_some() => return FetchedDocument::Same,
+            404 if is_problem(&answer.body) => return FetchedDocument::Gone,
+            300..=399 => Err("it redirects to another URL; give that URL to --from".into()),
             401 | 403 => {
-                Err(format!("it answers {}; --token-file holds a token that may read", answer.status))
+                Err(format!("it answers {}; --token-file needs a token that may read", answer.status))
             }
             status => Err(format!("it answers {status}{}", detail(&answer.body))),
         };
         let body = match body {
-            Ok(Value::Null) => return Found::Gone,
+            Ok(Value::Null) => return FetchedDocument::Gone,
             Ok(body) => body,
-            Err(why) => return Found::Problem(format!("{}: {why}", self.url)),
+            Err(why) => return FetchedDocument::Problem(format!("{}: {why}", self.url)),
         };
         let written = self.write(format!("{body:#}\n").as_bytes());
-        if !matches!(written, Found::Problem(_)) {
+        if !matches!(written, FetchedDocument::Problem(_)) {
             self.etag = answer.etag;
         }
         written
     }
 
-    fn write(&self, bytes: &[u8]) -> Found {
+    fn write(&self, bytes: &[u8]) -> FetchedDocument {
         let file = &self.document.file;
         if fs::read(file).is_ok_and(|known| known == bytes) {
-            return Found::Same;
+            return FetchedDocument::Same;
         }
         match replace(file, bytes, MODE) {
-            Ok(()) => Found::Written,
-            Err(error) => Found::Problem(format!("{} cannot be written: {error}", file.display())),
+            Ok(()) => FetchedDocument::Written,
+            Err(error) => FetchedDocument::Problem(format!("cannot write {}: {error}", file.display())),
         }
     }
 
-    /// Says what was found, when that is news.
-    pub(super) fn say(&mut self, found: Found) {
+    /// Reports what was found, when that is news.
+    pub(super) fn say(&mut self, found: FetchedDocument) {
         let (name, file) = (id(&self.document), self.document.file.display());
-        let is_news = self.said.as_ref() != Some(&found);
+        let is_news = self.stated.as_ref() != Some(&found);
         match &found {
-            Found::Written => {
-                say::info("file written from the server", &[("document", &name), ("file", &file)])
+            FetchedDocument::Written => {
+                logging::info("file written from the server", &[("document", &name), ("file", &file)])
             }
-            Found::Same if is_news => {
-                say::info("file is up to date", &[("document", &name), ("file", &file)]);
+            FetchedDocument::Same if is_news => {
+                logging::info("file is up to date", &[("document", &name), ("file", &file)]);
             }
-            Found::Gone if is_news => say::warn(
+            FetchedDocument::Gone if is_news => logging::warn(
                 "document not found on the server; keeping the file",
                 &[("document", &name), ("file", &file)],
             ),
-            Found::Problem(why) if is_news => say::warn(
+            FetchedDocument::Problem(why) if is_news => logging::warn(
                 "cannot follow the document; keeping the file",
                 &[("document", &name), ("file", &file), ("why", why)],
             ),
-            Found::Same | Found::Gone | Found::Problem(_) => {}
+            FetchedDocument::Same | FetchedDocument::Gone | FetchedDocument::Problem(_) => {}
         }
         // Being in step is what follows being written, and no news.
-        self.said = Some(if found == Found::Written { Found::Same } else { found });
+        self.stated = Some(if found == FetchedDocument::Written { FetchedDocument::Same } else { found });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Follows a Midflight server: writes documents to files as they change there, so that any program gets reload, history
-//! and rollback. The server says when to look; what is written comes from looking, so that nothing that is said, lost
-//! or said twice does more than cause a look.
+//! and rollback. The server triggers a look; what is written comes from looking, so that nothing that is sent, lost or
+//! sent twice does more than cause a look.
 
 mod document;
 mod stream;
@@ -11,24 +11,24 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::logging;
 use crate::metrics::Metrics;
 use crate::options::{DocumentFile, FromOptions};
-use crate::say;
 
-use document::{Document, Found};
+use document::{FetchedDocument, FollowedDocument};
 
 /// The largest token, in bytes.
 const TOKEN_BYTES_MAX: u64 = 16 << 10;
 
-/// Wakes whoever waits for it. Rings that come while nobody waits are one.
+/// Wakes the waiting task. Signals that arrive while no task waits are merged.
 #[derive(Debug, Default)]
-struct Bell {
+struct FollowSignal {
     rung: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Bell {
-    fn ring(&self) {
+impl FollowSignal {
+    fn wake(&self) {
         *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();
     }
@@ -45,7 +45,7 @@ impl Bell {
 #[derive(Debug)]
 pub(crate) struct Follower {
     options: Arc<FromOptions>,
-    documents: Vec<Document>,
+    documents: Vec<FollowedDocument>,
     interval: Duration,
     metrics: Arc<Metrics>,
     /// Whether this thread is the one that shows that the sidecar lives.
@@ -63,23 +63,23 @@ impl Follower {
     ) -> Result<Self, String> {
         authorization(&options)?;
         let documents =
-            options.documents.iter().cloned().map(|document| Document::new(&options.url, document));
+            options.documents.iter().cloned().map(|document| FollowedDocument::new(&options.url, document));
         let documents = documents.collect();
         Ok(Self { options: Arc::new(options), documents, interval, metrics, beats })
     }
 
     /// Follows for ever.
     pub(crate) fn run(mut self) {
-        let bell = Arc::new(Bell::default());
-        let (options, ring) = (Arc::clone(&self.options), Arc::clone(&bell));
-        // It only says when to look: looking every interval goes on without it.
+        let signal = Arc::new(FollowSignal::default());
+        let (options, wake) = (Arc::clone(&self.options), Arc::clone(&signal));
+        // It only triggers looks: polling every interval continues without it.
         let listening = std::thread::Builder::new().name("listen".into());
-        if let Err(error) = listening.spawn(move || stream::run(&options, &ring)) {
-            say::warn("cannot open the event stream; polling the server", &[("error", &error)]);
+        if let Err(error) = listening.spawn(move || stream::run(&options, &wake)) {
+            logging::warn("cannot open the event stream; polling the server", &[("error", &error)]);
         }
         loop {
             self.look();
-            bell.wait(self.interval);
+            signal.wait(self.interval);
         }
     }
 
@@ -92,14 +92,14 @@ impl Follower {
             }
             let found = match &authorization {
                 Ok(authorization) => document.look(authorization.as_deref()),
-                Err(why) => Found::Problem(why.clone()),
+                Err(why) => FetchedDocument::Problem(why.clone()),
             };
             document.say(found);
         }
     }
 }
 
-/// The header that says who asks. The file is read each time, for tokens are renewed.
+/// The header with the token. The file is read each time, for tokens are renewed.
 fn authorization(options: &FromOptions) -> Result<Option<String>, String> {
     let Some(path) = &options.token_file else { return Ok(None) };
     let token = read_token(path).map_err(|error| format!("--token-file {}: {error}", path.display()))?;

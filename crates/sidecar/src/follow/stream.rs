@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Bell, authorization};
-use crate::app::{Client, show_error};
+use super::{FollowSignal, authorization};
+use crate::app::{HttpClient, show_error};
+use crate::logging;
 use crate::options::FromOptions;
-use crate::reload::backoff::Backoff;
-use crate::say;
+use crate::reload::backoff::ReloadBackoff;
 
 /// How long the server may take to begin its answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// After how much silence the server counts as gone: it says something every 15 s.
+/// After how much silence the server counts as lost: it sends something every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// The pauses between connections.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -22,23 +22,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const LINE_BYTES_MAX: usize = 256 << 10;
 
 /// Listens for ever.
-pub(super) fn run(options: &FromOptions, bell: &Bell) {
-    let client = Client::new();
-    let mut pauses = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
-    let never = Bell::default();
+pub(super) fn run(options: &FromOptions, signal: &FollowSignal) {
+    let client = HttpClient::new();
+    let mut pauses = ReloadBackoff::new(PAUSE_FIRST, PAUSE_MAX);
+    let never = FollowSignal::default();
     loop {
-        match listen(&client, options, bell) {
+        match listen(&client, options, signal) {
             Ok(()) => pauses.reset(),
-            Err(why) => say::debug("not connected to the event stream", &[("why", &why)]),
+            Err(why) => logging::debug("not connected to the event stream", &[("why", &why)]),
         }
-        // Something may have been said since that nobody heard; it is looked for when it can be heard again, and every
-        // interval.
+        // Something may have been sent since and missed; it is looked for after reconnecting, and every interval.
         never.wait(pauses.next());
     }
 }
 
 /// Listens until the stream ends.
-fn listen(client: &Client, options: &FromOptions, bell: &Bell) -> Result<(), String> {
+fn listen(client: &HttpClient, options: &FromOptions, signal: &FollowSignal) -> Result<(), String> {
     let authorization = authorization(options)?;
     let headers: Vec<_> =
         authorization.as_deref().map(|value| ("authorization", value)).into_iter().collect();
@@ -48,20 +47,20 @@ fn listen(client: &Client, options: &FromOptions, bell: &Bell) -> Result<(), Str
     if response.status().as_u16() != 200 {
         return Err(format!("it answers {}", response.status().as_u16()));
     }
-    // From here on every revision is heard; what came before is found by looking now.
-    bell.ring();
+    // From here on every revision is received; what came before is found by looking now.
+    signal.wake();
     let mut stream = response.into_body().into_with_config().limit(u64::MAX).reader();
-    let (mut lines, mut piece) = (Lines::default(), [0; 4096]);
+    let (mut lines, mut piece) = (LineSplitter::default(), [0; 4096]);
     loop {
         match stream.read(&mut piece) {
             Ok(0) => return Ok(()),
             Ok(read) => {
                 if lines.add(piece.get(..read).unwrap_or_default(), |line| matters(line, options)) {
-                    bell.ring();
+                    signal.wake();
                 }
             }
             Err(error) => {
-                say::debug("event stream disconnected", &[("error", &error)]);
+                logging::debug("event stream disconnected", &[("error", &error)]);
                 return Ok(());
             }
         }
@@ -70,12 +69,12 @@ fn listen(client: &Client, options: &FromOptions, bell: &Bell) -> Result<(), Str
 
 /// Cuts what comes in pieces into lines.
 #[derive(Debug, Default)]
-struct Lines {
+struct LineSplitter {
     line: Vec<u8>,
     is_too_long: bool,
 }
 
-impl Lines {
+impl LineSplitter {
     /// Whether any of the lines that end here matters.
     fn add(&mut self, piece: &[u8], matters: impl Fn(&[u8]) -> bool) -> bool {
         let mut any = false;
@@ -93,11 +92,11 @@ impl Lines {
     }
 }
 
-/// Whether a line is about a document that is followed; if that cannot be said, it is.
+/// Whether a line is about a document that is followed; if that is unknown, it is.
 fn matters(line: &[u8], options: &FromOptions) -> bool {
     let Some(data) = line.strip_prefix(b"data:") else { return false };
     let Ok(event) = serde_json::from_slice::<Value>(data) else { return true };
-    // Without changes it is the farewell of a server that stops; there is a look when it can be heard again.
+    // Without changes it is the end of a server that stops; there is a look after reconnecting.
     let Some(changes) = event.get("changes").and_then(Value::as_array) else { return false };
     // Of many changes the first are listed: the others may be what is followed.
     let count = event.get("changes_count").and_then(Value::as_u64).unwrap_or_default();
@@ -145,7 +144,7 @@ mod tests {
 
     #[test]
     fn lines_are_put_together_and_bounded() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         assert!(!lines.add(b"da", |line| line == b"data"));
         assert!(lines.add(b"ta\nmo", |line| line == b"data"));
         assert!(lines.add(b"re\n", |line| line == b"more"));

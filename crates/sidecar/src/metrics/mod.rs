@@ -30,15 +30,15 @@ impl Reason {
 /// How long past three intervals the watching thread may be silent and still count as alive: it may be reading much.
 const BEAT_GRACE: Duration = Duration::from_secs(10);
 
-/// The counters, and which content stands where.
+/// The counters, and the state of each content.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    state: Mutex<State>,
+    state: Mutex<MetricValues>,
     silence_max: Duration,
 }
 
 #[derive(Debug)]
-struct State {
+struct MetricValues {
     attempts: u64,
     successes: u64,
     failures: [u64; Reason::ALL.len()],
@@ -58,7 +58,7 @@ pub(crate) struct Hashes {
 
 impl Metrics {
     pub(crate) fn new(interval: Duration) -> Self {
-        let state = State {
+        let state = MetricValues {
             attempts: 0,
             successes: 0,
             failures: [0; Reason::ALL.len()],
@@ -70,16 +70,16 @@ impl Metrics {
         Self { state: Mutex::new(state), silence_max: interval * 3 + BEAT_GRACE }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MetricValues> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that the watching goes on.
+    /// Reports that the watching continues.
     pub(crate) fn beat(&self) {
         self.state().beat = Instant::now();
     }
 
-    /// Whether the watching goes on, as of a moment.
+    /// Whether the watching continues, as of a moment.
     fn is_alive(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.state().beat) <= self.silence_max
     }
@@ -109,7 +109,7 @@ impl Metrics {
         }
     }
 
-    /// Says where which content stands.
+    /// Reports the state of each content.
     pub(crate) fn hashes(&self, hashes: Hashes) {
         self.state().hashes = hashes;
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_is_told() {
+    fn events_are_reported() {
         let metrics = Metrics::new(Duration::from_secs(5));
         metrics.attempt();
         let (served, refused) = (Hash::of(b"1"), Hash::of(b"2"));

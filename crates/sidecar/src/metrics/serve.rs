@@ -1,5 +1,5 @@
 //! Answers /metrics and /healthz, on one thread. Every connection has a bound in time and in bytes, and when there are
-//! too many the oldest goes, so that whoever is slow or silly is in nobody's way.
+//! too many the oldest is closed, so that a slow or faulty client delays no other.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use super::Metrics;
 const CONNECTIONS_MAX: usize = 32;
 /// How large the head of a request may be, in bytes.
 const HEAD_BYTES_MAX: usize = 8 << 10;
-/// How long nobody is let in after somebody could not be.
+/// How long no connection is accepted after one could not be.
 const ACCEPT_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// How long a request may take to come.
 const REQUEST_MAX: Duration = Duration::from_secs(2);
@@ -69,7 +69,8 @@ fn accept(listener: &TcpListener, connections: &mut Vec<Connection>, until: Inst
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(_) => {
-                // Out of files, say: whoever comes next is let in when there is room, and not asked for all the time.
+                // Out of file descriptors, for example: the next connection is accepted when there are some, and not
+                // polled for all the time.
                 poll(&mut [], Some(&ACCEPT_PAUSE)).unwrap_or_default();
                 return;
             }
@@ -77,7 +78,7 @@ fn accept(listener: &TcpListener, connections: &mut Vec<Connection>, until: Inst
     }
 }
 
-/// Waits until somebody comes or says something, or has been waited for long enough.
+/// Waits for a new connection or a message, or until the wait is over.
 fn wait(listener: &TcpListener, connections: &[Connection]) {
     let first = connections.iter().map(|connection| connection.until).min();
     let patience =
@@ -85,7 +86,7 @@ fn wait(listener: &TcpListener, connections: &[Connection]) {
     let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
     let streams = connections.iter().map(|connection| PollFd::new(&connection.stream, PollFlags::IN));
     let mut all: Vec<_> = std::iter::once(PollFd::new(listener, PollFlags::IN)).chain(streams).collect();
-    // Interrupted, it is as if nothing had come: everybody is looked at anyway.
+    // Interrupted, it is as if nothing had come: all connections are polled anyway.
     poll(&mut all, patience.as_ref()).unwrap_or_default();
 }
 
@@ -118,7 +119,7 @@ impl Connection {
         false
     }
 
-    /// An answer fits into what the system takes at once; whoever does not take it gets none.
+    /// An answer fits into what the system takes at once; a client that does not read gets none.
     fn send(&mut self, answer: &[u8]) {
         drop(self.stream.write_all(answer));
         drop(self.stream.shutdown(std::net::Shutdown::Write));
@@ -133,17 +134,17 @@ fn respond(head: &[u8], metrics: &Metrics) -> Vec<u8> {
     let is_http = words.next().is_some_and(|version| version.starts_with(b"HTTP/1."));
     let is_head = method == b"HEAD";
     if !is_http {
-        return answer("400 Bad Request", "this is no request of HTTP/1\n", false);
+        return answer("400 Bad Request", "not an HTTP/1 request\n", false);
     }
     if method != b"GET" && !is_head {
-        return answer("405 Method Not Allowed", "only GET is answered here\n", false);
+        return answer("405 Method Not Allowed", "only GET is supported\n", false);
     }
     match target.split(|byte| *byte == b'?').next().unwrap_or_default() {
         b"/metrics" => answer("200 OK", &metrics.text(), is_head),
         b"/healthz" if metrics.is_alive(Instant::now()) => answer("200 OK", "watching\n", is_head),
-        b"/healthz" => answer("503 Service Unavailable", "the watching has stopped\n", is_head),
+        b"/healthz" => answer("503 Service Unavailable", "file watching has stopped\n", is_head),
         b"/" => answer("200 OK", "midflight-sidecar: see /metrics and /healthz\n", is_head),
-        _ => answer("404 Not Found", "here are /metrics and /healthz\n", is_head),
+        _ => answer("404 Not Found", "see /metrics and /healthz\n", is_head),
     }
 }
 

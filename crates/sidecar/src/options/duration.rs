@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let number: u64 = number.parse().map_err(|_| "begins with a whole number: 200ms, 5s, 1m or 1h")?;
     let duration = number.checked_mul(unit_ms).map(Duration::from_millis);
     match duration {
-        Some(duration) if duration.is_zero() => Err("is longer than nothing: 1ms at least".into()),
+        Some(duration) if duration.is_zero() => Err("is 1ms at least".into()),
         Some(duration) if duration <= DURATION_MAX => Ok(duration),
         _ => Err("is 24h at most".into()),
     }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_told_how_to_be_one() {
+    fn an_invalid_duration_is_reported_with_the_format() {
         for (text, cure) in [
             ("5", "whole number with its unit"),
             ("s", "begins with a whole number"),
@@ -63,7 +63,7 @@ mod tests {
             ("-5s", "whole number with its unit"),
             ("1.5s", "whole number with its unit"),
             ("5S", "whole number with its unit"),
-            ("0s", "longer than nothing"),
+            ("0s", "1ms at least"),
             ("25h", "24h at most"),
             ("99999999999999999999s", "begins with a whole number"),
             ("9999999999999999999h", "24h at most"),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::say::{Format, Level};
+use crate::logging::{Level, LineFormat};
 
 /// All that was asked for, and it makes sense together.
 #[derive(Debug)]
@@ -21,20 +21,20 @@ pub(crate) struct Options {
     /// Absolute paths, each once. Empty when documents are only written.
     pub(crate) watch: Vec<PathBuf>,
     pub(crate) interval: Duration,
-    /// Whom to tell; nobody when documents are only written.
+    /// Which process to notify; none when documents are only written.
     pub(crate) app: Option<AppOptions>,
     /// Several addresses are tried in turn; none is no metrics.
     pub(crate) metrics: Vec<SocketAddr>,
     pub(crate) ready_file: Option<PathBuf>,
     pub(crate) log_level: Level,
-    pub(crate) log_format: Format,
+    pub(crate) log_format: LineFormat,
     pub(crate) state_dir: Option<PathBuf>,
     /// One of the watched paths.
     pub(crate) restore: Option<PathBuf>,
     pub(crate) from: Option<FromOptions>,
 }
 
-/// How the app is told, and what is believed.
+/// How the app is reloaded, and what confirms it.
 #[derive(Debug)]
 pub(crate) struct AppOptions {
     pub(crate) trigger: Trigger,
@@ -45,16 +45,16 @@ pub(crate) struct AppOptions {
     pub(crate) max_backoff: Duration,
 }
 
-/// How the app is told to reload.
+/// How the app is asked to reload.
 #[derive(Debug)]
 pub(crate) enum Trigger {
     Post(String),
-    Signal(Target, Signal),
+    Signal(SignalTarget, Signal),
 }
 
 /// Which process gets the signal.
 #[derive(Debug)]
-pub(crate) enum Target {
+pub(crate) enum SignalTarget {
     Pid(u32),
     Name(String),
 }
@@ -89,7 +89,7 @@ pub(crate) struct DocumentFile {
 
 /// What a command line asks for.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Args {
     Run(Box<Options>),
     Help,
     Version,
@@ -102,17 +102,17 @@ pub(crate) enum Asked {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
-) -> Result<Asked, Vec<String>> {
-    let mut said: BTreeMap<&'static str, Vec<OsString>> = BTreeMap::new();
+) -> Result<Args, Vec<String>> {
+    let mut output: BTreeMap<&'static str, Vec<OsString>> = BTreeMap::new();
     let mut problems = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
     loop {
         match parser.next() {
             Ok(None) => break,
-            Ok(Some(lexopt::Arg::Short('h'))) => return Ok(Asked::Help),
-            Ok(Some(lexopt::Arg::Short('V'))) => return Ok(Asked::Version),
-            Ok(Some(lexopt::Arg::Long("help"))) => return Ok(Asked::Help),
-            Ok(Some(lexopt::Arg::Long("version"))) => return Ok(Asked::Version),
+            Ok(Some(lexopt::Arg::Short('h'))) => return Ok(Args::Help),
+            Ok(Some(lexopt::Arg::Short('V'))) => return Ok(Args::Version),
+            Ok(Some(lexopt::Arg::Long("help"))) => return Ok(Args::Help),
+            Ok(Some(lexopt::Arg::Long("version"))) => return Ok(Args::Version),
             Ok(Some(lexopt::Arg::Long(name))) => {
                 let Some(flag) = table::find(name) else {
                     problems.push(unknown(name));
@@ -121,15 +121,15 @@ pub(crate) fn parse(
                     continue;
                 };
                 match parser.value() {
-                    Ok(value) => said.entry(flag.name).or_default().push(value),
+                    Ok(value) => output.entry(flag.name).or_default().push(value),
                     Err(_) => problems.push(format!("--{} needs a value: {}", flag.name, flag.value)),
                 }
             }
             Ok(Some(lexopt::Arg::Short(letter))) => {
-                problems.push(format!("there is no flag -{letter}; flags are written out, as --watch"));
+                problems.push(format!("unknown flag -{letter}; flags have long names, as --watch"));
             }
             Ok(Some(lexopt::Arg::Value(value))) => problems.push(format!(
-                "{:?} belongs to no flag; a file to watch is --watch PATH",
+                "unexpected argument {:?}; to watch a file use --watch PATH",
                 value.to_string_lossy()
             )),
             Err(error) => problems.push(error.to_string()),
@@ -139,22 +139,22 @@ pub(crate) fn parse(
         // Set to nothing is how templates write "not set".
         let value = environment(&flag.variable()).filter(|value| !value.is_empty());
         if let Some(value) = value
-            && !said.contains_key(flag.name)
+            && !output.contains_key(flag.name)
         {
-            said.insert(flag.name, split(flag, value));
+            output.insert(flag.name, split(flag, value));
         }
     }
-    let options = read::options(said, &mut problems);
+    let options = read::options(output, &mut problems);
     match options {
-        Some(options) if problems.is_empty() => Ok(Asked::Run(Box::new(options))),
+        Some(options) if problems.is_empty() => Ok(Args::Run(Box::new(options))),
         _ => Err(problems),
     }
 }
 
 fn unknown(name: &str) -> String {
     match table::nearest(name) {
-        Some(flag) => format!("there is no flag --{name}; perhaps --{}", flag.name),
-        None => format!("there is no flag --{name}"),
+        Some(flag) => format!("unknown flag --{name}; did you mean --{}?", flag.name),
+        None => format!("unknown flag --{name}"),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Makes options of what was said: every value is read, and what only makes sense together is held together.
+//! Makes options of the arguments: every value is read, and what only makes sense together is checked together.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::values;
-use super::{AppOptions, FromOptions, Options, Target, Trigger, Verify, duration, table};
+use super::{AppOptions, FromOptions, Options, SignalTarget, Trigger, Verify, duration, table};
 
-/// What was said, and what was found wrong with it.
-struct Said<'a> {
+/// The arguments, and what was found wrong with them.
+struct ParsedFlags<'a> {
     values: BTreeMap<&'static str, Vec<OsString>>,
     problems: &'a mut Vec<String>,
 }
@@ -18,39 +18,37 @@ pub(super) fn options(
     values: BTreeMap<&'static str, Vec<OsString>>,
     problems: &mut Vec<String>,
 ) -> Option<Options> {
-    let mut said = Said { values, problems };
-    let mut watch = said.paths("watch");
+    let mut stated = ParsedFlags { values, problems };
+    let mut watch = stated.paths("watch");
     watch.sort_unstable();
     watch.dedup();
-    let interval = said.one("interval", duration::parse);
-    let (from, app) = (said.from(), said.app(!watch.is_empty()));
-    let restore = said.path("restore-last-good");
-    if watch.is_empty() && !said.has("from") {
-        said.wrong(
-            "there is nothing to do: say what to watch with --watch PATH, or --from URL and --document",
-        );
+    let interval = stated.one("interval", duration::parse);
+    let (from, app) = (stated.from(), stated.app(!watch.is_empty()));
+    let restore = stated.path("restore-last-good");
+    if watch.is_empty() && !stated.has("from") {
+        stated.wrong("nothing to do: give --watch PATH, or --from URL and --document");
     }
     if restore.as_ref().is_some_and(|path| !watch.contains(path)) {
-        said.wrong("--restore-last-good must be a watched file: give the same path to --watch");
+        stated.wrong("--restore-last-good must be a watched file: give the same path to --watch");
     }
     let (metrics, level) =
-        (said.one("metrics-addr", values::addresses), said.one("log-level", values::level));
-    let format = said.one("log-format", values::format);
+        (stated.one("metrics-addr", values::addresses), stated.one("log-level", values::level));
+    let format = stated.one("log-format", values::format);
     Some(Options {
         watch,
         interval: interval?,
         app: app?,
         metrics: metrics?,
-        ready_file: said.path("ready-file"),
+        ready_file: stated.path("ready-file"),
         log_level: level?,
         log_format: format?,
-        state_dir: said.path("state-dir"),
+        state_dir: stated.path("state-dir"),
         restore,
         from: from?,
     })
 }
 
-impl Said<'_> {
+impl ParsedFlags<'_> {
     fn wrong(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
     }
@@ -74,13 +72,13 @@ impl Said<'_> {
         parsed.map_err(|why| self.wrong(format!("--{name} {why}; it was {:?}", value.to_string_lossy()))).ok()
     }
 
-    /// A value that was said.
-    fn said<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    /// A value that was given.
+    fn stated<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let value = self.last(name)?;
         self.value(name, &value, parse)
     }
 
-    /// A value that was said, or the default of its flag.
+    /// A value that was given, or the default of its flag.
     fn one<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let default = table::find(name).map_or("", |flag| flag.default);
         let value = self.last(name).unwrap_or_else(|| default.into());
@@ -103,10 +101,11 @@ impl Said<'_> {
         self.paths(name).pop()
     }
 
-    /// Whom to tell: nobody when nothing is watched.
+    /// Which process to notify: none when nothing is watched.
     fn app(&mut self, watches: bool) -> Option<Option<AppOptions>> {
         let is_told = ["method", "reload-url", "pid", "process-name"].iter().any(|name| self.has(name));
-        let (health_url, verify) = (self.said("health-url", values::url), self.one("verify", values::verify));
+        let (health_url, verify) =
+            (self.stated("health-url", values::url), self.one("verify", values::verify));
         let timeout = self.one("verify-timeout", duration::parse);
         let poll = self.one("verify-poll", duration::parse);
         let max_backoff = self.one("max-backoff", duration::parse);
@@ -145,8 +144,8 @@ impl Said<'_> {
 
     fn trigger(&mut self) -> Option<Trigger> {
         let (by_post, by_signal) = (self.has("reload-url"), self.has("pid") || self.has("process-name"));
-        let said = self.last("method");
-        let method = match said.as_ref().map(|method| method.to_str()) {
+        let stated = self.last("method");
+        let method = match stated.as_ref().map(|method| method.to_str()) {
             None if by_post && by_signal => {
                 self.wrong(
                     "both --reload-url and a process are given: choose with --method http or --method signal",
@@ -172,14 +171,14 @@ impl Said<'_> {
         if !self.has("reload-url") {
             self.wrong("--method http needs --reload-url, as http://127.0.0.1:8080/-/reload");
         }
-        self.said("reload-url", values::url).map(Trigger::Post)
+        self.stated("reload-url", values::url).map(Trigger::Post)
     }
 
     fn signal(&mut self) -> Option<Trigger> {
         let signal = self.one("signal", values::signal);
         let target = match (self.has("pid"), self.has("process-name")) {
-            (true, false) => self.said("pid", values::pid).map(Target::Pid),
-            (false, true) => self.said("process-name", values::process_name).map(Target::Name),
+            (true, false) => self.stated("pid", values::pid).map(SignalTarget::Pid),
+            (false, true) => self.stated("process-name", values::process_name).map(SignalTarget::Name),
             (true, true) => {
                 self.wrong("--pid and --process-name: give one of them");
                 None
@@ -217,6 +216,6 @@ impl Said<'_> {
             self.wrong(problem);
         }
         let token_file = self.path("token-file");
-        Some(Some(FromOptions { url: self.said("from", values::base_url)?, documents, token_file }))
+        Some(Some(FromOptions { url: self.stated("from", values::base_url)?, documents, token_file }))
     }
 }

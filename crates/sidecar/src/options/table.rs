@@ -1,16 +1,16 @@
-//! Every flag: its name, what it takes, what it is without being said, and what it is for. The help, the environment
-//! and the reading of the command line all come from here.
+//! Every flag: its name, what it takes, its default, and what it is for. The help, the environment and the reading of
+//! the command line all come from here.
 
 /// A flag and its environment variable.
 #[derive(Debug)]
 pub(crate) struct Flag {
     /// The name without its dashes.
     pub(crate) name: &'static str,
-    /// What stands for its value in the help.
+    /// The placeholder of its value in the help.
     pub(crate) value: &'static str,
-    /// Its value when it is not said, for the help and for the reader; empty for none.
+    /// Its default, for the help and for the reader; empty for none.
     pub(crate) default: &'static str,
-    /// Whether it may be said more than once. In the environment its values are then separated by commas.
+    /// Whether it may be repeated. In the environment its values are then separated by commas.
     pub(crate) repeats: bool,
     /// What it is for.
     pub(crate) help: &'static str,
@@ -40,7 +40,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         "process-name",
         "NAME",
         "",
-        "signal: the process ID name, looked up in /proc before each reload; one process must match",
+        "signal: the process name, looked up in /proc before each reload; one process must match",
     ),
     flag("signal", "HUP|USR1|USR2", "HUP", "signal: the signal to send"),
     flag("health-url", "URL", "", "the URL where the app reports its status and content hash as JSON"),
@@ -48,8 +48,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         "verify",
         "hash|status|none",
         "hash",
-        "what is believed: the app's word with the content's hash; the 2xx answer to the POST; or, for a signal, \
-         nothing at all",
+        "what confirms a reload: hash, the app reports the hash of the content; status, a 2xx answer to \
+         the POST; none, the signal was sent",
     ),
     flag("verify-timeout", "TIME", "30s", "timeout for the app to confirm the content"),
     flag("verify-poll", "TIME", "50ms", "longest pause between two requests to --health-url"),
@@ -98,20 +98,20 @@ pub(crate) fn nearest(name: &str) -> Option<&'static Flag> {
 
 pub(crate) fn help() -> String {
     let mut help = String::from(
-        "Sees that files changed, tells an app to reload, and believes it only when the app says by hash that it \
-         did.\n\nUsage: midflight-sidecar --watch PATH --reload-url URL [--health-url URL]\n       midflight-sidecar \
-         --watch PATH --process-name NAME --health-url URL\n       midflight-sidecar --from URL --document \
-         KIND/NAME=FILE [--watch FILE ...]\n\nEach flag is also an environment variable (--verify-poll is \
-         SIDECAR_VERIFY_POLL, repeated values separated by\ncommas); the flag wins. Times are a whole number with \
-         its unit: 200ms, 5s, 1m, 1h.\n\n",
+        "Watches files, reloads an app when they change, and verifies by hash that the app serves the new \
+         content.\n\nUsage: midflight-sidecar --watch PATH --reload-url URL [--health-url URL]\n       \
+         midflight-sidecar --watch PATH --process-name NAME --health-url URL\n       midflight-sidecar \
+         --from URL --document KIND/NAME=FILE [--watch FILE ...]\n\nEach flag is also an environment \
+         variable (--verify-poll is SIDECAR_VERIFY_POLL, repeated values separated by\ncommas); the flag \
+         wins. Times are a whole number with its unit: 200ms, 5s, 1m, 1h.\n\n",
     );
     for flag in FLAGS {
         let default = if flag.default.is_empty() { String::new() } else { format!(" [{}]", flag.default) };
         help.push_str(&format!("  --{} {}\n        {}{default}\n", flag.name, flag.value, flag.help));
     }
     help.push_str(
-        "  -h, --help\n        this\n  -V, --version\n        the version\n\nExit: 0 when stopped by SIGTERM or \
-         SIGINT, 1 when it cannot start, 2 when it was asked for something that is not.\n",
+        "  -h, --help\n        print this help\n  -V, --version\n        print the version\n\nExit: 0 when \
+         stopped by SIGTERM or SIGINT, 1 when it cannot start, 2 for invalid arguments.\n",
     );
     help
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn read(line: &[&str], environment: &[(&str, &str)]) -> Result<Asked, Vec<String>> {
+fn read(line: &[&str], environment: &[(&str, &str)]) -> Result<Args, Vec<String>> {
     let look =
         |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
     parse(line.iter().map(OsString::from), look)
@@ -10,7 +10,7 @@ fn read(line: &[&str], environment: &[(&str, &str)]) -> Result<Asked, Vec<String
 
 fn options(line: &[&str], environment: &[(&str, &str)]) -> Options {
     match read(line, environment) {
-        Ok(Asked::Run(options)) => *options,
+        Ok(Args::Run(options)) => *options,
         other => panic!("{line:?}: {other:?}"),
     }
 }
@@ -24,7 +24,7 @@ fn defaults_are_those_of_the_help() {
     assert_eq!(options.interval, Duration::from_secs(5));
     assert_eq!(options.metrics.len(), 2);
     assert_eq!(options.log_level, Level::Info);
-    assert_eq!(options.log_format, Format::Text);
+    assert_eq!(options.log_format, LineFormat::Text);
     let app = options.app.unwrap();
     assert!(matches!(app.trigger, Trigger::Post(url) if url == "http://127.0.0.1:8080/-/reload"));
     assert_eq!(app.verify, Verify::Hash);
@@ -34,7 +34,7 @@ fn defaults_are_those_of_the_help() {
 }
 
 #[test]
-fn the_environment_says_what_the_flags_leave_open() {
+fn variables_fill_in_missing_flags() {
     let environment = [
         ("SIDECAR_WATCH", "/a, /b,"),
         ("SIDECAR_PROCESS_NAME", "nginx"),
@@ -49,7 +49,7 @@ fn the_environment_says_what_the_flags_leave_open() {
     assert_eq!(options.state_dir, None);
     let app = options.app.unwrap();
     assert!(
-        matches!(app.trigger, Trigger::Signal(Target::Name(name), signal) if name == "nginx" && signal == Signal::USR1)
+        matches!(app.trigger, Trigger::Signal(SignalTarget::Name(name), signal) if name == "nginx" && signal == Signal::USR1)
     );
 }
 
@@ -62,7 +62,7 @@ fn a_path_is_watched_once_however_it_is_written() {
 }
 
 #[test]
-fn documents_are_written_without_anybody_being_told() {
+fn documents_are_written_without_an_app() {
     let line = &["--from=http://h:1/", "--document", "rules/loans/R1=/tmp/a=b.json", "--metrics-addr", "off"];
     let options = options(line, &[]);
     assert!(options.app.is_none() && options.metrics.is_empty());
@@ -74,7 +74,7 @@ fn documents_are_written_without_anybody_being_told() {
 }
 
 #[test]
-fn what_makes_no_sense_is_told_what_would() {
+fn invalid_arguments_are_reported_with_a_cure() {
     let watch: &[&str] = &["--watch", "/a"];
     for (line, cure) in [
         (vec![], "--watch PATH"),
@@ -112,7 +112,7 @@ fn what_makes_no_sense_is_told_what_would() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let problems = read(&[HTTP, &["--interval", "5", "--log-format", "xml", "--nope"]].concat(), &[]);
     assert_eq!(problems.unwrap_err().len(), 3);
 }
@@ -126,6 +126,6 @@ fn https_needs_a_build_that_speaks_it() {
 
 #[test]
 fn help_and_version_win() {
-    assert!(matches!(read(&["--nope", "--help"], &[]), Ok(Asked::Help)));
-    assert!(matches!(read(&["-V"], &[]), Ok(Asked::Version)));
+    assert!(matches!(read(&["--nope", "--help"], &[]), Ok(Args::Help)));
+    assert!(matches!(read(&["-V"], &[]), Ok(Args::Version)));
 }

@@ -1,4 +1,4 @@
-//! Reads the values of flags. Each error is what stands after the name of the flag: what the value is, and an example.
+//! Reads the values of flags. Each error follows the name of the flag: what the value is, and an example.
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use ureq::http::Uri;
 
 use super::{DocumentFile, Verify};
-use crate::say::{Format, Level};
+use crate::logging::{Level, LineFormat};
 
 pub(super) fn signal(text: &str) -> Result<Signal, String> {
     match text.strip_prefix("SIG").unwrap_or(text) {
@@ -59,10 +59,10 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
     }
 }
 
-pub(super) fn format(text: &str) -> Result<Format, String> {
+pub(super) fn format(text: &str) -> Result<LineFormat, String> {
     match text {
-        "text" => Ok(Format::Text),
-        "json" => Ok(Format::Json),
+        "text" => Ok(LineFormat::Text),
+        "json" => Ok(LineFormat::Json),
         _ => Err("is text or json".into()),
     }
 }

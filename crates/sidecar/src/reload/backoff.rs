@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// How long to pause before the next attempt.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub(crate) struct ReloadBackoff {
     first: Duration,
     max: Duration,
     bound: Duration,
 }
 
-impl Backoff {
+impl ReloadBackoff {
     pub(crate) fn new(first: Duration, max: Duration) -> Self {
         let first = first.min(max);
         Self { first, max, bound: first }
@@ -34,14 +34,14 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_their_bound_and_start_again() {
-        let mut backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(30));
+        let mut backoff = ReloadBackoff::new(Duration::from_secs(5), Duration::from_secs(30));
         for bound in [5, 10, 20, 30, 30].map(Duration::from_secs) {
             let pause = backoff.next();
             assert!(pause <= bound && pause >= bound / 2, "{pause:?} of {bound:?}");
         }
         backoff.reset();
         assert!(backoff.next() <= Duration::from_secs(5));
-        let mut short = Backoff::new(Duration::from_secs(5), Duration::from_secs(1));
+        let mut short = ReloadBackoff::new(Duration::from_secs(5), Duration::from_secs(1));
         assert!(short.next() <= Duration::from_secs(1));
     }
 }

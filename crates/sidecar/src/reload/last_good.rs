@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::files::Content;
+use crate::files::WatchedContent;
 use crate::files::replace::replace;
 use crate::hash::Hash;
-use crate::say;
+use crate::logging;
 
 /// Only the sidecar's user reads what it keeps: there may be secrets in a config.
 const MODE: u32 = 0o600;
@@ -23,16 +23,16 @@ const SUFFIX: &str = ".content";
 
 /// The content that was last verified.
 #[derive(Debug)]
-pub(crate) struct LastGood {
-    content: Option<Arc<Content>>,
+pub(crate) struct VerifiedContent {
+    content: Option<Arc<WatchedContent>>,
     dir: Option<PathBuf>,
 }
 
-impl LastGood {
+impl VerifiedContent {
     /// Begins with what the directory holds.
     ///
     /// # Errors
-    /// When the directory cannot be made. What is broken in it is said, and as if it were not there.
+    /// When the directory cannot be made. A broken one is reported, and treated as missing.
     pub(crate) fn open(dir: Option<PathBuf>) -> io::Result<Self> {
         let Some(dir) = dir else { return Ok(Self { content: None, dir: None }) };
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
@@ -40,7 +40,7 @@ impl LastGood {
             Ok(content) => content.map(Arc::new),
             Err(why) => {
                 let path = dir.join(LIST);
-                say::warn(
+                logging::warn(
                     "cannot read the last verified content; the next verified reload writes it again",
                     &[("file", &path.display()), ("error", &why)],
                 );
@@ -50,18 +50,18 @@ impl LastGood {
         Ok(Self { content, dir: Some(dir) })
     }
 
-    pub(crate) fn content(&self) -> Option<&Content> {
+    pub(crate) fn content(&self) -> Option<&WatchedContent> {
         self.content.as_deref()
     }
 
     /// Keeps a content that was verified.
-    pub(crate) fn keep(&mut self, content: &Arc<Content>) {
+    pub(crate) fn keep(&mut self, content: &Arc<WatchedContent>) {
         let is_known =
             self.content().is_some_and(|known| known.hash == content.hash && !known.kept.is_empty());
         self.content = Some(Arc::clone(content));
         let Some(dir) = self.dir.as_ref().filter(|_| !is_known) else { return };
         if let Err(error) = save(dir, content) {
-            say::error(
+            logging::error(
                 "cannot save the verified content; it is lost at a restart",
                 &[("dir", &dir.display()), ("error", &error)],
             );
@@ -75,7 +75,7 @@ fn file_of(dir: &Path, hash: Hash) -> PathBuf {
 
 /// Writes what is new, then the list that names it, then removes what is not named any more. Cut off anywhere, the
 /// list names only what is there.
-fn save(dir: &Path, content: &Content) -> io::Result<()> {
+fn save(dir: &Path, content: &WatchedContent) -> io::Result<()> {
     let mut kept = Vec::new();
     for (path, bytes) in &content.kept {
         let Some(hash) = content.files.get(path) else { continue };
@@ -104,7 +104,7 @@ fn save(dir: &Path, content: &Content) -> io::Result<()> {
     Ok(())
 }
 
-fn load(dir: &Path) -> Result<Option<Content>, String> {
+fn load(dir: &Path) -> Result<Option<WatchedContent>, String> {
     let path = dir.join(LIST);
     match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -116,24 +116,22 @@ fn load(dir: &Path) -> Result<Option<Content>, String> {
     }
     let list = fs::read(&path).map_err(|error| error.to_string())?;
     let list: Value = serde_json::from_slice(&list).map_err(|error| error.to_string())?;
-    let hash = |value: &Value| {
-        value.as_str().and_then(Hash::parse).ok_or("has something else where a hash should be")
-    };
+    let hash = |value: &Value| value.as_str().and_then(Hash::parse).ok_or("has an invalid hash");
     let mut files = BTreeMap::new();
-    for (path, value) in list.get("files").and_then(Value::as_object).ok_or("names no files")? {
+    for (path, value) in list.get("files").and_then(Value::as_object).ok_or("lists no files")? {
         files.insert(PathBuf::from(path), hash(value)?);
     }
     let mut kept = BTreeMap::new();
     for path in list.get("kept").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         let path = PathBuf::from(path);
-        let of = *files.get(&path).ok_or("keeps a file that it does not name")?;
+        let of = *files.get(&path).ok_or("contains a file that it does not list")?;
         let bytes = fs::read(file_of(dir, of)).map_err(|error| format!("{}: {error}", path.display()))?;
         if Hash::of(&bytes) != of {
-            return Err(format!("what is kept of {} has another hash", path.display()));
+            return Err(format!("the saved content of {} has another hash", path.display()));
         }
         kept.insert(path, bytes.into());
     }
-    Ok(Some(Content { hash: hash(&list["hash"])?, files, kept }))
+    Ok(Some(WatchedContent { hash: hash(&list["hash"])?, files, kept }))
 }
 
 #[cfg(test)]
@@ -142,21 +140,21 @@ mod tests {
 
     use super::*;
 
-    fn content(text: &str) -> Arc<Content> {
+    fn content(text: &str) -> Arc<WatchedContent> {
         let (path, hash) = (PathBuf::from("/app.yaml"), Hash::of(text.as_bytes()));
-        Arc::new(Content {
+        Arc::new(WatchedContent {
             hash,
             files: BTreeMap::from([(path.clone(), hash)]),
             kept: BTreeMap::from([(path, text.as_bytes().into())]),
         })
     }
 
-    fn open(dir: &Path) -> LastGood {
-        LastGood::open(Some(dir.to_owned())).unwrap()
+    fn open(dir: &Path) -> VerifiedContent {
+        VerifiedContent::open(Some(dir.to_owned())).unwrap()
     }
 
     #[test]
-    fn the_last_content_is_there_after_a_restart_and_nobody_else_reads_it() {
+    fn the_last_content_is_kept_over_a_restart_and_is_private() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("state");
         let mut good = open(&dir);

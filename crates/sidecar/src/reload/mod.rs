@@ -1,5 +1,5 @@
-//! Brings the app in step with the files: one attempt at a time, at what the files say last, until the app says that it
-//! serves it or that it never will.
+//! Brings the app in step with the files: one attempt at a time, with their latest contents, until the app reports that
+//! it serves them or that it never will.
 
 mod attempt;
 pub(crate) mod backoff;
@@ -9,18 +9,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::app::{App, Heard, Judgement};
-use crate::files::Content;
+use crate::app::{ContentVerdict, StatusReply, WatchedApp};
+use crate::files::WatchedContent;
 use crate::files::replace::replace;
 use crate::hash::Hash;
 use crate::latest::Latest;
+use crate::logging;
 use crate::metrics::{Hashes, Metrics, Reason};
 use crate::options::{Verify, duration};
-use crate::say;
 
-use attempt::{Attempt, Outcome, Refusal};
-use backoff::Backoff;
-use last_good::LastGood;
+use attempt::{Outcome, ReloadAttempt, ReloadRefusal};
+use backoff::ReloadBackoff;
+use last_good::VerifiedContent;
 
 /// The first pause while an app that has not begun yet is waited for.
 const MEET_FIRST: Duration = Duration::from_millis(100);
@@ -31,26 +31,26 @@ const MEET_ASK_MAX: Duration = Duration::from_secs(5);
 
 /// Brings one app in step.
 #[derive(Debug)]
-pub(crate) struct Reloader {
-    app: App,
+pub(crate) struct AppReloader {
+    app: WatchedApp,
     latest: Arc<Latest>,
     metrics: Arc<Metrics>,
-    good: LastGood,
+    good: VerifiedContent,
     /// The file that gets its last good content back.
     restore: Option<PathBuf>,
     /// The content for which that was done, so that it is done once.
     restored: Option<Hash>,
     /// Whether the app has been there at all. Until then, that it is not there is no failed attempt.
     met: bool,
-    /// Whether it was said that the app is waited for.
+    /// Whether the wait for the app was reported.
     awaits: bool,
-    /// The content about which nothing is left to be done; none once the app was told to take something else.
+    /// The content about which nothing is left to be done; none once the app was asked to take something else.
     settled: Option<Hash>,
     /// The content of the attempts now.
     trying: Option<Hash>,
     refused: Option<Hash>,
-    backoff: Backoff,
-    meeting: Backoff,
+    backoff: ReloadBackoff,
+    meeting: ReloadBackoff,
 }
 
 /// What is to be done next about a content.
@@ -62,17 +62,17 @@ enum Next {
     Again(Duration),
 }
 
-impl Reloader {
+impl AppReloader {
     pub(crate) fn new(
-        app: App,
+        app: WatchedApp,
         interval: Duration,
         latest: Arc<Latest>,
         metrics: Arc<Metrics>,
-        good: LastGood,
+        good: VerifiedContent,
         restore: Option<PathBuf>,
     ) -> Self {
-        let backoff = Backoff::new(interval, app.options().max_backoff);
-        let meeting = Backoff::new(MEET_FIRST, MEET_MAX.min(app.options().max_backoff));
+        let backoff = ReloadBackoff::new(interval, app.options().max_backoff);
+        let meeting = ReloadBackoff::new(MEET_FIRST, MEET_MAX.min(app.options().max_backoff));
         Self {
             app,
             latest,
@@ -104,40 +104,40 @@ impl Reloader {
         }
     }
 
-    /// Finds out how the app stands to the files before it is told anything: nothing is triggered that is done already.
-    fn meet(&mut self, mut content: Arc<Content>) -> Arc<Content> {
+    /// Finds out which content the app serves before it is asked anything: what is done already is not triggered.
+    fn meet(&mut self, mut content: Arc<WatchedContent>) -> Arc<WatchedContent> {
         if self.app.options().verify != Verify::Hash || !self.app.is_asked() {
             self.assume(&content);
             return content;
         }
         loop {
             match self.app.ask(MEET_ASK_MAX.min(self.app.options().verify_timeout)) {
-                Some(Heard::Unreachable(why)) => self.awaits = wait_for(self.awaits, &why),
-                Some(Heard::Failed(status @ 500..)) => {
-                    let why = format!("its health answers {status} without a word on its content");
+                Some(StatusReply::Unreachable(why)) => self.awaits = wait_for(self.awaits, &why),
+                Some(StatusReply::Failed(status @ 500..)) => {
+                    let why = format!("its health answers {status} and does not report its content");
                     self.awaits = wait_for(self.awaits, &why);
                 }
-                Some(Heard::Word(word)) => {
+                Some(StatusReply::Status(word)) => {
                     let is_wanted =
                         |hash| hash == content.hash || content.files.values().any(|file| *file == hash);
                     match word.judge(is_wanted) {
-                        Judgement::Verified => {
-                            say::info("app serves the current content", &[("hash", &content.hash)]);
+                        ContentVerdict::Verified => {
+                            logging::info("app serves the current content", &[("hash", &content.hash)]);
                             self.verified(&content);
                             self.show(None);
                         }
-                        Judgement::Refused(word) => {
-                            // Nobody told it to now, so there was no attempt that could have failed.
+                        ContentVerdict::Refused(word) => {
+                            // It was not requested now, so there was no attempt that could have failed.
                             self.refused(&content, &word.into());
                             self.settled = Some(content.hash);
                             self.show(None);
                             self.restore(&content);
                         }
-                        Judgement::Elsewhere => {}
+                        ContentVerdict::Elsewhere => {}
                     }
                     break;
                 }
-                Some(Heard::NoWord | Heard::Failed(_)) | None => break,
+                Some(StatusReply::NoStatus | StatusReply::Failed(_)) | None => break,
             }
             let pause = self.meeting.next();
             if let Some(other) = self.latest.other_than(content.hash, pause) {
@@ -151,10 +151,10 @@ impl Reloader {
 
     /// The same for an app that cannot be asked: what was last verified is what it serves. An app that is only sent
     /// signals has read its files when it began, and one that has not begun is not sent any.
-    fn assume(&mut self, content: &Arc<Content>) {
+    fn assume(&mut self, content: &Arc<WatchedContent>) {
         let known = self.good.content().map(|known| known.hash);
         if known == Some(content.hash) || (known.is_none() && self.app.is_signalled()) {
-            say::info(
+            logging::info(
                 "assuming that the app serves the current content; the next change reloads it",
                 &[("hash", &content.hash)],
             );
@@ -165,7 +165,7 @@ impl Reloader {
     }
 
     /// Does what is to be done about a content now.
-    fn step(&mut self, content: &Arc<Content>) -> Next {
+    fn step(&mut self, content: &Arc<WatchedContent>) -> Next {
         if self.settled == Some(content.hash) {
             self.show(None);
             return Next::Rest;
@@ -180,7 +180,7 @@ impl Reloader {
         let began = Instant::now();
         if self.met {
             self.metrics.attempt();
-            say::info("reloading the app", &[("hash", &content.hash)]);
+            logging::info("reloading the app", &[("hash", &content.hash)]);
         }
         let outcome = self.attempt(content, is_again);
         if !self.met {
@@ -194,7 +194,7 @@ impl Reloader {
         self.conclude(content, outcome, began.elapsed())
     }
 
-    fn attempt(&mut self, content: &Content, is_again: bool) -> Outcome {
+    fn attempt(&mut self, content: &WatchedContent, is_again: bool) -> Outcome {
         let known = self.good.content();
         let is_changed = |path, hash| known.is_none_or(|known| known.files.get(path) != Some(hash));
         let files = content.files.iter();
@@ -203,13 +203,13 @@ impl Reloader {
         // From here on the app may serve either.
         self.settled = None;
         let (app, latest) = (&self.app, &self.latest);
-        Attempt { app, latest, content, changed: &changed, is_again }.run()
+        ReloadAttempt { app, latest, content, changed: &changed, is_again }.run()
     }
 
-    fn conclude(&mut self, content: &Arc<Content>, outcome: Outcome, took: Duration) -> Next {
+    fn conclude(&mut self, content: &Arc<WatchedContent>, outcome: Outcome, took: Duration) -> Next {
         match outcome {
             Outcome::Verified => {
-                say::info(
+                logging::info(
                     "app serves the new content",
                     &[("hash", &content.hash), ("ms", &took.as_millis())],
                 );
@@ -225,7 +225,7 @@ impl Reloader {
             }
             Outcome::Failed(reason, why) => {
                 let pause = self.backoff.next();
-                say::warn(
+                logging::warn(
                     "reload not confirmed; retrying",
                     &[
                         ("reason", &reason.name()),
@@ -238,25 +238,25 @@ impl Reloader {
                 Next::Again(pause)
             }
             Outcome::Superseded => {
-                say::info("files changed during the reload; starting again", &[("hash", &content.hash)]);
-                // At once, for they may say the same again by now.
+                logging::info("files changed during the reload; starting again", &[("hash", &content.hash)]);
+                // At once, for they may be the same again by now.
                 Next::Again(Duration::ZERO)
             }
         }
     }
 
     /// Notes that the app serves a content. It is kept before that is shown, so that what is shown survives a crash.
-    fn verified(&mut self, content: &Arc<Content>) {
+    fn verified(&mut self, content: &Arc<WatchedContent>) {
         self.good.keep(content);
         self.settled = Some(content.hash);
         (self.trying, self.refused, self.restored) = (None, None, None);
     }
 
     /// Notes that the app does not take a content.
-    fn refused(&mut self, content: &Content, refusal: &Refusal) {
+    fn refused(&mut self, content: &WatchedContent, refusal: &ReloadRefusal) {
         let serves =
             refusal.served.map_or_else(|| String::from("what it served before"), |hash| hash.to_string());
-        say::warn(
+        logging::warn(
             "app rejected the content",
             &[("why", &refusal.why), ("hash", &content.hash), ("serves", &serves)],
         );
@@ -264,25 +264,25 @@ impl Reloader {
     }
 
     /// Gives the file its last good content back, once for a content that was refused.
-    fn restore(&mut self, content: &Content) {
+    fn restore(&mut self, content: &WatchedContent) {
         let Some(path) = self.restore.as_ref().filter(|_| self.restored != Some(content.hash)) else {
             return;
         };
         self.restored = Some(content.hash);
         let path_shown = path.display();
         let Some(good) = self.good.content().and_then(|good| good.kept.get(path)) else {
-            say::warn("no last verified content to restore", &[("file", &path_shown)]);
+            logging::warn("no last verified content to restore", &[("file", &path_shown)]);
             return;
         };
         let is_refused = content.files.get(path).copied();
         let is_now = std::fs::read(path).ok().map(|bytes| Hash::of(&bytes));
-        // Refused because of another file, or changed since by somebody who knows better.
+        // Refused because of another file, or changed since by an operator.
         if is_refused == Some(Hash::of(good)) || is_now != is_refused {
             return;
         }
         match replace(path, good, 0o644) {
-            Ok(()) => say::warn("last verified content restored", &[("file", &path_shown)]),
-            Err(error) => say::warn(
+            Ok(()) => logging::warn("last verified content restored", &[("file", &path_shown)]),
+            Err(error) => logging::warn(
                 "cannot restore the last verified content; keeping the file",
                 &[("file", &path_shown), ("error", &error)],
             ),
@@ -299,10 +299,10 @@ impl Reloader {
     }
 }
 
-/// Says once that the app is waited for; what it says is that it was said.
-fn wait_for(said: bool, why: &str) -> bool {
-    if !said {
-        say::info("waiting for the app to respond", &[("why", &why)]);
+/// Reports once that the app is waited for; answers whether it was reported.
+fn wait_for(output: bool, why: &str) -> bool {
+    if !output {
+        logging::info("waiting for the app to respond", &[("why", &why)]);
     }
     true
 }

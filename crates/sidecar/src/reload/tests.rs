@@ -6,11 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::app::Word;
+use crate::app::AppStatus;
 use crate::options::{AppOptions, Trigger};
 
-fn app(url: &str, is_asked: bool, verify_timeout: Duration) -> App {
-    App::new(AppOptions {
+fn app(url: &str, is_asked: bool, verify_timeout: Duration) -> WatchedApp {
+    WatchedApp::new(AppOptions {
         trigger: Trigger::Post(url.into()),
         health_url: is_asked.then(|| url.into()),
         verify: Verify::Hash,
@@ -20,15 +20,15 @@ fn app(url: &str, is_asked: bool, verify_timeout: Duration) -> App {
     })
 }
 
-fn reloader() -> Reloader {
+fn reloader() -> AppReloader {
     let (app, interval) = (app("http://127.0.0.1:1/", false, SHORT), Duration::from_secs(5));
     let (latest, metrics) = (Arc::new(Latest::default()), Arc::new(Metrics::new(interval)));
-    Reloader::new(app, interval, latest, metrics, LastGood::open(None).unwrap(), None)
+    AppReloader::new(app, interval, latest, metrics, VerifiedContent::open(None).unwrap(), None)
 }
 
-fn content(text: &str) -> Arc<Content> {
+fn content(text: &str) -> Arc<WatchedContent> {
     let hash = Hash::of(text.as_bytes());
-    Arc::new(Content { hash, files: BTreeMap::from([("/f".into(), hash)]), kept: BTreeMap::new() })
+    Arc::new(WatchedContent { hash, files: BTreeMap::from([("/f".into(), hash)]), kept: BTreeMap::new() })
 }
 
 /// Enough for what is to be decided by an answer.
@@ -41,7 +41,7 @@ fn word(status: &str, hash: Hash) -> String {
 }
 
 fn refusal(status: &str, hash: Hash) -> Outcome {
-    Outcome::Refused(Word::parse(word(status, hash).as_bytes()).unwrap().into())
+    Outcome::Refused(AppStatus::parse(word(status, hash).as_bytes()).unwrap().into())
 }
 
 /// How an attempt ends at an app that answers these, one after the other, and the last of them again and again.
@@ -70,7 +70,8 @@ fn attempt(answers: &[(u16, String)], is_asked: bool, is_again: bool, patience: 
                 stream.write_all((head + body).as_bytes()).unwrap();
             }
         });
-        let outcome = Attempt { app: &app, latest: &latest, content: &content, changed: &[], is_again }.run();
+        let outcome =
+            ReloadAttempt { app: &app, latest: &latest, content: &content, changed: &[], is_again }.run();
         ended.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(address));
         outcome

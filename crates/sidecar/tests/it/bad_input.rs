@@ -63,7 +63,7 @@ fn is_in_the_way(put: impl Fn(&Path), take_away: impl Fn(&Path), why: &str) {
 
 #[test]
 fn a_missing_file_leaves_the_app_alone() {
-    is_in_the_way(|file| fs::remove_file(file).unwrap(), |_| {}, "is not there");
+    is_in_the_way(|file| fs::remove_file(file).unwrap(), |_| {}, "does not exist");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_unreadable_file_leaves_the_app_alone() {
         return;
     }
     let put = |file: &Path| fs::set_permissions(file, Permissions::from_mode(0o000)).unwrap();
-    is_in_the_way(put, |_| {}, "may not be read by this user");
+    is_in_the_way(put, |_| {}, "is not readable for this user");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_page_is_no_confirmation() {
 }
 
 #[test]
-fn an_app_that_breaks_or_hangs_or_is_gone_is_unreachable_until_it_is_back() {
+fn a_broken_hanging_or_stopped_app_is_unreachable_until_it_is_back() {
     let mut place = place();
     let sidecar = impatient(&place);
     for (time, manner) in [Manner::Broken, Manner::Hang].into_iter().enumerate() {
@@ -190,7 +190,7 @@ fn an_app_that_hangs_does_not_keep_it_from_stopping() {
 }
 
 #[test]
-fn a_dead_process_and_a_name_that_nobody_has_are_unreachable() {
+fn dead_processes_and_unknown_names_are_unreachable() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("app.yaml");
     fs::write(&file, INITIAL).unwrap();
@@ -210,7 +210,7 @@ fn a_dead_process_and_a_name_that_nobody_has_are_unreachable() {
     until("the double has it", || get(&health).is_some_and(|(_, word)| word.contains(&hash(CHANGED))));
     double.die();
     rename_over(&file, COMMENTED);
-    for (sidecar, why) in sidecars.iter().zip(["there is no process", "no process is named"]) {
+    for (sidecar, why) in sidecars.iter().zip(["no process", "no process is named"]) {
         sidecar.until("a failure", |sidecar| sidecar.failures("unreachable") > 0);
         assert!(sidecar.log().contains(why), "{}", sidecar.log());
     }

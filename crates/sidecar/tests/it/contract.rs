@@ -21,14 +21,14 @@ fn contract(file: &Path, sidecar: &Sidecar, word: impl Fn() -> (u16, String)) {
 
     rename_over(file, COMMENTED);
     sidecar.until_succeeded(2);
-    let (status, said) = word();
-    assert!(status == 200 && said.contains(r#""status":"unchanged""#), "{said}");
+    let (status, output) = word();
+    assert!(status == 200 && output.contains(r#""status":"unchanged""#), "{output}");
 
     rename_over(file, INVALID);
     sidecar.until("a refusal", |sidecar| sidecar.failures("rejected") == 1);
-    let (status, said) = word();
-    assert!(status == 503 && said.contains(r#""status":"validation_failed""#), "{said}");
-    assert!(said.contains(&format!(r#""served_hash":"{}""#, hash(COMMENTED))), "{said}");
+    let (status, output) = word();
+    assert!(status == 503 && output.contains(r#""status":"validation_failed""#), "{output}");
+    assert!(output.contains(&format!(r#""served_hash":"{}""#, hash(COMMENTED))), "{output}");
     assert!(sidecar.shows(&hash(COMMENTED), "verified") && sidecar.shows(&hash(INVALID), "refused"));
 
     rename_over(file, CHANGED);
@@ -39,7 +39,7 @@ fn contract(file: &Path, sidecar: &Sidecar, word: impl Fn() -> (u16, String)) {
 }
 
 #[test]
-fn holds_when_told_by_http() {
+fn works_with_http() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("app.yaml");
     fs::write(&file, INITIAL).unwrap();
@@ -49,7 +49,7 @@ fn holds_when_told_by_http() {
 }
 
 #[test]
-fn holds_when_told_by_http_with_its_health_alone_to_ask() {
+fn works_with_http_and_its_health_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("app.yaml");
     fs::write(&file, INITIAL).unwrap();
@@ -72,14 +72,14 @@ fn by_signal(name: &str, say: impl Fn(&DoubleProcess) -> Vec<String>) {
 }
 
 #[test]
-fn holds_when_told_by_a_signal_to_a_number() {
+fn works_with_a_signal_to_a_number() {
     by_signal("double-by-pid", |double| {
         ["--method", "signal", "--pid", &double.pid()].map(String::from).into()
     });
 }
 
 #[test]
-fn holds_when_told_by_a_signal_to_a_name() {
+fn works_with_a_signal_to_a_name() {
     // Longer than what the kernel keeps of a name.
     let name = "double-with-a-long-name";
     by_signal(name, |_| ["--process-name", name, "--signal", "USR1"].map(String::from).into());

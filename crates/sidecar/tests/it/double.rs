@@ -38,7 +38,7 @@ struct Said {
 struct State {
     file: PathBuf,
     manner: Mutex<Manner>,
-    said: Mutex<Said>,
+    stated: Mutex<Said>,
     /// The hash of every content that it read.
     tried: Mutex<Vec<String>>,
     stopped: AtomicBool,
@@ -59,20 +59,24 @@ impl State {
         let is_level =
             |line: &String| matches!(&*line.replace(['"', ',', ' '], ""), "level:info" | "level:debug");
         let is_valid = lines.iter().any(is_level);
-        let mut said = self.said.lock().unwrap();
-        said.hash = hash.clone();
-        said.status = if *self.manner.lock().unwrap() == Manner::Refuse {
+        let mut stated = self.stated.lock().unwrap();
+        stated.hash = hash.clone();
+        stated.status = if *self.manner.lock().unwrap() == Manner::Refuse {
             "rejected"
         } else if !is_valid {
             "validation_failed"
         } else {
-            said.served_hash = hash;
-            if std::mem::replace(&mut said.served, lines.clone()) == lines { "unchanged" } else { "success" }
+            stated.served_hash = hash;
+            if std::mem::replace(&mut stated.served, lines.clone()) == lines {
+                "unchanged"
+            } else {
+                "success"
+            }
         };
     }
 
     fn word(&self) -> (u16, String) {
-        let Said { status, hash, served_hash, .. } = self.said.lock().unwrap().clone();
+        let Said { status, hash, served_hash, .. } = self.stated.lock().unwrap().clone();
         let http = if matches!(status, "success" | "unchanged") { 200 } else { 503 };
         (
             http,
@@ -127,7 +131,7 @@ impl Double {
         let state = Arc::new(State {
             file: file.to_owned(),
             manner: Mutex::new(Manner::Honest),
-            said: Mutex::default(),
+            stated: Mutex::default(),
             tried: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -172,7 +176,7 @@ impl Double {
     }
 
     pub(crate) fn served(&self) -> String {
-        self.state.said.lock().unwrap().served_hash.clone()
+        self.state.stated.lock().unwrap().served_hash.clone()
     }
 
     pub(crate) fn tried(&self) -> Vec<String> {

@@ -23,32 +23,32 @@ fn following(server: &Server, file: &Path, interval: &str, more: &[&str]) -> Sid
     Sidecar::start(&[&["--from", &url, "--document", &document, "--interval", interval], more].concat())
 }
 
-fn until_says(file: &Path, text: &str) {
-    until(&format!("{text:?} in the file"), || fs::read_to_string(file).is_ok_and(|said| said == text));
+fn until_reports(file: &Path, text: &str) {
+    until(&format!("{text:?} in the file"), || fs::read_to_string(file).is_ok_and(|stated| stated == text));
 }
 
 #[test]
-fn a_file_has_what_the_server_says_as_soon_as_it_says_it() {
+fn a_file_follows_the_document_of_the_server() {
     let (_dir, file) = folder();
     let server = Server::start(None);
     server.put("config/app", FIRST, 1);
     // Only the stream tells of changes within the time of a test.
     let sidecar = following(&server, &file, "24h", &[]);
-    until_says(&file, FIRST);
+    until_reports(&file, FIRST);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     until("a listener", || server.listeners() == 1);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     for version in 2..=20 {
         let text = if version % 2 == 0 { SECOND } else { FIRST };
         server.put("config/app", text, version);
-        until_says(&file, text);
+        until_reports(&file, text);
     }
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "the mode is kept");
     assert_eq!(sidecar.get("/healthz").0, 200);
 }
 
 #[test]
-fn a_file_is_left_alone_while_the_server_says_nothing_new() {
+fn a_file_is_not_changed_while_the_document_is_unchanged() {
     let (_dir, file) = folder();
     let server = Server::start(None);
     server.put("config/app", FIRST, 1);
@@ -66,34 +66,34 @@ fn a_file_is_left_alone_while_the_server_says_nothing_new() {
     looks(5);
     assert_eq!(fs::read_to_string(&file).unwrap(), "local");
     server.put("config/app", SECOND, 2);
-    until_says(&file, SECOND);
+    until_reports(&file, SECOND);
     fs::remove_file(&file).unwrap();
-    until_says(&file, SECOND);
+    until_reports(&file, SECOND);
 }
 
 #[test]
-fn what_is_deleted_on_the_server_stays_and_that_is_said_once() {
+fn a_document_deleted_on_the_server_keeps_its_file_and_is_reported_once() {
     let (_dir, file) = folder();
     let server = Server::start(None);
     server.put("config/app", FIRST, 1);
     let sidecar = following(&server, &file, "20ms", &[]);
-    until_says(&file, FIRST);
+    until_reports(&file, FIRST);
     server.delete("config/app");
     let before = server.reads();
     until("looks", || server.reads() > before + 5);
     assert_eq!(fs::read_to_string(&file).unwrap(), FIRST);
     assert_eq!(sidecar.log().matches("document not found on the server").count(), 1, "{}", sidecar.log());
     server.put("config/app", SECOND, 2);
-    until_says(&file, SECOND);
+    until_reports(&file, SECOND);
 }
 
 #[test]
-fn a_server_that_was_away_is_caught_up_with() {
+fn a_server_that_was_unavailable_is_caught_up_with() {
     let (_dir, file) = folder();
     let mut server = Server::start(None);
     server.put("config/app", FIRST, 1);
     let sidecar = following(&server, &file, "24h", &[]);
-    until_says(&file, FIRST);
+    until_reports(&file, FIRST);
     until("a listener", || server.listeners() == 1);
     let address = server.address();
     server.die();
@@ -101,21 +101,21 @@ fn a_server_that_was_away_is_caught_up_with() {
     assert_eq!(fs::read_to_string(&file).unwrap(), FIRST);
     let server = Server::start_at(address, None);
     server.put("config/app", SECOND, 2);
-    until_says(&file, SECOND);
+    until_reports(&file, SECOND);
 }
 
 #[test]
-fn answers_that_are_no_documents_leave_the_file_and_are_told() {
+fn invalid_answers_leave_the_file_and_are_reported() {
     let (_dir, file) = folder();
     let server = Server::start(None);
     server.put("config/app", FIRST, 1);
     let sidecar = following(&server, &file, "20ms", &[]);
-    until_says(&file, FIRST);
+    until_reports(&file, FIRST);
     for (answer, why) in [
-        (Answer::Redirect, "it redirects elsewhere"),
+        (Answer::Redirect, "it redirects to another URL"),
         (Answer::Page, "does not answer with JSON"),
         (Answer::Giant, "larger than 16 MiB"),
-        (Answer::Forbidden, "--token-file holds a token"),
+        (Answer::Forbidden, "--token-file needs a token"),
     ] {
         server.answer_with(answer);
         sidecar.until(why, |sidecar| sidecar.log().contains(why));
@@ -123,11 +123,11 @@ fn answers_that_are_no_documents_leave_the_file_and_are_told() {
     }
     server.answer_with(Answer::Document);
     server.put("config/app", SECOND, 2);
-    until_says(&file, SECOND);
+    until_reports(&file, SECOND);
 }
 
 #[test]
-fn a_token_is_shown_and_never_told() {
+fn a_token_is_shown_only_once() {
     let (dir, file) = folder();
     let server = Server::start(Some("s3cret"));
     server.put("config/app", FIRST, 1);
@@ -137,7 +137,7 @@ fn a_token_is_shown_and_never_told() {
     sidecar.until("the refusal", |sidecar| sidecar.log().contains("it answers 401"));
     // Tokens are renewed while it runs.
     fs::write(&token, "s3cret\n").unwrap();
-    until_says(&file, FIRST);
+    until_reports(&file, FIRST);
     assert!(!sidecar.log().contains("s3cret") && !sidecar.log().contains("wrong\n"));
 
     let line = ["--from", "http://127.0.0.1:1", "--document", "config/app=/f", "--token-file", "/none"];

@@ -24,7 +24,7 @@ fn restoring(double: &Double, file: &Path, more: &[&str]) -> Sidecar {
 }
 
 #[test]
-fn comes_back_when_the_app_refuses_and_each_time_anew() {
+fn recovers_when_the_app_refuses_repeatedly() {
     let (_dir, file) = folder();
     let double = Double::start(&file);
     let sidecar = restoring(&double, &file, &[]);
@@ -36,14 +36,14 @@ fn comes_back_when_the_app_refuses_and_each_time_anew() {
         sidecar.until_succeeded(1 + time);
         assert_eq!(sidecar.failures("rejected"), time);
         assert_eq!(fs::read_to_string(&file).unwrap(), CHANGED);
-        let (status, said) = double.word();
-        assert!(status == 200 && said.contains("unchanged"), "the app's status recovers: {said}");
+        let (status, stated) = double.word();
+        assert!(status == 200 && stated.contains("unchanged"), "the app's status recovers: {stated}");
     }
     assert_eq!(sidecar.attempts(), 5);
 }
 
 #[test]
-fn comes_back_also_for_a_refusal_that_might_have_passed() {
+fn recovers_also_from_a_refusal_that_might_have_passed() {
     let (_dir, file) = folder();
     let double = Double::start(&file);
     let sidecar = restoring(&double, &file, &[]);
@@ -57,7 +57,7 @@ fn comes_back_also_for_a_refusal_that_might_have_passed() {
 }
 
 #[test]
-fn where_nothing_can_be_written_the_file_is_left_and_that_is_said_once() {
+fn where_nothing_can_be_written_the_file_is_kept_and_that_is_reported_once() {
     let (_dir, file) = folder();
     let double = Double::start(&file);
     let sidecar = restoring(&double, &file, &[]);

@@ -26,9 +26,9 @@ fn it_has_every_flag_and_no_other() {
     let manual = manual();
     // Cargo takes this one.
     let others = BTreeSet::from(["--features"]);
-    let (known, told) = (flags(&help), flags(&manual));
-    assert_eq!(known.difference(&told).collect::<Vec<_>>(), [&""; 0], "not in the manual");
-    let made_up: Vec<_> = told.difference(&known).filter(|flag| !others.contains(*flag)).collect();
+    let (known, message) = (flags(&help), flags(&manual));
+    assert_eq!(known.difference(&message).collect::<Vec<_>>(), [&""; 0], "not in the manual");
+    let made_up: Vec<_> = message.difference(&known).filter(|flag| !others.contains(*flag)).collect();
     assert_eq!(made_up, [&""; 0], "in the manual alone");
 }
 

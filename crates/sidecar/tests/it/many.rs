@@ -48,7 +48,7 @@ fn each_save_in_place_is_one_reload() {
 }
 
 #[test]
-fn of_changes_all_at_once_the_last_holds() {
+fn of_simultaneous_changes_the_last_counts() {
     let dir = tempfile::tempdir().unwrap();
     let mut map = ConfigMap::new(dir.path(), INITIAL);
     let file = map.file();

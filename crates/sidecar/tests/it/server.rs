@@ -1,4 +1,5 @@
-//! What a Midflight server answers about documents, for the tests: documents with versions, and the stream of revisions.
+//! What a Midflight server answers about documents, for the tests: documents with versions, and the stream of
+//! revisions.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -135,8 +136,9 @@ impl State {
                 .filter_map(|line| line.split_once(": "))
                 .find(|(known, _)| known.eq_ignore_ascii_case(name))
         };
-        let is_known =
-            |token: &str| header("authorization").is_some_and(|(_, said)| said == format!("Bearer {token}"));
+        let is_known = |token: &str| {
+            header("authorization").is_some_and(|(_, output)| output == format!("Bearer {token}"))
+        };
         if self.token.is_some_and(|token| !is_known(token)) {
             return respond(&mut stream, "401 X", "", r#"{"code":"unauthorized"}"#);
         }
@@ -180,17 +182,17 @@ impl State {
     }
 
     fn stream(&self, stream: &mut TcpStream) -> std::io::Result<()> {
-        let mut told = self.revisions.lock().unwrap().len();
+        let mut message = self.revisions.lock().unwrap().len();
         write!(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )?;
         self.listeners.fetch_add(1, Ordering::SeqCst);
         while !self.stopped.load(Ordering::SeqCst) {
-            let new: Vec<_> = self.revisions.lock().unwrap().iter().skip(told).cloned().collect();
+            let new: Vec<_> = self.revisions.lock().unwrap().iter().skip(message).cloned().collect();
             for revision in new {
-                told += 1;
-                let event = format!("event: revision\nid: {told}\ndata: {revision}\n\n");
+                message += 1;
+                let event = format!("event: revision\nid: {message}\ndata: {revision}\n\n");
                 write!(stream, "{:x}\r\n{event}\r\n", event.len())?;
             }
             breathe(2);

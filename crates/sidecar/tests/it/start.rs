@@ -28,7 +28,7 @@ fn an_app_that_begins_later_is_awaited_and_no_attempt_is_counted() {
 }
 
 #[test]
-fn an_app_that_begins_later_and_cannot_be_asked_is_told() {
+fn a_late_app_without_a_status_is_notified() {
     let (_dir, file) = file(INITIAL);
     let mut double = Double::start(&file);
     double.die();
@@ -41,7 +41,7 @@ fn an_app_that_begins_later_and_cannot_be_asked_is_told() {
 }
 
 #[test]
-fn an_app_that_serves_something_else_at_the_start_is_told() {
+fn an_app_that_serves_another_content_at_the_start_is_notified() {
     let (_dir, file) = file(INITIAL);
     let double = Double::start(&file);
     rename_over(&file, CHANGED);
@@ -51,7 +51,7 @@ fn an_app_that_serves_something_else_at_the_start_is_told() {
 }
 
 #[test]
-fn a_start_after_a_bad_edit_triggers_nothing_and_says_that_it_is_refused() {
+fn a_start_after_a_bad_edit_triggers_nothing_and_reports_the_refusal() {
     let (_dir, file) = file(INITIAL);
     let double = Double::start(&file);
     let mut sidecar = Sidecar::beside(&double, &file, &[]);
@@ -106,8 +106,8 @@ fn the_environment_is_as_good_as_flags() {
 fn what_makes_no_sense_ends_with_2_and_what_cannot_start_with_1() {
     let output = program().args(["--wach", "/a"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("perhaps --watch") && said.contains("--help"), "{said}");
+    let stated = String::from_utf8(output.stderr).unwrap();
+    assert!(stated.contains("perhaps --watch") && stated.contains("--help"), "{stated}");
     assert!(output.stdout.is_empty());
 
     let help = program().arg("--help").output().unwrap();
@@ -118,12 +118,12 @@ fn what_makes_no_sense_ends_with_2_and_what_cannot_start_with_1() {
     let line = ["--watch", "/a", "--reload-url", "http://127.0.0.1:1/", "--metrics-addr", &address];
     let output = program().args(line).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("cannot start: --metrics-addr") && said.contains(&address), "{said}");
+    let stated = String::from_utf8(output.stderr).unwrap();
+    assert!(stated.contains("cannot start: --metrics-addr") && stated.contains(&address), "{stated}");
 }
 
 #[test]
-fn slow_and_silly_clients_are_in_nobodys_way() {
+fn slow_and_faulty_clients_delay_no_other() {
     let (_dir, file) = file(INITIAL);
     let double = Double::start(&file);
     let sidecar = Sidecar::beside(&double, &file, &[]);

@@ -30,7 +30,7 @@ pub(crate) fn hash(text: impl AsRef<[u8]>) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Asks by HTTP; the status and the body. None when nobody answers.
+/// Asks by HTTP; the status and the body. None when nothing answers.
 pub(crate) fn get(url: &str) -> Option<(u16, String)> {
     let (address, path) = url.strip_prefix("http://")?.split_once('/')?;
     let mut stream = TcpStream::connect(address).ok()?;

@@ -1,4 +1,4 @@
-//! Which files a directory holds, without reading them, and which folders have to be watched to hear of a change.
+//! Which files a directory has, without reading them, and which folders have to be watched for changes.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -8,26 +8,26 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::FileProblem;
-use crate::notice::{Folders, concern, identity, is_document, watch_links};
+use crate::notice::{FolderFilters, concern, identity, is_document, watch_links};
 
 /// The deepest folder below the directory.
 const DEPTH_MAX: usize = 32;
-/// How old a change must be before an unchanged stamp is believed: file systems tell the time in ticks, so two writes
+/// How old a change must be before an unchanged stamp is trusted: file systems have the time in ticks, so two writes
 /// close together can have one stamp.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
 
 /// What a file looks like from outside. Files of equal stamps hold the same, unless they changed within one tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileStamp {
     /// The device and the number of the file, where the system has such.
     identity: Option<(u64, u64)>,
     bytes: u64,
     modified: Option<SystemTime>,
-    /// When anything about the file changed, which nobody can set back: seconds and nanoseconds.
+    /// When anything about the file changed, which cannot be set back: seconds and nanoseconds.
     changed: Option<(i64, i64)>,
 }
 
-impl Stamp {
+impl FileStamp {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             identity: identity(metadata),
@@ -66,20 +66,20 @@ pub(super) struct Listed {
     pub(super) name: Arc<str>,
     /// Where it really is, all links followed.
     pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
+    pub(super) stamp: FileStamp,
 }
 
 /// What a directory holds, ordered by name. Two listings of the same are equal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) files: Vec<Listed>,
-    pub(super) folders: Folders,
+    pub(super) folders: FolderFilters,
     pub(super) problems: Vec<FileProblem>,
 }
 
 /// Lists the documents' files of a directory: those that end in `.yaml`, `.yml`, `.json` or `.toml`, in it and its
-/// folders, links followed. What begins with a dot is passed over: editors' files, and the folders behind a ConfigMap, which
-/// are reached through the links beside them.
+/// folders, links followed. What begins with a dot is passed over: editors' files, and the folders behind a ConfigMap,
+/// which are reached through the links beside them.
 pub(super) fn list(dir: &Path, files_max: usize) -> Listing {
     let mut listing = Listing::default();
     watch_links(dir, &mut listing.folders);
@@ -90,7 +90,7 @@ pub(super) fn list(dir: &Path, files_max: usize) -> Listing {
             lister.folder(&root, dir, 0);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let message = "the directory is not there; what it put into the log stays until it is back";
+            let message = "the directory does not exist; its documents stay in the log until it is back";
             listing.problems.push(FileProblem::of_file(&name, message));
         }
         Err(error) => listing.problems.push(unreadable(&name, &error)),
@@ -145,13 +145,14 @@ impl Lister<'_> {
         let found = fs::metadata(path).and_then(|metadata| Ok((fs::canonicalize(path)?, metadata)));
         let (real, metadata) = match found {
             Ok(found) => found,
-            // It may be the link to a folder with documents, whatever its name: then they are not gone, but out of reach.
+            // It may be the link to a folder with documents, whatever its name: then they are not deleted, but out of
+            // reach.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !is_document && fs::symlink_metadata(path).is_err() {
                     return;
                 }
                 watch_links(path, &mut self.listing.folders);
-                let message = "is a link to a file that is not there; restore the file, or remove the link";
+                let message = "is a link to a missing file; restore the file, or remove the link";
                 return self.listing.problems.push(FileProblem::of_file(&name, message));
             }
             Err(error) => return self.listing.problems.push(unreadable(&name, &error)),
@@ -167,13 +168,13 @@ impl Lister<'_> {
             return;
         }
         if !metadata.is_file() {
-            let message = "is neither a file nor a folder; remove it, or give it another ending";
+            let message = "is neither a file nor a folder; remove it, or give it another extension";
             return self.listing.problems.push(FileProblem::of_file(&name, message));
         }
         if is_link {
             watch_links(path, &mut self.listing.folders);
             concern(&real, &mut self.listing.folders);
         }
-        self.listing.files.push(Listed { name, path: real, stamp: Stamp::of(&metadata) });
+        self.listing.files.push(Listed { name, path: real, stamp: FileStamp::of(&metadata) });
     }
 }

@@ -1,4 +1,4 @@
-//! A watched directory: what its files say, the log says.
+//! A watched directory: the log follows the contents of its files.
 
 mod list;
 #[cfg(test)]
@@ -27,8 +27,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use named::{NamedDirectory, distinct};
 pub use options::{DirectoryOptions, DirectoryStatus, HeldLoss};
 
-use crate::notice::{Bell, Watcher};
-use read::Reader;
+use crate::notice::{ChangeSignal, FolderWatcher};
+use read::DirectoryReader;
 use sync::Sync;
 use view::LogView;
 
@@ -41,7 +41,7 @@ pub enum SourceError {
     Path {
         /// What was given.
         path: PathBuf,
-        /// What the system says.
+        /// The message of the system.
         source: io::Error,
     },
     /// The name of a directory is none.
@@ -72,9 +72,9 @@ pub enum SourceError {
 
 /// Keeps the log in step with a directory of YAML and JSON documents.
 ///
-/// Every file of it and of its folders that ends in `.yaml`, `.yml`, `.json` or `.toml` is read, links are followed, and what
-/// begins with a dot is passed over. A change that comes to rest (a save, a rename over a file, a deletion, the swap
-/// of a link that kubelet makes) is one revision with the author and the owner `file:NAME`. What has no consequence is
+/// Every file of it and of its folders that ends in `.yaml`, `.yml`, `.json` or `.toml` is read, links are followed,
+/// and what begins with a dot is passed over. A completed change (a save, a rename over a file, a deletion, the swap of
+/// a link that kubelet makes) is one revision with the author and the owner `file:NAME`. What has no consequence is
 /// none.
 ///
 /// - All or nothing: as long as anything in the directory cannot be read, is broken or is refused, nothing of it goes
@@ -82,13 +82,14 @@ pub enum SourceError {
 /// - A directory that is not there deletes nothing. Deletions of everything, or of more than a share of it, wait until
 ///   they are confirmed ([`DirectoryOptions::allow_empty`], [`DirectoryOptions::loss_percent_max`],
 ///   [`DirectoryHandle::confirm_loss`]): an unmounted volume looks like an empty directory.
-/// - It takes documents that belong to nobody, never those that belong to somebody else, and deletes only its own.
-///   What was taken over from it on purpose it leaves so until the file says something new of it. Documents that are
-///   left alone are reported, and the rest goes on.
+/// - It takes documents without an owner, never those of another owner, and deletes only its own. What was explicitly
+///   taken over from it is not changed until the file has something new of it. Documents that are not changed are
+///   reported, and the rest continues.
 /// - It speaks when it changes, and then of what changed: replicas that watch copies of one directory do not undo each
-///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all; where
-///   other replicas may watch copies ([`DirectoryOptions::shared`]), a copy that is what the log had of it before changes nothing.
-/// - Changes are told by the system and found by looking from time to time, so that a lost notification only delays.
+///   other's step while the copies change one after the other. A start and [`DirectorySource::sync_now`] compare all;
+///   where other replicas may watch copies ([`DirectoryOptions::shared`]), a copy that is what the log had of it before
+///   changes nothing.
+/// - Changes are reported by the system and found by polling, so that a lost notification only delays.
 #[derive(Debug)]
 pub struct DirectorySource {
     handle: DirectoryHandle,
@@ -100,12 +101,12 @@ pub struct DirectorySource {
 #[derive(Debug, Clone)]
 pub struct DirectoryHandle {
     status: watch::Receiver<DirectoryStatus>,
-    asked: mpsc::Sender<Ask>,
+    asked: mpsc::Sender<SyncRequest>,
 }
 
 /// A request to look at the directory now.
 #[derive(Debug)]
-struct Ask {
+struct SyncRequest {
     /// Who confirms that documents are deleted, however many; none for a look that confirms nothing.
     confirmed_by: Option<String>,
     done: oneshot::Sender<()>,
@@ -123,14 +124,14 @@ impl DirectorySource {
         options: DirectoryOptions,
     ) -> Result<Self, SourceError> {
         if options.poll.is_zero() {
-            return Err(SourceError::Option("the poll is longer than nothing; 5 s is its default"));
+            return Err(SourceError::Option("the poll interval is 0; the default is 5 s"));
         }
         if options.loss_percent_max > 100 {
             return Err(SourceError::Option("invalid loss_percent_max: expected 0 to 100"));
         }
         let (dir, owner) = (directory.path().to_owned(), directory.owner());
         let shown: Arc<str> = dir.to_string_lossy().into();
-        let bell = Arc::new(Bell::default());
+        let signal = Arc::new(ChangeSignal::default());
         let (sender, status) = watch::channel(DirectoryStatus {
             name: directory.name().to_owned(),
             dir: dir.clone(),
@@ -150,10 +151,10 @@ impl DirectorySource {
             owner: owner.clone(),
             dir: shown,
             options,
-            reader: Some(Reader::new(dir, options)),
+            reader: Some(DirectoryReader::new(dir, options)),
             view: LogView::new(owner),
-            watcher: Some(Watcher::new(Arc::clone(&bell))),
-            bell: Arc::clone(&bell),
+            watcher: Some(FolderWatcher::new(Arc::clone(&signal))),
+            signal: Arc::clone(&signal),
             status: sender,
             done: None,
             agreed: None,
@@ -163,24 +164,24 @@ impl DirectorySource {
         sync.round(true, None).await;
         let stop = CancellationToken::new();
         let (asked, asks) = mpsc::channel(16);
-        let task = tokio::spawn(run(sync, bell, asks, options, stop.clone()));
+        let task = tokio::spawn(run(sync, signal, asks, options, stop.clone()));
         Ok(Self { handle: DirectoryHandle { status, asked }, task, stop: stop.drop_guard() })
     }
 
-    /// Returns a handle to read the status and to confirm a loss. Once the source has stopped, its calls return the last
-    /// status.
+    /// Returns a handle to read the status and to confirm a loss. Once the source has stopped, its calls return the
+    /// last status.
     #[must_use]
     pub fn handle(&self) -> DirectoryHandle {
         self.handle.clone()
     }
 
-    /// How the directory stands to the log.
+    /// The state of the directory.
     #[must_use]
     pub fn status(&self) -> DirectoryStatus {
         self.handle.status()
     }
 
-    /// Hears of every change of the status from now on.
+    /// Receives every change of the status from now on.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<DirectoryStatus> {
         let mut statuses = self.handle.status.clone();
@@ -188,7 +189,7 @@ impl DirectorySource {
         statuses
     }
 
-    /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
+    /// Reads every file now, tries again what was refused, and answers the state afterwards.
     pub async fn sync_now(&self) -> DirectoryStatus {
         self.handle.sync_now().await
     }
@@ -198,19 +199,19 @@ impl DirectorySource {
     pub async fn stop(self) {
         drop(self.stop);
         if self.task.await.is_err() {
-            tracing::error!("the task that watched a directory failed");
+            tracing::error!("task of a watched directory failed");
         }
     }
 }
 
 impl DirectoryHandle {
-    /// Returns how the directory stands to the log.
+    /// Returns the state of the directory.
     #[must_use]
     pub fn status(&self) -> DirectoryStatus {
         self.status.borrow().clone()
     }
 
-    /// Reads every file now, tries again what was refused, and answers how things stand afterwards.
+    /// Reads every file now, tries again what was refused, and answers the state afterwards.
     pub async fn sync_now(&self) -> DirectoryStatus {
         self.ask(None).await
     }
@@ -223,8 +224,8 @@ impl DirectoryHandle {
 
     async fn ask(&self, confirmed_by: Option<String>) -> DirectoryStatus {
         let (done, reply) = oneshot::channel();
-        // When the task is gone there is nothing to wait for.
-        if self.asked.send(Ask { confirmed_by, done }).await.is_ok() {
+        // Without the task there is nothing to wait for.
+        if self.asked.send(SyncRequest { confirmed_by, done }).await.is_ok() {
             drop(reply.await);
         }
         self.status()
@@ -233,26 +234,26 @@ impl DirectoryHandle {
 
 async fn run(
     mut sync: Sync,
-    bell: Arc<Bell>,
-    mut asks: mpsc::Receiver<Ask>,
+    signal: Arc<ChangeSignal>,
+    mut asks: mpsc::Receiver<SyncRequest>,
     options: DirectoryOptions,
     stop: CancellationToken,
 ) {
     loop {
         let ask = tokio::select! {
             () = stop.cancelled() => return,
-            () = bell.rung() => None,
+            () = signal.rung() => None,
             () = tokio::time::sleep(options.poll) => None,
             ask = asks.recv() => match ask {
                 None => return,
                 ask => ask,
             },
         };
-        let Some(Ask { confirmed_by, done }) = ask else {
-            // Also when it is only time to look: somebody may be writing just now.
+        let Some(SyncRequest { confirmed_by, done }) = ask else {
+            // Also at a poll: the file may be in the middle of a write.
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = bell.settled(options.quiet) => {}
+                () = signal.settled(options.quiet) => {}
             }
             sync.round(false, None).await;
             continue;

@@ -10,8 +10,8 @@ use super::SourceError;
 /// The longest name, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
-/// A directory with a name. What it puts into the log belongs to `file:NAME`, wherever the directory is: one that was moved, or
-/// that is mounted elsewhere on another replica, keeps its documents.
+/// A directory with a name. What it puts into the log belongs to `file:NAME`, wherever the directory is: one that was
+/// moved, or that is mounted elsewhere on another replica, keeps its documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedDirectory {
     name: String,
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(all(&["/a/rules", "b=/b/rules"]), Ok(()));
         let same = all(&["/a/rules", "/b/rules"]).unwrap_err();
         assert!(same.contains("/a/rules and /b/rules") && same.contains("--watch NAME=DIR"), "{same}");
-        for (text, told) in [
+        for (text, message) in [
             ("/", "--watch NAME=DIR"),
             ("/etc/..", "--watch NAME=DIR"),
             ("=/etc/rules", "1 to 128 bytes"),
@@ -130,7 +130,7 @@ mod tests {
             ("rules=", "is not a path"),
         ] {
             let error = text.parse::<NamedDirectory>().unwrap_err().to_string();
-            assert!(error.contains(told), "{text:?}: {error}");
+            assert!(error.contains(message), "{text:?}: {error}");
         }
     }
 }

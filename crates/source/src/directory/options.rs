@@ -12,8 +12,8 @@ use crate::FileProblem;
 /// How a directory is watched, and its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectoryOptions {
-    /// How often the directory is looked at without being told. 5 s: what notifications miss (a network file system, a
-    /// link far away) is found by this.
+    /// How often the directory is polled. 5 s: what notifications miss (a network file system, a link far away) is
+    /// found by this.
     pub poll: Duration,
     /// How long nothing may happen before the directory is read. 5 ms: a save is several events.
     pub quiet: Duration,
@@ -26,13 +26,13 @@ pub struct DirectoryOptions {
     /// Whether a directory without any document deletes the documents it owns. False: an unmounted volume looks like
     /// an empty directory.
     pub allow_empty: bool,
-    /// The largest share of its documents that a directory may delete at once, in percent. 50: more is seldom meant, and
-    /// a volume that is mounted in part looks like it. 100 switches the check off.
+    /// The largest share of its documents that a directory may delete at once, in percent. 50: more is seldom meant,
+    /// and a volume that is mounted in part looks like it. 100 switches the check off.
     pub loss_percent_max: u8,
     /// The fewest deleted documents to which `loss_percent_max` applies. 10: below it, half of them is a normal edit.
     pub loss_documents_min: usize,
-    /// Whether other replicas of the log may watch copies of the directory. False. If so, a copy that is what the log had of it
-    /// before is taken for an old one, and changes nothing.
+    /// Whether other replicas of the log may watch copies of the directory. False. If so, a copy that is what the log
+    /// had of it before is taken for an old one, and changes nothing.
     pub shared: bool,
 }
 
@@ -77,8 +77,8 @@ impl fmt::Display for HeldLoss {
 
 impl DirectoryOptions {
     /// The loss, if so many deletions have to be confirmed.
-    pub(super) fn held(&self, deleted: usize, owned: usize, said: usize) -> Option<HeldLoss> {
-        let empty = said == 0;
+    pub(super) fn held(&self, deleted: usize, owned: usize, output: usize) -> Option<HeldLoss> {
+        let empty = output == 0;
         let needs_confirmation = if empty {
             deleted > 0 && !self.allow_empty
         } else {
@@ -89,7 +89,7 @@ impl DirectoryOptions {
     }
 }
 
-/// How a directory stands to the log.
+/// The state of a directory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DirectoryStatus {
     /// The name as which it owns its documents.
@@ -98,7 +98,7 @@ pub struct DirectoryStatus {
     pub dir: PathBuf,
     /// The owner of its documents in the log, which is also the author of its revisions.
     pub owner: Owner,
-    /// Whether the system tells of changes; if not, only the poll finds them.
+    /// Whether the system reports changes; if not, only the poll finds them.
     pub notified: bool,
     /// How many files it holds.
     pub files: usize,

@@ -1,10 +1,10 @@
-//! Recognises an old copy of a directory: one that says exactly what the log had of its owner at an earlier revision.
+//! Recognises an old copy of a directory: one that equals what the log had of its owner at an earlier revision.
 
 use midflight_core::{Digest, Document, DocumentId, Owner, RevisionNumber};
 use midflight_store::{ChangedQuery, Store, StoreError};
 
-use super::plan::Planned;
-use super::read::Said;
+use super::plan::DirectoryPlan;
+use super::read::DocumentBodies;
 
 /// How many versions of a document, and how many changed documents, are read at once.
 const PAGE: u32 = 256;
@@ -21,21 +21,25 @@ struct Range {
 }
 
 /// What the log had of one owner.
-pub(super) struct Past<'a> {
+pub(super) struct OwnerHistory<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) owner: &'a Owner,
     /// The newest revision that was looked at.
     pub(super) head: RevisionNumber,
 }
 
-impl Past<'_> {
-    /// Whether a directory that differs from the log by `planned` says what the log had at an earlier revision, documents that
-    /// were not there included. Of revisions that were compacted nothing is known. Cost: reads the versions of the documents
-    /// that differ, and those that changed since.
-    pub(super) async fn has_state(&self, planned: &Planned, said: &Said) -> Result<bool, StoreError> {
+impl OwnerHistory<'_> {
+    /// Whether a directory that differs from the log by `planned` equals what the log had at an earlier revision,
+    /// absent documents included. Of revisions that were compacted nothing is known. Cost: reads the versions of the
+    /// documents that differ, and those that changed since.
+    pub(super) async fn has_state(
+        &self,
+        planned: &DirectoryPlan,
+        output: &DocumentBodies,
+    ) -> Result<bool, StoreError> {
         let mut ranges: Option<Vec<Range>> = None;
         for change in &planned.changes {
-            let digest = said.get(&change.id).map(|(_, digest)| *digest);
+            let digest = output.get(&change.id).map(|(_, digest)| *digest);
             let found = self.ranges(&change.id, digest).await?;
             let both = match &ranges {
                 Some(before) => intersect(before, &found),
@@ -54,7 +58,7 @@ impl Past<'_> {
                 if states > STATES_MAX {
                     return Ok(true);
                 }
-                match self.mismatch(RevisionNumber::new(at), planned, said).await? {
+                match self.mismatch(RevisionNumber::new(at), planned, output).await? {
                     None => return Ok(true),
                     // What differs there has been so since that revision.
                     Some(since) => at = since.get().saturating_sub(1),
@@ -64,8 +68,8 @@ impl Past<'_> {
         Ok(false)
     }
 
-    /// The revisions at which the owner's version of a document said this, newest first.
-    async fn ranges(&self, id: &DocumentId, said: Option<Digest>) -> Result<Vec<Range>, StoreError> {
+    /// The revisions at which the owner's version of a document had this body, newest first.
+    async fn ranges(&self, id: &DocumentId, output: Option<Digest>) -> Result<Vec<Range>, StoreError> {
         let (mut found, mut end, mut before) = (Vec::new(), u64::MAX, None);
         loop {
             let page = self.store.versions(id, before, PAGE, Some(PAGE_BYTES_MAX)).await?;
@@ -75,14 +79,14 @@ impl Past<'_> {
                 let is_own = document.owner.as_ref() == Some(self.owner);
                 let digest = if is_own { document.digest() } else { None };
                 let begin = document.revision.get();
-                if digest == said {
+                if digest == output {
                     found.push(Range { begin, end });
                 }
                 (end, first) = (begin, Some(document.version));
             }
             before = page.next;
             if before.is_none() {
-                if said.is_none() && first.is_none_or(|version| version == 1) {
+                if output.is_none() && first.is_none_or(|version| version == 1) {
                     found.push(Range { begin: 0, end });
                 }
                 return Ok(found);
@@ -90,13 +94,13 @@ impl Past<'_> {
         }
     }
 
-    /// Since when, at `at`, the log said something else than the directory of a document that changed after; none when it says
-    /// the same of all.
+    /// Since when, at `at`, the log differed from the directory in a document that changed after; none when all are the
+    /// same.
     async fn mismatch(
         &self,
         at: RevisionNumber,
-        planned: &Planned,
-        said: &Said,
+        planned: &DirectoryPlan,
+        output: &DocumentBodies,
     ) -> Result<Option<RevisionNumber>, StoreError> {
         let mut after_id = None;
         loop {
@@ -113,7 +117,7 @@ impl Past<'_> {
                 let then = self.store.document_at(id, at).await?;
                 let since = then.as_ref().map_or(RevisionNumber::ZERO, |document| document.revision);
                 let own = then.filter(|document| document.owner.as_ref() == Some(self.owner));
-                if own.as_ref().and_then(Document::digest) != said.get(id).map(|(_, digest)| *digest) {
+                if own.as_ref().and_then(Document::digest) != output.get(id).map(|(_, digest)| *digest) {
                     return Ok(Some(since));
                 }
             }

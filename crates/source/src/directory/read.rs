@@ -7,52 +7,52 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use midflight_core::{Digest, DocumentId, Pointer};
+use midflight_core::{Digest, DocumentId, JsonPointer};
 use serde_json::Value;
 
-use super::list::{Listed, Listing, Stamp, list, unreadable};
+use super::list::{FileStamp, Listed, Listing, list, unreadable};
 use super::options::DirectoryOptions;
-use crate::chunk::{self, Chunk, Format, ReadChunk};
-use crate::notice::Folders;
+use crate::chunk::{self, ReadChunk, TextChunk, TextFormat};
+use crate::notice::FolderFilters;
 use crate::parse::{add_documents, duplicates, problems_of};
 use crate::{FileDocument, FileProblem, locate};
 
 /// A directory as of one moment.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct DirectoryContents {
     /// Its documents. Not all of them when there are problems.
     pub(super) documents: Vec<(FileDocument, Digest)>,
     pub(super) problems: Vec<FileProblem>,
-    /// Says the same of two readings when their files and their problems are the same.
+    /// The same for two readings when their files and their problems are the same.
     pub(super) fingerprint: Digest,
     pub(super) files: usize,
-    pub(super) folders: Folders,
+    pub(super) folders: FolderFilters,
 }
 
 /// Reads a directory again and again, each time only what may have changed.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct DirectoryReader {
     dir: PathBuf,
     options: DirectoryOptions,
     files: BTreeMap<Arc<str>, KnownFile>,
-    /// What each chunk of each file was read as, by what it says.
-    chunks: HashMap<(Digest, Format), Arc<ReadChunk>>,
+    /// What each chunk of each file was read as, by its text.
+    chunks: HashMap<(Digest, TextFormat), Arc<ReadChunk>>,
 }
 
 /// A file that was read.
 #[derive(Debug, Clone)]
 struct KnownFile {
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
     /// Whether the same stamp means the same content.
     settled: bool,
     bytes: u64,
-    content: Content,
+    content: ReadContent,
 }
 
 /// What was in a file.
 #[derive(Debug, Clone)]
-enum Content {
+enum ReadContent {
     Chunks(Vec<KnownChunk>),
     /// It cannot be read at all.
     Unreadable(Box<FileProblem>),
@@ -61,25 +61,25 @@ enum Content {
 #[derive(Debug, Clone)]
 struct KnownChunk {
     digest: Digest,
-    format: Format,
+    format: TextFormat,
     lines_before: u64,
     read: Arc<ReadChunk>,
 }
 
-impl Reader {
+impl DirectoryReader {
     pub(super) fn new(dir: PathBuf, options: DirectoryOptions) -> Self {
         Self { dir, options, files: BTreeMap::new(), chunks: HashMap::new() }
     }
 
     /// Reads the directory; none when it changed meanwhile, so that what was read may be a mix of before and after.
-    /// With `anew`, reads every file whatever its stamp. Blocks.
-    pub(super) fn read(&mut self, anew: bool) -> Option<Reading> {
+    /// With `full`, reads every file regardless of its stamp. Blocks.
+    pub(super) fn read(&mut self, full: bool) -> Option<DirectoryContents> {
         let before = list(&self.dir, self.options.files_max);
         let mut files = BTreeMap::new();
         let mut bytes = 0;
         for listed in &before.files {
             let file = match self.files.get(&listed.name) {
-                Some(known) if !anew && known.is_still(listed) => known.clone(),
+                Some(known) if !full && known.is_still(listed) => known.clone(),
                 _ => self.file(listed, bytes),
             };
             bytes += file.bytes;
@@ -101,14 +101,14 @@ impl Reader {
         let bytes = text.as_ref().map_or(0, |text| text.len() as u64);
         let content = match text {
             Ok(text) => {
-                let parts = chunk::chunks(&text, Format::of_name(&listed.name));
-                Content::Chunks(parts.into_iter().map(|part| self.chunk(part)).collect())
+                let parts = chunk::chunks(&text, TextFormat::of_name(&listed.name));
+                ReadContent::Chunks(parts.into_iter().map(|part| self.chunk(part)).collect())
             }
-            Err(problem) => Content::Unreadable(problem),
+            Err(problem) => ReadContent::Unreadable(problem),
         };
         KnownFile {
             path: listed.path.clone(),
-            settled: listed.stamp.is_settled(read_at) && matches!(content, Content::Chunks(_)),
+            settled: listed.stamp.is_settled(read_at) && matches!(content, ReadContent::Chunks(_)),
             stamp: listed.stamp.clone(),
             bytes,
             content,
@@ -141,7 +141,7 @@ impl Reader {
         })
     }
 
-    fn chunk(&self, part: Chunk<'_>) -> KnownChunk {
+    fn chunk(&self, part: TextChunk<'_>) -> KnownChunk {
         let digest = Digest::of_bytes(part.text.as_bytes());
         let known = self.chunks.get(&(digest, part.format));
         KnownChunk {
@@ -152,13 +152,13 @@ impl Reader {
         }
     }
 
-    fn reading(&self, listing: Listing) -> Reading {
+    fn reading(&self, listing: Listing) -> DirectoryContents {
         let (mut documents, mut digests) = (Vec::new(), Vec::new());
         let mut problems = listing.problems;
         let mut fingerprint = String::new();
         for (name, file) in &self.files {
             fingerprint += &format!("{name:?}\n");
-            if let Content::Unreadable(problem) = &file.content {
+            if let ReadContent::Unreadable(problem) = &file.content {
                 problems.push((**problem).clone());
             }
             for known in file.chunks() {
@@ -173,7 +173,7 @@ impl Reader {
         for problem in &problems {
             fingerprint += &format!("{problem}\n");
         }
-        Reading {
+        DirectoryContents {
             documents: documents.into_iter().zip(digests).collect(),
             problems,
             fingerprint: Digest::of_bytes(fingerprint.as_bytes()),
@@ -183,7 +183,7 @@ impl Reader {
     }
 
     /// The line and the column of a place in a document, if its file still holds it. Blocks.
-    pub(super) fn locate(&self, file: &str, document: &DocumentId, path: &Pointer) -> Option<(u64, u64)> {
+    pub(super) fn locate(&self, file: &str, document: &DocumentId, path: &JsonPointer) -> Option<(u64, u64)> {
         let known = self.files.get(file)?;
         let text: io::Result<String> = std::fs::read_to_string(&known.path);
         locate(&text.ok()?, file, document, path)
@@ -197,25 +197,25 @@ impl KnownFile {
 
     fn chunks(&self) -> impl Iterator<Item = &KnownChunk> {
         match &self.content {
-            Content::Chunks(chunks) => chunks.iter(),
-            Content::Unreadable(_) => [].iter(),
+            ReadContent::Chunks(chunks) => chunks.iter(),
+            ReadContent::Unreadable(_) => [].iter(),
         }
     }
 }
 
 impl KnownChunk {
     /// The part of the file that this was, but for its text.
-    fn part(&self) -> Chunk<'static> {
-        Chunk { text: "", format: self.format, lines_before: self.lines_before }
+    fn part(&self) -> TextChunk<'static> {
+        TextChunk { text: "", format: self.format, lines_before: self.lines_before }
     }
 }
 
-/// A document's body and digest by its id, as a directory says it.
-pub(crate) type Said = BTreeMap<DocumentId, (Arc<Value>, Digest)>;
+/// A document's body and digest by its id, as a directory has it.
+pub(crate) type DocumentBodies = BTreeMap<DocumentId, (Arc<Value>, Digest)>;
 
-impl Reading {
+impl DirectoryContents {
     /// Its documents by id.
-    pub(super) fn said(&self) -> Said {
+    pub(super) fn current(&self) -> DocumentBodies {
         let by_id = |(document, digest): &(FileDocument, Digest)| {
             (document.id.clone(), (Arc::clone(&document.body), *digest))
         };

@@ -9,12 +9,12 @@ use midflight_store::StoreError;
 use tokio::sync::watch;
 
 use super::options::{DirectoryOptions, DirectoryStatus, HeldLoss};
-use super::outdated::Past;
-use super::plan::{Planned, contested, plan, reason};
-use super::read::{Reader, Reading, Said};
+use super::outdated::OwnerHistory;
+use super::plan::{DirectoryPlan, contested, plan, reason};
+use super::read::{DirectoryContents, DirectoryReader, DocumentBodies};
 use super::view::LogView;
 use crate::FileProblem;
-use crate::notice::{Bell, Watcher};
+use crate::notice::{ChangeSignal, FolderWatcher};
 
 /// How often a directory that changes while it is read is read again before the next look.
 const READS_MAX: u32 = 20;
@@ -27,25 +27,25 @@ pub(super) struct Sync {
     pub(super) dir: Arc<str>,
     pub(super) options: DirectoryOptions,
     /// None while it reads on another thread.
-    pub(super) reader: Option<Reader>,
+    pub(super) reader: Option<DirectoryReader>,
     pub(super) view: LogView,
     /// None while it follows folders on another thread.
-    pub(super) watcher: Option<Watcher>,
-    pub(super) bell: Arc<Bell>,
+    pub(super) watcher: Option<FolderWatcher>,
+    pub(super) signal: Arc<ChangeSignal>,
     pub(super) status: watch::Sender<DirectoryStatus>,
     /// For which content of the directory, at which end of the log, there was nothing more to do.
     pub(super) done: Option<(Digest, RevisionNumber)>,
-    /// What the directory said when it last agreed with the log, but for what was contested.
-    pub(super) agreed: Option<Said>,
-    /// Whether all is to be compared, and not only what the directory says otherwise since.
+    /// The contents of the directory when it last agreed with the log, but for what was contested.
+    pub(super) agreed: Option<DocumentBodies>,
+    /// Whether all is to be compared, and not only what changed in the directory since.
     pub(super) compares_all: bool,
-    /// Whether the directory is an old copy: by what it says, and what the log had of it then.
+    /// Whether the directory is an old copy: by its contents, and what the log had of it then.
     pub(super) outdated: Option<((Digest, u64), bool)>,
 }
 
 /// What a round found wrong.
 #[derive(Debug, Default)]
-struct Round {
+struct SyncRound {
     problems: Vec<FileProblem>,
     synced: bool,
     revision: Option<RevisionNumber>,
@@ -58,29 +58,29 @@ struct Round {
 }
 
 impl Sync {
-    /// One round. With `anew`, every file is read and what was refused is tried again, changed or not. With a name in
+    /// One round. With `full`, every file is read and what was refused is tried again, changed or not. With a name in
     /// `confirmed_by`, deletions are made however many they are, and an old copy replaces what is newer.
-    pub(super) async fn round(&mut self, anew: bool, confirmed_by: Option<&str>) {
-        let reading = match self.read(anew).await {
+    pub(super) async fn round(&mut self, full: bool, confirmed_by: Option<&str>) {
+        let reading = match self.read(full).await {
             Ok(reading) => reading,
             Err(message) => return self.show_problem(message),
         };
-        if anew {
+        if full {
             self.compares_all = true;
         }
         self.watch(&reading).await;
         let store = Arc::clone(self.engine.store());
         let head = match self.view.catch_up(&*store).await {
             Ok(head) => head,
-            Err(error) => return self.show_problem(&format!("the log does not answer: {error}")),
+            Err(error) => return self.show_problem(&format!("log unavailable: {error}")),
         };
-        if !anew && self.done == Some((reading.fingerprint, head)) {
+        if !full && self.done == Some((reading.fingerprint, head)) {
             return;
         }
         let round = if reading.problems.is_empty() {
             self.agree(&reading, confirmed_by).await
         } else {
-            Round { problems: reading.problems.clone(), ..Round::default() }
+            SyncRound { problems: reading.problems.clone(), ..SyncRound::default() }
         };
         // A refusal may have moved the log itself, by taking back what did not verify.
         let head = self.view.catch_up(&*store).await.unwrap_or(head);
@@ -88,13 +88,13 @@ impl Sync {
         self.show(&reading, round);
     }
 
-    async fn read(&mut self, anew: bool) -> Result<Reading, &'static str> {
+    async fn read(&mut self, full: bool) -> Result<DirectoryContents, &'static str> {
         for _ in 0..READS_MAX {
             let dir = || self.status.borrow().dir.clone();
             let reader = self.reader.take();
-            let mut reader = reader.unwrap_or_else(|| Reader::new(dir(), self.options));
+            let mut reader = reader.unwrap_or_else(|| DirectoryReader::new(dir(), self.options));
             let read = tokio::task::spawn_blocking(move || {
-                let reading = reader.read(anew);
+                let reading = reader.read(full);
                 (reader, reading)
             });
             let Ok((reader, reading)) = read.await else {
@@ -108,12 +108,12 @@ impl Sync {
             }
             tokio::time::sleep(self.options.quiet).await;
         }
-        Err("changed each time it was read; it is read again when it comes to rest")
+        Err("changes while it is read; it is read again later")
     }
 
     /// Watches what this reading came from. What happened in a folder before it was watched is found by a second
     /// look, which the bell asks for.
-    async fn watch(&mut self, reading: &Reading) {
+    async fn watch(&mut self, reading: &DirectoryContents) {
         let Some(mut watcher) = self.watcher.take() else { return };
         let folders = reading.folders.clone();
         let follow = tokio::task::spawn_blocking(move || {
@@ -126,43 +126,43 @@ impl Sync {
                 .send_if_modified(|status| std::mem::replace(&mut status.notified, notified) != notified);
             self.watcher = Some(watcher);
             if added {
-                self.bell.ring();
+                self.signal.wake();
             }
         }
     }
 
-    /// Makes the log say what the directory says.
-    async fn agree(&mut self, reading: &Reading, confirmed_by: Option<&str>) -> Round {
+    /// Sets the log to the contents of the directory.
+    async fn agree(&mut self, reading: &DirectoryContents, confirmed_by: Option<&str>) -> SyncRound {
         let store = Arc::clone(self.engine.store());
-        let said = reading.said();
-        let planned = match self.view.learn(&*store, &said).await {
+        let current = reading.current();
+        let planned = match self.view.learn(&*store, &current).await {
             Ok(()) => {
                 let before = self.agreed.as_ref().filter(|_| !self.compares_all);
-                plan(&*store, &self.view, &self.owner, &said, before).await
+                plan(&*store, &self.view, &self.owner, &current, before).await
             }
             Err(error) => Err(error),
         };
         let mut planned = match planned {
             Ok(planned) => planned,
-            Err(error) => return self.later(&format!("the log does not answer: {error}")),
+            Err(error) => return self.later(&format!("log unavailable: {error}")),
         };
         let problems = contested(&planned, reading, &self.dir);
         let by_directory = planned.contested.iter().any(|contested| contested.by_directory);
-        let loss = self.options.held(planned.deletions(), self.view.mine().len(), said.len());
-        let doubt = match self.doubt(&planned, reading, &said).await {
+        let loss = self.options.held(planned.deletions(), self.view.mine().len(), current.len());
+        let doubt = match self.doubt(&planned, reading, &current).await {
             Ok(doubt) => doubt.or_else(|| loss.map(|loss| loss.to_string())),
-            Err(error) => return self.later(&format!("the log does not answer: {error}")),
+            Err(error) => return self.later(&format!("log unavailable: {error}")),
         };
         if let (Some(doubt), None) = (&doubt, confirmed_by) {
             return self.held(doubt, loss);
         }
-        let mut agreed = said.clone();
+        let mut agreed = current.clone();
         for contested in &planned.contested {
             agreed.remove(&contested.id);
         }
         if planned.changes.is_empty() {
             self.agree_on(agreed);
-            return Round { problems, synced: true, by_directory, ..Round::default() };
+            return SyncRound { problems, synced: true, by_directory, ..SyncRound::default() };
         }
         planned.changes.sort_by(|a, b| a.id.cmp(&b.id));
         let edit = Edit {
@@ -173,34 +173,39 @@ impl Sync {
         match self.engine.apply(edit).await {
             Ok(accepted) => {
                 if let Some(revision) = &accepted.revision {
-                    self.view.made(revision, &accepted.documents, &said);
+                    self.view.made(revision, &accepted.documents, &current);
                 }
                 let revision = accepted.revision.map(|revision| revision.number);
                 self.agree_on(agreed);
-                Round { problems, synced: true, by_directory, revision, ..Round::default() }
+                SyncRound { problems, synced: true, by_directory, revision, ..SyncRound::default() }
             }
             Err(refused) => self.refused(refused.refusal, reading, problems).await,
         }
     }
 
-    async fn refused(&mut self, refusal: Refusal, reading: &Reading, contested: Vec<FileProblem>) -> Round {
+    async fn refused(
+        &mut self,
+        refusal: Refusal,
+        reading: &DirectoryContents,
+        contested: Vec<FileProblem>,
+    ) -> SyncRound {
         let found = match refusal {
             Refusal::Invalid(problems) | Refusal::Rejected(problems) | Refusal::RolledBack(problems) => {
                 problems
             }
             Refusal::TooManyDocuments(message) => {
                 let problem = FileProblem::of_file(&self.dir, message);
-                return Round { problems: vec![problem], ..Round::default() };
+                return SyncRound { problems: vec![problem], ..SyncRound::default() };
             }
             other => return self.later(&other.to_string()),
         };
         let mut problems = self.placed(&found, reading).await;
         problems.extend(contested);
-        Round { problems, ..Round::default() }
+        SyncRound { problems, ..SyncRound::default() }
     }
 
     /// The engine's problems with the places in the files that they are about.
-    async fn placed(&mut self, found: &Problems, reading: &Reading) -> Vec<FileProblem> {
+    async fn placed(&mut self, found: &Problems, reading: &DirectoryContents) -> Vec<FileProblem> {
         let mut problems: Vec<_> = found.iter().map(|problem| self.in_its_file(problem, reading)).collect();
         let Some(reader) = self.reader.take() else { return problems };
         let place = tokio::task::spawn_blocking(move || {
@@ -222,7 +227,7 @@ impl Sync {
         }
     }
 
-    fn in_its_file(&self, problem: &Problem, reading: &Reading) -> FileProblem {
+    fn in_its_file(&self, problem: &Problem, reading: &DirectoryContents) -> FileProblem {
         let document = problem.document.as_ref().and_then(|id| reading.file_of(id));
         FileProblem {
             line: document.and_then(|document| document.line),
@@ -232,29 +237,31 @@ impl Sync {
         }
     }
 
-    fn agree_on(&mut self, said: Said) {
-        self.agreed = Some(said);
+    fn agree_on(&mut self, current: DocumentBodies) {
+        self.agreed = Some(current);
         self.compares_all = false;
     }
 
-    /// Why this may not be the newest copy of a directory that other replicas watch too. What it has said since it agreed with the
-    /// log is news. An empty directory is a loss, not a copy.
+    /// Why this may not be the newest copy of a directory that other replicas watch too. What changed since it agreed
+    /// with the log is news. An empty directory is a loss, not a copy.
     async fn doubt(
         &mut self,
-        planned: &Planned,
-        reading: &Reading,
-        said: &Said,
+        planned: &DirectoryPlan,
+        reading: &DirectoryContents,
+        current: &DocumentBodies,
     ) -> Result<Option<String>, StoreError> {
-        let is_news = |agreed: &Said| planned.changes.iter().any(|change| is_news(agreed, said, &change.id));
+        let is_news = |agreed: &DocumentBodies| {
+            planned.changes.iter().any(|change| is_news(agreed, current, &change.id))
+        };
         let is_plain = !self.options.shared
-            || said.is_empty()
+            || current.is_empty()
             || planned.changes.is_empty()
             || self.agreed.as_ref().is_some_and(is_news);
         if is_plain {
             return Ok(None);
         }
         let mine = self.view.mine();
-        if self.agreed.is_none() && !mine.is_empty() && !mine.iter().any(|id| said.contains_key(*id)) {
+        if self.agreed.is_none() && !mine.is_empty() && !mine.iter().any(|id| current.contains_key(*id)) {
             return Ok(Some(format!(
                 "none of the {} documents that belong to {} are in the directory; nothing was changed; give the directory \
                  another name (--watch NAME=DIR) if another one has this name",
@@ -262,7 +269,7 @@ impl Sync {
                 self.owner
             )));
         }
-        Ok(self.is_outdated(planned, reading, said).await?.then(|| {
+        Ok(self.is_outdated(planned, reading, current).await?.then(|| {
             let changes = planned.changes.len();
             format!(
                 "the directory is older than the log: it is what the log had of it before, and {changes} documents differ; \
@@ -273,9 +280,9 @@ impl Sync {
 
     async fn is_outdated(
         &mut self,
-        planned: &Planned,
-        reading: &Reading,
-        said: &Said,
+        planned: &DirectoryPlan,
+        reading: &DirectoryContents,
+        current: &DocumentBodies,
     ) -> Result<bool, StoreError> {
         let of = (reading.fingerprint, self.view.changes());
         if let Some((_, known)) = self.outdated.filter(|(known, _)| *known == of) {
@@ -283,24 +290,28 @@ impl Sync {
         }
         let store = Arc::clone(self.engine.store());
         let head = self.view.head();
-        let past = Past { store: &*store, owner: &self.owner, head };
-        let outdated = past.has_state(planned, said).await?;
+        let past = OwnerHistory { store: &*store, owner: &self.owner, head };
+        let outdated = past.has_state(planned, current).await?;
         self.outdated = Some((of, outdated));
         Ok(outdated)
     }
 
-    /// Keeps everything as it is until somebody confirms, or the directory is another.
-    fn held(&self, doubt: &str, loss: Option<HeldLoss>) -> Round {
+    /// Keeps everything as it is until it is confirmed, or the directory is another.
+    fn held(&self, doubt: &str, loss: Option<HeldLoss>) -> SyncRound {
         let name = &self.status.borrow().name;
         let message = format!("{doubt}; or make it current with `midflight reload --confirm-loss {name}`");
-        Round { problems: vec![FileProblem::of_file(&self.dir, &message)], held: loss, ..Round::default() }
+        SyncRound {
+            problems: vec![FileProblem::of_file(&self.dir, &message)],
+            held: loss,
+            ..SyncRound::default()
+        }
     }
 
-    fn later(&self, message: &str) -> Round {
-        Round {
+    fn later(&self, message: &str) -> SyncRound {
+        SyncRound {
             problems: vec![FileProblem::of_file(&self.dir, message)],
             try_again: true,
-            ..Round::default()
+            ..SyncRound::default()
         }
     }
 
@@ -315,10 +326,10 @@ impl Sync {
         });
     }
 
-    fn show(&self, reading: &Reading, round: Round) {
+    fn show(&self, reading: &DirectoryContents, round: SyncRound) {
         self.report(&round.problems);
         if let Some(revision) = round.revision {
-            tracing::info!(directory = %self.dir, %revision, "the log follows the directory");
+            tracing::info!(directory = %self.dir, %revision, "log updated from the directory");
         }
         self.status.send_modify(|status| {
             status.files = reading.files;
@@ -341,16 +352,17 @@ impl Sync {
         let before = &self.status.borrow().problems;
         for problem in problems.iter().filter(|problem| !before.contains(problem)) {
             let (line, column) = (problem.line, problem.column);
-            tracing::error!(file = %problem.file, line, column, %problem, "the directory is not in step with the log");
+            tracing::error!(file = %problem.file, line, column, %problem, "directory not synchronized with \
+                                                                           the log");
         }
         if problems.is_empty() && !before.is_empty() {
-            tracing::info!(directory = %self.dir, "nothing is wrong with the directory any more");
+            tracing::info!(directory = %self.dir, "directory is valid again");
         }
     }
 }
 
-/// Whether a directory says something else of a document than when it agreed with the log.
-fn is_news(agreed: &Said, said: &Said, id: &DocumentId) -> bool {
-    let digest = |of: &Said| of.get(id).map(|(_, digest)| *digest);
-    digest(agreed) != digest(said)
+/// Whether a document of a directory changed since it agreed with the log.
+fn is_news(agreed: &DocumentBodies, current: &DocumentBodies, id: &DocumentId) -> bool {
+    let digest = |of: &DocumentBodies| of.get(id).map(|(_, digest)| *digest);
+    digest(agreed) != digest(current)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use midflight_core::{Digest, Document, DocumentId, LogHead, Owner, Revision, RevisionNumber};
 use midflight_store::{Store, StoreError, StoredDocument, newest_state};
 
-use super::read::Said;
+use super::read::DocumentBodies;
 
 /// How many revisions, and how many versions of a document, are read at once.
 const PAGE: u32 = 256;
@@ -15,13 +15,13 @@ const PAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// A document as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct LogDocument {
     /// None when it is deleted.
     pub(crate) digest: Option<Digest>,
     pub(crate) owner: Option<Owner>,
 }
 
-impl Held {
+impl LogDocument {
     fn of(document: &Document) -> Self {
         Self { digest: document.digest(), owner: document.owner.clone() }
     }
@@ -41,7 +41,7 @@ pub(crate) struct LogView {
     /// Up to which revision it was followed; none before the first time.
     at: Option<LogHead>,
     /// Each document that was ever asked for or belongs to the owner; none when there never was one.
-    known: BTreeMap<DocumentId, Option<Held>>,
+    known: BTreeMap<DocumentId, Option<LogDocument>>,
     /// Counts what changed of it.
     changes: u64,
 }
@@ -78,7 +78,9 @@ impl LogView {
         let owner = self.owner.clone();
         let held = move |stored: StoredDocument| {
             let is_mine = stored.owner.as_ref() == Some(&owner);
-            is_mine.then(|| stored.parse().map(|document| (stored.id, Some(Held::of(&document))))).transpose()
+            is_mine
+                .then(|| stored.parse().map(|document| (stored.id, Some(LogDocument::of(&document)))))
+                .transpose()
         };
         let (head, held) = newest_state(store, held).await?;
         self.known = held.into_iter().flatten().collect();
@@ -91,17 +93,19 @@ impl LogView {
         let concerns = document.owner.as_ref() == Some(&self.owner) || self.known.contains_key(&document.id);
         if concerns {
             self.changes += 1;
-            self.known.insert(document.id.clone(), Some(Held::of(document)));
+            self.known.insert(document.id.clone(), Some(LogDocument::of(document)));
         }
     }
 
     /// Takes in a revision that the owner made itself, so that it need not be read back.
-    pub(crate) fn made(&mut self, revision: &Revision, documents: &[Document], said: &Said) {
+    pub(crate) fn made(&mut self, revision: &Revision, documents: &[Document], output: &DocumentBodies) {
         let Some(at) = self.at.filter(|at| at.number.next() == revision.number) else { return };
         for document in documents {
-            let digest = said.get(&document.id).map(|(_, digest)| *digest);
-            let held =
-                Held { digest: digest.filter(|_| document.body.is_some()), owner: document.owner.clone() };
+            let digest = output.get(&document.id).map(|(_, digest)| *digest);
+            let held = LogDocument {
+                digest: digest.filter(|_| document.body.is_some()),
+                owner: document.owner.clone(),
+            };
             self.known.insert(document.id.clone(), Some(held));
         }
         self.changes += 1;
@@ -118,39 +122,43 @@ impl LogView {
         self.changes
     }
 
-    /// Asks for the documents that were not asked for before, and forgets those that concern nobody any more.
-    pub(crate) async fn learn(&mut self, store: &dyn Store, said: &Said) -> Result<(), StoreError> {
-        let is_mine = |held: &Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
-        self.known.retain(|id, held| said.contains_key(id) || held.as_ref().is_some_and(is_mine));
-        let unknown: Vec<_> = said.keys().filter(|id| !self.known.contains_key(*id)).cloned().collect();
+    /// Asks for the documents that were not asked for before, and forgets those that are not needed any more.
+    pub(crate) async fn learn(
+        &mut self,
+        store: &dyn Store,
+        output: &DocumentBodies,
+    ) -> Result<(), StoreError> {
+        let is_mine = |held: &LogDocument| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
+        self.known.retain(|id, held| output.contains_key(id) || held.as_ref().is_some_and(is_mine));
+        let unknown: Vec<_> = output.keys().filter(|id| !self.known.contains_key(*id)).cloned().collect();
         if unknown.is_empty() {
             return Ok(());
         }
         let (_, found) = store.heads(&unknown).await?;
-        let held = found.iter().map(|document| document.as_ref().map(Held::of));
+        let held = found.iter().map(|document| document.as_ref().map(LogDocument::of));
         self.known.extend(unknown.iter().cloned().zip(held));
         Ok(())
     }
 
     /// A document that [`LogView::learn`] was asked for; none when there never was one.
-    pub(crate) fn get(&self, id: &DocumentId) -> Option<&Held> {
+    pub(crate) fn get(&self, id: &DocumentId) -> Option<&LogDocument> {
         self.known.get(id)?.as_ref()
     }
 
     /// The documents that belong to the owner.
     pub(crate) fn mine(&self) -> BTreeSet<&DocumentId> {
-        let is_mine = |held: &&Held| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
+        let is_mine = |held: &&LogDocument| held.digest.is_some() && held.owner.as_ref() == Some(&self.owner);
         let known = self.known.iter();
         known.filter(|(_, held)| held.as_ref().as_ref().is_some_and(is_mine)).map(|(id, _)| id).collect()
     }
 
-    /// Whether a document that belongs to nobody was taken from the owner on purpose, and the owner has said nothing
-    /// new since: `said` is what it said then. Cost: reads the document's versions back to the owner's last.
+    /// Whether a document without an owner was taken from the owner explicitly, and the owner has nothing new since:
+    /// `output` is what it said then. Cost: reads the document's versions back to the owner's last.
     pub(crate) async fn taken_over(
         &self,
         store: &dyn Store,
         id: &DocumentId,
-        said: &Digest,
+        output: &Digest,
     ) -> Result<Option<TakenOver>, StoreError> {
         let mut newest = None;
         let mut before = None;
@@ -158,7 +166,7 @@ impl LogView {
             let page = store.versions(id, before, PAGE, Some(PAGE_BYTES_MAX)).await?;
             for version in page.items {
                 if version.author == self.owner.as_str() {
-                    let is_news = version.document.digest().as_ref() != Some(said);
+                    let is_news = version.document.digest().as_ref() != Some(output);
                     return Ok(newest.filter(|_| !is_news));
                 }
                 newest.get_or_insert(TakenOver { by: version.author, revision: version.document.revision });

@@ -1,4 +1,4 @@
-//! Which folders have to be watched to hear of a change, and what in them is a concern.
+//! Which folders have to be watched for changes, and what in them is relevant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ const LINKS_MAX: usize = 40;
 
 /// What of a folder concerns a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Concern {
+pub(crate) struct FolderFilter {
     /// Everything that could be a document, or a way to one.
     pub(crate) all: bool,
     /// These entries, whatever they are: links on the way to a document, and what they lead to.
@@ -18,7 +18,7 @@ pub(crate) struct Concern {
 }
 
 /// The folders in which something would happen if a directory changed.
-pub(crate) type Folders = BTreeMap<PathBuf, Concern>;
+pub(crate) type FolderFilters = BTreeMap<PathBuf, FolderFilter>;
 
 #[cfg(unix)]
 pub(crate) fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
@@ -36,8 +36,8 @@ pub(crate) fn is_document(path: &Path) -> bool {
     matches!(ending, Some("yaml" | "yml" | "json" | "toml"))
 }
 
-/// Makes a path a concern, and if it is a link, whatever it leads to.
-pub(crate) fn watch_links(path: &Path, folders: &mut Folders) {
+/// Adds a path to the filter, and if it is a link, its target too.
+pub(crate) fn watch_links(path: &Path, folders: &mut FolderFilters) {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         concern(&path, folders);
@@ -49,7 +49,7 @@ pub(crate) fn watch_links(path: &Path, folders: &mut Folders) {
 }
 
 /// Makes one entry of its folder a concern.
-pub(crate) fn concern(path: &Path, folders: &mut Folders) {
+pub(crate) fn concern(path: &Path, folders: &mut FolderFilters) {
     if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
         && let Ok(parent) = fs::canonicalize(parent)
     {
@@ -57,9 +57,9 @@ pub(crate) fn concern(path: &Path, folders: &mut Folders) {
     }
 }
 
-/// Makes every link on the way to a file a concern, wherever in its path, and what it leads to. So the swap of a link to a
-/// folder is heard of, by which kubelet changes a mounted ConfigMap.
-pub(crate) fn watch_way(path: &Path, folders: &mut Folders) {
+/// Makes every link on the way to a file a concern, wherever in its path, and what it leads to. So the swap of a link
+/// to a folder is noticed, by which kubelet changes a mounted ConfigMap.
+pub(crate) fn watch_way(path: &Path, folders: &mut FolderFilters) {
     let mut links = 0;
     let mut way: Vec<PathBuf> = vec![path.to_owned()];
     let mut here = PathBuf::new();

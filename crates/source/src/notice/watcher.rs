@@ -6,41 +6,41 @@ use std::sync::Arc;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::bell::Bell;
-use super::folders::{Folders, identity};
+use super::folders::{FolderFilters, identity};
+use super::signal::ChangeSignal;
 
 /// Watches folders.
 #[derive(Debug)]
-pub(crate) struct Watcher {
+pub(crate) struct FolderWatcher {
     system: Option<RecommendedWatcher>,
     /// The watched folders, and which they were when the watch began: another may have taken the path since.
     watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
-    bell: Arc<Bell>,
+    signal: Arc<ChangeSignal>,
     complained: bool,
 }
 
-impl Watcher {
-    /// Begins to watch nothing. Where the system cannot tell of changes, says so and goes on without.
-    pub(crate) fn new(bell: Arc<Bell>) -> Self {
-        let ear = Arc::clone(&bell);
-        let system = notify::recommended_watcher(move |event| ear.hear(event));
+impl FolderWatcher {
+    /// Begins to watch nothing. Where the system does not report changes, logs it and continues without.
+    pub(crate) fn new(signal: Arc<ChangeSignal>) -> Self {
+        let ear = Arc::clone(&signal);
+        let system = notify::recommended_watcher(move |event| ear.receive(event));
         let system = system.map_err(|error| {
-            tracing::warn!(%error, "the system does not tell of changed files; they are found by looking now and then");
+            tracing::warn!(%error, "file events are unavailable; polling for changes");
         });
-        Self { system: system.ok(), watched: BTreeMap::new(), bell, complained: false }
+        Self { system: system.ok(), watched: BTreeMap::new(), signal, complained: false }
     }
 
-    /// Whether the system tells of every change.
+    /// Whether the system reports every change.
     pub(crate) fn is_told(&self) -> bool {
         self.system.is_some() && !self.complained
     }
 
     /// Watches these folders and no others. Answers whether it watches one that it did not watch before, so that
     /// something may have happened there unheard.
-    pub(crate) fn follow(&mut self, folders: &Folders) -> bool {
-        self.bell.concern(folders);
-        match self.bell.gone() {
-            Some(gone) => gone.iter().for_each(|path| self.forget(path)),
+    pub(crate) fn follow(&mut self, folders: &FolderFilters) -> bool {
+        self.signal.concern(folders);
+        match self.signal.removed() {
+            Some(removed) => removed.iter().for_each(|path| self.forget(path)),
             None => self.forget_all(),
         }
         let surplus: Vec<_> =
@@ -66,12 +66,12 @@ impl Watcher {
                 self.watched.insert(folder.to_owned(), identity);
                 true
             }
-            // It went away again, which is told by the folder above.
+            // It was removed again, which is reported by the folder above.
             Err(_) if !folder.exists() => false,
             Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
                     let folder = folder.display();
-                    tracing::warn!(%folder, %error, "cannot be watched; changes in it are found by looking now and then");
+                    tracing::warn!(%folder, %error, "cannot watch a folder; polling it for changes");
                 }
                 false
             }
@@ -82,7 +82,7 @@ impl Watcher {
         if self.watched.remove(folder).is_some()
             && let Some(system) = &mut self.system
         {
-            // The system forgets by itself what is gone, and then says that it knows no such watch.
+            // The system forgets removed folders by itself, and then reports that it knows no such watch.
             drop(system.unwatch(folder));
         }
     }

@@ -6,10 +6,10 @@ use midflight_core::Digest;
 
 use crate::BlobStore;
 
-type Blobs = Arc<dyn BlobStore>;
+type SharedBlobStore = Arc<dyn BlobStore>;
 
 /// Bytes are kept once under their digest.
-pub async fn blobs_are_kept_by_digest(store: Blobs) {
+pub async fn blobs_are_kept_by_digest(store: SharedBlobStore) {
     let digest = store.put_blob(b"\0bytes").await.unwrap();
     assert_eq!(store.put_blob(b"\0bytes").await.unwrap(), digest);
     assert_eq!(store.blob(&digest).await.unwrap().as_deref(), Some(&b"\0bytes"[..]));
@@ -17,7 +17,7 @@ pub async fn blobs_are_kept_by_digest(store: Blobs) {
 }
 
 /// Sizes are of what is kept.
-pub async fn blobs_have_sizes(store: Blobs) {
+pub async fn blobs_have_sizes(store: SharedBlobStore) {
     let before = store.blobs_size().await.unwrap();
     let digest = store.put_blob(b"five!").await.unwrap();
     store.put_blob(b"five!").await.unwrap();

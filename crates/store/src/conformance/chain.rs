@@ -3,11 +3,11 @@
 use midflight_core::{Edit, LogHead};
 use serde_json::json;
 
-use super::{Log, append, edit, id, number, put, try_append};
+use super::{SharedStore, append, edit, id, number, put, try_append};
 use crate::{AppendError, NewRevision, RevisionQuery, everything};
 
-/// Whoever reads the log can compute every digest from what is read, and all that is read tells the same.
-pub async fn digests_are_chained_over_what_is_read(log: Log) {
+/// A reader of the log can compute every digest from what is read, and all ways to read return the same.
+pub async fn digests_are_chained_over_what_is_read(log: SharedStore) {
     let empty = log.head().await.unwrap();
     assert_eq!(empty, LogHead::empty(empty.log));
     append(&log, [put("a", json!({"n": 1.0, "é": [true, null]})), put("b/c", json!("x"))]).await;
@@ -34,13 +34,13 @@ pub async fn digests_are_chained_over_what_is_read(log: Log) {
     let listed = log.revisions(RevisionQuery { limit: 9, ..RevisionQuery::default() }).await.unwrap().items;
     assert_eq!(listed[0].revision.digest, head.digest);
     let asked = [number(4), number(0), number(5), number(2)];
-    let told = [Some(head.digest), Some(empty.digest), None, Some(second.revision.digest)];
-    assert_eq!(log.digests(&asked).await.unwrap(), (head, told.to_vec()));
+    let message = [Some(head.digest), Some(empty.digest), None, Some(second.revision.digest)];
+    assert_eq!(log.digests(&asked).await.unwrap(), (head, message.to_vec()));
     assert!(log.diagnose().await.unwrap().is_empty());
 }
 
 /// Compacting changes no digest, and forgets none.
-pub async fn digests_outlive_compaction(log: Log) {
+pub async fn digests_outlive_compaction(log: SharedStore) {
     for n in 0..5 {
         append(&log, [put("a", json!({ "n": n }))]).await;
     }
@@ -56,7 +56,7 @@ pub async fn digests_outlive_compaction(log: Log) {
 }
 
 /// An edit that was made on a revision of that number and another digest was made on another history.
-pub async fn an_edit_on_another_history_is_refused(log: Log) {
+pub async fn an_edit_on_another_history_is_refused(log: SharedStore) {
     append(&log, [put("a", json!({"n": 1}))]).await;
     let head = log.head().await.unwrap();
     let (edit, created_at) = (edit([put("a", json!({"n": 2}))]), jiff::Timestamp::UNIX_EPOCH);

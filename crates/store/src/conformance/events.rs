@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{
-    ComponentState, ComponentTime, Outcome, Phase, PhaseTime, Pointer, Problem, Problems, ReloadEvent,
+    ComponentState, ComponentTime, JsonPointer, Outcome, Phase, PhaseTime, Problem, Problems, ReloadEvent,
     ReloadId, Trigger,
 };
 
 use super::{id, number};
 use crate::{EventQuery, EventStore};
 
-type Events = Arc<dyn EventStore>;
+type SharedEventStore = Arc<dyn EventStore>;
 
 fn event(n: u64) -> ReloadEvent {
-    let problem = Problem::new("odd", Pointer::root().key("a/b"), "is odd").in_document(&id("x"));
+    let problem = Problem::new("odd", JsonPointer::root().key("a/b"), "is odd").in_document(&id("x"));
     let (trigger, outcome) = match (n.is_multiple_of(2), n.is_multiple_of(3)) {
         (true, _) => (Trigger::Manual, Outcome::Success),
         (false, true) => (Trigger::Periodic, Outcome::ValidationFailed),
@@ -43,7 +43,7 @@ fn event(n: u64) -> ReloadEvent {
 }
 
 /// The newest events are kept as they were recorded, and found by kind, trigger and outcome.
-pub async fn events_are_kept_within_their_bound(store: Events) {
+pub async fn events_are_kept_within_their_bound(store: SharedEventStore) {
     let events: Vec<_> = (1..=10).map(event).collect();
     store.record_events(&events, 8).await.unwrap();
     let select = |query| store.events(EventQuery { limit: 5, ..query });
@@ -63,7 +63,7 @@ pub async fn events_are_kept_within_their_bound(store: Events) {
 }
 
 /// Words that only a newer version knows come back as they were, and are found by.
-pub async fn words_of_a_newer_version_are_kept(store: Events) {
+pub async fn words_of_a_newer_version_are_stored(store: SharedEventStore) {
     let mut newer = event(2);
     newer.trigger = "canary".parse().unwrap();
     newer.outcome = "half_live".parse().unwrap();

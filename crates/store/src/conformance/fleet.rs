@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::number;
 use crate::{FleetStore, Replica};
 
-type Fleet = Arc<dyn FleetStore>;
+type SharedFleetStore = Arc<dyn FleetStore>;
 
-/// Whoever asks for the key gets the same, also when many ask at once for one that is not there yet.
-pub async fn the_key_of_hints_is_one_for_all(fleet: Fleet) {
+/// Every caller gets the same key, also when many ask at once for one that is not there yet.
+pub async fn the_key_of_hints_is_one_for_all(fleet: SharedFleetStore) {
     let asked: Vec<_> = (0..10)
         .map(|_| {
             let fleet = Arc::clone(&fleet);
@@ -25,8 +25,8 @@ pub async fn the_key_of_hints_is_one_for_all(fleet: Fleet) {
     }
 }
 
-/// What a replica said last is there until it was not heard of for too long, or said that it stops.
-pub async fn replicas_are_seen_until_they_age(fleet: Fleet) {
+/// The last report of a replica is kept until it is too old, or the replica stops.
+pub async fn replicas_are_seen_until_they_age(fleet: SharedFleetStore) {
     let replica = |id: &str, applied| Replica {
         id: id.into(),
         address: "http://10.0.0.1:8080".into(),
@@ -47,8 +47,8 @@ pub async fn replicas_are_seen_until_they_age(fleet: Fleet) {
     }
     let seen = fleet.replicas(Duration::MAX).await.unwrap();
     assert!(seen.iter().all(|seen| seen.age < hour), "{seen:?}");
-    let said: Vec<_> = seen.into_iter().map(|seen| seen.replica).collect();
-    assert_eq!(said, [replica("a", 6), replica("b", 7)]);
+    let output: Vec<_> = seen.into_iter().map(|seen| seen.replica).collect();
+    assert_eq!(output, [replica("a", 6), replica("b", 7)]);
     fleet.forget_replica("a").await.unwrap();
     fleet.forget_replica("never was").await.unwrap();
     assert_eq!(fleet.replicas(hour).await.unwrap().len(), 1);
@@ -60,10 +60,10 @@ pub async fn replicas_are_seen_until_they_age(fleet: Fleet) {
     assert_eq!(fleet.replicas(hour).await.unwrap()[0].replica.applied, number(8));
 }
 
-/// Somebody leads as long as it has the lead, and who lets it go makes room.
-pub async fn somebody_leads_and_who_lets_go_can_lead_again(fleet: Fleet) {
+/// A replica leads as long as it has the lead; when it releases the lead, another can take it.
+pub async fn one_replica_leads_and_can_lead_again_after_releasing_the_lead(fleet: SharedFleetStore) {
     for _ in 0..3 {
-        // A lead that was let go is free once the log has heard of it.
+        // A released lead is free once the log has noticed it.
         let again = async {
             loop {
                 if let Some(lead) = fleet.lead().await.unwrap() {

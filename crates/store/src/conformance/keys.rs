@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use midflight_core::{Digest, Edit, EditKey, PrincipalId};
 use serde_json::json;
 
-use super::{Log, append, edit, newest, number, put, try_append};
+use super::{SharedStore, append, edit, newest, number, put, try_append};
 use crate::{AppendError, Appended, KeyedRevision, NewRevision, RevisionQuery};
 
 /// When the revisions of these cases are accepted.
@@ -18,13 +18,17 @@ fn keyed(key: &EditKey, n: u64) -> Edit {
     Edit { key: Some(key.clone()), ..edit([put("a", json!({ "n": n }))]) }
 }
 
-async fn append_after(log: &Log, edit: &Edit, after: SignedDuration) -> Result<Appended, AppendError> {
+async fn append_after(
+    log: &SharedStore,
+    edit: &Edit,
+    after: SignedDuration,
+) -> Result<Appended, AppendError> {
     let (created_at, expected_head) = (time(after), log.head().await.unwrap());
     log.append(NewRevision { edit, created_at, expected_head, documents_max: 1000 }).await
 }
 
 /// A key names the revision that was made under it, until that is compacted.
-pub async fn keys_name_the_revision_they_made(log: Log) {
+pub async fn keys_name_the_revision_they_made(log: SharedStore) {
     let request = Digest::of_bytes(b"the request");
     let key = EditKey::new("webhook:ci msg_\u{e9}\u{0}").of_request(request);
     append(&log, [put("a", json!({"n": 1}))]).await;
@@ -40,7 +44,7 @@ pub async fn keys_name_the_revision_they_made(log: Log) {
 }
 
 /// A key is taken once as long as it counts, and again by a later edit, whose revision it names then.
-pub async fn a_key_is_taken_again_once_it_is_old(log: Log) {
+pub async fn a_key_is_taken_again_once_it_is_old(log: SharedStore) {
     let key = EditKey::new("http:t1:one");
     let hours = SignedDuration::from_hours;
     append_after(&log, &keyed(&key, 1), hours(0)).await.unwrap();
@@ -62,7 +66,7 @@ pub async fn a_key_is_taken_again_once_it_is_old(log: Log) {
 }
 
 /// Of many who append under one key at once, one makes a revision.
-pub async fn a_key_is_taken_by_one_of_many(log: Log) {
+pub async fn a_key_is_taken_by_one_of_many(log: SharedStore) {
     const WRITERS: u64 = 6;
     const KEYS: u64 = 8;
     for round in 0..KEYS {
@@ -92,7 +96,7 @@ pub async fn a_key_is_taken_by_one_of_many(log: Log) {
 }
 
 /// The principal and the key come back wherever revisions are read, and no digest is of them.
-pub async fn revisions_carry_their_principal_and_their_key(log: Log) {
+pub async fn revisions_carry_their_principal_and_their_key(log: SharedStore) {
     let by = Edit {
         principal: Some(PrincipalId::new("tok_\u{e9}")),
         ..keyed(&EditKey::new("http:tok_\u{e9}:1"), 1)

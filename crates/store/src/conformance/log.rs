@@ -5,11 +5,11 @@ use std::sync::Arc;
 use midflight_core::{Change, DocumentId, Edit, LogHead, Owner, Precondition, RevisionNumber};
 use serde_json::{Value, json};
 
-use super::{Log, append, bodies, edit, id, newest, number, put, try_append};
+use super::{SharedStore, append, bodies, edit, id, newest, number, put, try_append};
 use crate::{AppendError, DocumentQuery, RevisionQuery, StoreError, everything};
 
 /// Nothing is there before anything was put.
-pub async fn an_empty_log_says_so(log: Log) {
+pub async fn an_empty_log_reports_it(log: SharedStore) {
     let empty = LogHead::empty(log.head().await.unwrap().log);
     assert_eq!((log.head().await.unwrap(), log.first().await.unwrap()), (empty, number(1)));
     assert_eq!(everything(&*log).await.unwrap(), (empty, Vec::new()));
@@ -20,7 +20,7 @@ pub async fn an_empty_log_says_so(log: Log) {
 }
 
 /// A revision has its number, its author and all its documents, in the order of the edit.
-pub async fn a_revision_is_there_whole(log: Log) {
+pub async fn a_revision_is_there_whole(log: SharedStore) {
     append(&log, [put("b", json!({"n": 1})), put("a", json!({"n": 2}))]).await;
     let second =
         append(&log, [put("a", json!({"n": 3})), Change::delete(id("b")), Change::delete(id("no"))]).await;
@@ -45,7 +45,7 @@ pub async fn a_revision_is_there_whole(log: Log) {
 }
 
 /// What is refused takes no number and changes nothing.
-pub async fn refused_edits_leave_no_trace(log: Log) {
+pub async fn refused_edits_leave_no_trace(log: SharedStore) {
     append(&log, [put("a", json!({"n": 1}))]).await;
     let conditional = |precondition| edit([put("new", json!({})), put("a", json!({})).when(precondition)]);
     let failing =
@@ -64,7 +64,7 @@ pub async fn refused_edits_leave_no_trace(log: Log) {
 }
 
 /// A document belongs to one owner until another takes it on purpose, or it is deleted.
-pub async fn owners_keep_what_is_theirs(log: Log) {
+pub async fn owners_keep_what_is_theirs(log: SharedStore) {
     let by = |owner: Option<&str>, take_over: bool| Edit {
         owner: owner.map(Owner::new),
         take_over,
@@ -82,13 +82,13 @@ pub async fn owners_keep_what_is_theirs(log: Log) {
     assert_eq!(taken.documents[0].owner, None);
     assert_eq!(log.document_head(&id("a")).await.unwrap().unwrap().owner, None);
     try_append(&log, &by(Some("y"), false), number(4)).await.unwrap();
-    let gone = Edit { owner: Some(Owner::new("y")), ..edit([Change::delete(id("a"))]) };
-    try_append(&log, &gone, number(5)).await.unwrap();
+    let removed = Edit { owner: Some(Owner::new("y")), ..edit([Change::delete(id("a"))]) };
+    try_append(&log, &removed, number(5)).await.unwrap();
     try_append(&log, &by(Some("x"), false), number(6)).await.unwrap();
 }
 
 /// Numbers keep all their bits and texts all their characters.
-pub async fn values_come_back_exactly(log: Log) {
+pub async fn values_come_back_exactly(log: SharedStore) {
     let body = json!({
         "ints": [0, -1, i64::MIN, i64::MAX, u64::MAX, 9_007_199_254_740_993_u64],
         "floats": [0.1, 1e300, -1e-300, 5e-324, f64::MAX],
@@ -106,8 +106,8 @@ pub async fn values_come_back_exactly(log: Log) {
     );
 }
 
-/// Lists are cut at their limit and go on where they were cut.
-pub async fn lists_have_pages(log: Log) {
+/// Lists are cut at their limit and continue where they were cut.
+pub async fn lists_have_pages(log: SharedStore) {
     for n in 0..7 {
         append(&log, [put(&format!("d{n}"), json!({})), put("same", json!({ "n": n }))]).await;
     }
@@ -147,7 +147,7 @@ pub async fn lists_have_pages(log: Log) {
 }
 
 /// The state at every revision can be read, and that of one that is not there is refused.
-pub async fn the_past_can_be_read(log: Log) {
+pub async fn the_past_can_be_read(log: SharedStore) {
     append(&log, [put("a", json!({"n": 1}))]).await;
     append(&log, [put("b", json!({"n": 2}))]).await;
     append(&log, [Change::delete(id("a")), put("b", json!({"n": 3}))]).await;
@@ -157,8 +157,8 @@ pub async fn the_past_can_be_read(log: Log) {
     assert_eq!(bodies(&log, Some(number(3))).await, [("b".to_owned(), json!({"n": 3}))]);
     let at = |n| log.document_at_owned("b", n);
     assert_eq!((at(1).await, at(2).await, at(3).await), (None, Some(json!({"n": 2})), Some(json!({"n": 3}))));
-    let gone = log.document_at(&id("a"), number(3)).await.unwrap().unwrap();
-    assert_eq!((gone.body, gone.version), (None, 2));
+    let removed = log.document_at(&id("a"), number(3)).await.unwrap().unwrap();
+    assert_eq!((removed.body, removed.version), (None, 2));
     let refused = log.document_at(&id("a"), number(4)).await.unwrap_err();
     assert!(matches!(refused, StoreError::NoSuchRevision { .. }), "{refused}");
 }
@@ -167,15 +167,15 @@ trait Shorthand {
     async fn document_at_owned(&self, name: &str, at: u64) -> Option<Value>;
 }
 
-impl Shorthand for Log {
+impl Shorthand for SharedStore {
     async fn document_at_owned(&self, name: &str, at: u64) -> Option<Value> {
         let document = self.document_at(&id(name), number(at)).await.unwrap()?;
         document.body.map(|body| (*body).clone())
     }
 }
 
-/// Compacting forgets what no kept state needs, says what it forgot, and changes no kept state.
-pub async fn compaction_keeps_the_state(log: Log) {
+/// Compacting removes what no kept state needs, reports what it removed, and changes no kept state.
+pub async fn compaction_keeps_the_state(log: SharedStore) {
     append(&log, [put("old", json!({})), put("a", json!({"n": 1}))]).await;
     append(&log, [put("a", json!({"n": 2}))]).await;
     append(&log, [put("a", json!({"n": 3})), Change::delete(id("old"))]).await;
@@ -196,8 +196,8 @@ pub async fn compaction_keeps_the_state(log: Log) {
     assert!(log.diagnose().await.unwrap().is_empty());
 }
 
-/// Whoever asks "since N" while others write sees every number once and in order.
-pub async fn writers_never_skip_or_swap_numbers(log: Log) {
+/// A caller that asks "since N" while others write sees every number once and in order.
+pub async fn writers_never_skip_or_swap_numbers(log: SharedStore) {
     const WRITERS: u64 = 4;
     const EACH: u64 = 25;
     let writers = (0..WRITERS).map(|writer| {
@@ -235,8 +235,8 @@ pub async fn writers_never_skip_or_swap_numbers(log: Log) {
     assert_eq!((shared.version, shared.revision), (WRITERS * EACH, number(WRITERS * EACH)));
 }
 
-/// An append whose caller went away is in the log wholly or not at all, and the log goes on.
-pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
+/// An append whose caller was dropped is in the log completely or not at all, and the log continues.
+pub async fn a_dropped_append_is_all_or_nothing(log: SharedStore) {
     for polls in 0..40_u32 {
         let head = newest(&log).await;
         let two = edit([put("a", json!({ "n": polls })), put("b", json!({ "n": polls }))]);
@@ -250,7 +250,7 @@ pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
             })
             .await;
         }
-        // What was dropped may still be on its way into the log, whole; whoever appends then is told that it moved.
+        // A dropped append may still be on its way into the log, complete; the next append then gets that it moved.
         let after = edit([put("after", json!({ "n": polls }))]);
         while let Err(refused) = try_append(&log, &after, newest(&log).await).await {
             assert!(matches!(refused, AppendError::Moved { .. }), "{refused}");
@@ -263,7 +263,7 @@ pub async fn a_dropped_append_is_all_or_nothing(log: Log) {
 }
 
 /// Heads are in the order asked, and a document that is asked for twice is there twice.
-pub async fn heads_come_as_often_as_asked(log: Log) {
+pub async fn heads_come_as_often_as_asked(log: SharedStore) {
     append(&log, [put("a", json!(1)), put("b", json!(2))]).await;
     let (_, heads) = log.heads(&[id("b"), id("no"), id("a"), id("b")]).await.unwrap();
     let names = heads.iter().map(|head| head.as_ref().map(|head| head.id.name.as_str())).collect::<Vec<_>>();

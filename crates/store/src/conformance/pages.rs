@@ -1,14 +1,14 @@
-//! What lists must do: end by bytes, go on where they ended, and say what was changed.
+//! What lists must do: end by bytes, continue where they ended, and report what was changed.
 
 use jiff::Timestamp;
 use midflight_core::{Change, Document, DocumentId, Edit, Trigger};
 use serde_json::json;
 
-use super::{Log, append, id, newest, number, put};
+use super::{SharedStore, append, id, newest, number, put};
 use crate::{ChangedQuery, DocumentQuery, NewRevision, RevisionQuery, StoreError, everything, state_at};
 
 /// A page ends when its bodies would have more bytes than asked for, has one item at least, and leaves none out.
-pub async fn pages_end_by_bytes(log: Log) {
+pub async fn pages_end_by_bytes(log: SharedStore) {
     // {"t":"xxx"}: 8 bytes and the text.
     let text = |length: usize| json!({ "t": "x".repeat(length) });
     append(&log, [put("a", text(92)), put("b", text(92)), put("c", text(992)), put("d", text(92))]).await;
@@ -43,9 +43,9 @@ pub async fn pages_end_by_bytes(log: Log) {
     assert_eq!((rest.items.len(), rest.next), (2, None));
 }
 
-/// Who created a document and who changed it last is that of the asked moment; one that was deleted and made again was created
-/// then. A compaction leaves the first version that is kept.
-pub async fn authors_are_told_of_the_moment(log: Log) {
+/// Who created a document and who changed it last is that of the asked moment; one that was deleted and made again was
+/// created then. A compaction leaves the first version that is kept.
+pub async fn authors_have_the_time(log: SharedStore) {
     let by = async |author: &str, seconds: i64, changes: Vec<Change>| {
         let head = log.head().await.unwrap();
         let edit = Edit::new(author, Trigger::ApiUpdate, changes);
@@ -58,7 +58,7 @@ pub async fn authors_are_told_of_the_moment(log: Log) {
     by("carla", 3, vec![Change::delete(id("a")), put("b", json!({"n": 3}))]).await;
     by("dora", 4, vec![put("a", json!({"n": 4}))]).await;
     by("elio", 5, vec![put("a", json!({"n": 5}))]).await;
-    let told = async |name: &str, at: u64| {
+    let message = async |name: &str, at: u64| {
         let ids = [id("none"), id(name), id(name)];
         let found = log.authorship(&ids, number(at)).await.unwrap();
         assert!(found[0].is_none() && found[1] == found[2] && found.len() == 3, "{found:?}");
@@ -68,29 +68,29 @@ pub async fn authors_are_told_of_the_moment(log: Log) {
         })
     };
     let row = |version, revision, authors: &str, times| Some((version, revision, authors.to_owned(), times));
-    assert_eq!(told("a", 1).await, row(1, 1, "anna anna", (1, 1)));
-    assert_eq!(told("a", 2).await, row(2, 2, "anna bruno", (1, 2)));
-    assert_eq!(told("a", 3).await, None);
-    assert_eq!(told("a", 4).await, row(4, 4, "dora dora", (4, 4)));
-    assert_eq!(told("a", 5).await, row(5, 5, "dora elio", (4, 5)));
-    assert_eq!(told("b", 2).await, row(1, 1, "anna anna", (1, 1)));
-    assert_eq!(told("b", 5).await, row(2, 3, "anna carla", (1, 3)));
+    assert_eq!(message("a", 1).await, row(1, 1, "anna anna", (1, 1)));
+    assert_eq!(message("a", 2).await, row(2, 2, "anna bruno", (1, 2)));
+    assert_eq!(message("a", 3).await, None);
+    assert_eq!(message("a", 4).await, row(4, 4, "dora dora", (4, 4)));
+    assert_eq!(message("a", 5).await, row(5, 5, "dora elio", (4, 5)));
+    assert_eq!(message("b", 2).await, row(1, 1, "anna anna", (1, 1)));
+    assert_eq!(message("b", 5).await, row(2, 3, "anna carla", (1, 3)));
     assert!(log.authorship(&[], number(5)).await.unwrap().is_empty());
     let refused = log.authorship(&[id("a")], number(9)).await.unwrap_err();
     assert!(matches!(refused, StoreError::NoSuchRevision { asked, .. } if asked == number(9)), "{refused}");
     log.compact(number(5)).await.unwrap();
-    assert_eq!(told("a", 5).await, row(5, 5, "elio elio", (5, 5)));
-    assert_eq!(told("b", 5).await, row(2, 3, "carla carla", (3, 3)));
+    assert_eq!(message("a", 5).await, row(5, 5, "elio elio", (5, 5)));
+    assert_eq!(message("b", 5).await, row(2, 3, "carla carla", (3, 3)));
     let refused = log.authorship(&[id("a")], number(2)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Compacted { .. }), "{refused}");
 }
 
 /// A state that has more bytes than one part is of one moment, whatever is written and compacted while it is read.
-pub async fn a_state_is_of_one_moment(log: Log) {
+pub async fn a_state_is_of_one_moment(log: SharedStore) {
     const REVISIONS: u64 = 8;
     let text = "x".repeat(900 << 10);
     let write = {
-        let log = Log::clone(&log);
+        let log = SharedStore::clone(&log);
         async move |n: u64| {
             let puts: Vec<_> =
                 (0..6).map(|it| put(&format!("d{it}"), json!({ "n": n, "text": text }))).collect();
@@ -99,7 +99,7 @@ pub async fn a_state_is_of_one_moment(log: Log) {
     };
     write(1).await;
     let writer = tokio::spawn({
-        let log = Log::clone(&log);
+        let log = SharedStore::clone(&log);
         async move {
             for n in 2..=REVISIONS {
                 write(n).await;
@@ -120,8 +120,8 @@ pub async fn a_state_is_of_one_moment(log: Log) {
     }
     writer.await.unwrap();
     assert_eq!(newest(&log).await, number(REVISIONS));
-    let gone = state_at(&*log, number(1), |document| document.parse()).await.unwrap_err();
-    assert!(matches!(gone, StoreError::Compacted { .. }), "{gone}");
+    let removed = state_at(&*log, number(1), |document| document.parse()).await.unwrap_err();
+    assert!(matches!(removed, StoreError::Compacted { .. }), "{removed}");
     append(&log, [Change::delete(id("d0"))]).await;
     let kept = state_at(&*log, number(REVISIONS), |document| document.parse()).await.unwrap();
     assert_eq!(numbers(&kept), [Some(REVISIONS); 6]);
@@ -131,7 +131,7 @@ pub async fn a_state_is_of_one_moment(log: Log) {
 }
 
 /// The versions that a revision made are listed by name, deletions too, however the documents are now.
-pub async fn documents_of_a_revision_are_listed(log: Log) {
+pub async fn documents_of_a_revision_are_listed(log: SharedStore) {
     append(&log, [put("b", json!({"n": 1})), put("a", json!({"n": 1}))]).await;
     append(&log, [Change::delete(id("b")), put("c", json!({"n": 2})), put("a", json!({"n": 2}))]).await;
     append(&log, [put("a", json!({"n": 3}))]).await;
@@ -151,7 +151,7 @@ pub async fn documents_of_a_revision_are_listed(log: Log) {
 }
 
 /// What was changed between two revisions is listed by kind and name, each once.
-pub async fn changed_documents_are_listed(log: Log) {
+pub async fn changed_documents_are_listed(log: SharedStore) {
     append(&log, [put("a", json!({"n": 1})), put("b", json!({"n": 1}))]).await;
     append(&log, [put("a", json!({"n": 2})), put("b/1", json!({"n": 2}))]).await;
     append(&log, [put("a", json!({"n": 3})), Change::delete(id("b"))]).await;
@@ -186,8 +186,8 @@ pub async fn changed_documents_are_listed(log: Log) {
     assert!(matches!(refused, StoreError::Compacted { .. }), "{refused}");
 }
 
-/// A list shows as many changes of a revision as asked for, and says how many there are of which kind.
-pub async fn revisions_are_listed_with_their_first_changes(log: Log) {
+/// A list shows as many changes of a revision as asked for, and their counts by kind.
+pub async fn revisions_are_listed_with_their_first_changes(log: SharedStore) {
     let tool = DocumentId::new("tools", "t").unwrap();
     append(&log, [put("b", json!({})), Change::put(tool, json!({})), put("a", json!({}))]).await;
     append(&log, [Change::delete(id("no"))]).await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use midflight_core::{Change, DocumentName};
 use serde_json::json;
 
-use super::{Log, append, id, number, put};
+use super::{SharedStore, append, id, number, put};
 use crate::{StoreError, Tally, TallyQuery};
 
 fn name(name: &str) -> DocumentName {
@@ -26,14 +26,14 @@ fn of_kind(kind: &str) -> TallyQuery {
     TallyQuery { kind: kind.parse().unwrap(), names: None, after: None, limit: 10_000 }
 }
 
-async fn all(log: &Log) -> Vec<Tally> {
+async fn all(log: &SharedStore) -> Vec<Tally> {
     let page = log.tallies(of_kind("rules")).await.unwrap();
     assert_eq!(page.next, None);
     page.items
 }
 
 /// Counts add up over batches, sources and within a batch, to a bound, and the latest time stays with all its digits.
-pub async fn tallies_add_up(log: Log) {
+pub async fn tallies_add_up(log: SharedStore) {
     assert!(all(&log).await.is_empty());
     assert!(log.add_tallies("one", 1, &[used("a", 2, 123_456_789), used("b", 1, 0)]).await.unwrap());
     // The sort of the texts would be another: one has no digits after the point, the other nine.
@@ -55,7 +55,7 @@ pub async fn tallies_add_up(log: Log) {
 }
 
 /// A batch whose number is not above that of the last of its source is counted already.
-pub async fn a_known_batch_changes_nothing(log: Log) {
+pub async fn a_known_batch_changes_nothing(log: SharedStore) {
     let count =
         async |source: &str, number| log.add_tallies(source, number, &[used("a", 1, 0)]).await.unwrap();
     assert!(count("one", 0).await && !count("one", 0).await);
@@ -71,13 +71,13 @@ pub async fn a_known_batch_changes_nothing(log: Log) {
 }
 
 /// Of many who count the same at once, each in an order of its own and each twice, nothing is lost or counted twice.
-pub async fn counting_at_once_loses_nothing(log: Log) {
+pub async fn counting_at_once_loses_nothing(log: SharedStore) {
     const WRITERS: u64 = 6;
     const BATCHES: u64 = 15;
     const NAMES: u64 = 40;
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let log = Log::clone(&log);
+            let log = SharedStore::clone(&log);
             tokio::spawn(async move {
                 let mut tallies: Vec<_> =
                     (0..NAMES).map(|n| used(&format!("n{n}"), n, i128::from(n))).collect();
@@ -103,8 +103,8 @@ pub async fn counting_at_once_loses_nothing(log: Log) {
     assert_eq!(all(&log).await, expected);
 }
 
-/// A batch whose caller went away is counted wholly or not at all, and once when it is sent again.
-pub async fn a_lost_batch_can_be_sent_again(log: Log) {
+/// A batch whose caller was dropped is counted completely or not at all, and once when it is sent again.
+pub async fn a_lost_batch_can_be_sent_again(log: SharedStore) {
     const BATCHES: u64 = 40;
     for batch in 1..=BATCHES {
         let two = [used("a", 1, 0), used("b", 1, 0)];
@@ -124,7 +124,7 @@ pub async fn a_lost_batch_can_be_sent_again(log: Log) {
 }
 
 /// Tallies are ordered by the bytes of their names and by counter, cut at the limit, and only of the names asked for.
-pub async fn tallies_have_pages(log: Log) {
+pub async fn tallies_have_pages(log: SharedStore) {
     let names = ["A", "a", "a-b", "a/b", "a/b/c", "b", "Ω", "é"];
     let both = names.iter().flat_map(|name| ["used", "bad"].map(|word| counted(word, used(name, 1, 0))));
     log.add_tallies("one", 1, &both.collect::<Vec<_>>()).await.unwrap();
@@ -158,7 +158,7 @@ pub async fn tallies_have_pages(log: Log) {
 }
 
 /// What cannot be counted is refused with all that came with it, and its number is not taken.
-pub async fn what_cannot_be_counted_is_refused(log: Log) {
+pub async fn what_cannot_be_counted_is_refused(log: SharedStore) {
     let good = used("a", 1, 0);
     let mut refused = Vec::new();
     for counter in ["", "Used", "use d", "üsed", "a\0", &"x".repeat(33)] {
@@ -183,7 +183,7 @@ pub async fn what_cannot_be_counted_is_refused(log: Log) {
 }
 
 /// A document's tallies outlive its deletion until the log is compacted, be there versions to forget or not.
-pub async fn compaction_forgets_tallies_of_the_deleted(log: Log) {
+pub async fn compaction_forgets_tallies_of_the_deleted(log: SharedStore) {
     append(&log, [put("gone", json!({})), put("there", json!({})), put("back", json!({}))]).await;
     append(&log, [Change::delete(id("gone")), Change::delete(id("back"))]).await;
     append(&log, [put("back", json!({}))]).await;
@@ -201,7 +201,7 @@ pub async fn compaction_forgets_tallies_of_the_deleted(log: Log) {
     assert_eq!(all(&log).await, left);
     assert_eq!(log.tallies(of_kind("tools")).await.unwrap().items, [other_kind]);
     assert!(!log.add_tallies("one", 3, &left).await.unwrap(), "sources are not forgotten by this");
-    // A replica that is late counts what is gone.
+    // A replica that is late counts a deleted document.
     log.add_tallies("two", 1, &[used("gone", 1, 0)]).await.unwrap();
     assert_eq!(log.compact(number(2)).await.unwrap(), 0);
     assert_eq!(all(&log).await, left);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{AgentLimits, PreviousHash, Token, TokenStore};
 
-type Tokens = Arc<dyn TokenStore>;
+type SharedTokenStore = Arc<dyn TokenStore>;
 
 fn at(millisecond: i64) -> Timestamp {
     Timestamp::from_millisecond(millisecond).unwrap()
@@ -16,9 +16,9 @@ fn token(name: &str, role: &str, hash: &str) -> Token {
     Token::new(name, role, hash, at(1))
 }
 
-/// A token is replaced by one of its name, and added only while there is none. Its role is kept, whether or not this version
-/// knows it.
-pub async fn tokens_are_kept_by_name(store: Tokens) {
+/// A token is replaced by one of its name, and added only while there is none. Its role is kept, whether or not this
+/// version knows it.
+pub async fn tokens_are_kept_by_name(store: SharedTokenStore) {
     store.put_token(&token("admin", "admin", "one")).await.unwrap();
     store.put_token(&token("admin", "admin", "two")).await.unwrap();
     assert!(!store.add_token(&token("admin", "admin", "three")).await.unwrap(), "there is one of its name");
@@ -29,7 +29,7 @@ pub async fn tokens_are_kept_by_name(store: Tokens) {
 }
 
 /// Every limit of a token comes back, and one that replaces it brings none of them along.
-pub async fn tokens_come_back_whole(store: Tokens) {
+pub async fn tokens_come_back_whole(store: SharedTokenStore) {
     let whole = Token {
         created_by: Some("admin".into()),
         expires_at: Some(at(2)),
@@ -53,7 +53,7 @@ pub async fn tokens_come_back_whole(store: Tokens) {
 }
 
 /// Who rotates a token that was rotated or deleted meanwhile changes nothing.
-pub async fn a_token_is_replaced_only_as_it_was_known(store: Tokens) {
+pub async fn a_token_is_replaced_only_as_it_was_known(store: SharedTokenStore) {
     store.put_token(&token("ci", "editor", "one")).await.unwrap();
     assert!(!store.replace_token(&token("ci", "editor", "three"), "two").await.unwrap());
     assert!(store.replace_token(&token("ci", "editor", "two"), "one").await.unwrap());
@@ -65,7 +65,7 @@ pub async fn a_token_is_replaced_only_as_it_was_known(store: Tokens) {
 }
 
 /// Replicas see by a number that a token was made, replaced or deleted, and what changes nothing does not move it.
-pub async fn every_change_of_a_token_is_counted(store: Tokens) {
+pub async fn every_change_of_a_token_is_counted(store: SharedTokenStore) {
     let mut last = store.token_changes().await.unwrap();
     let mut has_moved = async || {
         let now = store.token_changes().await.unwrap();
@@ -84,7 +84,7 @@ pub async fn every_change_of_a_token_is_counted(store: Tokens) {
 }
 
 /// The latest use of a token is kept, and goes with the token.
-pub async fn uses_of_tokens_are_noted(store: Tokens) {
+pub async fn uses_of_tokens_are_noted(store: SharedTokenStore) {
     store.put_token(&token("a", "editor", "one")).await.unwrap();
     store.put_token(&token("b", "editor", "two")).await.unwrap();
     store.note_token_uses(&[("a".into(), at(5)), ("b".into(), at(6)), ("gone".into(), at(7))]).await.unwrap();

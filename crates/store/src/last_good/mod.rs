@@ -1,4 +1,4 @@
-//! A replica's own copy of what it serves, in one file: what it starts from when the log is away (HR-9).
+//! A replica's own copy of what it serves, in one file: it starts from it when the log is unavailable (HR-9).
 
 mod text;
 mod view;
@@ -14,9 +14,9 @@ use serde_json::Value;
 
 pub use view::{KeptDocument, LastGoodView};
 
-/// A batch is signed and written when it has so many bytes, so that no more than that is held in memory at once.
+/// A batch is signed and written when it has so many bytes, so that at most that is held in memory at once.
 const BATCH_BYTES: usize = 1 << 20;
-/// How much a file may have grown by changes, in bytes, before it is written anew; beside twice what it began with.
+/// How much a file may grow by changes, in bytes, before it is rewritten; beside twice its size at the beginning.
 const GROWTH_BYTES: u64 = 4 << 20;
 
 /// Of which revision what is kept is.
@@ -51,17 +51,17 @@ pub struct LastGood {
     pub documents: BTreeMap<DocumentId, Arc<Value>>,
 }
 
-/// The file that a [`LastGood`] is kept in: lines of text, each batch with the digest of its bytes, so that a file which
-/// was cut short or damaged is read up to the last batch that is whole, and no further.
+/// The file that a [`LastGood`] is kept in: lines of text, each batch with the digest of its bytes, so that a file
+/// which was cut short or damaged is read up to the last batch that is whole, and no further.
 ///
 /// A whole copy is written beside and renamed over; a change is added at the end. All methods do blocking I/O. The file
-/// is this process's alone, readable by its user only; it holds what documents say, and no secrets (HR-10).
+/// is this process's alone, readable by its user only; it has the contents of documents, and no secrets (HR-10).
 #[derive(Debug)]
 pub struct LastGoodFile {
     path: PathBuf,
     /// The file that changes are added to, and how far it is whole; none until one was written or read.
     open: Option<(File, u64)>,
-    /// How long it was when it was last written anew.
+    /// Its size when it was last rewritten.
     base: u64,
 }
 
@@ -93,8 +93,8 @@ impl LastGoodFile {
         }
     }
 
-    /// Of which revision it is, without reading the documents; none when that is not at its end in order, and then
-    /// [`Self::read`] tells. Cost: reads the last 64 KiB.
+    /// Its revision, without reading the documents; none when that is not at its end in order, and then [`Self::read`]
+    /// reports it. Cost: reads the last 64 KiB.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -137,15 +137,15 @@ impl LastGoodFile {
                 Ok(())
             }
             Err(error) => {
-                // What is half written is of no use to anybody; the error that matters is the first.
+                // A half-written file is of no use; the error that matters is the first.
                 std::fs::remove_file(&beside).ok();
                 Err(error)
             }
         }
     }
 
-    /// Adds a change: each document with what it says now, none when it is gone. A file that has grown too long by
-    /// changes is written anew.
+    /// Adds a change: each document with its current body, none when it is deleted. A file that has grown too long by
+    /// changes is rewritten.
     ///
     /// # Errors
     /// When it cannot be written; what the file held is held.
@@ -280,8 +280,8 @@ mod tests {
             for damaged in [&whole[..place], &flipped] {
                 std::fs::write(&path, damaged).unwrap();
                 let kept = LastGoodFile::new(&path).read().unwrap();
-                let told = kept.as_ref().map(|kept| (kept.at.position.get(), names(kept)));
-                match told {
+                let message = kept.as_ref().map(|kept| (kept.at.position.get(), names(kept)));
+                match message {
                     None => seen.insert(0),
                     Some((2, names)) => names == ["a=1", "b/é=2"] && seen.insert(2),
                     Some((3, names)) => names == ["b/é=2", "c=3"] && seen.insert(3),
@@ -311,9 +311,9 @@ mod tests {
         assert_eq!(file.read().unwrap().unwrap().at.position.get(), 199);
     }
 
-    /// Written by a program of before: it does not say of which log it is.
+    /// Written by an earlier version: it does not name its log.
     #[test]
-    fn a_file_of_before_is_read_and_goes_on() {
+    fn a_file_of_an_earlier_version_is_read_and_continued() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("last-good");
         let text = "midflight last-good 1\nput rules/a {\"n\":1}\ncommit 2 1 ";
@@ -376,7 +376,7 @@ mod tests {
             Some(r#"{"n":3}"#)
         );
         assert!(view.document(&id("a")).unwrap().is_none(), "it was deleted");
-        // What was opened before is read as it was, also when the file is written anew.
+        // What was opened before is read as it was, also when the file is rewritten.
         let body = json!({"n": 9});
         file.replace(&at(5, &[]), [(&id("z"), &body)].into_iter()).unwrap();
         assert_eq!(names(&view, &all).0, r#"b/é={"n":2} c={"n":3}"#);

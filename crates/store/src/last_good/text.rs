@@ -65,30 +65,30 @@ pub(super) fn read(file: impl BufRead) -> io::Result<Option<Whole<Arc<Value>>>> 
     scan(file, |body, _| serde_json::from_str(body).ok().map(Arc::new))
 }
 
-/// The newest state that is whole, with what `take` makes of each body and of the place of its first byte. A body of which it
-/// makes nothing ends what is whole.
+/// The newest state that is whole, with what `take` makes of each body and of the place of its first byte. A body of
+/// which it makes nothing ends what is whole.
 pub(super) fn scan<T>(
     mut file: impl BufRead,
     take: impl Fn(&str, u64) -> Option<T>,
 ) -> io::Result<Option<Whole<T>>> {
     let (mut whole, mut documents) = (None, BTreeMap::new());
     let (mut batch, mut line, mut length) = (Vec::new(), Vec::new(), 0_u64);
-    // What was said counts once a commit whose digest is right follows.
-    let mut said: Vec<(DocumentId, Option<T>)> = Vec::new();
+    // A line counts once a commit with the right digest follows.
+    let mut output: Vec<(DocumentId, Option<T>)> = Vec::new();
     loop {
         line.clear();
         let count = file.read_until(b'\n', &mut line)?;
         length += count as u64;
         let meant = line.ends_with(b"\n").then(|| meaning(&line, length, &take)).flatten();
         match meant {
-            Some(Line::First) => batch.extend_from_slice(&line),
-            Some(Line::Says(id, body)) => {
+            Some(FileLine::First) => batch.extend_from_slice(&line),
+            Some(FileLine::Body(id, body)) => {
                 batch.extend_from_slice(&line);
-                said.push((id, body));
+                output.push((id, body));
             }
-            Some(Line::Ends { state, signed, digest }) if is_of(&mut batch, &line[..signed], digest) => {
+            Some(FileLine::Ends { state, signed, digest }) if is_of(&mut batch, &line[..signed], digest) => {
                 let Some(state) = state else { continue };
-                for (id, body) in said.drain(..) {
+                for (id, body) in output.drain(..) {
                     match body {
                         Some(body) => documents.insert(id, body),
                         None => documents.remove(&id),
@@ -104,7 +104,7 @@ pub(super) fn scan<T>(
     }
 }
 
-/// What the last commit of a file says, if it is whole and near the end. Its digest is of a batch that is not read here.
+/// The last commit of a file, if it is complete and near the end. Its digest is of a batch that is not read here.
 pub(super) fn read_end(mut file: File) -> io::Result<Option<KeptAt>> {
     let length = file.seek(io::SeekFrom::End(0))?;
     file.seek(io::SeekFrom::Start(length.saturating_sub(END_BYTES_MAX)))?;
@@ -113,11 +113,11 @@ pub(super) fn read_end(mut file: File) -> io::Result<Option<KeptAt>> {
     let whole = end.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place + 1);
     let commits = end[..whole].rsplit(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"commit "));
     let last = commits.map(std::str::from_utf8).next();
-    let told = last.and_then(Result::ok).and_then(|line| line.rsplit_once(' '));
-    Ok(told.and_then(|(state, _)| kept_at(state)))
+    let message = last.and_then(Result::ok).and_then(|line| line.rsplit_once(' '));
+    Ok(message.and_then(|(state, _)| kept_at(state)))
 }
 
-/// What a commit says before its digest. In a file of before that is the position and what is left out.
+/// The part of a commit before its digest. In a file of before that is the position and what is left out.
 fn kept_at(text: &str) -> Option<KeptAt> {
     let number = |text: &str| text.parse().ok().map(RevisionNumber::new);
     let mut words = text.split(' ');
@@ -142,9 +142,9 @@ fn is_of(batch: &mut Vec<u8>, last: &[u8], digest: Digest) -> bool {
     found == digest
 }
 
-enum Line<T> {
+enum FileLine<T> {
     First,
-    Says(DocumentId, Option<T>),
+    Body(DocumentId, Option<T>),
     /// The end of a batch, and the state that it completes; `signed` bytes of the line itself belong to what the digest
     /// is of.
     Ends {
@@ -154,10 +154,10 @@ enum Line<T> {
     },
 }
 
-/// What a line that ends at `length` means; none for one that nobody wrote.
-fn meaning<T>(line: &[u8], length: u64, take: impl Fn(&str, u64) -> Option<T>) -> Option<Line<T>> {
+/// What a line that ends at `length` means; none for one that was not written by this format.
+fn meaning<T>(line: &[u8], length: u64, take: impl Fn(&str, u64) -> Option<T>) -> Option<FileLine<T>> {
     if length == FIRST.len() as u64 {
-        return (line == FIRST || line == FIRST_OF_BEFORE).then_some(Line::First);
+        return (line == FIRST || line == FIRST_OF_BEFORE).then_some(FileLine::First);
     }
     let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (word, rest) = text.split_once(' ')?;
@@ -166,15 +166,15 @@ fn meaning<T>(line: &[u8], length: u64, take: impl Fn(&str, u64) -> Option<T>) -
             let (id, body) = rest.split_once(' ')?;
             // The body ends where the line does.
             let place = length - body.len() as u64 - 1;
-            Some(Line::Says(id.parse().ok()?, Some(take(body, place)?)))
+            Some(FileLine::Body(id.parse().ok()?, Some(take(body, place)?)))
         }
-        "delete" => Some(Line::Says(rest.parse().ok()?, None)),
-        "part" => Some(Line::Ends { state: None, signed: 0, digest: rest.parse().ok()? }),
+        "delete" => Some(FileLine::Body(rest.parse().ok()?, None)),
+        "part" => Some(FileLine::Ends { state: None, signed: 0, digest: rest.parse().ok()? }),
         "commit" => {
             let (state, digest) = rest.rsplit_once(' ')?;
             let state = kept_at(state)?;
             let signed = line.len() - digest.len() - 1;
-            Some(Line::Ends { state: Some(state), signed, digest: digest.parse().ok()? })
+            Some(FileLine::Ends { state: Some(state), signed, digest: digest.parse().ok()? })
         }
         _ => None,
     }

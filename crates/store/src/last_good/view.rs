@@ -18,36 +18,36 @@ use crate::{DocumentQuery, Page};
 pub struct KeptDocument {
     /// The document.
     pub id: DocumentId,
-    /// What it says, as JSON.
+    /// Its body, as JSON.
     pub body: Arc<str>,
 }
 
-/// What a file held when it was opened, as of one revision. It stays that while the file is added to or replaced. Its methods do
-/// blocking I/O.
+/// What a file held when it was opened, as of one revision. It stays that while the file is added to or replaced. Its
+/// methods do blocking I/O.
 #[derive(Debug)]
 pub struct LastGoodView {
     at: KeptAt,
     file: Mutex<File>,
-    is_of: Stamp,
-    places: BTreeMap<KindName, BTreeMap<DocumentName, Place>>,
+    is_of: CopyStamp,
+    places: BTreeMap<KindName, BTreeMap<DocumentName, BodyPosition>>,
 }
 
 /// Where in the file a body is.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct BodyPosition {
     begin: u64,
     bytes: usize,
 }
 
 /// By what a file that has changed is known: each write makes it longer or, where it is replaced, another file.
 #[derive(Debug, PartialEq)]
-struct Stamp {
+struct CopyStamp {
     bytes: u64,
     changed_at: Option<SystemTime>,
     inode: u64,
 }
 
-impl Stamp {
+impl CopyStamp {
     fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
@@ -58,8 +58,9 @@ impl Stamp {
 }
 
 impl LastGoodView {
-    /// What a file holds now: `before` if that is what it still holds. None when there is no file, or nothing in it is whole. It
-    /// may be called while another thread writes the file. Cost: reads all of it if it has changed, without parsing a body.
+    /// What a file holds now: `before` if that is what it still holds. None when there is no file, or nothing in it is
+    /// whole. It may be called while another thread writes the file. Cost: reads all of it if it has changed, without
+    /// parsing a body.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -68,11 +69,11 @@ impl LastGoodView {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
-        let is_of = Stamp::of(&file.metadata()?);
+        let is_of = CopyStamp::of(&file.metadata()?);
         if let Some(before) = before.filter(|before| before.is_of == is_of) {
             return Ok(Some(Arc::clone(before)));
         }
-        let place = |body: &str, begin| Some(Place { begin, bytes: body.len() });
+        let place = |body: &str, begin| Some(BodyPosition { begin, bytes: body.len() });
         let whole = text::scan(BufReader::new(&file), place)?;
         let Some(text::Whole { at, documents, .. }) = whole else { return Ok(None) };
         let mut places: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -88,8 +89,8 @@ impl LastGoodView {
         &self.at
     }
 
-    /// The documents that a query of the newest asks for; `at`, `made_by` and `for_state` are ignored. Cost: reads the bodies of
-    /// the page.
+    /// The documents that a query of the newest asks for; `at`, `made_by` and `for_state` are ignored. Cost: reads the
+    /// bodies of the page.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -123,7 +124,7 @@ impl LastGoodView {
         place.map(|place| self.read(id.clone(), *place)).transpose()
     }
 
-    fn read(&self, id: DocumentId, place: Place) -> io::Result<KeptDocument> {
+    fn read(&self, id: DocumentId, place: BodyPosition) -> io::Result<KeptDocument> {
         let mut body = vec![0; place.bytes];
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(place.begin))?;
@@ -137,10 +138,10 @@ impl LastGoodView {
 
 /// The documents of one kind that a query asks for, in order.
 fn matching<'a>(
-    names: &'a BTreeMap<DocumentName, Place>,
+    names: &'a BTreeMap<DocumentName, BodyPosition>,
     kind: &'a KindName,
     query: &'a DocumentQuery,
-) -> impl Iterator<Item = (&'a KindName, &'a DocumentName, &'a Place)> {
+) -> impl Iterator<Item = (&'a KindName, &'a DocumentName, &'a BodyPosition)> {
     let begin = match &query.after {
         Some(after) if after.kind == *kind => Bound::Excluded(&after.name),
         _ => Bound::Unbounded,
@@ -148,7 +149,7 @@ fn matching<'a>(
     let is_before = query.after.as_ref().is_some_and(|after| *kind < after.kind);
     let found = names.range::<DocumentName, _>((begin, Bound::Unbounded)).filter(move |_| !is_before);
     let has_prefix = |name: &DocumentName| name.as_str().starts_with(&query.name_prefix);
-    // Names with one prefix stand together.
+    // Names with one prefix are adjacent.
     let found =
         found.skip_while(move |(name, _)| !has_prefix(name)).take_while(move |(name, _)| has_prefix(name));
     found.map(move |(name, place)| (kind, name, place))

@@ -9,14 +9,14 @@ use midflight_core::{
     Revision, RevisionNumber, Trigger, canonical_json, is_key_valid,
 };
 
-use super::{Log, MemoryStore};
+use super::{MemoryLog, MemoryStore};
 use crate::query::PageBounds;
 use crate::{
     AppendError, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision,
     NewRevision, Page, RevisionLog, RevisionQuery, StoreError, StoredDocument,
 };
 
-impl Log {
+impl MemoryLog {
     fn head(&self) -> LogHead {
         let empty = LogHead::empty(self.id);
         self.revisions.last().map_or(empty, |newest| empty.at(newest.number, newest.digest))
@@ -96,10 +96,10 @@ impl Log {
         let added = new.edit.changes.iter().filter(|change| {
             change.body.is_some() && self.newest(&change.id).is_none_or(|newest| newest.body.is_none())
         });
-        let gone = new.edit.changes.iter().filter(|change| {
+        let removed = new.edit.changes.iter().filter(|change| {
             change.body.is_none() && self.newest(&change.id).is_some_and(|newest| newest.body.is_some())
         });
-        let wanted = (self.present + added.count() - gone.count()) as u64;
+        let wanted = (self.present + added.count() - removed.count()) as u64;
         if wanted > new.documents_max {
             return Err(AppendError::TooManyDocuments { max: new.documents_max, wanted });
         }
@@ -296,7 +296,7 @@ impl RevisionLog for MemoryStore {
         let log = self.log();
         let versions = log.documents.get(id).into_iter().flatten().rev();
         let before = versions.filter(|version| before.is_none_or(|before| version.version < before));
-        let told = before.filter_map(|document| {
+        let message = before.filter_map(|document| {
             let revision = log.revisions.get(usize::try_from(document.revision.get() - 1).ok()?)?;
             Some(DocumentVersion {
                 document: stored(document),
@@ -306,7 +306,7 @@ impl RevisionLog for MemoryStore {
                 created_at: revision.created_at,
             })
         });
-        let sized = told.map(|version| (version.document.bytes(), version));
+        let sized = message.map(|version| (version.document.bytes(), version));
         let bounds = PageBounds::new(limit, bytes_max);
         let (items, found) = bounds.take(sized.map(|(bytes, version)| (version, bytes)));
         Ok(Page::of(items, found, |version: &DocumentVersion| version.document.version))

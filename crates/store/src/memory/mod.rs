@@ -24,11 +24,11 @@ use tallies::Tallies;
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
-    log: Arc<Mutex<Log>>,
+    log: Arc<Mutex<MemoryLog>>,
 }
 
 #[derive(Debug, Clone)]
-struct Log {
+struct MemoryLog {
     id: LogId,
     /// Every revision there ever was, by number less one; compacted ones stay, unread.
     revisions: Vec<Revision>,
@@ -53,7 +53,7 @@ struct Log {
     keys: BTreeMap<String, KeyedRevision>,
 }
 
-impl Default for Log {
+impl Default for MemoryLog {
     fn default() -> Self {
         Self {
             id: random_id(),
@@ -105,7 +105,7 @@ impl MemoryStore {
         Ok(log.append(&new, trigger))
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, MemoryLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,13 +11,13 @@ use super::MemoryStore;
 use crate::tally::{self, add, cursor};
 use crate::{Page, StoreError, Tally, TallyQuery, TallyStore};
 
-/// A source of which nothing was heard for so long is forgotten: a day.
+/// A source without a batch for so long is forgotten: a day.
 const SOURCE_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tallies {
     kinds: BTreeMap<KindName, BTreeMap<(DocumentName, String), Tally>>,
-    /// The number of each source's last batch, and when it was heard of.
+    /// The number of each source's last batch, and its time.
     sources: HashMap<String, (u64, Instant)>,
 }
 

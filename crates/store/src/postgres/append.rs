@@ -1,5 +1,5 @@
-//! Taking a revision: a look without a lock, the decision here, and one statement that takes it if the log has not moved
-//! since. The lock that makes commit order number order is never held across the network.
+//! Taking a revision: a look without a lock, the decision here, and one statement that takes it if the log has not
+//! moved since. The lock that makes commit order number order is never held across the network.
 
 use midflight_core::{LogHead, PrincipalId, Revision, RevisionNumber};
 use tokio::time::{Instant, sleep};
@@ -14,8 +14,8 @@ use crate::{AppendError, Appended, NewRevision, StoreError};
 /// How often the log is asked for the fate of a revision whose answer was lost.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// How long an append that was sent is waited for once the server is silent: it may be taken, and to say so is worth more
-/// than to say soon that it is not known.
+/// How long an append that was sent is waited for once the server is silent: it may be appended, and a late but
+/// definite answer is better than an early unknown one.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<Appended, AppendError> {
@@ -42,7 +42,7 @@ pub(super) async fn append(sessions: &Sessions, new: NewRevision<'_>) -> Result<
             appended.revision.digest = taken.digest;
             Ok(appended)
         }
-        // A session that is still whole heard the answer: nothing was taken.
+        // A session that is still intact received the answer: nothing was appended.
         Err(AppendError::Store(error)) if !session.is_whole() => {
             drop(session);
             match was_taken(sessions, &appended.revision).await {
@@ -99,7 +99,7 @@ async fn take(
     }
 }
 
-/// That revision, if the log has it. The connection on which it was sent is gone, so what the log does not have now it
+/// That revision, if the log has it. The connection on which it was sent is lost, so what the log does not have now it
 /// may have later; but what it has it keeps.
 async fn was_taken(sessions: &Sessions, revision: &Revision) -> Option<Revision> {
     let deadline = Instant::now() + sessions.connect_max;
@@ -110,7 +110,7 @@ async fn was_taken(sessions: &Sessions, revision: &Revision) -> Option<Revision>
             && let Some(found) = found.first()
         {
             let found = found.revision.clone();
-            // Its digest is the log's to say.
+            // Its digest is computed by the log.
             let is_it = Revision { digest: found.digest, ..revision.clone() } == found;
             return is_it.then_some(found);
         }

@@ -17,8 +17,8 @@ pub(super) async fn record(
     events: &[ReloadEvent],
     keep: u64,
 ) -> Result<(), StoreError> {
-    // They need not survive a crash of the machine, so nobody waits for the disk. Numbers have no gaps, so the newest
-    // less what is kept is where the old begins.
+    // They need not survive a crash of the machine, so there is no wait for the disk. Numbers have no gaps, so the
+    // newest less what is kept is where the old begins.
     let newest = events.iter().map(|event| event.id.0).max().unwrap_or(0);
     let mut insert = QueryBuilder::<Postgres>::new("WITH quick AS (");
     insert.push("SELECT set_config('synchronous_commit', 'off', TRUE)), old AS (");

@@ -9,19 +9,19 @@ pub(super) fn failure(error: sqlx::Error) -> StoreError {
             by_code(database.code().as_deref().unwrap_or_default(), database.message())
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt(error.to_string()),
-        // What is wrong with a connection lies in the source, and these print nothing else.
+        // What is wrong with a connection is in the source, and these print nothing else.
         _ => StoreError::Unavailable(error.to_string()),
     }
 }
 
 fn by_code(code: &str, message: &str) -> StoreError {
-    let said = format!("{message} ({code})");
+    let output = format!("{message} ({code})");
     match code {
-        "53100" => StoreError::Full(said),
+        "53100" => StoreError::Full(output),
         // A standby, or a role that may only read.
-        "25006" | "42501" => StoreError::ReadOnly(said),
-        "XX001" | "XX002" => StoreError::Corrupt(said),
-        _ => StoreError::Unavailable(said),
+        "25006" | "42501" => StoreError::ReadOnly(output),
+        "XX001" | "XX002" => StoreError::Corrupt(output),
+        _ => StoreError::Unavailable(output),
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_say_what_to_do_next() {
+    fn codes_show_what_to_do_next() {
         assert!(matches!(by_code("53100", "no space left on device"), StoreError::Full(_)));
         assert!(matches!(by_code("25006", "read-only transaction"), StoreError::ReadOnly(_)));
         assert!(matches!(by_code("XX001", "invalid page in block 7"), StoreError::Corrupt(_)));

@@ -54,7 +54,7 @@ async fn kept_key(session: &mut Session) -> Result<Option<[u8; 32]>, StoreError>
     let rows = session.rows(sqlx::query("SELECT key FROM hint_key")).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let key: Vec<u8> = row.try_get("key").map_err(failure)?;
-    key.try_into().map(Some).map_err(|_| corrupt("the key of hints has not 32 bytes"))
+    key.try_into().map(Some).map_err(|_| corrupt("the key of hints does not have 32 bytes"))
 }
 
 pub(super) async fn hint_key(session: &mut Session) -> Result<[u8; 32], StoreError> {
@@ -64,7 +64,7 @@ pub(super) async fn hint_key(session: &mut Session) -> Result<[u8; 32], StoreErr
     // Others may be at it: the first one kept is the key of all.
     let put = sqlx::query("INSERT INTO hint_key (one, key) VALUES (1, $1) ON CONFLICT DO NOTHING");
     session.run(put.bind(new_key()?.to_vec())).await?;
-    kept_key(session).await?.ok_or_else(|| corrupt("the key of hints was taken away"))
+    kept_key(session).await?.ok_or_else(|| corrupt("the key of hints was removed"))
 }
 
 /// The server's time.
@@ -75,8 +75,8 @@ pub(super) async fn now(session: &mut Session) -> Result<Timestamp, StoreError> 
     Timestamp::from_microsecond(now).map_err(corrupt)
 }
 
-/// Nobody waits for the disk: what was said last is said again soon. What is different from before is notified, for those who
-/// wait until every replica serves a revision; `midflight-bus` listens.
+/// There is no wait for the disk: the last report is repeated soon. What is different from before is notified, for
+/// those who wait until every replica serves a revision; `midflight-bus` listens.
 pub(super) async fn put_replica(session: &mut Session, replica: &Replica) -> Result<(), StoreError> {
     let put = sqlx::query(
         "WITH quick AS (SELECT set_config('synchronous_commit', 'off', TRUE)),
@@ -85,8 +85,8 @@ pub(super) async fn put_replica(session: &mut Session, replica: &Replica) -> Res
              ON CONFLICT (id) DO UPDATE SET said = excluded.said, seen_at = clock_timestamp())
          SELECT pg_notify('midflight_replicas', '') WHERE (SELECT said FROM before) IS DISTINCT FROM $2",
     );
-    let said = replica::to_json(replica).to_string();
-    session.run(put.bind(storable(&replica.id)).bind(said)).await
+    let output = replica::to_json(replica).to_string();
+    session.run(put.bind(storable(&replica.id)).bind(output)).await
 }
 
 pub(super) async fn replicas(

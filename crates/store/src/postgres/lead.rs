@@ -1,4 +1,4 @@
-//! Who leads: whoever has a lock in a session of its own, which PostgreSQL ends when nothing is heard of it.
+//! Who leads: the owner of a lock in a session of its own, which PostgreSQL ends when the session is silent.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ const TRY_LOCK: &str =
 
 /// How soon the server ends the session of a leader that is dead. One that was killed closes its connection; keepalives
 /// find a machine that has vanished; and one that is paused answers these, but asks nothing any more. The last is known
-/// from PostgreSQL 14 on: before, a paused leader leads until it goes on, and meanwhile nothing is lost but time.
+/// from PostgreSQL 14 on: before, a paused leader leads until it continues, and meanwhile only time is lost.
 const SHORT_LIVED: &str = "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES
         ('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3'),
         ('tcp_user_timeout', '4000'), ('idle_session_timeout', '5000')) AS settings (name, wanted) USING (name)";
 
-/// How long the server may take to say that the leader leads, before it takes itself to lead no more. Shorter than the
+/// How long the server may take to confirm the leader, before it stops to consider itself the leader. Shorter than the
 /// time after which the server ends its session, so that two rarely think so at once.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 
 /// The session whose lock is the lead.
 struct PostgresLead {
-    /// None once it did not answer in time: what it would say later is of no use.
+    /// None once it did not respond in time: a later answer is of no use.
     session: Option<PgConnection>,
 }
 
-/// Takes the lead if nobody has it.
+/// Takes the lead if it is free.
 pub(super) async fn lead(
     connect: &PgConnectOptions,
     within: Duration,

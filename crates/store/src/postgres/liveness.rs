@@ -1,7 +1,7 @@
 //! Whether the server answers: one connection of its own asks when nothing else was answered for a while.
 //!
-//! A server that hangs, or a network that loses packets, closes no connection: each call would wait for its own bound. The
-//! probe finds out once for all of them, within [`super::PostgresOptions::probe_ms`] and
+//! A server that hangs, or a network that loses packets, closes no connection: each call would wait for its own bound.
+//! The probe finds out once for all of them, within [`super::PostgresOptions::probe_ms`] and
 //! [`super::PostgresOptions::answer_ms_max`] together, and ends every wait.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
@@ -20,25 +20,25 @@ use crate::{Availability, StoreError};
 /// How long one question waits before the next is asked on a new connection. A server that was paused answers the
 /// question that waits; a network that lost it needs a new one.
 const QUESTION_MAX: Duration = Duration::from_millis(1500);
-/// The longest pause before a server that refuses connections is asked again. The pauses are drawn from half of it up, so
-/// that a fleet does not come back all at once.
+/// The longest pause before a server that refuses connections is asked again. The pauses are drawn from half of it up,
+/// so that a fleet does not come back all at once.
 const REFUSED_PAUSE_MAX: Duration = Duration::from_millis(500);
-/// An answer to another call this short a time ago outweighs that the probe gets no connection of its own, as when the
-/// server has no more to give.
+/// A response to another call this short a time ago outweighs that the probe gets no connection of its own, as when the
+/// server has none left.
 const OTHERS_COUNT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Verdict {
+enum LivenessVerdict {
     /// Nothing was measured yet.
     Unknown,
     Answers,
-    /// It cannot be connected to, and says so at once: each call finds out by itself, and why.
+    /// It refuses connections at once: each call finds out by itself, and why.
     Refuses(String),
     /// Nothing comes back: calls are not to wait for it.
     Silent(String),
 }
 
-impl Verdict {
+impl LivenessVerdict {
     /// Whether the server answers; none while nothing was measured.
     fn is_up(&self) -> Option<bool> {
         match self {
@@ -50,15 +50,15 @@ impl Verdict {
 }
 
 #[derive(Debug)]
-struct Measured {
-    verdict: Verdict,
+struct LivenessSample {
+    verdict: LivenessVerdict,
     since: Instant,
 }
 
-impl Measured {
+impl LivenessSample {
     fn silence(&self) -> Option<StoreError> {
         match &self.verdict {
-            Verdict::Silent(why) => Some(StoreError::Unavailable(why.clone())),
+            LivenessVerdict::Silent(why) => Some(StoreError::Unavailable(why.clone())),
             _ => None,
         }
     }
@@ -66,9 +66,9 @@ impl Measured {
 
 /// What is known of one server, and the task that finds out.
 pub(super) struct Liveness {
-    measured: watch::Sender<Measured>,
+    measured: watch::Sender<LivenessSample>,
     answered_at: Mutex<Option<Instant>>,
-    /// Says that something changed to whoever follows the store, whichever its server is by then.
+    /// Notifies the followers of the store of a change, whichever its server is by then.
     changes: watch::Sender<()>,
     probe: Mutex<Option<AbortHandle>>,
     every: Duration,
@@ -78,7 +78,10 @@ pub(super) struct Liveness {
 impl Liveness {
     pub(super) fn new(options: &PostgresOptions, changes: watch::Sender<()>) -> Self {
         Self {
-            measured: watch::Sender::new(Measured { verdict: Verdict::Unknown, since: Instant::now() }),
+            measured: watch::Sender::new(LivenessSample {
+                verdict: LivenessVerdict::Unknown,
+                since: Instant::now(),
+            }),
             answered_at: Mutex::default(),
             changes,
             probe: Mutex::default(),
@@ -87,7 +90,7 @@ impl Liveness {
         }
     }
 
-    /// Has the probe run from now on. It ends with `sessions`; one whose runtime is gone is started again.
+    /// Has the probe run from now on. It ends with `sessions`; one whose runtime ended is started again.
     pub(super) fn watch(&self, sessions: &Weak<Sessions>) {
         let mut probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
         if probe.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -120,9 +123,9 @@ impl Liveness {
         let answered_at = *self.last_answer();
         let measured = self.measured.borrow();
         let error = match &measured.verdict {
-            Verdict::Unknown => return None,
-            Verdict::Answers => None,
-            Verdict::Refuses(why) | Verdict::Silent(why) => Some(why.clone()),
+            LivenessVerdict::Unknown => return None,
+            LivenessVerdict::Answers => None,
+            LivenessVerdict::Refuses(why) | LivenessVerdict::Silent(why) => Some(why.clone()),
         };
         Some(Availability { available: error.is_none(), since: measured.since, answered_at, error })
     }
@@ -150,7 +153,7 @@ impl Liveness {
         }
     }
 
-    /// What comes of it, unless the server is measured to be silent; then nothing is begun or waited for.
+    /// Its result, unless the server is measured to be silent; then nothing is begun or waited for.
     pub(super) async fn unless_silent<T>(
         &self,
         doing: impl Future<Output = Result<T, StoreError>>,
@@ -165,7 +168,7 @@ impl Liveness {
         }
     }
 
-    fn set(&self, verdict: Verdict) {
+    fn set(&self, verdict: LivenessVerdict) {
         let changed = self.measured.send_if_modified(|measured| {
             // Refusing and being silent are one outage.
             let turned = measured.verdict.is_up() != verdict.is_up();
@@ -182,7 +185,7 @@ impl Liveness {
     }
 }
 
-/// Asks, for as long as somebody has the sessions.
+/// Polls, as long as there is a handle to the sessions.
 async fn run(sessions: Weak<Sessions>) {
     let mut connection = None;
     loop {
@@ -199,7 +202,7 @@ async fn ask(sessions: &Sessions, connection: &mut Option<PgConnection>) -> Dura
     let live = &sessions.liveness;
     let last_answer = *live.last_answer();
     let rested = last_answer.map_or(Duration::MAX, |at| at.elapsed());
-    let answers = live.measured.borrow().verdict == Verdict::Answers;
+    let answers = live.measured.borrow().verdict == LivenessVerdict::Answers;
     if answers && let Some(rest) = live.every.checked_sub(rested) {
         return rest.max(Duration::from_millis(1));
     }
@@ -211,11 +214,11 @@ async fn ask(sessions: &Sessions, connection: &mut Option<PgConnection>) -> Dura
         Ok(answer) => answer,
         Err(_) if live.answered_since(asked) => {
             // It is the probe's own connection that hangs.
-            live.set(Verdict::Answers);
+            live.set(LivenessVerdict::Answers);
             return Duration::ZERO;
         }
         Err(_) => {
-            live.set(Verdict::Silent(format!(
+            live.set(LivenessVerdict::Silent(format!(
                 "{} did not answer within {} ms (answer_ms_max)",
                 sessions.address,
                 bound.as_millis()
@@ -229,14 +232,14 @@ async fn ask(sessions: &Sessions, connection: &mut Option<PgConnection>) -> Dura
     match answer {
         Ok(whole) => {
             live.answered();
-            live.set(Verdict::Answers);
+            live.set(LivenessVerdict::Answers);
             *connection = Some(whole);
             live.every
         }
         Err(error) => {
             let by_server = matches!(error, sqlx::Error::Database(_));
             if !(by_server && rested < OTHERS_COUNT) {
-                live.set(Verdict::Refuses(format!("{}: {error}", sessions.address)));
+                live.set(LivenessVerdict::Refuses(format!("{}: {error}", sessions.address)));
             }
             REFUSED_PAUSE_MAX.mul_f64(0.5 + fastrand::f64() / 2.0)
         }

@@ -27,7 +27,7 @@ use midflight_core::{
 
 use tokio::sync::watch;
 
-use crate::rows::token::Taken;
+use crate::rows::token::NameConflict;
 use crate::{
     AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, Availability,
     BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
@@ -39,21 +39,24 @@ use session::Sessions;
 
 /// The log in a PostgreSQL database (version 13 or newer, encoding UTF8).
 ///
-/// Making one reaches for nothing: the first call that finds the server connects and brings the schema up to date, which
-/// is safe however many replicas do so at once. While the server is away every call answers
-/// [`StoreError::Unavailable`]. One that refuses connections is asked by every call; one that hangs, or is behind a network
-/// that loses everything, is found by a probe ([`PostgresOptions::probe_ms`] and [`PostgresOptions::answer_ms_max`]), which
-/// ends the calls that wait for it, and later ones fail at once until the probe is answered. [`Store::availability`] says
-/// what it measured. When the server is back calls go through, with nothing to be done here. After a failover it asks whoever then answers at the address, and leaves a server that has become read-only.
+/// Making one reaches for nothing: the first call that finds the server connects and brings the schema up to date,
+/// which is safe however many replicas do so at once. While the server is unavailable every call answers
+/// [`StoreError::Unavailable`]. One that refuses connections is asked by every call; one that hangs, or is behind a
+/// network that loses everything, is found by a probe ([`PostgresOptions::probe_ms`] and
+/// [`PostgresOptions::answer_ms_max`]), which ends the calls that wait for it, and later ones fail at once until the
+/// probe is answered. [`Store::availability`] has what it measured. When the server is back calls go through, with
+/// nothing to be done here. After a failover it uses the server that then answers at the address, and leaves a server
+/// that has become read-only.
 ///
-/// The log has the tables `revisions` and `documents` in the first schema of the `search_path`. People with `psql` write
-/// by `SELECT midflight_put(kind, name, body, author, reason)` and `midflight_delete(kind, name, author, reason)`, which
-/// answer the revision's number, or by rows of their own in one transaction; either is followed like any other edit.
-/// Every revision is told on the channel `midflight` with its number as the payload when it commits.
+/// The log has the tables `revisions` and `documents` in the first schema of the `search_path`. People with `psql`
+/// write by `SELECT midflight_put(kind, name, body, author, reason)` and `midflight_delete(kind, name, author,
+/// reason)`, which answer the revision's number, or by rows of their own in one transaction; either is followed like
+/// any other edit. Every revision is notified on the channel `midflight` with its number as the payload when it
+/// commits.
 ///
 /// An append whose connection is lost before the answer may have been taken: this asks the log again for
-/// `connect_ms_max` whether it was, no longer than until the probe finds it silent, and if that cannot be learnt answers
-/// [`AppendError::Unknown`].
+/// `connect_ms_max` whether it was, no longer than until the probe finds it silent, and if that cannot be learnt
+/// answers [`AppendError::Unknown`].
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,7 +74,7 @@ pub struct PostgresStore {
     sessions: RwLock<Arc<Sessions>>,
     /// Whose reload events are kept and read here.
     replica: String,
-    /// Says that the store answers, or does not, whichever connections are in use.
+    /// Reports whether the store is available, whichever connections are in use.
     changes: watch::Sender<()>,
 }
 
@@ -85,26 +88,24 @@ impl PostgresStore {
         Self { sessions: RwLock::new(sessions), replica, changes }
     }
 
-    /// Connects by other options beside what is in use, and looks whether the same log is there, as up to date as this one
-    /// was told it is. Nothing changes by that: [`PostgresStore::swap`] does it, and dropping what this answers closes it.
-    /// The name of the replica stays as it was.
+    /// Connects with other options beside what is in use, and verifies that the same log is there, as up to date as
+    /// this one is known to be. Nothing changes by that: [`PostgresStore::swap`] does it, and dropping what this
+    /// answers closes it. The name of the replica stays as it was.
     ///
     /// # Errors
-    /// [`StoreError`] when nobody answers there, and [`StoreError::Corrupt`] when it is another log.
+    /// [`StoreError`] when no server answers there, and [`StoreError::Corrupt`] when it is another log.
     pub async fn open_beside(&self, options: &PostgresOptions) -> Result<PostgresSessions, StoreError> {
         let beside = Sessions::new(options, self.changes.clone());
         let key = fleet::hint_key(&mut beside.session().await?).await?;
         if key != self.hint_key().await? {
             let address = &options.url;
-            return Err(StoreError::Corrupt(format!(
-                "the log at {address} is another one than the one that is served"
-            )));
+            return Err(StoreError::Corrupt(format!("the log at {address} is not the log that is served")));
         }
         Ok(PostgresSessions(beside))
     }
 
-    /// Goes on with these connections and answers those that were in use until now, to be swapped back or dropped. Calls
-    /// under way finish on the connection they have; every later one takes a new one.
+    /// Continues with these connections and answers those that were in use until now, to be swapped back or dropped.
+    /// Calls under way finish on the connection they have; every later one takes a new one.
     pub fn swap(&self, sessions: PostgresSessions) -> PostgresSessions {
         let before = {
             let mut in_use = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
@@ -271,15 +272,15 @@ impl FleetStore for PostgresStore {
 #[async_trait]
 impl TokenStore for PostgresStore {
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        tokens::put(&mut self.sessions().session().await?, token, Taken::Replace).await.map(drop)
+        tokens::put(&mut self.sessions().session().await?, token, NameConflict::Replace).await.map(drop)
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        tokens::put(&mut self.sessions().session().await?, token, Taken::Keep).await
+        tokens::put(&mut self.sessions().session().await?, token, NameConflict::Keep).await
     }
 
     async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
-        tokens::put(&mut self.sessions().session().await?, token, Taken::ReplaceOf(hash)).await
+        tokens::put(&mut self.sessions().session().await?, token, NameConflict::ReplaceOf(hash)).await
     }
 
     async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {

@@ -16,10 +16,10 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(sqlx::migrate!("
 
 /// A database, as a URL names it. Shown without its password.
 ///
-/// The URL is `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=...`, with what `libpq` calls
-/// the same; what it leaves out comes from the environment (`PGHOST`, `PGPASSWORD`) or from `~/.pgpass`. In a database
-/// that is shared with other programs, `?options[search_path]=midflight` keeps the log in a schema of its own, which must
-/// be there.
+/// The URL is `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=...`, with what `libpq`
+/// calls the same; what it leaves out comes from the environment (`PGHOST`, `PGPASSWORD`) or from `~/.pgpass`. In a
+/// database that is shared with other programs, `?options[search_path]=midflight` keeps the log in a schema of its own,
+/// which must be there.
 #[derive(Clone)]
 pub struct PostgresUrl {
     options: PgConnectOptions,
@@ -27,7 +27,7 @@ pub struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// The URL as it was given, its password too, for whoever else connects to the database.
+    /// The URL as it was given, its password too, for other connections to the database.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
@@ -41,33 +41,34 @@ pub struct PostgresOptions {
     pub url: PostgresUrl,
     /// The name of this replica, which no other has. Reload events are kept by it, and only its own are read back.
     pub replica: String,
-    /// The most connections at the same time; whoever comes then waits for one. 10 unless told. The replica that leads
-    /// has one more, and so does the probe.
+    /// The most connections at the same time; further callers wait for one. 10 by default. The replica that leads has
+    /// one more, and so does the probe.
     pub connections_max: u32,
-    /// The most pages that are read at the same time: revisions, documents, versions, events and tallies. Later ones wait, so
-    /// that readers occupy neither all connections nor the whole server, and edits and new revisions go on. Always less than
-    /// [`Self::connections_max`] if that is more than one. 2 by default.
+    /// The most pages that are read at the same time: revisions, documents, versions, events and tallies. Later ones
+    /// wait, so that readers occupy neither all connections nor the whole server, and edits and new revisions continue.
+    /// Always less than [`Self::connections_max`] if that is more than one. 2 by default.
     pub page_reads_max: u32,
-    /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 unless told.
+    /// The longest that a call waits for a connection, a new one made included, in milliseconds. 5,000 by default.
     pub connect_ms_max: u64,
-    /// The longest that a statement takes, in milliseconds; PostgreSQL ends it then, and one second later it is given up
-    /// if not even that was heard of. 10,000 unless told.
+    /// The longest that a statement takes, in milliseconds; PostgreSQL ends it then, and one second later it is
+    /// abandoned if there is no answer. 10,000 by default.
     pub statement_ms_max: u64,
-    /// The same for a statement that reads or rewrites the whole log: `compact`, `diagnose`. 600,000
-    /// unless told. Reading still ends when nothing at all comes for `statement_ms_max`.
+    /// The same for a statement that reads or rewrites the whole log: `compact`, `diagnose`. 600,000 by default.
+    /// Reading still ends when nothing at all comes for `statement_ms_max`.
     pub upkeep_ms_max: u64,
-    /// After how long without an answer the server is asked whether it is there, in milliseconds, by a connection of its
-    /// own. 300 unless told. Cost: one round trip without a statement each time, and none while other calls are answered.
+    /// After how long without an answer the server is asked whether it is available, in milliseconds, by a connection
+    /// of its own. 300 by default. Cost: one round trip without a statement each time, and none while other calls are
+    /// answered.
     pub probe_ms: u64,
-    /// The longest that the server may take to answer that, in milliseconds; twice as long where a connection must be made
-    /// first. 500 unless told. One that takes longer counts as unavailable: calls that wait for it end, and later ones
-    /// fail at once, until it answers again.
+    /// The longest that the server may take to answer that, in milliseconds; twice as long where a connection must be
+    /// made first. 500 by default. One that takes longer counts as unavailable: calls that wait for it end, and later
+    /// ones fail at once, until it answers again.
     pub answer_ms_max: u64,
 }
 
 /// A text that is no URL of a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is no URL of a PostgreSQL database: {0}; write postgres://user@host:port/database")]
+#[error("invalid URL of a PostgreSQL database: {0}; expected postgres://user@host:port/database")]
 pub struct PostgresUrlError(String);
 
 impl FromStr for PostgresUrl {
@@ -123,7 +124,7 @@ impl PostgresOptions {
         let statement = self.statement_ms_max.to_string();
         self.url.options.clone().application_name("midflight").options([
             ("statement_timeout", statement.as_str()),
-            // A replica that is cut off or paused within a transaction must not be in anybody's way for long.
+            // A replica that is cut off or paused within a transaction must not block others for long.
             ("idle_in_transaction_session_timeout", statement.as_str()),
             ("tcp_keepalives_idle", "30"),
             ("tcp_keepalives_interval", "10"),
@@ -139,7 +140,7 @@ impl PostgresOptions {
     }
 }
 
-/// Brings the schema up to date. Whoever else does so at the same time waits for the lock that this takes.
+/// Brings the schema up to date. Another replica that does so at the same time waits for the lock that this takes.
 pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     let migrated = MIGRATOR.run_direct(None, connection, false).await;
     migrated.map_err(|error| migration_failure(error, failure))?;

@@ -1,5 +1,5 @@
-//! Appends and reads of what is new go before pages: a page may read megabytes, and where PostgreSQL has few processors an
-//! edit that shares them with pages takes several times as long.
+//! Appends and reads of what is new go before pages: a page may read megabytes, and where PostgreSQL has few processors
+//! an edit that shares them with pages takes several times as long.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Precedence {
     /// Waits until there is no such session, for at most [`WAIT_MAX`].
     pub(super) async fn over(&self) {
         let mut sessions = self.sessions.subscribe();
-        // Neither a sender that is gone nor the end of the time keeps the page from being read.
+        // Neither a sender that left nor the end of the time keeps the page from being read.
         drop(timeout(WAIT_MAX, sessions.wait_for(|count| *count == 0)).await);
     }
 }

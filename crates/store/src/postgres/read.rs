@@ -23,7 +23,7 @@ const LOG: &str =
     (SELECT value FROM meta WHERE key = 'first_revision') AS first
     FROM log_id l, (SELECT midflight_newest() AS newest) n) ";
 
-/// What says which revision is the newest, of [`LOG`].
+/// The newest revision of [`LOG`].
 const HEAD: &str = "log.log, log.newest, log.head_digest";
 
 /// The columns of a revision, of a table called `r` and its digest of one called `c`.
@@ -70,7 +70,7 @@ pub(super) async fn meta(session: &mut Session, key: &'static str) -> Result<u64
 
 /// The newest revision, from the first of rows that were joined with [`LOG`].
 fn newest(rows: &[PgRow]) -> Result<LogHead, StoreError> {
-    let log = rows.first().ok_or_else(|| rows::corrupt("the log does not say where it is"))?;
+    let log = rows.first().ok_or_else(|| rows::corrupt("the log has no position"))?;
     chain::log_head(log)
 }
 
@@ -81,7 +81,7 @@ fn check_readable(rows: &[PgRow], at: RevisionNumber) -> Result<(), StoreError> 
 
 /// Those of rows joined with [`LOG`] that have a document.
 fn with_document(mut rows: Vec<PgRow>) -> Result<Vec<PgRow>, StoreError> {
-    // Only the first can be one without: it stands for none at all.
+    // Only the first can be one without: it means none at all.
     if rows.len() == 1 && rows[0].text_or_none("kind")?.is_none() {
         rows.clear();
     }
@@ -139,7 +139,8 @@ pub(super) async fn changed(
              SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > "
     ));
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
-    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
+    let asked =
+        PostgresDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
     push_asked(&mut sql, "d", &asked);
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(") d ON TRUE ORDER BY d.kind, d.name");
@@ -184,7 +185,7 @@ pub(super) async fn since(
     on_a_blocking_thread(takes_long, read).await?
 }
 
-/// None for the row that stands for no revision.
+/// None for the row without a revision.
 fn appended(rows: &[PgRow], parent: Digest) -> Option<Result<Appended, StoreError>> {
     let is_absent = |row: &PgRow, column| row.text_or_none(column).is_ok_and(|text| text.is_none());
     if is_absent(&rows[0], "author") {
@@ -282,7 +283,8 @@ pub(super) async fn documents(
             "h"
         }
     };
-    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
+    let asked =
+        PostgresDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
     push_asked(&mut sql, table, &asked);
     sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
     sql.push(")").push(page::sized("kind, name"));
@@ -300,14 +302,14 @@ pub(super) async fn documents(
 }
 
 /// Which documents are asked for.
-struct Asked<'a> {
+struct PostgresDocumentFilter<'a> {
     kind: &'a Option<KindName>,
     name_prefix: &'a str,
     after: &'a Option<DocumentId>,
 }
 
 /// Narrows the rows of that table to what is asked for.
-fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, asked: &Asked<'_>) {
+fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, asked: &PostgresDocumentFilter<'_>) {
     if let Some(kind) = asked.kind {
         sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
     }

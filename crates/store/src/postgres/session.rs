@@ -1,13 +1,13 @@
-//! Connections, and how long anybody waits for one.
+//! Connections, and the longest wait for one.
 //!
-//! sqlx has a pool, which goes on trying a server that refuses until its time is over and then does not say why. Here a
-//! server that is away is found to be so at once and by its reason, and a connection whose server went silent is closed
-//! rather than waited for.
+//! sqlx has a pool, which continues to try a server that refuses until its time is over and then does not report why.
+//! Here an unavailable server is detected at once and with its reason, and a connection whose server went silent is
+//! closed rather than waited for.
 //!
-//! A caller may go away at any time. What it began is done to its end: a connection that is being made is kept for the next
-//! caller, and an answer that is under way is read and dropped. PostgreSQL works on the statement all the same, and starts
-//! a process for each connection, so closing it would cost more than it saves. Only a transaction, which may read or write
-//! all of the log, is ended by closing its connection.
+//! A caller may leave at any time. What it began is done to its end: a connection that is being made is kept for the
+//! next caller, and an answer that is under way is read and dropped. PostgreSQL works on the statement all the same,
+//! and starts a process for each connection, so closing it would cost more than it saves. Only a transaction, which may
+//! read or write all of the log, is ended by closing its connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -30,10 +30,10 @@ use crate::{Lead, StoreError};
 
 /// A connection that was used this short a time ago is taken to be good: no server restarts in less.
 const TRUSTED: Duration = Duration::from_millis(100);
-/// A connection that nobody used for so long is closed.
+/// A connection that was unused for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// Whatever the default of the server, the database or the role is, what is acknowledged is on the disk; a stronger setting
-/// stays. What need not survive a crash turns it off for its own transaction.
+/// Whatever the default of the server, the database or the role is, what is acknowledged is on the disk; a stronger
+/// setting stays. What need not survive a crash turns it off for its own transaction.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', FALSE)
     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 /// How much longer than PostgreSQL itself a statement is waited for, so that its own word comes first.
@@ -54,7 +54,7 @@ pub(super) struct Sessions {
     idle: Mutex<Vec<Idle>>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
-    /// What brings it up to date. It goes on when those who wait for it leave.
+    /// What brings it up to date. It continues when its waiting callers leave.
     migration: tokio::sync::Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     pub(super) liveness: Liveness,
     /// For the probe, which must not keep the sessions.
@@ -67,7 +67,7 @@ struct Idle {
 }
 
 impl Sessions {
-    /// `changes` says whenever it turns out that the server answers, or does not.
+    /// `changes` reports whenever the server becomes available, or unavailable.
     pub(super) fn new(options: &PostgresOptions, changes: watch::Sender<()>) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
             connect: options.connect(),
@@ -158,7 +158,7 @@ impl Sessions {
         if let Some(connection) = self.trusted() {
             return Ok(Session::new(sessions, connection, permit));
         }
-        // In a task, which goes on when the caller leaves: the session that nobody takes is kept.
+        // In a task, which continues when the caller leaves: an unclaimed session is kept.
         let making = tokio::spawn(async move {
             let connection = sessions.liveness.unless_silent(sessions.connection());
             let connection = timeout_at(deadline, connection).await;
@@ -203,7 +203,7 @@ impl Sessions {
         matches!(timeout(self.liveness.answer_max, connection.ping()).await, Ok(Ok(())))
     }
 
-    /// The lead, in a connection that nobody else uses.
+    /// The lead, in a dedicated connection.
     pub(super) async fn lead(&self) -> Result<Option<Box<dyn Lead>>, StoreError> {
         if self.permits.is_closed() {
             return Err(self.closed());
@@ -212,7 +212,7 @@ impl Sessions {
         self.liveness.unless_silent(lead::lead(&self.connect, self.connect_max)).await
     }
 
-    /// Keeps a connection that is whole for whoever comes next.
+    /// Keeps an intact connection for the next caller.
     fn keep(&self, connection: PgConnection) {
         let mut idle = self.idle();
         idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
@@ -225,7 +225,7 @@ impl Sessions {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes every connection that nobody has, and the others when they come back.
+    /// Closes every unused connection, and the others when they are returned.
     pub(super) fn close(&self) {
         self.permits.close();
         self.pages.close();
@@ -249,7 +249,7 @@ impl Drop for Sessions {
     }
 }
 
-/// A connection as long as somebody has it. It goes back when it is whole: one that was left in the middle of a
+/// A connection as long as it is borrowed. It goes back when it is whole: one that was left in the middle of a
 /// transaction is closed, and PostgreSQL undoes what was not committed.
 pub(super) struct Session {
     sessions: Arc<Sessions>,
@@ -360,7 +360,7 @@ impl Session {
             }
         };
         drop(stream);
-        // Nobody went away: what is not whole now is closed.
+        // The caller did not leave: what is not intact now is closed.
         under_way.occupied = None;
         let done = done?;
         if matches!(done, Ok(_) | Err(sqlx::Error::Database(_))) {
@@ -397,7 +397,7 @@ impl Session {
         self.run(sqlx::query(AssertSqlSafe(patience)).persistent(false)).await
     }
 
-    /// Like [`Self::row`], for a statement that says nothing until it is done with the whole log.
+    /// Like [`Self::row`], for a statement that returns nothing until it is done with the whole log.
     pub(super) async fn upkeep_row(
         &mut self,
         query: Query<'_, Postgres, PgArguments>,

@@ -5,16 +5,20 @@ use sqlx::AssertSqlSafe;
 
 use super::session::Session;
 use super::storable;
-use crate::rows::token::{REPLACED, TOKEN, Taken, token, used, values};
+use crate::rows::token::{NameConflict, REPLACED, TOKEN, token, used, values};
 use crate::rows::{Columns as _, number};
 use crate::{StoreError, Token};
 
 /// Answers whether the row is there as given now.
-pub(super) async fn put(session: &mut Session, token: &Token, taken: Taken<'_>) -> Result<bool, StoreError> {
+pub(super) async fn put(
+    session: &mut Session,
+    token: &Token,
+    taken: NameConflict<'_>,
+) -> Result<bool, StoreError> {
     let sql = match taken {
-        Taken::Replace | Taken::Keep => {
+        NameConflict::Replace | NameConflict::Keep => {
             let rest = match taken {
-                Taken::Keep => "NOTHING".to_owned(),
+                NameConflict::Keep => "NOTHING".to_owned(),
                 _ => format!("UPDATE SET {REPLACED}"),
             };
             format!(
@@ -22,7 +26,7 @@ pub(super) async fn put(session: &mut Session, token: &Token, taken: Taken<'_>) 
                  ON CONFLICT (name) DO {rest} RETURNING name"
             )
         }
-        Taken::ReplaceOf(_) => format!(
+        NameConflict::ReplaceOf(_) => format!(
             "UPDATE tokens SET ({TOKEN}) = ROW ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              WHERE name = $1 AND hash = $11 RETURNING name"
         ),
@@ -31,7 +35,7 @@ pub(super) async fn put(session: &mut Session, token: &Token, taken: Taken<'_>) 
     for value in values(token) {
         put = put.bind(value.map(|value| storable(&value)));
     }
-    if let Taken::ReplaceOf(hash) = taken {
+    if let NameConflict::ReplaceOf(hash) = taken {
         put = put.bind(hash);
     }
     Ok(!session.rows(put).await?.is_empty())

@@ -66,7 +66,7 @@ const DISAGREEMENTS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Reads all of it, and says what does not agree.
+/// Reads all of it, and reports what does not agree.
 pub(super) async fn diagnose(session: &mut Session) -> Result<Vec<String>, StoreError> {
     let mut problems = Vec::new();
     session.begin_upkeep("ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;

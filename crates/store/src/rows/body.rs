@@ -15,18 +15,18 @@ pub(crate) fn rows_are_long(rows: &[impl Columns]) -> bool {
 }
 
 /// A body as it is kept: its canonical text, and the digest of that.
-pub(crate) struct Kept {
+pub(crate) struct CanonicalBody {
     pub(crate) text: String,
     pub(crate) digest: Digest,
 }
 
 /// The bodies of documents as they are kept, none for a deletion.
-pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<Kept>>, StoreError> {
+pub(crate) async fn canonical(documents: &[Document]) -> Result<Vec<Option<CanonicalBody>>, StoreError> {
     let bodies: Vec<_> = documents.iter().map(|document| document.body.clone()).collect();
     let keep = |body: &Value| {
         let text = canonical_json(body);
         let digest = Digest::of_bytes(text.as_bytes());
-        Kept { text, digest }
+        CanonicalBody { text, digest }
     };
     let bytes = |body: &Option<Arc<Value>>| body.as_ref().map_or(0, |body| json_bytes(body, BYTES_HERE_MAX));
     let takes_long = are_long(bodies.iter().map(bytes));

@@ -29,7 +29,7 @@ pub(crate) fn log_head(row: &impl Columns) -> Result<LogHead, StoreError> {
         Some(digest) => Ok(empty.at(newest, digest)),
         None if newest == RevisionNumber::ZERO => Ok(empty),
         // In SQLite a row that was added by hand has its digest once the log was read.
-        None => Err(StoreError::Unavailable(format!("revision {newest} was added this moment; ask again"))),
+        None => Err(StoreError::Unavailable(format!("revision {newest} was added just now; try again"))),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{AppendError, NewRevision};
 /// The newest versions of the documents that an edit changes; those that never were are not in it.
 pub(crate) type Heads = HashMap<DocumentId, Head>;
 
-/// Refuses an edit that was made on something else, or on what belongs to somebody else.
+/// Refuses an edit that was made on another version, or on a document of another owner.
 pub(crate) fn check(new: &NewRevision<'_>, heads: &Heads) -> Result<(), AppendError> {
     for change in &new.edit.changes {
         let head = heads.get(&change.id);
@@ -46,8 +46,8 @@ pub(crate) fn versions(new: &NewRevision<'_>, revision: RevisionNumber, heads: &
 pub(crate) fn growth(new: &NewRevision<'_>, heads: &Heads) -> Option<u64> {
     let changes = || new.edit.changes.iter();
     let added = changes().filter(|change| change.body.is_some() && !is_there(heads, change)).count();
-    let gone = changes().filter(|change| change.body.is_none() && is_there(heads, change)).count();
-    added.checked_sub(gone).filter(|&grows| grows > 0).map(|grows| grows as u64)
+    let removed = changes().filter(|change| change.body.is_none() && is_there(heads, change)).count();
+    added.checked_sub(removed).filter(|&grows| grows > 0).map(|grows| grows as u64)
 }
 
 /// Refuses what would make more documents than there may be.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use midflight_core::{
-    ComponentTime, DocumentId, PhaseTime, Pointer, Problem, Problems, ReloadEvent, ReloadId, RevisionNumber,
+    ComponentTime, DocumentId, JsonPointer, PhaseTime, Problem, Problems, ReloadEvent, ReloadId,
+    RevisionNumber,
 };
 use serde_json::{Value, json};
 
@@ -49,8 +50,8 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// None for what is no event. Newer shapes keep these members and add others, and words and items of a newer version are kept
-/// or passed over one by one, so that a version that was rolled back still shows what the one after it did.
+/// None for what is no event. Newer shapes keep these members and add others, and words and items of a newer version
+/// are kept or passed over one by one, so that a version that was rolled back still shows what the one after it did.
 fn from_json(event: &Value) -> Option<ReloadEvent> {
     event["shape"].as_u64().filter(|shape| *shape >= SHAPE)?;
     let listed = problems(&event["problems"]);
@@ -68,7 +69,7 @@ fn from_json(event: &Value) -> Option<ReloadEvent> {
         to: RevisionNumber::new(event["to"].as_u64()?),
         kinds: items(&event["kinds"]).filter_map(|kind| kind.as_str()?.parse().ok()).collect(),
         documents_changed: usize::try_from(event["documents"].as_u64()?).ok()?,
-        // Events of before there were any do not say.
+        // Events of earlier versions do not have them.
         components: items(&event["components"]).filter_map(component).collect(),
         problems: listed.with_unlisted(unlisted),
     })
@@ -92,7 +93,7 @@ fn problems(list: &Value) -> Problems {
     let problem = |problem: &Value| {
         let document = problem[0].as_str().and_then(|id| id.parse().ok());
         let code = problem[2].as_str()?.to_owned();
-        let path = Pointer::parse(problem[1].as_str()?);
+        let path = JsonPointer::parse(problem[1].as_str()?);
         Some(Problem {
             document,
             path,

@@ -84,8 +84,8 @@ pub(crate) fn readable(
     Ok(())
 }
 
-/// The migrations that this program knows. Others are passed over, and [`check_schema`] says whether the log may be used with
-/// them.
+/// The migrations that this program knows. Others are skipped, and [`check_schema`] tests whether the log may be used
+/// with them.
 pub(crate) fn migrator(mut known: Migrator) -> Migrator {
     known.set_ignore_missing(true);
     known

@@ -1,4 +1,5 @@
-//! Pages that end by count or by bytes: the sizes of the bodies are asked for first, and only the bodies that fit are read.
+//! Pages that end by count or by bytes: the sizes of the bodies are asked for first, and only the bodies that fit are
+//! read.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
 use crate::{DocumentVersion, StoreError, StoredDocument};
 
-/// The table `sized`, of a table `page (place, bytes, ...)`: for each place its number in that order, the bytes up to it,
-/// and how many rows there are.
+/// The table `sized`, of a table `page (place, bytes, ...)`: for each place its number in that order, the bytes up to
+/// it, and how many rows there are.
 pub(crate) fn sized(order: &str) -> String {
     format!(
         ", sized AS (SELECT place, SUM(bytes) OVER w AS total, ROW_NUMBER() OVER w AS nth, COUNT(*) OVER () AS found
@@ -88,7 +89,7 @@ pub(crate) fn stored_document(row: &impl Columns) -> Result<StoredDocument, Stor
     })
 }
 
-/// A version of a document, with what its revision says of it.
+/// A version of a document, with the metadata of its revision.
 fn version(row: &impl Columns) -> Result<DocumentVersion, StoreError> {
     Ok(DocumentVersion {
         document: stored_document(row)?,

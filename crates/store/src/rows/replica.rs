@@ -12,7 +12,7 @@ use crate::{Replica, SeenReplica, StoreError};
 /// The version of the shape below.
 const SHAPE: u64 = 1;
 
-/// What a replica says, without its id, which has a column of its own.
+/// The report of a replica, without its id, which has a column of its own.
 pub(crate) fn to_json(replica: &Replica) -> Value {
     let refused = |(number, why): &(RevisionNumber, String)| json!([number.get(), why]);
     json!({
@@ -30,35 +30,35 @@ pub(crate) fn to_json(replica: &Replica) -> Value {
     })
 }
 
-/// None for what is not of this shape. A newer shape is one that keeps these words, or the fleet could not be watched
-/// while its binaries are replaced one by one; so the number is for those who must tell them apart.
-fn from_json(id: String, said: &Value) -> Option<Replica> {
-    said["shape"].as_u64()?;
+/// None for what is not of this shape. A newer form keeps these words, or the fleet could not be watched while its
+/// binaries are replaced one by one; so the number is for readers that must distinguish them.
+fn from_json(id: String, output: &Value) -> Option<Replica> {
+    output["shape"].as_u64()?;
     let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
     let input = |(name, digest): (&String, &Value)| Some((name.clone(), digest.as_str()?.parse().ok()?));
     let refused = |pair: &Value| Some((RevisionNumber::new(pair[0].as_u64()?), pair[1].as_str()?.to_owned()));
     Some(Replica {
         id,
-        address: said["address"].as_str()?.to_owned(),
-        labels: said["labels"].as_object()?.iter().map(label).collect::<Option<_>>()?,
-        version: said["version"].as_str()?.to_owned(),
-        started_at: said["started_at"].as_str()?.parse().ok()?,
-        applied: RevisionNumber::new(said["applied"].as_u64()?),
-        applied_digest: said["applied_digest"].as_str().map(str::parse).transpose().ok()?,
-        diverged: said["diverged"].as_bool().unwrap_or(false),
-        refused: said["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
-        degraded: said["degraded"].as_str().map(str::to_owned),
-        // A program of before says none.
-        inputs: said["inputs"].as_object().into_iter().flatten().map(input).collect::<Option<_>>()?,
+        address: output["address"].as_str()?.to_owned(),
+        labels: output["labels"].as_object()?.iter().map(label).collect::<Option<_>>()?,
+        version: output["version"].as_str()?.to_owned(),
+        started_at: output["started_at"].as_str()?.parse().ok()?,
+        applied: RevisionNumber::new(output["applied"].as_u64()?),
+        applied_digest: output["applied_digest"].as_str().map(str::parse).transpose().ok()?,
+        diverged: output["diverged"].as_bool().unwrap_or(false),
+        refused: output["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
+        degraded: output["degraded"].as_str().map(str::to_owned),
+        // An earlier version has none.
+        inputs: output["inputs"].as_object().into_iter().flatten().map(input).collect::<Option<_>>()?,
     })
 }
 
-/// A row with the columns `id`, `said` and `age_us`.
+/// A row with the columns `id`, `output` and `age_us`.
 pub(crate) fn seen(row: &impl Columns) -> Result<SeenReplica, StoreError> {
     let id = row.text("id")?;
-    let said = serde_json::from_str(&row.text("said")?).ok();
-    let replica = said.and_then(|said| from_json(id.clone(), &said));
-    let replica = replica.ok_or_else(|| corrupt(format_args!("what replica {id:?} said cannot be read")))?;
+    let output = serde_json::from_str(&row.text("said")?).ok();
+    let replica = output.and_then(|output| from_json(id.clone(), &output));
+    let replica = replica.ok_or_else(|| corrupt(format_args!("cannot read the report of replica {id:?}")))?;
     // A clock that was set back makes an age that never was.
     let age = Duration::from_micros(number(row.integer("age_us")?.max(0))?);
     Ok(SeenReplica { replica, age })

@@ -1,4 +1,4 @@
-//! Rows of the log, read into what they mean. A body is held against its digest, so that damage says so.
+//! Rows of the log, read into what they mean. A body is compared with its digest, so that damage is detected.
 
 use std::sync::Arc;
 
@@ -38,13 +38,13 @@ pub(crate) fn document(row: &impl Columns) -> Result<Document, StoreError> {
             let kept_as = kept_as.map_err(|_| damaged("has no digest that could be one"))?;
             let body = serde_json::from_str(&text);
             match (body, kept_as) {
-                // The text was written canonical, so its bytes have the digest; nothing is made anew to compare.
+                // The text was written canonical, so its bytes have the digest; nothing is serialized again to compare.
                 (Ok(body), Some(digest)) if digest == Digest::of_bytes(text.as_bytes()) => {
                     Some(Arc::new(body))
                 }
                 (_, Some(_)) => return Err(damaged("is not what was put there")),
                 (Ok(body), None) => Some(Arc::new(body)),
-                // Added by hand, and no JSON: no kind takes it, so the revision is left out by whoever follows it.
+                // Added by hand, and not JSON: no kind takes it, so the followers leave the revision out.
                 (Err(_), None) => Some(Arc::new(serde_json::Value::String(text))),
             }
         }

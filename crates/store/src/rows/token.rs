@@ -16,7 +16,7 @@ pub(crate) const REPLACED: &str = "role = excluded.role, hash = excluded.hash, c
 
 /// What becomes of a token whose name is taken.
 #[derive(Clone, Copy)]
-pub(crate) enum Taken<'a> {
+pub(crate) enum NameConflict<'a> {
     /// It is replaced.
     Replace,
     /// It stays.

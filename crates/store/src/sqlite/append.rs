@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
 use super::failure::failure;
 use super::{chain, read};
-use crate::rows::body::{Kept, canonical};
+use crate::rows::body::{CanonicalBody, canonical};
 use crate::rows::{edit, integer, signed};
 use crate::{AppendError, Appended, NewRevision, StoreError};
 
@@ -79,7 +79,7 @@ async fn insert_revision(transaction: &mut SqliteConnection, revision: &Revision
 async fn insert_documents(
     transaction: &mut SqliteConnection,
     documents: &[Document],
-    bodies: Vec<Option<Kept>>,
+    bodies: Vec<Option<CanonicalBody>>,
 ) -> Result<(), StoreError> {
     let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO documents (kind, name, version, revision, owner, digest, body) ",

@@ -1,5 +1,5 @@
-//! Digests of revisions. SQLite cannot compute them, so rows that were added by hand, or by a program of before, get theirs
-//! here before anything of the log is read.
+//! Digests of revisions. SQLite cannot compute them, so rows that were added by hand, or by an earlier version, get
+//! theirs here before anything of the log is read.
 
 use std::collections::HashMap;
 

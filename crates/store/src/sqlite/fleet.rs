@@ -15,7 +15,7 @@ pub(super) async fn hint_key(writer: &SqlitePool) -> Result<[u8; 32], StoreError
     put.bind(&new_key()?[..]).execute(writer).await.map_err(failure)?;
     let key: Vec<u8> =
         sqlx::query_scalar("SELECT key FROM hint_key").fetch_one(writer).await.map_err(failure)?;
-    key.try_into().map_err(|_| corrupt("the key of hints has not 32 bytes"))
+    key.try_into().map_err(|_| corrupt("the key of hints does not have 32 bytes"))
 }
 
 pub(super) async fn put_replica(notes: &SqlitePool, replica: &Replica) -> Result<(), StoreError> {

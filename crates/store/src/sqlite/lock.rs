@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// Held as long as the log is open; the system lets go of it when the process ends, however it ends.
+/// Held as long as the log is open; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock beside `store`, or says who has it.
+    /// Takes the lock beside `store`, or reports who has it.
     pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
         let path = PathBuf::from(format!("{}.lock", store.display()));
         let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -29,7 +29,7 @@ impl Lock {
                 return Err(StoreError::InUse(format!("{holder} has {}", store.display())));
             }
             Err(TryLockError::Error(error)) => {
-                return Err(StoreError::Unavailable(format!("{} cannot be locked: {error}", path.display())));
+                return Err(StoreError::Unavailable(format!("cannot lock {}: {error}", path.display())));
             }
         }
         // Only for the message above; that it cannot be written takes nothing from the lock.

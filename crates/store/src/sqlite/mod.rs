@@ -27,7 +27,7 @@ use midflight_core::{
 use sqlx::SqlitePool;
 
 use crate::lead::Alone;
-use crate::rows::token::Taken;
+use crate::rows::token::NameConflict;
 use crate::{
     AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore,
     ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead,
@@ -110,7 +110,8 @@ impl RevisionLog for SqliteStore {
 
     async fn append(&self, new: NewRevision<'_>) -> Result<Appended, AppendError> {
         let appended = append::append(&self.writer, new).await?;
-        // A mark may reach the disk before a revision for which nobody waits, and the log would seem cut after a power loss.
+        // A mark may reach the disk before a revision that is not waited for, and the log would seem cut after a power
+        // loss.
         if self.durability == Durability::Machine {
             let Revision { number, digest, .. } = appended.revision;
             mark::write(&self.path, new.expected_head.at(number, digest)).await;
@@ -228,15 +229,15 @@ impl FleetStore for SqliteStore {
 #[async_trait]
 impl TokenStore for SqliteStore {
     async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
-        tokens::put(&self.writer, token, Taken::Replace).await.map(drop)
+        tokens::put(&self.writer, token, NameConflict::Replace).await.map(drop)
     }
 
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
-        tokens::put(&self.writer, token, Taken::Keep).await
+        tokens::put(&self.writer, token, NameConflict::Keep).await
     }
 
     async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
-        tokens::put(&self.writer, token, Taken::ReplaceOf(hash)).await
+        tokens::put(&self.writer, token, NameConflict::ReplaceOf(hash)).await
     }
 
     async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {

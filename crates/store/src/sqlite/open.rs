@@ -72,7 +72,7 @@ impl SqliteStore {
 
 async fn pool(connections_max: u32, connect: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
     let options = SqlitePoolOptions::new().max_connections(connections_max).acquire_timeout(BUSY_MAX);
-    // Connections stay: opening one reads the schema anew.
+    // Connections stay: opening one reads the schema again.
     options.idle_timeout(None).max_lifetime(None).connect_with(connect).await.map_err(failure)
 }
 

@@ -128,7 +128,8 @@ pub(super) async fn changed(
     let mut sql =
         QueryBuilder::<Sqlite>::new("SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > ");
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
-    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
+    let asked =
+        SqliteDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
     push_asked(&mut sql, "d", &asked);
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
@@ -208,14 +209,14 @@ pub(super) async fn document_head(readers: &SqlitePool, id: &DocumentId) -> Resu
 }
 
 /// Which documents are asked for.
-struct Asked<'a> {
+struct SqliteDocumentFilter<'a> {
     kind: &'a Option<KindName>,
     name_prefix: &'a str,
     after: &'a Option<DocumentId>,
 }
 
 /// Narrows the rows of that table to what is asked for.
-fn push_asked(sql: &mut QueryBuilder<Sqlite>, table: &str, asked: &Asked<'_>) {
+fn push_asked(sql: &mut QueryBuilder<Sqlite>, table: &str, asked: &SqliteDocumentFilter<'_>) {
     if let Some(kind) = asked.kind {
         sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
     }
@@ -263,7 +264,8 @@ pub(super) async fn documents(
             "h"
         }
     };
-    let asked = Asked { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
+    let asked =
+        SqliteDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
     push_asked(&mut sql, table, &asked);
     sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
     sql.push(")").push(page::sized("kind, name"));

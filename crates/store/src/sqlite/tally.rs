@@ -26,9 +26,9 @@ pub(super) async fn add(
     let hear = hear.bind(source).bind(integer(number)).execute(&mut *transaction).await.map_err(failure)?;
     let is_new = hear.rows_affected() > 0;
     let now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-    let heard = format!("UPDATE tally_sources SET heard_at_ms = {now} WHERE source = ?1");
-    let heard = sqlx::query(AssertSqlSafe(heard)).bind(source);
-    heard.execute(&mut *transaction).await.map_err(failure)?;
+    let received = format!("UPDATE tally_sources SET heard_at_ms = {now} WHERE source = ?1");
+    let received = sqlx::query(AssertSqlSafe(received)).bind(source);
+    received.execute(&mut *transaction).await.map_err(failure)?;
     if is_new {
         insert(&mut transaction, &batch).await?;
         let forget = format!("DELETE FROM tally_sources WHERE heard_at_ms < {now} - 86400000");

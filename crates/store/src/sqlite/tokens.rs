@@ -5,19 +5,23 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::failure::failure;
-use crate::rows::token::{REPLACED, TOKEN, Taken, token, used, values};
+use crate::rows::token::{NameConflict, REPLACED, TOKEN, token, used, values};
 use crate::rows::{Columns as _, number};
 use crate::{StoreError, Token};
 
 /// Answers whether the row is there as given now.
-pub(super) async fn put(writer: &SqlitePool, token: &Token, taken: Taken<'_>) -> Result<bool, StoreError> {
+pub(super) async fn put(
+    writer: &SqlitePool,
+    token: &Token,
+    taken: NameConflict<'_>,
+) -> Result<bool, StoreError> {
     let rest = match taken {
-        Taken::Replace => format!("ON CONFLICT (name) DO UPDATE SET {REPLACED}"),
-        Taken::Keep => "ON CONFLICT (name) DO NOTHING".to_owned(),
-        Taken::ReplaceOf(_) => format!("ON CONFLICT (name) DO UPDATE SET {REPLACED}"),
+        NameConflict::Replace => format!("ON CONFLICT (name) DO UPDATE SET {REPLACED}"),
+        NameConflict::Keep => "ON CONFLICT (name) DO NOTHING".to_owned(),
+        NameConflict::ReplaceOf(_) => format!("ON CONFLICT (name) DO UPDATE SET {REPLACED}"),
     };
     let from = match taken {
-        Taken::ReplaceOf(_) => "WHERE EXISTS (SELECT 1 FROM tokens WHERE name = ?1 AND hash = ?11)",
+        NameConflict::ReplaceOf(_) => "WHERE EXISTS (SELECT 1 FROM tokens WHERE name = ?1 AND hash = ?11)",
         // SQLite takes the ON of the conflict for one of a join without it.
         _ => "WHERE TRUE",
     };
@@ -27,7 +31,7 @@ pub(super) async fn put(writer: &SqlitePool, token: &Token, taken: Taken<'_>) ->
     for value in values(token) {
         put = put.bind(value);
     }
-    if let Taken::ReplaceOf(hash) = taken {
+    if let NameConflict::ReplaceOf(hash) = taken {
         put = put.bind(hash);
     }
     Ok(put.execute(writer).await.map_err(failure)?.rows_affected() > 0)

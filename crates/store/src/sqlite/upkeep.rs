@@ -47,15 +47,15 @@ async fn forget_versions(writer: &mut SqliteConnection, first: RevisionNumber) -
     Ok(forgotten)
 }
 
-/// Reads all of it, and says what does not agree.
+/// Reads all of it, and reports what does not agree.
 pub(super) async fn diagnose(readers: &SqlitePool) -> Result<Vec<String>, StoreError> {
     let mut reader = readers.begin().await.map_err(failure)?;
     let mut problems = Vec::new();
     let checks = sqlx::query("PRAGMA integrity_check").fetch_all(&mut *reader).await.map_err(failure)?;
     for row in &checks {
-        let said: String = row.try_get(0).map_err(failure)?;
-        if said != "ok" {
-            problems.push(said);
+        let output: String = row.try_get(0).map_err(failure)?;
+        if output != "ok" {
+            problems.push(output);
         }
     }
     // One row at a time: a log may be larger than memory.

@@ -10,30 +10,29 @@ use crate::{
 
 /// The revisions of a log, and the documents as of each of them.
 ///
-/// An implementation keeps four promises, and `conformance` holds it to them:
-/// commit order is number order, so whoever asks "since 41" never misses a 42 that commits after a 43;
-/// a revision is in the log wholly or not at all; what was acknowledged survives a crash of the process
-/// and of the machine; and a past revision never changes.
+/// An implementation keeps four promises, and `conformance` tests them: commit order is number order, so a caller that
+/// asks "since 41" never misses a 42 that commits after a 43; a revision is in the log completely or not at all; what
+/// was acknowledged survives a crash of the process and of the machine; and a past revision never changes.
 #[async_trait]
 pub trait RevisionLog: Send + Sync {
     /// The log's id and its newest revision; [`RevisionNumber::ZERO`] for an empty log. Cost: one small read.
     async fn head(&self) -> Result<LogHead, StoreError>;
 
-    /// The digests of these revisions, in the order asked, with the newest revision of the same moment. Zero has the digest of
-    /// the empty log; a number past the newest has none, and neither has one that an older schema compacted. Compaction keeps
-    /// digests, so that a replica which was cut off for long still learns whether this is the log that it followed. Cost: one
-    /// small read.
+    /// The digests of these revisions, in the order asked, with the newest revision of the same moment. Zero has the
+    /// digest of the empty log; a number past the newest has none, and neither has one that an older schema compacted.
+    /// Compaction keeps digests, so that a replica which was cut off for long still learns whether this is the log that
+    /// it followed. Cost: one small read.
     async fn digests(&self, of: &[RevisionNumber]) -> Result<(LogHead, Vec<Option<Digest>>), StoreError>;
 
-    /// The newest revision that was made under this key, if the log has one ([`midflight_core::Edit::key`]), however old it is.
-    /// A key is forgotten when its revision is compacted.
+    /// The newest revision that was made under this key, if the log has one ([`midflight_core::Edit::key`]), however
+    /// old it is. A key is forgotten when its revision is compacted.
     async fn revision_of_key(&self, key: &str) -> Result<Option<KeyedRevision>, StoreError>;
 
     /// Gives an edit the next number, if everything it is conditional on holds.
     ///
-    /// Bodies are shared with the edit, not copied. A deletion of a document that is not there is left out; what is left
-    /// may be a revision that changes nothing. A key that the log has is taken again once it does not count any more, by the
-    /// times of the two revisions. Cost: one durable write.
+    /// Bodies are shared with the edit, not copied. A deletion of a document that is not there is left out; what is
+    /// left may be a revision that changes nothing. A key that the log has is taken again once it does not count any
+    /// more, by the times of the two revisions. Cost: one durable write.
     ///
     /// # Errors
     /// [`AppendError`]; the log is then as it was.
@@ -84,8 +83,8 @@ pub trait RevisionLog: Send + Sync {
     /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log.
     async fn document_at(&self, id: &DocumentId, at: RevisionNumber) -> Result<Option<Document>, StoreError>;
 
-    /// The versions of a document, newest first, from before version `before`, at most `limit`, and as many as have bodies
-    /// of at most `bytes_max` bytes together, but always one.
+    /// The versions of a document, newest first, from before version `before`, at most `limit`, and as many as have
+    /// bodies of at most `bytes_max` bytes together, but always one.
     async fn versions(
         &self,
         id: &DocumentId,
@@ -94,8 +93,8 @@ pub trait RevisionLog: Send + Sync {
         bytes_max: Option<u64>,
     ) -> Result<Page<DocumentVersion, u64>, StoreError>;
 
-    /// Who created each of these documents and who changed it last, as of revision `at`, in the order asked; none for one that
-    /// was not there then. Cost: linear in the kept versions of the documents, without their bodies.
+    /// Who created each of these documents and who changed it last, as of revision `at`, in the order asked; none for
+    /// one that was not there then. Cost: linear in the kept versions of the documents, without their bodies.
     ///
     /// # Errors
     /// [`StoreError::Compacted`] or [`StoreError::NoSuchRevision`] when `at` is not in the log.

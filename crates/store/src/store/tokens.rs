@@ -11,12 +11,12 @@ pub trait TokenStore: Send + Sync {
     /// Keeps a token. One of the same name is replaced.
     async fn put_token(&self, token: &Token) -> Result<(), StoreError>;
 
-    /// Keeps a token unless there is one of its name. Answers whether it was kept: of many who ask at once, one is told
-    /// so.
+    /// Keeps a token unless there is one of its name. Answers whether it was kept: of many concurrent callers, one gets
+    /// true.
     async fn add_token(&self, token: &Token) -> Result<bool, StoreError>;
 
-    /// Replaces the token of this name if its hash is still `hash`. Answers whether it was replaced: one that was deleted or
-    /// rotated meanwhile stays as it is.
+    /// Replaces the token of this name if its hash is still `hash`. Answers whether it was replaced: one that was
+    /// deleted or rotated meanwhile stays as it is.
     async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError>;
 
     /// Deletes a token, and when it was last used. Answers whether there was one.

@@ -34,7 +34,7 @@ async fn pages_do_not_occupy_all_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_whose_callers_are_gone_keep_their_turns_until_they_are_read() {
+async fn pages_of_callers_that_left_keep_their_turns_until_they_are_read() {
     let server = Postgres::shared();
     let url = server.database();
     let store = Arc::new(PostgresStore::new(PostgresOptions { page_reads_max: 2, ..options(&url) }));
@@ -48,11 +48,11 @@ async fn pages_whose_callers_are_gone_keep_their_turns_until_they_are_read() {
     };
     let waiting = "SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let gone: Vec<_> = (0..8).map(read).collect();
+    let removed: Vec<_> = (0..8).map(read).collect();
     while Postgres::psql(&url, waiting).unwrap() != "2" {
         tokio::task::yield_now().await;
     }
-    gone.iter().for_each(tokio::task::JoinHandle::abort);
+    removed.iter().for_each(tokio::task::JoinHandle::abort);
     let pages: Vec<_> = (0..8).map(read).collect();
     for n in 0..50 {
         append(&*store, "a", json!({ "n": n })).await.unwrap();
@@ -65,7 +65,7 @@ async fn pages_whose_callers_are_gone_keep_their_turns_until_they_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_who_leave_cost_no_connection_and_leave_none_in_a_transaction() {
+async fn callers_that_leave_cost_no_connection_and_leave_none_in_a_transaction() {
     const CONNECTIONS_MAX: u32 = 4;
     let server = Postgres::shared();
     let url = server.database();

@@ -1,15 +1,15 @@
 //! What a change of a tool means for those who use it: breaking, compatible, or wording.
 //!
-//! Editing a tool breaks a working agent on its next call, silently; a changed description instructs a model differently. So a
-//! difference is classified by what a caller sees: a parameter that is gone or became required is breaking, a new optional one
-//! is compatible, and words are wording, never cosmetic. The identity of a tool is its document's, so a new name is a rename.
-//! What cannot be compared counts as breaking.
+//! Editing a tool breaks a working agent on its next call, silently; a changed description instructs a model
+//! differently. So a difference is classified by what a caller sees: a removed parameter or one that became required is
+//! breaking, a new optional one is compatible, and words are wording, never cosmetic. The identity of a tool is its
+//! document's, so a new name is a rename. What cannot be compared counts as breaking.
 
 mod schema;
 
 use std::fmt;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value};
 
 use crate::lint::escape_hidden;
@@ -51,14 +51,15 @@ impl fmt::Display for Impact {
 pub struct ToolDifference {
     /// What it means.
     pub impact: Impact,
-    /// Where: for what agents see, a pointer into [`Tool::definition`], as `/inputSchema/properties/x`; else into the document.
-    pub path: Pointer,
+    /// Where: for what agents see, a pointer into [`Tool::definition`], as `/inputSchema/properties/x`; else into the
+    /// document.
+    pub path: JsonPointer,
     /// The difference in a sentence. Hidden characters are escaped.
     pub message: String,
 }
 
 impl ToolDifference {
-    fn new(impact: Impact, path: Pointer, message: impl AsRef<str>) -> Self {
+    fn new(impact: Impact, path: JsonPointer, message: impl AsRef<str>) -> Self {
         Self { impact, path, message: escape_hidden(message.as_ref()).into_owned() }
     }
 }
@@ -69,13 +70,13 @@ impl fmt::Display for ToolDifference {
     }
 }
 
-/// What became of a tool between two catalogues.
+/// The change of a tool between two catalogues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ToolFate {
     /// It is new.
     Added,
-    /// It is gone.
+    /// It was removed.
     Removed,
     /// Agents know it by another name.
     Renamed,
@@ -89,11 +90,11 @@ pub enum ToolFate {
 pub struct CatalogueDifference {
     /// The name of its document.
     pub id: String,
-    /// What became of it.
+    /// Its result.
     pub fate: ToolFate,
     /// The name by which agents knew it; none when it is new.
     pub before: Option<String>,
-    /// The name by which agents know it; none when it is gone.
+    /// The name by which agents know it; none when it was removed.
     pub after: Option<String>,
     /// Its differences, the worst first.
     pub differences: Vec<ToolDifference>,
@@ -107,13 +108,13 @@ impl CatalogueDifference {
     }
 }
 
-/// The differences of two versions of a tool, the worst first; none when nothing a caller can notice differs. Cost: linear in
-/// both documents.
+/// The differences of two versions of a tool, the worst first; none when nothing a caller can notice differs. Cost:
+/// linear in both documents.
 #[must_use]
 pub fn diff_tools(before: &Tool, after: &Tool) -> Vec<ToolDifference> {
     let mut found = Vec::new();
-    let root = Pointer::root();
-    let mut note = |impact, path: &Pointer, message: String| {
+    let root = JsonPointer::root();
+    let mut note = |impact, path: &JsonPointer, message: String| {
         found.push(ToolDifference::new(impact, path.clone(), message))
     };
     if before.mcp_name() != after.mcp_name() {
@@ -163,7 +164,7 @@ pub fn diff_catalogues(before: &ToolsSnapshot, after: &ToolsSnapshot) -> Vec<Cat
         fate,
         before: (fate == ToolFate::Removed).then(|| tool.mcp_name().to_owned()),
         after: (fate == ToolFate::Added).then(|| tool.mcp_name().to_owned()),
-        differences: vec![ToolDifference::new(impact, Pointer::root(), message)],
+        differences: vec![ToolDifference::new(impact, JsonPointer::root(), message)],
     };
     for old in before.tools(None) {
         let Some(new) = after.tool(old.id()) else {
@@ -203,8 +204,8 @@ fn short(text: &str) -> String {
 const HINTS: [(&str, bool); 4] =
     [("readOnlyHint", false), ("destructiveHint", true), ("idempotentHint", false), ("openWorldHint", true)];
 
-fn annotations(before: &Tool, after: &Tool, note: &mut impl FnMut(Impact, &Pointer, String)) {
-    let path = Pointer::root().key("annotations");
+fn annotations(before: &Tool, after: &Tool, note: &mut impl FnMut(Impact, &JsonPointer, String)) {
+    let path = JsonPointer::root().key("annotations");
     for (hint, default) in HINTS {
         let of = |tool: &Tool| {
             tool.annotations().and_then(|hints| hints.get(hint)).and_then(Value::as_bool).unwrap_or(default)
@@ -223,8 +224,8 @@ fn annotations(before: &Tool, after: &Tool, note: &mut impl FnMut(Impact, &Point
 }
 
 /// What selection sees: capabilities and patterns that came, went or changed.
-fn capabilities(before: &Value, after: &Value, note: &mut impl FnMut(Impact, &Pointer, String)) {
-    let path = Pointer::root().key("capabilities");
+fn capabilities(before: &Value, after: &Value, note: &mut impl FnMut(Impact, &JsonPointer, String)) {
+    let path = JsonPointer::root().key("capabilities");
     both(before, after, "capabilities", |name, old, new| {
         let path = path.key(name);
         match (old, new) {
@@ -252,9 +253,9 @@ fn capabilities(before: &Value, after: &Value, note: &mut impl FnMut(Impact, &Po
 fn pattern_changed(
     old: &Value,
     new: &Value,
-    path: &Pointer,
+    path: &JsonPointer,
     label: &str,
-    note: &mut impl FnMut(Impact, &Pointer, String),
+    note: &mut impl FnMut(Impact, &JsonPointer, String),
 ) {
     let empty = Map::new();
     let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
@@ -274,9 +275,9 @@ fn text_changed(
     old: &Value,
     new: &Value,
     key: &str,
-    path: &Pointer,
+    path: &JsonPointer,
     label: &str,
-    note: &mut impl FnMut(Impact, &Pointer, String),
+    note: &mut impl FnMut(Impact, &JsonPointer, String),
 ) {
     if old.get(key) != new.get(key) {
         note(Impact::Wording, &path.key(key), format!("{label}: the {key} changed"));
@@ -316,13 +317,13 @@ const COMPARED: [&str; 11] = [
     "metadata",
 ];
 
-fn others(before: &Value, after: &Value, note: &mut impl FnMut(Impact, &Pointer, String)) {
+fn others(before: &Value, after: &Value, note: &mut impl FnMut(Impact, &JsonPointer, String)) {
     let names = [before, after].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
     let mut names: Vec<&str> = names.map(String::as_str).filter(|name| !COMPARED.contains(name)).collect();
     names.sort_unstable();
     names.dedup();
     for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
-        note(Impact::Compatible, &Pointer::root().key(name), format!("{name} changed"));
+        note(Impact::Compatible, &JsonPointer::root().key(name), format!("{name} changed"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a change of a JSON Schema means: for what a caller gives, and for what it gets.
 
-use midflight_core::{Pointer, canonical_json};
+use midflight_core::{JsonPointer, canonical_json};
 use serde_json::{Map, Value};
 
 use super::Impact;
@@ -28,10 +28,10 @@ impl Direction {
     }
 }
 
-type Note<'n> = dyn FnMut(Impact, &Pointer, String) + 'n;
+type Note<'n> = dyn FnMut(Impact, &JsonPointer, String) + 'n;
 
 /// Compares the schemas of what is given.
-pub(super) fn diff_input(before: &Value, after: &Value, path: &Pointer, note: &mut Note<'_>) {
+pub(super) fn diff_input(before: &Value, after: &Value, path: &JsonPointer, note: &mut Note<'_>) {
     SchemaComparison { direction: Direction::Input, note }.schemas(before, after, path, "", DEPTH_MAX);
 }
 
@@ -39,7 +39,7 @@ pub(super) fn diff_input(before: &Value, after: &Value, path: &Pointer, note: &m
 pub(super) fn diff_output(
     before: Option<&Value>,
     after: Option<&Value>,
-    path: &Pointer,
+    path: &JsonPointer,
     note: &mut Note<'_>,
 ) {
     match (before, after) {
@@ -64,7 +64,7 @@ const UPPER: [&str; 5] = ["maximum", "exclusiveMaximum", "maxLength", "maxItems"
 
 impl SchemaComparison<'_, '_> {
     /// `name` is the path of names to here, as `filter.size`; empty at the top.
-    fn schemas(&mut self, before: &Value, after: &Value, path: &Pointer, name: &str, depth: usize) {
+    fn schemas(&mut self, before: &Value, after: &Value, path: &JsonPointer, name: &str, depth: usize) {
         if before == after {
             return;
         }
@@ -106,7 +106,7 @@ impl SchemaComparison<'_, '_> {
         &mut self,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
-        path: &Pointer,
+        path: &JsonPointer,
         name: &str,
         depth: usize,
     ) {
@@ -153,7 +153,7 @@ impl SchemaComparison<'_, '_> {
         }
     }
 
-    fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &Pointer, what: &str) {
+    fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &JsonPointer, what: &str) {
         if old.get("type") == new.get("type") {
             return;
         }
@@ -177,13 +177,13 @@ impl SchemaComparison<'_, '_> {
     }
 
     /// Compares the lists of allowed values.
-    fn values(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &Pointer, what: &str) {
+    fn values(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &JsonPointer, what: &str) {
         let values = |schema: &Map<String, Value>| schema.get("enum").and_then(Value::as_array).cloned();
         let path = path.key("enum");
         match (values(old), values(new)) {
             (Some(before), Some(after)) => {
-                for gone in before.iter().filter(|value| !after.contains(value)) {
-                    let message = format!("{what} no longer takes the value {}", shown(gone));
+                for removed in before.iter().filter(|value| !after.contains(value)) {
+                    let message = format!("{what} no longer takes the value {}", shown(removed));
                     (self.note)(self.direction.impact(true), &path, message);
                 }
                 for added in after.iter().filter(|value| !before.contains(value)) {
@@ -209,7 +209,7 @@ impl SchemaComparison<'_, '_> {
         }
     }
 
-    fn bounds(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &Pointer, what: &str) {
+    fn bounds(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &JsonPointer, what: &str) {
         for (keys, rises) in [(LOWER, true), (UPPER, false)] {
             for key in keys {
                 let number = |schema: &Map<String, Value>| schema.get(key).and_then(Value::as_f64);
@@ -236,7 +236,7 @@ impl SchemaComparison<'_, '_> {
         key: &str,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
-        path: &Pointer,
+        path: &JsonPointer,
         what: &str,
     ) {
         match (old.contains_key(key), new.contains_key(key)) {
@@ -255,7 +255,7 @@ impl SchemaComparison<'_, '_> {
     }
 
     /// Every other keyword: one that came narrows, one that went widens, and one that changed cannot be compared.
-    fn rest(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &Pointer, what: &str) {
+    fn rest(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, path: &JsonPointer, what: &str) {
         const COMPARED: [&str; 9] = [
             "properties",
             "required",

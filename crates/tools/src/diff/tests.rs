@@ -228,7 +228,7 @@ fn words_are_wording_and_what_they_hide_is_escaped() {
             "wording: the description changed from \"Reads.\" to \"Reads all.\""
         ]
     );
-    let hidden = ToolDifference::new(Impact::Wording, Pointer::root(), "a\u{200b}b");
+    let hidden = ToolDifference::new(Impact::Wording, JsonPointer::root(), "a\u{200b}b");
     assert_eq!(hidden.message, "a\\u{200b}b");
 }
 
@@ -268,7 +268,7 @@ fn capabilities_patterns_and_other_members_are_compared() {
 }
 
 #[test]
-fn a_catalogue_says_what_became_of_each_tool() {
+fn a_catalogue_reports_the_change_of_each_tool() {
     let body = |name: &str, description: &str| json!({"tool_name": name, "description": description});
     let before = snapshot(&[
         ("a", body("a", "d")),

@@ -1,9 +1,9 @@
 //! The common case of an evaluation: doubles alone, without errors.
 //!
-//! While every number stays below 2^53, doubles hold integers exactly, and each operation on them gives the double of what
-//! Python's mix of integers and doubles gives. So a formula is also kept as nested functions on doubles, whose values pass in
-//! registers. A number that leaves that range becomes NaN and stays so (an infinity, a division by zero and a variable that
-//! was not given do likewise); then the exact program decides, and names what is wrong.
+//! While every number stays below 2^53, doubles hold integers exactly, and each operation on them gives the double of
+//! what Python's mix of integers and doubles gives. So a formula is also kept as nested functions on doubles, whose
+//! values pass in registers. A number that leaves that range becomes NaN and stays so (an infinity, a division by zero
+//! and a variable that was not given do likewise); then the exact program decides, and names what is wrong.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub(super) type FastVariables = [f64; VARIABLES_MAX];
 
 /// A formula on doubles: one call for each operation, with operands that are constants or variables built into it.
 #[derive(Clone)]
-pub(super) struct FastFormula(Arc<Evaluator>);
+pub(super) struct FastFormula(Arc<FastEvaluator>);
 
-type Evaluator = dyn Fn(&FastVariables) -> f64 + Send + Sync;
+type FastEvaluator = dyn Fn(&FastVariables) -> f64 + Send + Sync;
 
 impl fmt::Debug for FastFormula {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +68,7 @@ enum FastNode {
 }
 
 impl FastNode {
-    fn build(self) -> Box<Evaluator> {
+    fn build(self) -> Box<FastEvaluator> {
         match self {
             Self::Constant(value) => Box::new(move |_| value),
             Self::Variable(place) => Box::new(move |variables| variable(variables, place)),
@@ -119,7 +119,7 @@ fn variable(variables: &FastVariables, place: u8) -> f64 {
 fn build_binary(
     operation: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
     nodes: (FastNode, FastNode),
-) -> Box<Evaluator> {
+) -> Box<FastEvaluator> {
     match nodes {
         (FastNode::Variable(a), FastNode::Constant(b)) => {
             Box::new(move |variables| exact(operation(variable(variables, a), b)))
@@ -146,7 +146,7 @@ fn build_binary(
 }
 
 /// A sum. In estimates the right operand is mostly a multiple, `200 + 5 * N`, which takes no call of its own then.
-fn build_sum((left, right): (FastNode, FastNode)) -> Box<Evaluator> {
+fn build_sum((left, right): (FastNode, FastNode)) -> Box<FastEvaluator> {
     let (factor, inner) = match multiple(right) {
         Ok(multiple) => multiple,
         Err(right) => return build_binary(|a, b| a + b, (left, right)),
@@ -170,8 +170,8 @@ fn build_sum((left, right): (FastNode, FastNode)) -> Box<Evaluator> {
     }
 }
 
-/// The constant factor and the other one of a product that has one; else the node as it is. The order of factors does not
-/// change a product of doubles.
+/// The constant factor and the other one of a product that has one; else the node as it is. The order of factors does
+/// not change a product of doubles.
 fn multiple(node: FastNode) -> Result<(f64, FastNode), FastNode> {
     match node {
         FastNode::Binary(Binary::Multiply, nodes) => match *nodes {
@@ -182,9 +182,9 @@ fn multiple(node: FastNode) -> Result<(f64, FastNode), FastNode> {
     }
 }
 
-fn build_unary(unary: Unary, node: FastNode) -> Box<Evaluator> {
+fn build_unary(unary: Unary, node: FastNode) -> Box<FastEvaluator> {
     /// `ceil(N / 100)` and `log(max(N, 1))` are so common that their operands take no call of their own.
-    fn over(operation: impl Fn(f64) -> f64 + Send + Sync + 'static, node: FastNode) -> Box<Evaluator> {
+    fn over(operation: impl Fn(f64) -> f64 + Send + Sync + 'static, node: FastNode) -> Box<FastEvaluator> {
         if let FastNode::Binary(binary @ (Binary::Divide | Binary::Maximum), nodes) = &node
             && let (FastNode::Variable(place), FastNode::Constant(constant)) = **nodes
         {
@@ -213,8 +213,8 @@ fn build_unary(unary: Unary, node: FastNode) -> Box<Evaluator> {
     }
 }
 
-/// The next whole number from `x` on, by way of an integer: targets without an instruction for it call a function. What is past
-/// 64 bits is past 2^53 as well, and so left to the exact program.
+/// The next whole number from `x` on, by way of an integer: targets without an instruction for it call a function. What
+/// is past 64 bits is past 2^53 as well, and so left to the exact program.
 #[inline(always)]
 fn ceiling(x: f64) -> f64 {
     let whole = x as i64 as f64;
@@ -232,7 +232,11 @@ fn maximum(a: f64, b: f64) -> f64 {
     }
 }
 
-fn compare(first: &Evaluator, links: &[(Comparison, Box<Evaluator>)], variables: &FastVariables) -> f64 {
+fn compare(
+    first: &FastEvaluator,
+    links: &[(Comparison, Box<FastEvaluator>)],
+    variables: &FastVariables,
+) -> f64 {
     let mut left = first(variables);
     for (comparison, node) in links {
         let right = node(variables);
@@ -287,14 +291,14 @@ const DEPTH_MAX: usize = 40;
 type ChainLinks = Vec<(Comparison, FastNode)>;
 
 /// A part of a formula with its depth.
-type Part = (FastNode, usize);
+type FormulaPart = (FastNode, usize);
 
 /// What the exact program would have on its stack, as trees.
 #[derive(Default)]
 struct Translator {
-    stack: Vec<Part>,
+    stack: Vec<FormulaPart>,
     /// What waits for the instruction at a place, to be joined with what is on the stack then; whether by `and`.
-    waiting: Vec<(usize, Part, bool)>,
+    waiting: Vec<(usize, FormulaPart, bool)>,
     /// The chain of comparisons under way: its first operand, and each comparison with its right one; and its depth.
     chain: Option<(FastNode, ChainLinks, usize)>,
 }
@@ -319,8 +323,8 @@ impl Translator {
         self.push(FastNode::Binary(binary, Box::new((a, b))), 1 + depth.max(other))
     }
 
-    /// Takes the operands of a comparison into the chain under way, or into a new one. Operands are numbers, so nothing nested in
-    /// them is a chain, and one chain is under way at most.
+    /// Takes the operands of a comparison into the chain under way, or into a new one. Operands are numbers, so nothing
+    /// nested in them is a chain, and one chain is under way at most.
     fn link(&mut self, comparison: Comparison) -> Option<()> {
         let (right, depth) = self.stack.pop()?;
         if self.chain.is_none() {

@@ -3,13 +3,13 @@
 //!
 //! Numbers, variables, `+ - * / // % **`, signs, parentheses; `log` (of one or two arguments), `log10`, `log2`, `sqrt`,
 //! `min`, `max`, `abs`, `ceil`, `floor`, `exp`; `pi`, `e`. A condition compares numbers (`0 < N <= 50`) and joins with
-//! `and`, `or`, `not`; it knows `True` and `False`. Precedence, associativity, short circuits and results are Python's, with
-//! these differences, each an error: integers past 64 bits, infinities and NaN, exponents past 100, a condition used as a
-//! number or the reverse. `min` and `max` also take a single number. A part of constants alone that has no result (`1 / 0`) is
-//! refused when it is compiled, also where a short circuit would skip it.
+//! `and`, `or`, `not`; it knows `True` and `False`. Precedence, associativity, short circuits and results are Python's,
+//! with these differences, each an error: integers past 64 bits, infinities and NaN, exponents past 100, a condition
+//! used as a number or the reverse. `min` and `max` also take a single number. A part of constants alone that has no
+//! result (`1 / 0`) is refused when it is compiled, also where a short circuit would skip it.
 //!
-//! Any name is a variable, so that a catalogue can use what its callers know. A name that looks like a misspelled function or
-//! known variable (`n`, `page`, `lg`) is refused, unless it is declared as an input of the pattern.
+//! Any name is a variable, so that a catalogue can use what its callers know. A name that looks like a misspelled
+//! function or known variable (`n`, `page`, `lg`) is refused, unless it is declared as an input of the pattern.
 
 mod emit;
 mod error;
@@ -62,7 +62,7 @@ pub enum EvaluationError {
 }
 
 impl Formula {
-    /// Compiles a formula that gives a number. `is_declared` says whether a name is an input of the pattern.
+    /// Compiles a formula that gives a number. `is_declared` tests whether a name is an input of the pattern.
     ///
     /// ```
     /// use midflight_tools::expression::{Formula, Numeric};
@@ -77,8 +77,8 @@ impl Formula {
     /// ```
     ///
     /// # Errors
-    /// [`FormulaError`] for the first thing that is wrong, with its place. A part of constants alone is evaluated here, so
-    /// `1 / 0` is refused. Cost: linear in the text.
+    /// [`FormulaError`] for the first thing that is wrong, with its place. A part of constants alone is evaluated here,
+    /// so `1 / 0` is refused. Cost: linear in the text.
     pub fn number(text: &str, is_declared: &dyn Fn(&str) -> bool) -> Result<Self, FormulaError> {
         Ok(Self::of(text, parser::compile(text, FormulaType::Number, is_declared)?))
     }
@@ -128,8 +128,8 @@ impl Formula {
         self.program.variables.iter().map(|variable| &**variable)
     }
 
-    /// Evaluates it with the variables that `value_of` gives. Every variable is asked for once, also one that a short circuit
-    /// would skip. Cost: some ns per operation; allocates for an error only.
+    /// Evaluates it with the variables that `value_of` gives. Every variable is asked for once, also one that a short
+    /// circuit would skip. Cost: some ns per operation; allocates for an error only.
     ///
     /// # Errors
     /// [`EvaluationError`] for the first variable that is not given, or an operation that has no result.
@@ -163,8 +163,8 @@ impl Formula {
         eval::run(&self.program, values).map_err(|(at, fault)| self.fault(at, fault))
     }
 
-    /// The value as a double: that of [`Formula::evaluate`], several times as fast while no number is past 2^53. An integer
-    /// zero may come back as -0.0.
+    /// The value as a double: that of [`Formula::evaluate`], several times as fast while no number is past 2^53. An
+    /// integer zero may come back as -0.0.
     ///
     /// # Errors
     /// As [`Formula::evaluate`].
@@ -190,7 +190,7 @@ impl Formula {
         self.evaluate(|name| variables.get(name)).map(Numeric::as_f64)
     }
 
-    /// Evaluates a condition. For a formula that gives a number it says whether that is 1.
+    /// Evaluates a condition. For a formula that gives a number it is whether that is 1.
     ///
     /// # Errors
     /// As [`Formula::evaluate`].
@@ -213,8 +213,8 @@ impl Formula {
     }
 }
 
-/// The default of a known variable, as [`DEFAULTS`] has it: what to evaluate a formula with where nothing is known of its
-/// use.
+/// The default of a known variable, as [`DEFAULTS`] has it: what to evaluate a formula with where nothing is known of
+/// its use.
 #[must_use]
 pub fn default_of(variable: &str) -> Option<Numeric> {
     let (_, value) = DEFAULTS.iter().find(|(known, _)| *known == variable)?;

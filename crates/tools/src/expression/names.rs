@@ -29,7 +29,7 @@ impl Function {
     }
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KnownName {
     Function(Function),
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_of_known_names_are_told_from_variables() {
+    fn misspelled_names_are_distinguished_from_variables() {
         for (name, expected) in [
             ("n", Some("N")),
             ("page", Some("pages")),

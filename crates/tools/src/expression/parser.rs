@@ -129,10 +129,10 @@ impl Parser<'_> {
     ) -> Result<(), FormulaError> {
         let message = match (wanted, found) {
             (FormulaType::Number, FormulaType::Condition) => {
-                "a condition stands where a number is expected; remove the comparison"
+                "found a condition where a number is expected; remove the comparison"
             }
             (FormulaType::Condition, FormulaType::Number) => {
-                "a number stands where a condition is expected; compare it, as in N > 50"
+                "found a number where a condition is expected; compare it, as in N > 50"
             }
             _ => return Ok(()),
         };

@@ -232,10 +232,10 @@ fn what_is_no_formula_is_refused_with_its_place_and_cure() {
         ("max()", Function, 1, "max takes 1 argument or more, not 0"),
         ("5 * n", Misspelled, 5, "did you mean \"N\"? If not, declare it"),
         ("pages2 + pags", Misspelled, 1, "did you mean \"pages\"?"),
-        ("N > 50", Type, 1, "a condition stands where a number is expected"),
-        ("1 + (N > 50)", Type, 5, "a condition stands where a number is expected"),
-        ("max(N > 1, 2)", Type, 5, "a condition stands where a number is expected"),
-        ("not 5 + 1", Type, 5, "a number stands where a condition is expected"),
+        ("N > 50", Type, 1, "found a condition where a number is expected"),
+        ("1 + (N > 50)", Type, 5, "found a condition where a number is expected"),
+        ("max(N > 1, 2)", Type, 5, "found a condition where a number is expected"),
+        ("not 5 + 1", Type, 5, "found a number where a condition is expected"),
         ("2 * 1 / 0", Arithmetic(ArithmeticFault::DivisionByZero), 7, "guard the divisor"),
         ("10 ** 1000", Arithmetic(ArithmeticFault::Exponent), 4, "outside -100 to 100"),
         ("10 ** 19", Arithmetic(ArithmeticFault::IntegerOverflow), 4, "2.0 ** 70"),
@@ -252,9 +252,9 @@ fn what_is_no_formula_is_refused_with_its_place_and_cure() {
     // An input of the pattern is a variable whatever it looks like.
     assert_eq!(number("5 * page").unwrap().variables().collect::<Vec<_>>(), ["page"]);
     let condition = |text: &str| Formula::condition(text, &|_| false);
-    check_refused(condition("N + 50"), Type, 1, "a number stands where a condition is expected; compare it");
-    check_refused(condition("N > 1 and pages"), Type, 11, "a number stands");
-    check_refused(condition("(N > 1) > 0"), Type, 1, "a condition stands");
+    check_refused(condition("N + 50"), Type, 1, "found a number where a condition is expected; compare it");
+    check_refused(condition("N > 1 and pages"), Type, 11, "found a number");
+    check_refused(condition("(N > 1) > 0"), Type, 1, "found a condition");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_chain_of_many_terms_is_not_nested() {
 }
 
 #[test]
-fn an_evaluation_says_what_is_missing_and_where_it_fails() {
+fn an_evaluation_reports_what_is_missing_and_where_it_fails() {
     let formula = Formula::number("10 / (N - 100) + size", &|_| false).unwrap();
     let error = formula.evaluate(variable).unwrap_err();
     assert_eq!(error.to_string(), "the variable \"size\" of \"10 / (N - 100) + size\" was not given");
@@ -306,7 +306,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_tree_of_operations_is_worth_what_rust_says((text, expected) in tree()) {
+        fn a_tree_of_operations_has_the_value_that_rust_computes((text, expected) in tree()) {
             if let Ok(formula) = Formula::number(&text, &|_| false) {
                 let value = formula.evaluate(|name| variable(name).map(|it| Numeric::Float(it.as_f64()))).unwrap();
                 prop_assert_eq!(value.as_f64(), expected, "{}", text);

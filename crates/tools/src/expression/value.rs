@@ -1,7 +1,7 @@
 //! Python's numbers and the operations on them: integers of 64 bits and IEEE doubles.
 //!
 //! An operation on two integers gives an integer, except `/` and a negative power; any other gives a double, as Python
-//! does. Where Python goes on with an integer past 64 bits, an infinity or NaN, there is a fault instead.
+//! does. Where Python continues with an integer past 64 bits, an infinity or NaN, there is a fault instead.
 
 use std::cmp::Ordering;
 
@@ -249,7 +249,8 @@ fn divide(a: Numeric, b: Numeric) -> ArithmeticResult {
     }
 }
 
-/// The double nearest to the quotient of two integers that are not doubles themselves, as Python gives it. `b` is not 0.
+/// The double nearest to the quotient of two integers that are not doubles themselves, as Python gives it. `b` is not
+/// 0.
 #[expect(clippy::cast_precision_loss, reason = "the one rounding that is wanted, to nearest even")]
 fn divide_large(a: i64, b: i64) -> f64 {
     let (wide, divisor) = (u128::from(a.unsigned_abs()), u128::from(b.unsigned_abs()));
@@ -258,7 +259,7 @@ fn divide_large(a: i64, b: i64) -> f64 {
     }
     let shift = wide.leading_zeros() - 1;
     let (quotient, rest) = ((wide << shift) / divisor, (wide << shift) % divisor);
-    // The quotient has 62 bits at least, so its last one is below those that a double keeps: it says only "and more".
+    // The quotient has 62 bits at least, so its last one is below those that a double keeps: it only means "and more".
     let rounded = (quotient | u128::from(rest != 0)) as f64;
     let scale = f64::from(shift).exp2();
     let magnitude = rounded / scale;
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_apart() {
+    fn faults_are_distinguished() {
         let fault = |binary: Binary, a, b| binary.apply(a, b).unwrap_err();
         assert_eq!(
             fault(Binary::FloorDivide, Integer(i64::MIN), Integer(-1)),

@@ -4,7 +4,8 @@ use super::fast::exact;
 use super::names::DEFAULTS;
 use super::value::Numeric;
 
-/// The values of variables. Those with a default in every catalogue ([`DEFAULTS`]) are found by index, any other by name.
+/// The values of variables. Those with a default in every catalogue ([`DEFAULTS`]) are found by index, any other by
+/// name.
 ///
 /// ```
 /// use midflight_tools::expression::{Formula, FormulaVariables, Numeric};
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_past_what_doubles_hold_is_left_to_the_exact_evaluation() {
+    fn a_value_beyond_doubles_is_left_to_the_exact_evaluation() {
         let mut variables = FormulaVariables::default();
         variables.set("N", Numeric::Integer(9_007_199_254_740_993));
         let formula = super::super::Formula::number("N - 9007199254740992", &|_| false).unwrap();

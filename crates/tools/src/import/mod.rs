@@ -1,9 +1,9 @@
 //! Reads tools from the files of other catalogues: a pure function from parsed JSON or YAML to documents.
 //!
-//! Read are: one tool, `{tool_name, capabilities, ...}`; a list of tools; `{tools: ...}` with tools by name or in a list; and
-//! several of those in one stream. Capabilities and patterns stand by name, or in lists with `capability_name` and
-//! `pattern_name`. Each tool is read and checked by itself: one that cannot be read is refused with the reason and the cure, and
-//! the others are imported. An OpenAPI document becomes a draft for each of its operations.
+//! Read are: one tool, `{tool_name, capabilities, ...}`; a list of tools; `{tools: ...}` with tools by name or in a
+//! list; and several of those in one stream. Capabilities and patterns are by name, or in lists with `capability_name`
+//! and `pattern_name`. Each tool is read and checked by itself: one that cannot be read is refused with the reason and
+//! the cure, and the others are imported. An OpenAPI document becomes a draft for each of its operations.
 
 mod openapi;
 mod shape;
@@ -11,7 +11,7 @@ mod shape;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, JsonType, Pointer, Problem, Problems, check_body, clip};
+use midflight_core::{DocumentName, JsonPointer, JsonType, Problem, Problems, check_body, clip};
 use serde_json::Value;
 
 use crate::document::FOLDERS;
@@ -19,7 +19,7 @@ use crate::limits::IMPORT_TOOLS_MAX;
 use crate::read_tool::read_tool;
 use shape::{canonical, placeholder, unknown_shape};
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct ToolsImport {
@@ -157,7 +157,7 @@ impl Importer {
         });
     }
 
-    /// Reads what stands at a place; `named` is the name by which it stands there.
+    /// Reads the value of a place; `named` is its name there.
     fn read(&mut self, value: &Value, place: &str, named: Option<&str>) {
         match value {
             Value::Array(items) => {
@@ -180,7 +180,7 @@ impl Importer {
         }
     }
 
-    /// Whether one more tool may be read. Where the first one too many stands, that is said.
+    /// Whether one more tool may be read. The place of the first one too many is reported.
     fn has_room(&mut self, place: &str, named: Option<&str>) -> bool {
         let read = self.import.tools.len() + self.import.refused.len();
         if read == IMPORT_TOOLS_MAX {
@@ -214,7 +214,8 @@ impl Importer {
         self.put(place, tool_name, body, problems);
     }
 
-    /// Takes over a tool, if it is valid and the first of its name. `problems` are those that are known before it is read.
+    /// Takes over a tool, if it is valid and the first of its name. `problems` are those that are known before it is
+    /// read.
     fn put(&mut self, place: &str, tool_name: String, body: Value, mut problems: Problems) {
         let Some(name) = document_name(&tool_name) else {
             let message = format!(
@@ -226,7 +227,7 @@ impl Importer {
         if let Some(first) = self.tool_names.get(&tool_name).or_else(|| self.names.get(&name)) {
             let first = if first.is_empty() { "the whole input" } else { first };
             let message =
-                format!("the tool {:?} stands at {first} already; rename or remove one", clip(&tool_name));
+                format!("the tool {:?} is already at {first}; rename or remove one", clip(&tool_name));
             return self.refuse(place, Some(&tool_name), RefusalReason::Duplicate, message);
         }
         let body = Arc::new(body);
@@ -262,9 +263,10 @@ impl Importer {
 /// ```
 ///
 /// # Errors
-/// No tool name, one of which no document name can be made, and items of lists without a name of their own or with one twice.
+/// No tool name, one of which no document name can be made, and items of lists without a name of their own or with one
+/// twice.
 pub fn canonical_tool(value: &Value) -> Result<(DocumentName, Value), Problems> {
-    let (root, mut problems) = (Pointer::root(), Problems::default());
+    let (root, mut problems) = (JsonPointer::root(), Problems::default());
     if !value.is_object() {
         let message = format!("a tool is an object, not {}", JsonType::of(value).word());
         return Err(Problem::new("wrong_type", root, message).into());

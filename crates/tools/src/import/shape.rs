@@ -1,11 +1,11 @@
 //! The shapes of catalogues: which are read, how they are made canonical, and what the others lack.
 
-use midflight_core::{JsonType, Pointer, Problem, Problems, clip};
+use midflight_core::{JsonPointer, JsonType, Problem, Problems, clip};
 use serde_json::{Map, Value, json};
 
 /// The first text that is a placeholder, as `<TOOL_NAME>`, with its place. Keys count too.
 pub(super) fn placeholder(value: &Value) -> Option<(String, &str)> {
-    fn search<'v>(value: &'v Value, path: &Pointer) -> Option<(String, &'v str)> {
+    fn search<'v>(value: &'v Value, path: &JsonPointer) -> Option<(String, &'v str)> {
         match value {
             Value::String(text) => is_placeholder(text).then(|| (path.to_string(), text.as_str())),
             Value::Array(items) => {
@@ -22,10 +22,10 @@ pub(super) fn placeholder(value: &Value) -> Option<(String, &str)> {
             _ => None,
         }
     }
-    // What a template leaves open stands where a tool has its name, its words and its capabilities; a text in an example may
-    // well be <html>.
+    // The placeholders of a template are where a tool has its name, its words and its capabilities; a text in an
+    // example may well be <html>.
     let read = ["tool_name", "platform", "category", "description", "capabilities"];
-    read.iter().find_map(|key| search(value.get(key)?, &Pointer::root().key(key)))
+    read.iter().find_map(|key| search(value.get(key)?, &JsonPointer::root().key(key)))
 }
 
 fn is_placeholder(text: &str) -> bool {
@@ -47,8 +47,8 @@ pub(super) fn unknown_shape<'v>(value: &'v Value, named: Option<&str>) -> Option
     };
     let name_in = |key: &str| members.get(key)?.get("name")?.as_str();
     if let Some(tool) = members.get("tool").filter(|tool| tool.is_object()) {
-        let message = "the tool stands under \"tool\" with one capability and one pattern; write tool_name and capabilities at \
-                       the top, each pattern with time_estimate_ms and cost_estimate";
+        let message = "the tool is under \"tool\" with one capability and one pattern; write tool_name and \
+                       capabilities at the top, each pattern with time_estimate_ms and cost_estimate";
         return Some((tool.get("name").and_then(Value::as_str), message.to_owned()));
     }
     let has_capabilities = members.get("capabilities").is_some_and(|it| !it.is_null());
@@ -82,7 +82,7 @@ pub(super) fn unknown_shape<'v>(value: &'v Value, named: Option<&str>) -> Option
 
 /// The document of a tool: capabilities and patterns by name, the version a text, and nothing that is null.
 pub(super) fn canonical(value: &Value, tool_name: &str, problems: &mut Problems) -> Value {
-    let root = Pointer::root();
+    let root = JsonPointer::root();
     let mut tool = without_nulls(value);
     tool.insert("tool_name".to_owned(), json!(tool_name));
     if let Some(Value::Number(version)) = tool.get("version") {
@@ -139,7 +139,7 @@ fn without_nulls(value: &Value) -> Map<String, Value> {
 }
 
 /// A list of objects as an object by the name that each states; anything else as it is.
-fn by_name(value: Value, name_key: &str, path: &Pointer, problems: &mut Problems) -> Value {
+fn by_name(value: Value, name_key: &str, path: &JsonPointer, problems: &mut Problems) -> Value {
     let Value::Array(items) = value else { return value };
     let mut named = Map::new();
     for (at, item) in items.into_iter().enumerate() {
@@ -151,7 +151,7 @@ fn by_name(value: Value, name_key: &str, path: &Pointer, problems: &mut Problems
             }
             Some(name) if named.contains_key(&name) => {
                 let message =
-                    format!("{name_key} {:?} stands in the list twice; rename or remove one", clip(&name));
+                    format!("{name_key} {:?} is in the list twice; rename or remove one", clip(&name));
                 problems.add(Problem::new("duplicate_name", path, message));
             }
             Some(name) => drop(named.insert(name, item)),

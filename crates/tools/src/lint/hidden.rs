@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use midflight_core::{Place, Pointer, Problem, Problems, TEXT_BYTES_MAX};
+use midflight_core::{JsonPath, JsonPointer, Problem, Problems, TEXT_BYTES_MAX};
 use serde_json::Value;
 
 /// A sort of character that is not shown.
@@ -79,7 +79,7 @@ pub fn escape_hidden(text: &str) -> Cow<'_, str> {
 }
 
 /// Adds a problem for every text and key of a body that hides a character, or is too long to be read.
-pub(crate) fn check_texts(value: &Value, place: &Place<'_>, problems: &mut Problems) {
+pub(crate) fn check_texts(value: &Value, place: &JsonPath<'_>, problems: &mut Problems) {
     match value {
         Value::String(text) => check_text(text, place, problems),
         Value::Array(items) => {
@@ -98,14 +98,15 @@ pub(crate) fn check_texts(value: &Value, place: &Place<'_>, problems: &mut Probl
     }
 }
 
-/// Whether a text is printable ASCII with tabs and line ends, as nearly all are. Looks at every byte, without a branch for each.
+/// Whether a text is printable ASCII with tabs and line ends, as nearly all are. Looks at every byte, without a branch
+/// for each.
 fn is_plain(text: &str) -> bool {
     let is_odd =
         |byte: u8| !((b' '..=b'~').contains(&byte) | (byte == b'\t') | (byte == b'\n') | (byte == b'\r'));
     !text.bytes().fold(false, |odd, byte| odd | is_odd(byte))
 }
 
-fn check_text(text: &str, place: &Place<'_>, problems: &mut Problems) {
+fn check_text(text: &str, place: &JsonPath<'_>, problems: &mut Problems) {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("the text has {} bytes and may have {TEXT_BYTES_MAX}; shorten it", text.len());
         problems.add(Problem::new("too_long", place.pointer(), message));
@@ -117,17 +118,17 @@ fn check_text(text: &str, place: &Place<'_>, problems: &mut Problems) {
     let hidden = text.chars().enumerate().find_map(|(at, c)| Some((at, c, HiddenCharacter::of(c)?)));
     if let Some((at, c, sort)) = hidden {
         const AROUND: usize = 20;
-        let around: String = text.chars().skip(at.saturating_sub(AROUND)).take(2 * AROUND).collect();
+        let surrounding: String = text.chars().skip(at.saturating_sub(AROUND)).take(2 * AROUND).collect();
         let message = format!(
             "the text has {} (U+{:04X}) as character {}: \"{}\"; remove it",
             sort.word(),
             u32::from(c),
             at + 1,
-            escape_hidden(&around)
+            escape_hidden(&surrounding)
         );
         problems.add(Problem::new(
             "hidden_character",
-            Pointer::parse(&escape_hidden(place.pointer().as_str())),
+            JsonPointer::parse(&escape_hidden(place.pointer().as_str())),
             message,
         ));
     }
@@ -146,7 +147,7 @@ mod tests {
             "metadata": {"n": "tag \u{e0041}", "emoji": "⚠\u{fe0f}", "lines": "a\r\n\tb", "c": "\u{85}"},
         });
         let mut problems = Problems::default();
-        check_texts(&body, &Place::Root, &mut problems);
+        check_texts(&body, &JsonPath::Root, &mut problems);
         let mut found: Vec<_> =
             problems.iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect();
         found.sort();
@@ -167,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_nobody_reads_is_too_long() {
+    fn a_text_over_the_limit_is_too_long() {
         let mut problems = Problems::default();
-        check_texts(&json!({"notes": "x".repeat(TEXT_BYTES_MAX + 1)}), &Place::Root, &mut problems);
+        check_texts(&json!({"notes": "x".repeat(TEXT_BYTES_MAX + 1)}), &JsonPath::Root, &mut problems);
         assert!(problems.to_string().contains("at /notes: the text has 10001 bytes and may have 10000"));
     }
 

@@ -1,12 +1,12 @@
-//! What a text may hide from its reader, and what a description should not say to a model.
+//! What a text may hide from its reader, and what a description should not tell a model.
 //!
-//! Characters that are not shown (zero-width, bidirectional, control and tag characters, ANSI escapes) are errors: a document
-//! with one is refused, because an agent reads what its operator does not. Phrases that instruct the model, URLs, encoded
-//! blobs, names of other tools and misspelled platforms are warnings: they are often intended.
+//! Characters that are not shown (zero-width, bidirectional, control and tag characters, ANSI escapes) are errors: a
+//! document with one is refused, because an agent reads what its operator does not. Phrases that instruct the model,
+//! URLs, encoded blobs, names of other tools and misspelled platforms are warnings: they are often intended.
 
 mod hidden;
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::Value;
 
 use crate::read_tool::{CATEGORIES, PLATFORMS, suggest_word};
@@ -22,7 +22,7 @@ pub struct LintFinding {
     /// A stable word for the rule: `instruction`, `url`, `blob`, `other_tool` or `vocabulary`.
     pub rule: &'static str,
     /// Where it is in the document.
-    pub path: Pointer,
+    pub path: JsonPointer,
     /// What was found, and what to do.
     pub message: String,
 }
@@ -54,8 +54,9 @@ const INSTRUCTIONS: [&str; 20] = [
 /// The fewest characters of base64 or hexadecimal in one word that count as a blob.
 const BLOB_BYTES_MIN: usize = 64;
 
-/// What to look at in the texts of a tool that a model is shown. `other_tools` are the names of all tools; those with no `_`,
-/// `-` or digit in them are also words (`cat`, `find`), and are not looked for. Cost: linear in the texts, and in the names.
+/// What to look at in the texts of a tool that a model is shown. `other_tools` are the names of all tools; those with
+/// no `_`, `-` or digit in them are also words (`cat`, `find`), and are not looked for. Cost: linear in the texts, and
+/// in the names.
 #[must_use]
 pub fn lint<'n>(tool: &Tool, other_tools: impl IntoIterator<Item = &'n str>) -> Vec<LintFinding> {
     let texts = shown_texts(tool.body());
@@ -76,13 +77,13 @@ pub fn lint<'n>(tool: &Tool, other_tools: impl IntoIterator<Item = &'n str>) -> 
         [("platform", tool.platform(), &PLATFORMS[..]), ("category", tool.category(), &CATEGORIES[..])];
     for (key, word, known) in words {
         if let Some(message) = word.and_then(|word| suggest_word(word, known)) {
-            findings.push(LintFinding { rule: "vocabulary", path: Pointer::root().key(key), message });
+            findings.push(LintFinding { rule: "vocabulary", path: JsonPointer::root().key(key), message });
         }
     }
     findings
 }
 
-fn lint_text(text: &str, path: &Pointer, findings: &mut Vec<LintFinding>) {
+fn lint_text(text: &str, path: &JsonPointer, findings: &mut Vec<LintFinding>) {
     let mut found = |rule, message| findings.push(LintFinding { rule, path: path.clone(), message });
     let lower = text.to_lowercase();
     if let Some(phrase) = INSTRUCTIONS.iter().find(|phrase| lower.contains(**phrase)) {
@@ -108,7 +109,7 @@ fn lint_text(text: &str, path: &Pointer, findings: &mut Vec<LintFinding>) {
     }
 }
 
-/// Whether a name stands in a text with no letter, digit or `_` beside it.
+/// Whether a name is in a text with no letter, digit or `_` beside it.
 fn has_word(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     text.match_indices(name).any(|(at, _)| {
@@ -118,17 +119,22 @@ fn has_word(text: &str, name: &str) -> bool {
 }
 
 /// The texts of a tool that a model is shown: titles, descriptions and use cases, wherever they are, with their places.
-fn shown_texts(body: &Value) -> Vec<(Pointer, &str)> {
+fn shown_texts(body: &Value) -> Vec<(JsonPointer, &str)> {
     let mut texts = Vec::new();
     for key in ["title", "description", "capabilities", "input_schema", "output_schema"] {
         if let Some(value) = body.get(key) {
-            collect(value, &Pointer::root().key(key), matches!(key, "title" | "description"), &mut texts);
+            collect(value, &JsonPointer::root().key(key), matches!(key, "title" | "description"), &mut texts);
         }
     }
     texts
 }
 
-fn collect<'v>(value: &'v Value, path: &Pointer, is_shown: bool, texts: &mut Vec<(Pointer, &'v str)>) {
+fn collect<'v>(
+    value: &'v Value,
+    path: &JsonPointer,
+    is_shown: bool,
+    texts: &mut Vec<(JsonPointer, &'v str)>,
+) {
     match value {
         Value::String(text) if is_shown => texts.push((path.clone(), text)),
         Value::Array(items) => {

@@ -1,7 +1,8 @@
 //! Search of the catalogue by words: BM25 over names, titles, descriptions, use cases and arguments.
 //!
-//! The index is persistent: a changed tool costs its own words, and a snapshot shares the rest with the one before it. The
-//! number of tools with each word, and the total length, are kept, so ranks are those of an index built from scratch.
+//! The index is persistent: a changed tool costs its own words, and a snapshot shares the rest with the one before it.
+//! The number of tools with each word, and the total length, are kept, so ranks are those of an index built from
+//! scratch.
 
 mod postings;
 mod terms;
@@ -45,8 +46,8 @@ pub struct SearchHit<'s> {
 }
 
 impl SearchIndex {
-    /// Adds tools that are not there. Cost: their words; a step into a map for each that is new among them, so that a whole
-    /// catalogue costs less than its tools one by one.
+    /// Adds tools that are not there. Cost: their words; a step into a map for each that is new among them, so that a
+    /// whole catalogue costs less than its tools one by one.
     pub(crate) fn insert_all<'t>(&mut self, tools: impl IntoIterator<Item = &'t Arc<Tool>>) {
         let mut added: std::collections::HashMap<String, Vec<(u32, Posting)>, TermHasher> =
             Default::default();
@@ -97,8 +98,8 @@ impl SearchIndex {
         }
     }
 
-    /// The best tools for a query that `is_wanted`, at most `max`, best first; of equals, the first by name. Cost: one step for
-    /// each tool that has a word of the query.
+    /// The best tools for a query that `is_wanted`, at most `max`, best first; of equals, the first by name. Cost: one
+    /// step for each tool that has a word of the query.
     pub(crate) fn search(
         &self,
         query: &str,
@@ -223,7 +224,7 @@ mod tests {
         assert!(index.search("same", 0, |_| true).is_empty());
     }
 
-    /// What an index says, with tools by id instead of by place.
+    /// The contents of an index, with tools by id instead of by place.
     fn content(index: &SearchIndex) -> (BTreeMap<String, BTreeMap<String, Posting>>, u64) {
         let id = |place: u32| index.tools[place as usize].as_ref().unwrap().id().to_owned();
         let terms = index.postings.iter().map(|(term, postings)| {

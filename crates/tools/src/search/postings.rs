@@ -1,7 +1,7 @@
 //! Which tools have a word: a sorted list while they are few, a persistent map once they are many.
 //!
-//! Most words are in a handful of tools. A map for each of those would take a kilobyte, and a list is copied at once when it
-//! changes.
+//! Most words are in a handful of tools. A map for each of those would take a kilobyte, and a list is copied at once
+//! when it changes.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const FEW_MAX: usize = 32;
 /// What is known of a word in a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Posting {
-    /// How often the tool has the word, weighted by where it stands.
+    /// How often the tool has the word, weighted by its place.
     pub(super) frequency: u16,
     /// How many words the tool has, weighted likewise.
     pub(super) length: u32,

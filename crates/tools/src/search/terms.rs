@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::tool::Tool;
 
-/// How often a word counts by where it stands.
+/// How much a word counts by its place.
 const NAME_WEIGHT: u16 = 4;
 const TITLE_WEIGHT: u16 = 3;
 const LABEL_WEIGHT: u16 = 2;
@@ -41,8 +41,8 @@ impl Hasher for Fnv {
     }
 }
 
-/// Calls `found` with each word of a text: runs of letters and digits in lower case, plurals made singular. A word with capitals
-/// inside, as `ServiceControl`, is also each of its parts.
+/// Calls `found` with each word of a text: runs of letters and digits in lower case, plurals made singular. A word with
+/// capitals inside, as `ServiceControl`, is also each of its parts.
 pub(crate) fn each_term(text: &str, mut found: impl FnMut(&str)) {
     let mut term = String::new();
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -86,7 +86,7 @@ fn singular(term: &mut String) -> &str {
     term
 }
 
-/// The words of a tool with how often each stands there, by weight.
+/// The words of a tool with how often it has each, by weight.
 pub(super) fn counted(tool: &Tool) -> HashMap<String, u16, TermHasher> {
     let mut counts = HashMap::with_capacity_and_hasher(256, TermHasher::default());
     let mut count = |text: &str, weight: u16| {

@@ -41,7 +41,7 @@ impl Ambiguity {
     }
 }
 
-/// Asks for what tells the two apart most, once in favour of each.
+/// Asks for the greatest difference of the two, once in favour of each.
 fn question(first: &SelectionCandidate<'_>, second: &SelectionCandidate<'_>) -> String {
     let advantage = |a: &SelectionCandidate<'_>, b: &SelectionCandidate<'_>| {
         let differences = a.features.iter().zip(b.features).map(|(a, b)| a - b);
@@ -67,8 +67,8 @@ fn label(candidate: &SelectionCandidate<'_>) -> String {
 }
 
 impl Selection<'_> {
-    /// The answer as JSON: `mode`, `selected` (the best candidate, or null), `candidates`, `excluded`, `not_evaluated` (each
-    /// at most the request's `limit`, with the `total` of each), `ambiguity`, `notes`.
+    /// The answer as JSON: `mode`, `selected` (the best candidate, or null), `candidates`, `excluded`, `not_evaluated`
+    /// (each at most the request's `limit`, with the `total` of each), `ambiguity`, `notes`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let limit = self.request.limit;

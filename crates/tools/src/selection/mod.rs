@@ -1,9 +1,10 @@
-//! Which pattern of which tool to use: candidates from the indexes, judged by their policies, compared by their features.
+//! Which pattern of which tool to use: candidates from the indexes, judged by their policies, compared by their
+//! features.
 //!
-//! Features, each from 0 (worst) to 1 (best): time `1 - (ln t - ln 50) / (ln 60000 - ln 50)` with `t` in ms, cost `1 - c / 10`,
-//! complexity `1 - complexity_score`, and accuracy and completeness as the pattern states them. The score is their sum by the
-//! weights of the mode ([`SelectionSettings`](crate::SelectionSettings)). Equal scores go by tool name, then pattern, then
-//! capability, so an answer is the same each time.
+//! Features, each from 0 (worst) to 1 (best): time `1 - (ln t - ln 50) / (ln 60000 - ln 50)` with `t` in ms, cost `1 -
+//! c / 10`, complexity `1 - complexity_score`, and accuracy and completeness as the pattern states them. The score is
+//! their sum by the weights of the mode ([`SelectionSettings`](crate::SelectionSettings)). Equal scores go by tool
+//! name, then pattern, then capability, so an answer is the same each time.
 
 mod answer;
 mod mode;
@@ -13,7 +14,7 @@ mod select;
 
 use std::cmp::Ordering;
 
-use midflight_core::{Pointer, Problem};
+use midflight_core::{JsonPointer, Problem};
 
 use crate::expression::EvaluationError;
 use crate::settings::FeatureVector;
@@ -44,7 +45,7 @@ pub struct SelectionCandidate<'s> {
     pub features: FeatureVector,
     /// The sum of the features by the weights of the mode.
     pub score: f64,
-    /// What its policy says.
+    /// The verdict of its policy.
     pub verdicts: PolicyVerdicts,
 }
 
@@ -87,7 +88,7 @@ pub struct Selection<'s> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectionError {
-    /// The request says nothing by which candidates could be found.
+    /// The request has nothing by which candidates could be found.
     #[error("a selection needs a query, capabilities, a tool_name, a platform or a category")]
     Empty,
     /// There is no such tool.
@@ -105,16 +106,16 @@ impl SelectionError {
     #[must_use]
     pub fn to_problem(&self) -> Problem {
         let (code, path) = match self {
-            Self::Empty => ("missing_field", Pointer::root()),
-            Self::UnknownTool { .. } => ("unknown_tool", Pointer::root().key("tool_name")),
+            Self::Empty => ("missing_field", JsonPointer::root()),
+            Self::UnknownTool { .. } => ("unknown_tool", JsonPointer::root().key("tool_name")),
         };
         Problem::new(code, path, self.to_string())
     }
 }
 
 impl ToolsSnapshot {
-    /// Selects among the patterns that a request asks for. A tool that is not offered is a candidate only where the request
-    /// names it, and is then excluded with the reason. Cost: some 0.3 us for each candidate; nothing is copied.
+    /// Selects among the patterns that a request asks for. A tool that is not offered is a candidate only where the
+    /// request names it, and is then excluded with the reason. Cost: some 0.3 us for each candidate; nothing is copied.
     ///
     /// ```
     /// use midflight_core::DocumentName;

@@ -8,9 +8,9 @@ use crate::settings::PreferenceMode;
 pub enum ModeSource {
     /// The request states it.
     Explicit,
-    /// These words of the query say it.
+    /// These words of the query determine it.
     Keywords(Vec<&'static str>),
-    /// Nothing says anything.
+    /// Nothing determines it.
     Default,
 }
 

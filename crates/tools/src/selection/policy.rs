@@ -1,4 +1,4 @@
-//! What a pattern's policy says of a use of it: each rule with its verdict.
+//! The verdict of a pattern's policy on a use of it: each rule with its verdict.
 
 use super::request::SelectionRequest;
 use crate::expression::{EvaluationError, FormulaVariables, Numeric};
@@ -52,7 +52,7 @@ impl PolicyRule {
     }
 }
 
-/// What a rule says of a use.
+/// The verdict of a rule on a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum PolicyVerdict {
@@ -94,7 +94,7 @@ impl PolicyVerdicts {
         all.filter(|(_, verdict)| *verdict != PolicyVerdict::NotApplied)
     }
 
-    /// Whether some rule says this.
+    /// Whether some rule has this verdict.
     #[must_use]
     pub fn has(&self, verdict: PolicyVerdict) -> bool {
         self.0.contains(&verdict)
@@ -104,13 +104,13 @@ impl PolicyVerdicts {
         self.0[rule as usize] = verdict;
     }
 
-    /// Notes what a rule says that applies.
+    /// Notes the verdict of a rule that applies.
     fn apply(&mut self, rule: PolicyRule, passes: bool, otherwise: PolicyVerdict) {
         self.set(rule, if passes { PolicyVerdict::Passed } else { otherwise });
     }
 }
 
-/// What the policy says of a use at these estimates.
+/// The verdict of the policy on a use at these estimates.
 ///
 /// # Errors
 /// [`EvaluationError`] when its condition has no value.

@@ -1,6 +1,6 @@
 //! What a selection is asked for.
 
-use midflight_core::{Place, Problem, Problems, Reader};
+use midflight_core::{JsonPath, ObjectReader, Problem, Problems};
 use serde_json::Value;
 
 use crate::expression::{FormulaVariables, Numeric};
@@ -10,9 +10,9 @@ use crate::settings::{MODES, PreferenceMode};
 
 /// What a selection is asked for. It needs at least one of query, capabilities, tool_name, platform and category.
 ///
-/// Candidates are the patterns of the tool `tool_name`; else those of the wanted capabilities; else those of the tools that a
-/// search for the query finds; else, where it finds none, those of all tools of the platform or category. Platform, category
-/// and capabilities also narrow the others.
+/// Candidates are the patterns of the tool `tool_name`; else those of the wanted capabilities; else those of the tools
+/// that a search for the query finds; else, where it finds none, those of all tools of the platform or category.
+/// Platform, category and capabilities also narrow the others.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SelectionRequest {
@@ -26,7 +26,7 @@ pub struct SelectionRequest {
     pub platform: Option<String>,
     /// The one category that is wanted.
     pub category: Option<String>,
-    /// What matters; by default the query says it.
+    /// The priority; by default derived from the query.
     pub mode: Option<PreferenceMode>,
     /// The values of variables. `N`, `pages` and `p95_latency` have defaults: 100, 1 and 1000.
     pub variables: Vec<(String, Numeric)>,
@@ -83,8 +83,8 @@ impl SelectionRequest {
     pub fn read(input: &Value) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let mut request = Self::default();
-        let place = Place::Root;
-        if let Some(mut reader) = Reader::open("a selection", input, &place, &mut problems) {
+        let place = JsonPath::Root;
+        if let Some(mut reader) = ObjectReader::open("a selection", input, &place, &mut problems) {
             reader.only(&FIELDS);
             let is_given = |key: &str| input.get(key).is_some_and(|value| !value.is_null());
             let mut text = |key: &str| if is_given(key) { reader.text(key).map(str::to_owned) } else { None };
@@ -146,8 +146,8 @@ impl SelectionRequest {
     }
 }
 
-/// The variables with which a selection evaluates formulas: the given ones, and `N` 100, `pages` 1 and `p95_latency` 1000 where they
-/// are not given.
+/// The variables with which a selection evaluates formulas: the given ones, and `N` 100, `pages` 1 and `p95_latency`
+/// 1000 where they are not given.
 #[must_use]
 pub fn context_variables(given: &[(String, Numeric)]) -> FormulaVariables {
     let mut variables = FormulaVariables::default();
@@ -158,7 +158,7 @@ pub fn context_variables(given: &[(String, Numeric)]) -> FormulaVariables {
     variables
 }
 
-fn read_variables(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Vec<(String, Numeric)> {
+fn read_variables(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) -> Vec<(String, Numeric)> {
     let members = match reader.get("context") {
         Some(Value::Object(members)) if members.len() <= REQUEST_ITEMS_MAX => members,
         Some(Value::Object(members)) => {
@@ -213,7 +213,7 @@ mod tests {
         let problems = SelectionRequest::read(&input).unwrap_err().to_string();
         for expected in [
             "at /quer: a selection has no field \"quer\"; did you mean \"query\"?",
-            "at /mode: \"fst\" is no mode; write one of fast, accurate",
+            "at /mode: \"fst\" is not a valid mode; use one of fast, accurate",
             "at /context/N: a variable is a number",
             "at /limit: limit is from 1 to 1000",
             "at /capabilities: capabilities is an array of texts",

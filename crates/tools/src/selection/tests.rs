@@ -162,7 +162,7 @@ fn what_a_policy_does_not_state_is_not_safe_in_production_and_an_environment_has
 }
 
 #[test]
-fn a_tool_that_is_not_offered_is_no_candidate_and_by_name_the_answer_says_why() {
+fn a_tool_that_is_not_offered_is_no_candidate_and_by_name_has_the_reason() {
     let mut documents = Vec::new();
     for (id, key, value) in [
         ("off", "enabled", json!(false)),
@@ -198,7 +198,7 @@ fn a_tool_that_is_not_offered_is_no_candidate_and_by_name_the_answer_says_why() 
 }
 
 #[test]
-fn the_best_two_that_are_close_are_ambiguous_and_a_question_tells_them_apart() {
+fn the_best_two_that_are_close_are_ambiguous_and_a_question_decides() {
     let quick = pattern(50, 5, json!({"preference_match": {"accuracy": 0.4, "completeness": 0.5}}));
     let exact = pattern(60_000, 5, json!({"preference_match": {"accuracy": 1.0, "completeness": 0.9}}));
     let far = pattern(60_000, 10, json!({"preference_match": {"accuracy": 0.0, "completeness": 0.0}}));
@@ -274,7 +274,7 @@ fn corrections_change_the_estimates_of_their_pattern_alone() {
 }
 
 #[test]
-fn an_answer_is_bounded_and_says_how_much_there_is() {
+fn an_answer_is_bounded_and_has_the_total() {
     let patterns: serde_json::Map<String, Value> =
         (0..30).map(|n| (format!("p{n:02}"), pattern(100, 2, json!({})))).collect();
     let tools = snapshot(&[("a", body(Value::Object(patterns)))]);

@@ -1,5 +1,5 @@
-//! An aggregate as named counters that only grow, to be kept beside a log and added up there: adding the counters of two aggregates
-//! gives those of both merged.
+//! An aggregate as named counters that only grow, to be kept beside a log and added up there: adding the counters of
+//! two aggregates gives those of both merged.
 
 use super::{BUCKETS, Bias, PatternTelemetry};
 
@@ -7,8 +7,8 @@ use super::{BUCKETS, Bias, PatternTelemetry};
 const MICRO: f64 = 1e6;
 
 impl PatternTelemetry {
-    /// Its counters, each with how much it has; those without anything are left out. Names have 1 to 32 of `a-z`, `0-9`, `_`. At
-    /// most 152.
+    /// Its counters, each with how much it has; those without anything are left out. Names have 1 to 32 of `a-z`,
+    /// `0-9`, `_`. At most 152.
     ///
     /// ```
     /// use midflight_tools::telemetry::{Observation, PatternTelemetry};
@@ -35,7 +35,8 @@ impl PatternTelemetry {
         counters
     }
 
-    /// Adds to a counter of [`PatternTelemetry::counters`]. One of another name is ignored: a newer version may count more.
+    /// Adds to a counter of [`PatternTelemetry::counters`]. One of another name is ignored: a newer version may count
+    /// more.
     pub fn add_counter(&mut self, name: &str, count: u64) {
         let add = |sum: &mut u64| *sum = sum.saturating_add(count);
         match name {

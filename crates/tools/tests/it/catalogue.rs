@@ -1,4 +1,5 @@
-//! The original's catalogue, where it is available: what is imported, what is refused, and that an export imports as the same.
+//! The original's catalogue, where it is available: what is imported, what is refused, and that an export imports as
+//! the same.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -113,7 +114,7 @@ fn a_search_finds_what_people_ask_for() {
 }
 
 #[test]
-fn a_selection_by_words_prefers_what_the_words_say() {
+fn a_selection_by_words_prefers_matching_tools() {
     let Some((_, snapshot)) = at_hand() else { return };
     let request =
         SelectionRequest::read(&json!({"query": "quickly capture packets", "environment": "staging"}))

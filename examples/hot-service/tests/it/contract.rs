@@ -35,26 +35,26 @@ fn walk(contents: &Contents, file: &Path, method: Method, mut save: impl FnMut(&
     pair.until("the first content verified", |pair| pair.is_verified(initial));
     assert_eq!((pair.attempts(), pair.successes()), (0, 0), "what is served already is not triggered");
     let level = |level: &str| {
-        let (_, said) = pair.service.get("/");
-        assert!(said.contains(&format!("\"log_level\":\"{level}\"")), "{said}");
+        let (_, output) = pair.service.get("/");
+        assert!(output.contains(&format!("\"log_level\":\"{level}\"")), "{output}");
     };
     level("info");
 
     save(changed);
     pair.until_succeeded(1);
-    pair.until_told(method);
+    pair.until_reported(method);
     level("debug");
 
     save(touched);
     pair.until_succeeded(2);
-    let (status, said) = health(&pair.service);
-    assert_eq!((status, &said["status"], &said["revision"]), (200, &"unchanged".into(), &2.into()));
+    let (status, output) = health(&pair.service);
+    assert_eq!((status, &output["status"], &output["revision"]), (200, &"unchanged".into(), &2.into()));
 
     save(invalid);
     pair.until("a refusal", |pair| pair.failures("rejected") == 1);
-    let (status, said) = health(&pair.service);
-    assert_eq!((status, &said["status"]), (503, &"validation_failed".into()), "{said}");
-    assert_eq!((&said["hash"], &said["served_hash"]), (&hash(invalid).into(), &hash(touched).into()));
+    let (status, output) = health(&pair.service);
+    assert_eq!((status, &output["status"]), (503, &"validation_failed".into()), "{output}");
+    assert_eq!((&output["hash"], &output["served_hash"]), (&hash(invalid).into(), &hash(touched).into()));
     level("debug");
 
     save(initial);
@@ -81,22 +81,22 @@ fn holds_by_http() {
 }
 
 #[test]
-fn holds_by_a_signal() {
+fn works_by_a_signal() {
     by_renames(&own(), Method::Signal);
 }
 
 #[test]
-fn holds_by_http_when_a_config_map_is_swapped() {
+fn works_by_http_when_a_config_map_is_swapped() {
     by_swaps(&own(), Method::Http);
 }
 
 #[test]
-fn holds_by_a_signal_when_a_config_map_is_swapped() {
+fn works_by_a_signal_when_a_config_map_is_swapped() {
     by_swaps(&own(), Method::Signal);
 }
 
 #[test]
-fn holds_with_the_contents_of_the_original() {
+fn works_with_the_original_contents() {
     let Some(contents) = given() else { return };
     for method in [Method::Http, Method::Signal] {
         by_renames(&contents, method);

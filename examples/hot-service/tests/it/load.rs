@@ -87,7 +87,9 @@ impl Clients {
 
 fn until_tried(service: &Daemon, text: &str) -> (u16, Value) {
     let wanted = hash(text);
-    wait_for("a content to be tried", || Some(health(service)).filter(|(_, said)| said["hash"] == *wanted))
+    wait_for("a content to be tried", || {
+        Some(health(service)).filter(|(_, output)| output["hash"] == *wanted)
+    })
 }
 
 fn change_all(places: &Places, service: &Daemon, file: &std::path::Path, clients: &Clients) -> usize {
@@ -96,13 +98,13 @@ fn change_all(places: &Places, service: &Daemon, file: &std::path::Path, clients
         let (text, is_good) = places.config(change);
         let revision = health(service).1["revision"].clone();
         rename_over(file, &text);
-        let (status, said) = until_tried(service, &text);
+        let (status, output) = until_tried(service, &text);
         if is_good {
-            assert_eq!((status, &said["served_hash"]), (200, &hash(&text).into()), "{said}");
+            assert_eq!((status, &output["served_hash"]), (200, &hash(&text).into()), "{output}");
             served = text;
         } else {
-            assert_eq!((status, &said["status"]), (503, &"rejected".into()), "{said}");
-            let now = (&said["served_hash"], &said["revision"]);
+            assert_eq!((status, &output["status"]), (503, &"rejected".into()), "{output}");
+            let now = (&output["served_hash"], &output["revision"]);
             assert_eq!(now, (&hash(&served).into(), &revision), "what was in use goes on");
             refused += 1;
         }

@@ -50,12 +50,12 @@ fn of_signals_all_at_once_the_last_state_is_served() {
         service.process().hang_up();
     }
     let last = hash(&numbered(TIMES));
-    let said = wait_for("the last state to be served", || {
-        let (status, said) = health(&service);
+    let output = wait_for("the last state to be served", || {
+        let (status, output) = health(&service);
         // It follows its file by itself too; a signal makes it look whether or not that was first.
-        (status == 200 && said["served_hash"] == *last && said["trigger"] == "signal").then_some(said)
+        (status == 200 && output["served_hash"] == *last && output["trigger"] == "signal").then_some(output)
     });
-    assert!(said["revision"].as_u64().unwrap() <= u64::from(TIMES) + 1, "{said}");
+    assert!(output["revision"].as_u64().unwrap() <= u64::from(TIMES) + 1, "{output}");
     let (_, about) = service.get("/");
     assert!(about.contains(&format!("\"number {TIMES}\"")), "{about}");
     assert!(service.stop().success());

@@ -1,5 +1,5 @@
-//! A pod in small: processes of their own, the first of which is `pause`, and a directory that they share. Outside of it
-//! other tests run services of the same name, which a sidecar that saw them would have to choose from, and does not.
+//! A pod in small: processes of their own, the first of which is `pause`, and a directory that they share. Outside of
+//! it other tests run services of the same name, which a sidecar that saw them would have to choose from, and does not.
 
 use std::fs;
 use std::os::unix::fs::symlink;

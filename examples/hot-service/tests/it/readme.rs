@@ -7,7 +7,7 @@ use midflight_testkit::{Daemon, tour};
 use crate::support::binary;
 
 #[test]
-fn the_tour_goes_as_the_readme_says() {
+fn the_readme_tour_runs() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = here.join("README.md");
     let text = std::fs::read_to_string(&readme).unwrap();

@@ -8,7 +8,7 @@ use midflight_testkit::{Daemon, Program, rename_over};
 use crate::support::{Method, Pair, binary, folder, numbered, service};
 
 #[test]
-fn a_service_that_was_killed_is_told_nothing_that_it_has_read_itself() {
+fn a_killed_service_is_not_reloaded_with_what_it_read_itself() {
     let (_folder, file) = folder(&numbered(0));
     let mut pair = Pair::start(&file, Method::Http);
     pair.until("the first content verified", |pair| pair.is_verified(&numbered(0)));
@@ -23,7 +23,7 @@ fn a_service_that_was_killed_is_told_nothing_that_it_has_read_itself() {
 }
 
 #[test]
-fn a_service_that_was_killed_after_a_bad_edit_comes_back_on_the_last_good_content() {
+fn a_service_killed_after_a_bad_edit_restarts_with_the_last_good_content() {
     let (_folder, file) = folder(&numbered(0));
     let service = service(&file);
     let (reload, health) =
@@ -45,7 +45,10 @@ fn a_service_does_not_begin_on_a_config_that_is_not_valid() {
     let (_folder, file) = folder("log:\n  format: smoke-signals\nserver:\n  prot: 80\n");
     let output = Command::new(binary()).arg("--config").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("app.yaml:2:11: at /log/format: unknown variant `smoke-signals`"), "{said}");
-    assert!(said.contains("app.yaml:4:9: at /server/prot: there is no key"), "{said}");
+    let reported = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(
+        reported.contains("app.yaml:2:11: at /log/format: unknown variant `smoke-signals`"),
+        "{reported}"
+    );
+    assert!(reported.contains("app.yaml:4:9: at /server/prot: unknown key"), "{reported}");
 }

@@ -99,7 +99,7 @@ impl Pair {
 
     /// Waits until the service has looked since it was told to: it follows its file by itself too.
     #[track_caller]
-    pub(crate) fn until_told(&self, method: Method) {
+    pub(crate) fn until_reported(&self, method: Method) {
         self.until("the word of the sidecar", |pair| health(&pair.service).1["trigger"] == method.trigger());
     }
 

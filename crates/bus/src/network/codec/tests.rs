@@ -40,12 +40,12 @@ fn change(bodies: impl IntoIterator<Item = Option<Value>>) -> Appended {
 fn hint(change: Option<Appended>) -> Hint {
     let (log, head) = (LogId::new([9; 16]), RevisionNumber::new(42));
     let digest = change.as_ref().map_or(log.genesis(), |change| change.revision.digest);
-    let said = Some(LogHead { log, number: head, digest });
-    Hint { head, said, change: change.map(Arc::new), awaited: true }
+    let announced = Some(LogHead { log, number: head, digest });
+    Hint { head, announced, change: change.map(Arc::new), awaited: true }
 }
 
 #[test]
-fn what_goes_out_comes_back_exactly() {
+fn exported_values_are_imported_unchanged() {
     let body = json!({
         "ints": [0, -1, i64::MIN, i64::MAX, u64::MAX, 9_007_199_254_740_993_u64],
         "floats": [0.1, 1e300, -1e-300, 5e-324, f64::MAX, -0.0],
@@ -71,7 +71,7 @@ fn a_change_that_does_not_fit_is_left_out_and_one_that_just_fits_is_not() {
 }
 
 #[test]
-fn a_change_that_its_documents_do_not_tell_is_left_out() {
+fn a_change_that_its_documents_do_not_show_is_left_out() {
     let mut odd = change([Some(json!({}))]);
     odd.documents[0].revision = RevisionNumber::new(41);
     let message = encode(&hint(Some(odd)), &sealed(), MESSAGE_BYTES_MAX);
@@ -81,7 +81,7 @@ fn a_change_that_its_documents_do_not_tell_is_left_out() {
 
 /// Whoever has the key and says other contents under a digest says another digest by that.
 #[test]
-fn a_change_has_the_digest_of_what_came() {
+fn a_change_has_the_digest_of_its_contents() {
     let mut lie = change([Some(json!({"n": 1}))]);
     let digest = lie.revision.digest;
     lie.documents[0].body = Some(Arc::new(json!({"n": 2})));
@@ -126,7 +126,7 @@ fn every_cut_and_every_flipped_bit_is_seen() {
 }
 
 #[test]
-fn what_no_replica_says_is_garbage() {
+fn garbage_is_not_a_report_of_a_replica() {
     let huge = [FIRST_WORD.as_bytes(), &vec![b'x'; MESSAGE_BYTES_MAX]].concat();
     for garbage in [&b""[..], b"{}", b"\xff\xfe", b"42", b"midflight-hin", &huge] {
         assert_eq!(decode(garbage, &sealed()), Decoded::Garbage);

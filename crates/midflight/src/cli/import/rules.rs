@@ -7,13 +7,16 @@ use midflight_rules::import::{self, ConflictPolicy};
 use serde_json::Value;
 
 use super::{ImportArgs, OnConflict, documents_of};
-use crate::cli::client::Client;
+use crate::cli::client::ServerClient;
 use crate::cli::fail::Failure;
 use crate::cli::files;
-use crate::cli::output::{printable, talk};
+use crate::cli::output::{eprint_status, printable};
 
-/// The documents that the files say; what they say otherwise than the files is told.
-pub(super) async fn read(client: &Client, args: &ImportArgs) -> Result<Vec<(DocumentId, Value)>, Failure> {
+/// The documents of the files; what they have otherwise than the files is reported.
+pub(super) async fn read(
+    client: &ServerClient,
+    args: &ImportArgs,
+) -> Result<Vec<(DocumentId, Value)>, Failure> {
     let rules = args.text()?;
     let conditions = args.conditions.as_ref().map(|path| files::text(path)).transpose()?;
     let kind = KindName::new("rules").map_err(|error| Failure::failed(error.to_string()))?;
@@ -26,7 +29,7 @@ pub(super) async fn read(client: &Client, args: &ImportArgs) -> Result<Vec<(Docu
             import::settle(made, &args.ruleset, &existing, policy(args.on_conflict)).map_err(failed)?
         }
     };
-    made.notices.iter().for_each(|notice| talk(&printable(notice)));
+    made.notices.iter().for_each(|notice| eprint_status(&printable(notice)));
     let documents = made.documents.into_iter();
     Ok(documents.map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
 }
@@ -40,7 +43,7 @@ fn policy(choice: Option<OnConflict>) -> ConflictPolicy {
 }
 
 /// The documents of a kind that the server has, all of one revision.
-async fn existing(client: &Client, kind: &KindName) -> Result<BTreeMap<String, Value>, Failure> {
+async fn existing(client: &ServerClient, kind: &KindName) -> Result<BTreeMap<String, Value>, Failure> {
     let url = client.url(&["api", "v1", "export"], &[("kind", kind.to_string())]);
     let mut response = client.open(url, &[]).await?;
     let mut yaml = Vec::new();

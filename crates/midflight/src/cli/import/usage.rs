@@ -4,27 +4,29 @@ use midflight_patterns::import::UseCount;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cli::client::{Body, Client};
+use crate::cli::client::{RequestBody, ServerClient};
 use crate::cli::fail::Failure;
-use crate::cli::output::talk;
+use crate::cli::output::eprint_status;
 
 /// How many patterns one request is about.
 const ITEMS: usize = 5_000;
 
 /// Has the server take over the counts. What was taken before is not counted again.
-pub(super) async fn take_counts(client: &Client, counts: &[UseCount]) -> Result<(), Failure> {
+pub(super) async fn take_counts(client: &ServerClient, counts: &[UseCount]) -> Result<(), Failure> {
     let mut taken = 0;
     for counts in counts.chunks(ITEMS) {
         let items: Vec<_> = counts.iter().map(item).collect();
         let url = client.url(&["api", "v1", "patterns", "usage"], &[]);
-        let answer = client.send(Method::POST, url, Body::Json(json!({ "items": items })), &[]).await;
+        let answer = client.send(Method::POST, url, RequestBody::Json(json!({ "items": items })), &[]).await;
         let answer = answer.inspect_err(|_| {
-            talk("the patterns are imported, their use counts are not; import again to take those over");
+            eprint_status(
+                "the patterns are imported, their use counts are not; import again to take those over",
+            );
         })?;
         taken += answer.body["patterns"].as_u64().unwrap_or(0);
     }
     if !counts.is_empty() {
-        talk(&format!("use counts taken over for {taken} of {} patterns", counts.len()));
+        eprint_status(&format!("use counts taken over for {taken} of {} patterns", counts.len()));
     }
     Ok(())
 }

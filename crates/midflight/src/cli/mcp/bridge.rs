@@ -15,9 +15,9 @@ use super::headers::ParamHeaders;
 use super::lines::{InputLine, LINE_BYTES_MAX};
 use super::message::{AgentMessage, INVALID_REQUEST, MessageKind, UNAVAILABLE, error_answer};
 use super::session::AgentSession;
-use crate::cli::client::Client;
+use crate::cli::client::ServerClient;
 use crate::cli::fail::Failure;
-use crate::cli::output::talk;
+use crate::cli::output::eprint_status;
 
 /// The most requests that wait for their answers, subscriptions among them.
 const REQUESTS_MAX: usize = 64;
@@ -30,7 +30,7 @@ const LISTEN: &str = "subscriptions/listen";
 
 /// Passes messages on between a client, which has the lines, and a server.
 pub(super) struct McpBridge {
-    pub(super) client: Client,
+    pub(super) client: ServerClient,
     pub(super) url: Url,
     out: mpsc::Sender<String>,
     /// Whether the list of tools can change.
@@ -53,7 +53,12 @@ struct PendingRequest {
 }
 
 impl McpBridge {
-    pub(super) fn new(client: Client, url: Url, out: mpsc::Sender<String>, can_change: bool) -> Arc<Self> {
+    pub(super) fn new(
+        client: ServerClient,
+        url: Url,
+        out: mpsc::Sender<String>,
+        can_change: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             client,
             url,
@@ -66,7 +71,7 @@ impl McpBridge {
         })
     }
 
-    /// Passes messages on until the input ends, or nobody reads the output.
+    /// Passes messages on until the input ends, or the reader of the output closes it.
     pub(super) async fn run(
         self: Arc<Self>,
         mut lines: mpsc::Receiver<io::Result<InputLine>>,
@@ -81,7 +86,7 @@ impl McpBridge {
             };
             match line {
                 None => break Ok(()),
-                Some(Err(error)) => break Err(Failure::failed(format!("stdin cannot be read: {error}"))),
+                Some(Err(error)) => break Err(Failure::failed(format!("cannot read stdin: {error}"))),
                 Some(Ok(line)) => self.take(line, &mut tasks, &mut follower).await,
             }
             while tasks.try_join_next().is_some() {}
@@ -112,8 +117,9 @@ impl McpBridge {
             InputLine::Bytes(bytes) if bytes.trim_ascii().is_empty() => return,
             InputLine::Bytes(bytes) => bytes,
             InputLine::TooLong => {
-                let told = format!("the line has more than {LINE_BYTES_MAX} bytes; send a shorter message");
-                return self.write(error_answer(&Value::Null, INVALID_REQUEST, &told)).await;
+                let messages =
+                    format!("the line has more than {LINE_BYTES_MAX} bytes; send a shorter message");
+                return self.write(error_answer(&Value::Null, INVALID_REQUEST, &messages)).await;
             }
         };
         let message = match AgentMessage::read(&bytes) {
@@ -180,7 +186,7 @@ impl McpBridge {
         }
         let key = id.to_string();
         if pending.contains_key(&key) {
-            return Err(format!("a request with the id {key} waits for its answer; use another id"));
+            return Err(format!("a request with the id {key} is in flight; use another id"));
         }
         let request = PendingRequest {
             _stop: stop,
@@ -202,26 +208,26 @@ impl McpBridge {
 
     /// Sends what has no answer.
     async fn tell(&self, message: &AgentMessage) {
-        let told = in_order(async { self.accepted(self.post(message).await?).await }).await;
-        if let Err(failure) = told {
+        let messages = in_order(async { self.accepted(self.post(message).await?).await }).await;
+        if let Err(failure) = messages {
             let what = message.method().unwrap_or("an answer");
-            talk(&format!("{what} did not reach the server: {}", failure.text()));
+            eprint_status(&format!("{what} did not reach the server: {}", failure.text()));
         }
     }
 
-    /// Writes what came of a request: its answer, or why there is none and what to do.
+    /// Writes the result of a request: its answer, or why there is none and what to do.
     async fn write_answer(&self, id: &Value, answer: Result<AgentMessage, Failure>) {
         let text = match answer {
             Ok(answer) => answer.text,
             Err(failure) => {
-                let told: Vec<_> = failure.text().lines().map(|line| line.trim().to_owned()).collect();
-                error_answer(id, UNAVAILABLE, &told.join("; "))
+                let messages: Vec<_> = failure.text().lines().map(|line| line.trim().to_owned()).collect();
+                error_answer(id, UNAVAILABLE, &messages.join("; "))
             }
         };
         self.write(text).await;
     }
 
-    /// Writes a line, unless nobody reads any more.
+    /// Writes a line, unless the reader closed the output.
     pub(super) async fn write(&self, text: String) {
         drop(self.out.send(text).await);
     }
@@ -239,6 +245,6 @@ impl McpBridge {
 async fn in_order<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     timeout(IN_ORDER_MAX, future).await.unwrap_or_else(|_| {
         let seconds = IN_ORDER_MAX.as_secs();
-        Err(Failure::failed(format!("no answer within {seconds} s; look with `midflight doctor`")))
+        Err(Failure::failed(format!("no answer within {seconds} s; run `midflight doctor`")))
     })
 }

@@ -13,7 +13,7 @@ use super::bridge::McpBridge;
 use super::headers;
 use super::message::{AgentMessage, MessageKind};
 use crate::cli::fail::Failure;
-use crate::cli::output::talk;
+use crate::cli::output::eprint_status;
 use crate::cli::sse::SseReader;
 
 pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -48,7 +48,7 @@ impl MessageStream {
             let chunk = match timeout(SILENCE_MAX, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => return Ok(None),
-                Ok(Err(error)) => return Err(Failure::failed(format!("the stream broke: {error}"))),
+                Ok(Err(error)) => return Err(Failure::failed(format!("the stream failed: {error}"))),
                 Err(_) => {
                     let silent = SILENCE_MAX.as_secs();
                     return Err(Failure::failed(format!("the stream was silent for {silent} s")));
@@ -57,7 +57,7 @@ impl MessageStream {
             for event in self.events.take(&chunk)?.into_iter().filter(|event| !event.data.is_empty()) {
                 match AgentMessage::read(event.data.as_bytes()) {
                     Ok(message) => self.messages.push_back(message),
-                    Err(_) => talk("the server sent what is no message; it was dropped"),
+                    Err(_) => eprint_status("the server sent an invalid message; dropped"),
                 }
             }
         }
@@ -138,7 +138,7 @@ impl McpBridge {
         match AgentMessage::read(text.as_bytes()) {
             Ok(message) if message.kind() == MessageKind::Answer => Ok(message.with_id(id)),
             _ if status.is_success() => Err(Failure::failed(format!(
-                "{} does not answer like a Midflight server; name another with --url or MIDFLIGHT_URL",
+                "{} does not respond like a Midflight server; name another with --url or MIDFLIGHT_URL",
                 self.client.base()
             ))),
             _ => Err(self.client.refusal(status, &text)),

@@ -1,4 +1,4 @@
-//! The headers that repeat what a message says, as the protocol has them since 2026-07-28.
+//! The headers that repeat the contents of a message, as the protocol has them since 2026-07-28.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_repeat_what_a_message_says() {
+    fn headers_repeat_the_message() {
         let params = ParamHeaders::default();
         let schema = json!({"type": "object", "properties": {
             "region": {"type": "string", "x-mcp-header": "Region"},
@@ -159,7 +159,7 @@ mod tests {
         ];
         let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         assert_eq!(headers(&call, &params), expected);
-        // A list without the annotation takes the headers away.
+        // A list without the annotation removes the headers.
         params.learn(&json!({"tools": [{"name": "a", "inputSchema": {"type": "object"}}]}));
         assert_eq!(headers(&call, &params).len(), 3);
         let read = json!({"id": 1, "method": "resources/read", "params": {"uri": "file:///a"}});

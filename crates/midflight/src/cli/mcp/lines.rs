@@ -1,5 +1,5 @@
-//! Lines in and lines out, each by a thread of its own: neither a slow client nor one that is silent stops the requests, and
-//! the process can end while a read waits.
+//! Lines in and lines out, each by a thread of its own: neither a slow client nor one that is silent stops the
+//! requests, and the process can end while a read waits.
 
 use std::io::{self, BufRead, Read as _};
 use std::thread;
@@ -64,7 +64,7 @@ pub(super) fn write(output: Output) -> (mpsc::Sender<String>, oneshot::Receiver<
         {
             written = output.line(&line);
         }
-        // The command may be gone already.
+        // The command may have ended already.
         drop(ended.send(written));
     });
     (sender, end)

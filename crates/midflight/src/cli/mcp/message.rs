@@ -1,4 +1,5 @@
-//! Messages: JSON-RPC 2.0, one in a line. They are passed on as they were written; what is read of them decides where to.
+//! Messages: JSON-RPC 2.0, one in a line. They are passed on as they were written; what is read of them decides where
+//! to.
 
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ impl AgentMessage {
     /// Reads a message.
     ///
     /// # Errors
-    /// An answer that says what is wrong with it and what to do.
+    /// An answer with what is wrong with it and what to do.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| {
             let message = format!("invalid line: expected one JSON-RPC message: {error}");
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_answered_with_what_to_do() {
-        for (line, code, told) in [
+        for (line, code, messages) in [
             ("garbage", PARSE_ERROR, "expected one JSON-RPC message"),
             ("{\"a\":", PARSE_ERROR, "expected one JSON-RPC message"),
             ("[{}]", INVALID_REQUEST, "one message in each line"),
@@ -150,7 +151,7 @@ mod tests {
             let answer = AgentMessage::read(line.as_bytes()).unwrap_err();
             let answer: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(code)), "{line}");
-            assert!(answer["error"]["message"].as_str().unwrap().contains(told), "{line}: {answer}");
+            assert!(answer["error"]["message"].as_str().unwrap().contains(messages), "{line}: {answer}");
         }
     }
 }

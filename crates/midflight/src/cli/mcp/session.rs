@@ -1,4 +1,5 @@
-//! Sessions of the protocol until 2025-11-25: begun, begun again when the server does not know them any more, and their stream.
+//! Sessions of the protocol until 2025-11-25: begun, begun again when the server does not know them any more, and their
+//! stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::exchange::{EVENT_STREAM, MessageStream, is_stream, post_headers};
 use super::headers::PROTOCOL_VERSION;
 use super::message::AgentMessage;
 use crate::cli::fail::Failure;
-use crate::cli::output::talk;
+use crate::cli::output::eprint_status;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// How long to wait before the first try to open the stream again, and at most before later ones.
@@ -40,7 +41,7 @@ impl AgentSession {
 }
 
 impl McpBridge {
-    /// Begins a session, and answers what the server says to that and the session, if it began one.
+    /// Begins a session, and answers the server's reply and the session, if it began one.
     pub(super) async fn begin(
         &self,
         opening: &Arc<AgentMessage>,
@@ -70,7 +71,7 @@ impl McpBridge {
         let session = session.ok_or_else(|| {
             let answer = answer.text;
             Failure::failed(format!(
-                "the session ended, and the server begins no other: {answer}; restart the client"
+                "the session ended, and the server starts no new one: {answer}; restart the client"
             ))
         })?;
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
@@ -83,12 +84,12 @@ impl McpBridge {
         self.accepted(response.await?).await?;
         // No request is sent in it before the server knows that it is ready.
         self.session.send_replace(Some(session.clone()));
-        talk("the server did not know the session any more; another one began");
+        eprint_status("the server no longer knows the session; started a new one");
         Ok(session)
     }
 
-    /// Passes on what the server sends of its own accord, over lost connections and ended sessions, for as long as the command
-    /// runs. A client that may have missed a notice is told to list again. `first` ends with the first try.
+    /// Passes on what the server sends of its own accord, over lost connections and ended sessions, for as long as the
+    /// command runs. A client that may have missed a notice is asked to list again. `first` ends with the first try.
     pub(super) async fn follow(&self, first: oneshot::Sender<()>) {
         let mut first = Some(first);
         let mut sessions = self.session.subscribe();
@@ -114,10 +115,12 @@ impl McpBridge {
                 }
                 Ok(None) => {
                     if let Err(failure) = self.renew(&session).await {
-                        talk(&failure.text());
+                        eprint_status(&failure.text());
                     }
                 }
-                Err(failure) if !is_again => talk(&format!("no notices for now: {}", failure.text())),
+                Err(failure) if !is_again => {
+                    eprint_status(&format!("notices unavailable: {}", failure.text()))
+                }
                 Err(_) => {}
             }
             is_again = true;
@@ -158,7 +161,7 @@ impl McpBridge {
     }
 }
 
-/// What tells a client to list again.
+/// The message that makes a client list again.
 fn list_changed() -> String {
     json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}).to_string()
 }

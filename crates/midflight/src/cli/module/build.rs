@@ -13,7 +13,7 @@ use super::artifact::{component_of_file, encode_failure};
 use super::local::LocalHost;
 use super::report::described;
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, talk};
+use crate::cli::output::{Output, eprint_status};
 
 /// The target that projects are built for.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -55,7 +55,7 @@ pub(super) async fn run(output: &Output, args: &BuildArgs) -> Result<(), Failure
     });
     std::fs::write(&out, &bytes)
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", out.display())))?;
-    talk(&format!("{}: {} bytes", out.display(), bytes.len()));
+    eprint_status(&format!("{}: {} bytes", out.display(), bytes.len()));
     let value = described(&description);
     output.data(&value, || super::report::described_text(&value))
 }
@@ -106,7 +106,7 @@ async fn cargo_build(folder: &Path, arguments: &[String]) -> Result<PathBuf, Fai
     }
 }
 
-/// The core module that a message of cargo tells of.
+/// The core module of a message of cargo.
 fn core_module(line: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
     let is_library = message.pointer("/target/kind")?.as_array()?.iter().any(|kind| kind == "cdylib");

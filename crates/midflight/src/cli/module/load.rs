@@ -14,9 +14,9 @@ use super::local::{LocalHost, manifest};
 use super::manifest::{complete, grant, missing, read_body};
 use super::report::reload_summary;
 use super::under;
-use crate::cli::client::{Body, Client};
+use crate::cli::client::{RequestBody, ServerClient};
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, talk};
+use crate::cli::output::{Output, eprint_status};
 use crate::cli::write::{WriteArgs, tell};
 
 /// The flags of `module load`.
@@ -31,7 +31,8 @@ pub(in crate::cli) struct LoadArgs {
     /// Refuse the component unless it calls its version so.
     #[arg(long)]
     version: Option<String>,
-    /// The manifest's other members, as YAML, JSON or TOML; by default module.yaml in the folder, else those of the live manifest.
+    /// The manifest's other members, as YAML, JSON or TOML; by default module.yaml in the folder, else those of the
+    /// live manifest.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// A capability to grant beside those of the manifest: log, now, random, emit, config or call; may be repeated.
@@ -48,15 +49,16 @@ fn json_value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &LoadArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output, args: &LoadArgs) -> Result<(), Failure> {
     let artifact = artifact::read(&args.path).await?;
     let description = LocalHost::new()?.describe(&artifact.bytes).await?;
     let info = &description.info;
-    for (what, said, wanted) in [("name", &info.name, &args.name), ("version", &info.version, &args.version)]
+    for (what, reported, wanted) in
+        [("name", &info.name, &args.name), ("version", &info.version, &args.version)]
     {
-        if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != said) {
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != reported) {
             let message =
-                format!("the component calls its {what} {said:?}, not {wanted:?}; nothing was changed");
+                format!("the component calls its {what} {reported:?}, not {wanted:?}; nothing was changed");
             return Err(Failure::failed(message));
         }
     }
@@ -79,7 +81,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &LoadArgs) -> Re
 }
 
 /// The body of a module's live manifest, if it has one.
-pub(super) async fn live_body(client: &Client, name: &str) -> Result<Option<Value>, Failure> {
+pub(super) async fn live_body(client: &ServerClient, name: &str) -> Result<Option<Value>, Failure> {
     match client.get(&["api", "v1", "documents", "modules", name], &[]).await {
         Ok(answer) => Ok(answer.body.get("body").cloned()),
         Err(failure) if failure.code() == Some("not_found") => Ok(None),
@@ -89,7 +91,7 @@ pub(super) async fn live_body(client: &Client, name: &str) -> Result<Option<Valu
 
 /// Puts the bytes of a component into the store, and then its manifest into the log.
 pub(super) async fn put(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     artifact: &Artifact,
     description: &ComponentDescription,
@@ -110,10 +112,10 @@ pub(super) async fn put(
     // What the server would say of the manifest is said before the component is sent.
     manifest(name, body.clone())?;
     let url = client.url(&["api", "v1", "blobs", &description.digest.to_string()], &[]);
-    let bytes = Body::Bytes("application/octet-stream", Bytes::copy_from_slice(&artifact.bytes));
+    let bytes = RequestBody::Bytes("application/octet-stream", Bytes::copy_from_slice(&artifact.bytes));
     client.send(Method::PUT, url, bytes, &[]).await?;
     let url = client.url(&["api", "v1", "documents", "modules", name], &write.query());
-    let answer = client.send(Method::PUT, url, Body::Json(body), &[]).await?.body;
+    let answer = client.send(Method::PUT, url, RequestBody::Json(body), &[]).await?.body;
     tell(output, &answer)?;
     if !write.dry_run && answer.get("outcome") != Some(&json!("unchanged")) {
         tell_reload(client, name).await?;
@@ -122,11 +124,11 @@ pub(super) async fn put(
 }
 
 /// Says what the reload of the module came to on the server that was asked, when it has been made there.
-async fn tell_reload(client: &Client, name: &str) -> Result<(), Failure> {
+async fn tell_reload(client: &ServerClient, name: &str) -> Result<(), Failure> {
     match client.get(&under(&[name]), &[]).await {
         Ok(answer) => {
             if let Some(report) = answer.body.get("last_reload").filter(|report| report.is_object()) {
-                talk(&reload_summary(report));
+                eprint_status(&reload_summary(report));
             }
             Ok(())
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use midflight_core::{DocumentName, Pointer};
+use midflight_core::{DocumentName, JsonPointer};
 use midflight_module_host::{
-    ComponentDescription, EngineOptions, HostOptions, MemoryBlobs, ModuleHost, Refusal, ReloadFailure,
+    ComponentDescription, EngineOptions, HostOptions, MemoryBlobs, ModuleHost, ModuleRefusal, ReloadFailure,
 };
 use midflight_modules::Manifest;
 use serde_json::Value;
@@ -56,15 +56,15 @@ pub(super) fn manifest(name: &str, body: Value) -> Result<Arc<Manifest>, Failure
     let read = Manifest::read(&name, &Arc::new(body));
     read.map(Arc::new).map_err(|problems| {
         let one = |problem: &midflight_core::Problem| match &problem.path {
-            path if *path == Pointer::root() => problem.message.clone(),
+            path if *path == JsonPointer::root() => problem.message.clone(),
             path => format!("at {path}: {}", problem.message),
         };
-        let told: Vec<_> = problems.iter().map(one).collect();
-        Failure::failed(format!("the manifest is not valid:\n  {}", told.join("\n  ")))
+        let messages: Vec<_> = problems.iter().map(one).collect();
+        Failure::failed(format!("the manifest is not valid:\n  {}", messages.join("\n  ")))
     })
 }
 
-pub(super) fn refused(refusal: &Refusal) -> Failure {
+pub(super) fn refused(refusal: &ModuleRefusal) -> Failure {
     Failure::failed(format!("{} ({})", refusal.message, refusal.code))
 }
 

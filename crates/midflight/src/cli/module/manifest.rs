@@ -1,4 +1,5 @@
-//! The manifest of a component: what the component says of itself, and what its author or the live manifest has beside that.
+//! The manifest of a component: what the component says of itself, and what its author or the live manifest has beside
+//! that.
 
 use std::path::Path;
 

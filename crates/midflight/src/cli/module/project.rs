@@ -6,7 +6,7 @@ use clap::Args;
 use midflight_module_host::encode::WORLD;
 
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, talk};
+use crate::cli::output::{Output, eprint_status};
 
 /// The longest name, in bytes: it is the name of a crate, too.
 const NAME_BYTES_MAX: usize = 64;
@@ -77,7 +77,9 @@ pub(super) fn run(output: &Output, args: &NewArgs) -> Result<(), Failure> {
     }
     output.line(&folder.display().to_string())?;
     let shown = folder.display();
-    talk(&format!("next: midflight module test {shown} --call add, then midflight module load {shown}"));
+    eprint_status(&format!(
+        "next: midflight module test {shown} --call add, then midflight module load {shown}"
+    ));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Modules of a server: listed, shown, called, reloaded and taken back.
+//! Modules of a server: listed, shown, called, reloaded and rolled back.
 
 use std::path::PathBuf;
 
@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::report::{reload_summary, reload_text, rows};
 use super::{MODULES, under};
-use crate::cli::client::{Body, Client};
+use crate::cli::client::{RequestBody, ServerClient};
 use crate::cli::fail::Failure;
-use crate::cli::output::{Format, Output, printable, table, talk, text};
+use crate::cli::output::{Output, OutputFormat, eprint_status, printable, table, text};
 
 /// The flags of `module call`.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(in crate::cli) struct CallArgs {
 
 /// The flags of `module reload`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ReloadArgs {
+pub(in crate::cli) struct ModuleReloadArgs {
     /// The module.
     name: String,
     /// Migrate a copy of the state on a scratch instance, and say what would happen.
@@ -47,8 +47,8 @@ pub(in crate::cli) struct ReloadArgs {
 pub(in crate::cli) struct RollbackArgs {
     /// The module.
     name: String,
-    /// The generation to restore as it ended, which undoes what was acknowledged since; by default the version before answers
-    /// again, exactly, while no message was acknowledged since.
+    /// The generation to restore as it ended, which undoes what was acknowledged since; by default the version before
+    /// answers again, exactly, while no message was acknowledged since.
     #[arg(long, value_name = "GENERATION", requires = "reason")]
     generation: Option<u64>,
     /// Why a generation is restored.
@@ -61,15 +61,15 @@ pub(in crate::cli) struct RollbackArgs {
 
 /// The flags of `module history`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct HistoryArgs {
+pub(in crate::cli) struct ModuleHistoryArgs {
     /// The module.
     name: String,
-    /// How many at most.
+    /// The maximum number.
     #[arg(long, default_value_t = 20)]
     limit: usize,
 }
 
-pub(super) async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+pub(super) async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let modules = Value::Array(all(client).await?);
     output.data(&modules, || {
         let keys = ["name", "version", "schema", "generation", "state", "queue"];
@@ -80,11 +80,11 @@ pub(super) async fn list(client: &Client, output: &Output) -> Result<(), Failure
 }
 
 /// All modules of a server.
-pub(super) async fn all(client: &Client) -> Result<Vec<Value>, Failure> {
+pub(super) async fn all(client: &ServerClient) -> Result<Vec<Value>, Failure> {
     client.all(&MODULES, &[]).await
 }
 
-pub(super) async fn show(client: &Client, output: &Output, name: &str) -> Result<(), Failure> {
+pub(super) async fn show(client: &ServerClient, output: &Output, name: &str) -> Result<(), Failure> {
     let answer = client.get(&under(&[name]), &[]).await?.body;
     output.data(&answer, || {
         let module = answer.get("module").unwrap_or(&Value::Null);
@@ -113,14 +113,14 @@ pub(super) async fn show(client: &Client, output: &Output, name: &str) -> Result
     })
 }
 
-pub(super) async fn call(client: &Client, output: &Output, args: &CallArgs) -> Result<(), Failure> {
+pub(super) async fn call(client: &ServerClient, output: &Output, args: &CallArgs) -> Result<(), Failure> {
     let payload = match &args.file {
         Some(file) => read(file)?,
         None => args.payload.clone().into_bytes(),
     };
     let body = json!({ "operation": args.operation, "payload_base64": STANDARD.encode(payload) });
     let url = client.url(&under(&[&args.name, "call"]), &[]);
-    let answer = client.send(Method::POST, url, Body::Json(body), &[]).await?.body;
+    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
     let result = match answer.get("result_base64").and_then(Value::as_str).map(|text| STANDARD.decode(text)) {
         Some(Ok(bytes)) => bytes,
         Some(Err(error)) => {
@@ -129,12 +129,12 @@ pub(super) async fn call(client: &Client, output: &Output, args: &CallArgs) -> R
         None => format!("{}\n", answer.get("result").unwrap_or(&Value::Null)).into_bytes(),
     };
     match output.format() {
-        Format::Table => output.raw(&result)?,
+        OutputFormat::Table => output.raw(&result)?,
         _ => output.data(&answer, String::new)?,
     }
     let [version, generation, revision] =
         ["module_version", "generation", "revision"].map(|key| text(&answer, key));
-    talk(&printable(&format!("version {version}, generation {generation}, revision {revision}")));
+    eprint_status(&printable(&format!("version {version}, generation {generation}, revision {revision}")));
     Ok(())
 }
 
@@ -148,18 +148,26 @@ fn read(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))
 }
 
-pub(super) async fn reload(client: &Client, output: &Output, args: &ReloadArgs) -> Result<(), Failure> {
+pub(super) async fn reload(
+    client: &ServerClient,
+    output: &Output,
+    args: &ModuleReloadArgs,
+) -> Result<(), Failure> {
     let body = json!({ "dry_run": args.dry_run, "force": args.force });
     let url = client.url(&under(&[&args.name, "reload"]), &[]);
-    let report = client.send(Method::POST, url, Body::Json(body), &[]).await?.body;
+    let report = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
     output.data(&report, || reload_text(&report))?;
     if args.dry_run {
-        talk("valid (dry run; nothing changed)");
+        eprint_status("valid (dry run; nothing changed)");
     }
     Ok(())
 }
 
-pub(super) async fn rollback(client: &Client, output: &Output, args: &RollbackArgs) -> Result<(), Failure> {
+pub(super) async fn rollback(
+    client: &ServerClient,
+    output: &Output,
+    args: &RollbackArgs,
+) -> Result<(), Failure> {
     let mut body = Map::new();
     body.extend(args.generation.map(|generation| ("generation".to_owned(), json!(generation))));
     body.extend(args.reason.as_ref().map(|reason| ("reason".to_owned(), json!(reason))));
@@ -167,17 +175,21 @@ pub(super) async fn rollback(client: &Client, output: &Output, args: &RollbackAr
         body.insert("dry_run".to_owned(), json!(true));
     }
     let url = client.url(&under(&[&args.name, "rollback"]), &[]);
-    let report = client.send(Method::POST, url, Body::Json(Value::Object(body)), &[]).await?.body;
+    let report = client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?.body;
     output.data(&report, || reload_text(&report))?;
     if args.dry_run {
-        talk("valid (dry run; nothing changed)");
+        eprint_status("valid (dry run; nothing changed)");
     } else {
-        talk(&reload_summary(&report));
+        eprint_status(&reload_summary(&report));
     }
     Ok(())
 }
 
-pub(super) async fn history(client: &Client, output: &Output, args: &HistoryArgs) -> Result<(), Failure> {
+pub(super) async fn history(
+    client: &ServerClient,
+    output: &Output,
+    args: &ModuleHistoryArgs,
+) -> Result<(), Failure> {
     let reloads = client.up_to(&under(&[&args.name, "reloads"]), &[], args.limit).await?;
     let reloads = Value::Array(reloads);
     output.data(&reloads, || {

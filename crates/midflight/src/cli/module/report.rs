@@ -1,6 +1,6 @@
 //! How components and reloads are shown.
 
-use midflight_module_host::{ComponentDescription, ReloadReport};
+use midflight_module_host::{ComponentDescription, ModuleReloadReport};
 use serde_json::{Value, json};
 
 use crate::cli::output::{printable, table, text};
@@ -43,7 +43,7 @@ fn listed(value: &Value, key: &str) -> String {
 }
 
 /// What a reload in this process came to.
-pub(super) fn reload_line(report: &ReloadReport) -> String {
+pub(super) fn reload_line(report: &ModuleReloadReport) -> String {
     let from = report.from_version.as_ref().map_or_else(String::new, |from| format!("{from} -> "));
     let migrated =
         report.migrated_from.map_or_else(String::new, |from| format!(", migrated from schema {from}"));

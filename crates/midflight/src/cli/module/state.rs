@@ -9,9 +9,9 @@ use reqwest::header::HeaderName;
 
 use super::report::{reload_summary, reload_text};
 use super::under;
-use crate::cli::client::{Body, Client};
+use crate::cli::client::{RequestBody, ServerClient};
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, printable, talk};
+use crate::cli::output::{Output, eprint_status, printable};
 
 /// The header with the schema of a state.
 const SCHEMA: HeaderName = HeaderName::from_static("midflight-state-schema");
@@ -20,14 +20,14 @@ const SCHEMA: HeaderName = HeaderName::from_static("midflight-state-schema");
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum StateCommand {
     /// Write the state of a module, as it saves it between two messages.
-    Export(ExportArgs),
+    Export(ModuleExportArgs),
     /// Load a state into the live version; this undoes what was acknowledged in its generation.
-    Import(ImportArgs),
+    Import(ModuleImportArgs),
 }
 
 /// The flags of `module state export`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ExportArgs {
+pub(in crate::cli) struct ModuleExportArgs {
     /// The module.
     name: String,
     /// Where it is written; by default stdout.
@@ -37,33 +37,37 @@ pub(in crate::cli) struct ExportArgs {
 
 /// The flags of `module state import`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ImportArgs {
+pub(in crate::cli) struct ModuleImportArgs {
     /// The module.
     name: String,
     /// The file that an export wrote.
     file: PathBuf,
-    /// The schema of the state, as the export told it.
+    /// The schema of the state, as exported.
     #[arg(long)]
     schema: u32,
-    /// Why, for those who read the history.
+    /// The reason, shown in the history.
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, command: &StateCommand) -> Result<(), Failure> {
+pub(super) async fn run(
+    client: &ServerClient,
+    output: &Output,
+    command: &StateCommand,
+) -> Result<(), Failure> {
     match command {
         StateCommand::Export(args) => export(client, output, args).await,
         StateCommand::Import(args) => import(client, output, args).await,
     }
 }
 
-async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(), Failure> {
+async fn export(client: &ServerClient, output: &Output, args: &ModuleExportArgs) -> Result<(), Failure> {
     let response = client.open(client.url(&under(&[&args.name, "state"]), &[]), &[]).await?;
     let header = |name: &str| {
         let value = response.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
-    let told = [
+    let message = [
         "midflight-state-schema",
         "midflight-module-version",
         "midflight-generation",
@@ -76,22 +80,22 @@ async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(
         Some(file) => std::fs::write(file, &bytes)
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))?,
     }
-    let [schema, version, generation, digest] = told;
-    talk(&printable(&format!(
+    let [schema, version, generation, digest] = message;
+    eprint_status(&printable(&format!(
         "{} bytes, schema {schema}, of version {version}, generation {generation}, digest {digest}",
         bytes.len()
     )));
     Ok(())
 }
 
-async fn import(client: &Client, output: &Output, args: &ImportArgs) -> Result<(), Failure> {
+async fn import(client: &ServerClient, output: &Output, args: &ModuleImportArgs) -> Result<(), Failure> {
     let bytes = std::fs::read(&args.file)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", args.file.display())))?;
     let url = client.url(&under(&[&args.name, "state"]), &[("reason", args.reason.clone())]);
     let headers = [(SCHEMA, args.schema.to_string())];
-    let body = Body::Bytes("application/octet-stream", Bytes::from(bytes));
+    let body = RequestBody::Bytes("application/octet-stream", Bytes::from(bytes));
     let report = client.send(Method::PUT, url, body, &headers).await?.body;
     output.data(&report, || reload_text(&report))?;
-    talk(&reload_summary(&report));
+    eprint_status(&reload_summary(&report));
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::local::{LocalHost, manifest, refused, reload_failed};
 use super::manifest::{complete, grant, missing, read_body};
 use super::report::{described, described_text, reload_line};
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, printable, table, talk};
+use crate::cli::output::{Output, eprint_status, printable, table};
 
 /// Why states are imported here.
 const REASON: &str = "a test";
@@ -28,7 +28,8 @@ pub(in crate::cli) struct TestArgs {
     /// An earlier version whose state it must take over; several, the oldest first, are also tried one after the other.
     #[arg(long, value_name = "PATH")]
     from: Vec<PathBuf>,
-    /// A message to send first, as add or hit=alice; may be repeated. The earliest version gets it, and the component again.
+    /// A message to send first, as add or hit=alice; may be repeated. The earliest version gets it, and the component
+    /// again.
     #[arg(long = "call", value_name = "OPERATION[=PAYLOAD]")]
     calls: Vec<String>,
     /// The manifest's other members, as YAML, JSON or TOML; by default module.yaml in the folder.
@@ -70,7 +71,7 @@ pub(super) async fn run(output: &Output, args: &TestArgs) -> Result<(), Failure>
         described_text(&candidate.described) + "\n" + &table(&["TRIED", "OUTCOME"], rows)
     })?;
     outcome?;
-    talk("valid");
+    eprint_status("valid");
     Ok(())
 }
 
@@ -81,7 +82,7 @@ async fn version(local: &LocalHost, artifact: Artifact, given: Option<Value>) ->
     let mut body = complete(given.or(artifact.manifest), &description);
     let ungranted = missing(&body, &description);
     if !ungranted.is_empty() {
-        talk(&format!(
+        eprint_status(&format!(
             "{} {} imports {}, which its manifest must grant",
             info.name,
             info.version,

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use super::load::live_body;
 use super::remote::all;
-use crate::cli::client::Client;
+use crate::cli::client::ServerClient;
 use crate::cli::fail::Failure;
 use crate::cli::output::{Output, table, text};
 
 /// What the digest of a component in a manifest begins with.
 const SHA256: &str = "sha256:";
 
-pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(client: &ServerClient, output: &Output) -> Result<(), Failure> {
     let mut found = Vec::new();
     for module in all(client).await? {
         let name = text(&module, "name");
@@ -40,7 +40,7 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Failure>
 }
 
 /// How many bytes the store gives for a digest, and whether they have it.
-async fn fetch(client: &Client, digest: &str) -> (Option<usize>, String) {
+async fn fetch(client: &ServerClient, digest: &str) -> (Option<usize>, String) {
     let fetched = async {
         let response = client.open(client.url(&["api", "v1", "blobs", digest], &[]), &[]).await?;
         response.bytes().await.map_err(|error| client.unreachable(&error))

@@ -12,14 +12,14 @@ use super::artifact::{Artifact, component_file_names, component_of_file};
 use super::load::{live_body, put};
 use super::local::LocalHost;
 use super::manifest::complete;
-use crate::cli::client::Client;
+use crate::cli::client::ServerClient;
 use crate::cli::fail::Failure;
-use crate::cli::output::{Output, talk};
+use crate::cli::output::{Output, eprint_status};
 use crate::cli::write::WriteArgs;
 
 /// The flags of `module watch`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct WatchArgs {
+pub(in crate::cli) struct ModuleWatchArgs {
     /// The directory. Its files that end in .wasm or .wat are components, each of another module.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// A file as it was when it was last looked at.
 #[derive(Debug, Clone)]
-struct Seen {
+struct SeenFile {
     /// When it was last written, where the system says so, and how many bytes it has.
     stamp: (Option<SystemTime>, u64),
     digest: Digest,
@@ -38,14 +38,18 @@ struct Seen {
     module: Option<String>,
 }
 
-pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> Result<(), Failure> {
+pub(super) async fn run(
+    client: &ServerClient,
+    output: &Output,
+    args: &ModuleWatchArgs,
+) -> Result<(), Failure> {
     let folder = &args.folder;
     let local = LocalHost::new()?;
-    let mut seen: BTreeMap<PathBuf, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<PathBuf, SeenFile> = BTreeMap::new();
     let options = FileOptions { poll: POLL, ..FileOptions::default() };
     let failed = |error: midflight_source::SourceError| Failure::failed(error.to_string());
     let mut watch = FileWatch::new(component_file_names(folder)?, options).map_err(failed)?;
-    talk(&format!("watching {}; end it with Ctrl-C", folder.display()));
+    eprint_status(&format!("watching {}; end it with Ctrl-C", folder.display()));
     let mut is_notified = true;
     loop {
         for file in component_file_names(folder)? {
@@ -60,14 +64,14 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
             if seen.get(&file).is_some_and(|seen| seen.digest == digest) {
                 continue;
             }
-            seen.insert(file.clone(), Seen { stamp, digest, module: None });
+            seen.insert(file.clone(), SeenFile { stamp, digest, module: None });
             match load(client, output, &local, &file, &seen).await {
                 Ok(module) => {
-                    seen.insert(file, Seen { stamp, digest, module: Some(module) });
+                    seen.insert(file, SeenFile { stamp, digest, module: Some(module) });
                 }
                 Err(Failure::Closed) => return Err(Failure::Closed),
                 // What cannot be loaded now is looked at again when the file changes.
-                Err(failure) => talk(&format!("{}: not loaded: {}", file.display(), failure.text())),
+                Err(failure) => eprint_status(&format!("{}: not loaded: {}", file.display(), failure.text())),
             }
         }
         seen.retain(|file, _| file.is_file());
@@ -78,16 +82,17 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
 
 /// Loads the component of a file on the live manifest of its module; gives the module.
 async fn load(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     local: &LocalHost,
     file: &Path,
-    seen: &BTreeMap<PathBuf, Seen>,
+    seen: &BTreeMap<PathBuf, SeenFile>,
 ) -> Result<String, Failure> {
     let bytes = component_of_file(file)?;
     let description = local.describe(&bytes).await?;
     let name = description.info.name.clone();
-    let is_same = |(other, seen): &(&PathBuf, &Seen)| *other != file && seen.module.as_ref() == Some(&name);
+    let is_same =
+        |(other, seen): &(&PathBuf, &SeenFile)| *other != file && seen.module.as_ref() == Some(&name);
     if let Some((other, _)) = seen.iter().find(is_same) {
         let message =
             format!("{} is a component of the module {name} too; keep one of them here", other.display());

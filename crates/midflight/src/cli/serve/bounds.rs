@@ -6,14 +6,14 @@ use midflight_server::ServeOptions;
 /// Declares the flags once: the name, where it goes, what it bounds.
 macro_rules! bounds {
     ($($(#[doc = $doc:literal])* $name:ident: $kind:ty => $($place:ident).+, $env:literal;)+) => {
-        /// What the server refuses to go past.
+        /// The limits of the server.
         #[derive(Debug, Default, Args)]
         #[command(next_help_heading = "Bounds")]
         pub(super) struct Bounds {
             $($(#[doc = $doc])*
             #[arg(long, env = $env, hide_short_help = true, value_name = "NUMBER")]
             $name: Option<$kind>,)+
-            /// The largest a SQLite log's file may grow, in bytes; what the disk holds unless said.
+            /// The largest a SQLite log's file may grow, in bytes; by default what the disk holds.
             #[arg(long, env = "MIDFLIGHT_STORE_BYTES_MAX", hide_short_help = true, value_name = "NUMBER")]
             store_bytes_max: Option<u64>,
         }
@@ -59,11 +59,11 @@ bounds! {
     answer_bytes_max: usize => limits.answer_bytes_max, "MIDFLIGHT_ANSWER_BYTES_MAX";
     /// How many bytes all long answers may have together, in bytes.
     answers_bytes_max: usize => limits.answers_bytes_max, "MIDFLIGHT_ANSWERS_BYTES_MAX";
-    /// How long a client may read nothing of what it is sent, in ms.
+    /// How long a client may leave what it is sent unread, in ms.
     write_idle_ms_max: u64 => limits.write_idle_ms_max, "MIDFLIGHT_WRITE_IDLE_MS_MAX";
-    /// How long a request may take to come, in ms.
+    /// How long receiving a request may take, in ms.
     receive_ms_max: u64 => limits.receive_ms_max, "MIDFLIGHT_RECEIVE_MS_MAX";
-    /// How long a request may take to be answered, in ms.
+    /// How long answering a request may take, in ms.
     request_ms_max: u64 => limits.request_ms_max, "MIDFLIGHT_REQUEST_MS_MAX";
     /// How many connections may be open.
     connections_max: usize => limits.connections_max, "MIDFLIGHT_CONNECTIONS_MAX";
@@ -71,7 +71,7 @@ bounds! {
     websocket_clients_max: usize => limits.websocket_clients_max, "MIDFLIGHT_WEBSOCKET_CLIENTS_MAX";
     /// How many reloads a WebSocket client may be behind.
     websocket_queue_max: usize => limits.websocket_queue_max, "MIDFLIGHT_WEBSOCKET_QUEUE_MAX";
-    /// How long a message may take to leave for a WebSocket client, in ms.
+    /// How long sending a message to a WebSocket client may take, in ms.
     websocket_send_ms_max: u64 => limits.websocket_send_ms_max, "MIDFLIGHT_WEBSOCKET_SEND_MS_MAX";
     /// How many watchers of the log may be connected.
     watchers_max: usize => limits.watchers_max, "MIDFLIGHT_WATCHERS_MAX";
@@ -96,8 +96,8 @@ bounds! {
     blobs_bytes_max: u64 => modules.blobs_bytes_max, "MIDFLIGHT_BLOBS_BYTES_MAX";
     /// How many modules there may be.
     modules_max: usize => modules.modules_max, "MIDFLIGHT_MODULES_MAX";
-    /// How many bytes of memory the instances of all modules may have together, in bytes; each counts with the limit of its
-    /// manifest.
+    /// How many bytes of memory the instances of all modules may have together, in bytes; each counts with the limit of
+    /// its manifest.
     modules_memory_bytes_max: u64 => modules.modules_memory_bytes_max, "MIDFLIGHT_MODULES_MEMORY_BYTES_MAX";
     /// The largest state of a module that a request may bring, in bytes.
     module_state_bytes_max: usize => modules.module_state_bytes_max, "MIDFLIGHT_MODULE_STATE_BYTES_MAX";
@@ -115,7 +115,7 @@ bounds! {
     diff_ms_max: u64 => limits.diff_ms_max, "MIDFLIGHT_DIFF_MS_MAX";
     /// How many documents a restore may change.
     restore_documents_max: usize => limits.restore_documents_max, "MIDFLIGHT_RESTORE_DOCUMENTS_MAX";
-    /// How many bytes of memory the bodies may need that a restore brings back, in bytes.
+    /// How many bytes of memory the bodies of a restore may need, in bytes.
     restore_bytes_max: usize => limits.restore_bytes_max, "MIDFLIGHT_RESTORE_BYTES_MAX";
     /// How long a write may wait for its replicas, in ms.
     wait_ms_max: u64 => limits.wait_ms_max, "MIDFLIGHT_WAIT_MS_MAX";
@@ -127,14 +127,14 @@ bounds! {
     documents_max: u64 => engine_limits.documents_max, "MIDFLIGHT_DOCUMENTS_MAX";
     /// How long a reload may take before it goes live, in ms.
     reload_ms_max: u64 => engine_limits.reload_ms_max, "MIDFLIGHT_RELOAD_MS_MAX";
-    /// How much memory a compile may say it needs, in bytes.
+    /// How much memory a compile may reserve, in bytes.
     compile_bytes_max: u64 => engine_limits.compile_bytes_max, "MIDFLIGHT_COMPILE_BYTES_MAX";
-    /// How many edits and reloads may wait their turn.
+    /// How many edits and reloads may be queued.
     queue_max: usize => engine_limits.queue_max, "MIDFLIGHT_QUEUE_MAX";
     /// How many reload events are kept.
     history_max: usize => engine_limits.history_max, "MIDFLIGHT_HISTORY_MAX";
-    /// How many threads may be lost to work of one kind that never ends.
+    /// How many threads of one kind may be abandoned because their work does not end.
     runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
-    /// How many changes of a reload are told one by one.
+    /// How many changes of a reload are reported one by one.
     changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";
 }

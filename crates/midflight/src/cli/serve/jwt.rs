@@ -7,7 +7,7 @@ use clap::Args;
 use midflight_server::{JwtAlgorithm, JwtOptions, JwtSettings, KeySources, RoleRule};
 
 use crate::cli::fail::Failure;
-use crate::cli::later::milliseconds;
+use crate::cli::scheduling::milliseconds;
 
 /// Which JSON Web Tokens are taken beside API tokens.
 #[derive(Debug, Args)]
@@ -25,7 +25,8 @@ pub(super) struct JwtArgs {
         value_name = "AUD"
     )]
     jwt_audience: Vec<String>,
-    /// A file with a public key in PEM, or a JSON Web Key Set; may be given several times. A change is in effect within seconds.
+    /// A file with a public key in PEM, or a JSON Web Key Set; may be given several times. A change is in effect within
+    /// seconds.
     #[arg(
         long,
         env = "MIDFLIGHT_JWT_KEY_FILE",
@@ -37,14 +38,15 @@ pub(super) struct JwtArgs {
     /// A file with the secret of HS256, at least 32 bytes.
     #[arg(long, env = "MIDFLIGHT_JWT_SECRET_FILE", requires = "jwt_issuer", value_name = "FILE")]
     jwt_secret_file: Option<PathBuf>,
-    /// The address of the issuer's key set (`jwks_uri`), read again every five minutes and when a token has an unknown key.
+    /// The address of the issuer's key set (`jwks_uri`), read again every five minutes and when a token has an unknown
+    /// key.
     #[arg(long, env = "MIDFLIGHT_JWT_KEYS_URL", requires = "jwt_issuer", value_name = "URL")]
     jwt_keys_url: Option<String>,
     /// The certificates of the authorities that this address is trusted by, in PEM, as those of a Kubernetes cluster.
     #[arg(long, env = "MIDFLIGHT_JWT_KEYS_CA", requires = "jwt_keys_url", value_name = "FILE")]
     jwt_keys_ca: Option<PathBuf>,
-    /// What they may be signed with; may be given several times. By default what the given keys are for: RS256, ES256 and EdDSA with
-    /// public keys, HS256 with a secret.
+    /// What they may be signed with; may be given several times. By default what the given keys are for: RS256, ES256
+    /// and EdDSA with public keys, HS256 with a secret.
     #[arg(
         long,
         env = "MIDFLIGHT_JWT_ALGORITHM",
@@ -56,8 +58,8 @@ pub(super) struct JwtArgs {
     /// The claim that says what a subject may do, as groups, realm_access.roles or sub.
     #[arg(long, env = "MIDFLIGHT_JWT_ROLE_CLAIM", default_value = "roles", value_name = "CLAIM")]
     jwt_role_claim: String,
-    /// The role of a value of that claim, as platform=admin or "pricing=editor@rules/pricing/*"; may be given several times. A token
-    /// without any of them is refused.
+    /// The role of a value of that claim, as platform=admin or "pricing=editor@rules/pricing/*"; may be given several
+    /// times. A token without any of them is refused.
     #[arg(long, requires = "jwt_issuer", value_name = "VALUE=ROLE[@PATTERN,...]")]
     jwt_role: Vec<RoleRule>,
     /// The claim that is the author of what a subject changes, after "jwt:".

@@ -1,4 +1,4 @@
-//! Tools read from files: all files are one text for the server, and what it says of a line is told with the file.
+//! Tools read from files: all files are one text for the server, and what it reports of a line is shown with the file.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,23 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::under;
-use crate::cli::client::{Body, Client};
-use crate::cli::fail::{Failure, ProblemItem};
+use crate::cli::client::{RequestBody, ServerClient};
+use crate::cli::fail::{Failure, ReportedProblem};
 use crate::cli::files;
-use crate::cli::output::{Output, printable, talk, text};
+use crate::cli::output::{Output, eprint_status, printable, text};
 use crate::cli::write::WriteArgs;
 
 /// The flags of `tool import`.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ImportArgs {
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document becomes drafts.
+pub(in crate::cli) struct ToolImportArgs {
+    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document
+    /// becomes drafts.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Replace tools of the same name; else each of those is a failure.
+    /// Replace tools of the same name; by default each of those is a failure.
     #[arg(long)]
     overwrite: bool,
-    /// Import what can be imported, and say what that leaves out; without, nothing is changed then.
+    /// Skip what cannot be imported, and report it; by default nothing is changed when there is any.
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
@@ -32,20 +33,21 @@ pub(in crate::cli) struct ImportArgs {
 /// The flags of `tool validate`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ValidateArgs {
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document becomes drafts.
+    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times. An OpenAPI document
+    /// becomes drafts.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
 /// Several files as one text.
 #[derive(Debug)]
-struct Joined {
+struct JoinedFiles {
     text: String,
     /// The files, each with the number of the line before its first.
     files: Vec<(String, u64)>,
 }
 
-impl Joined {
+impl JoinedFiles {
     fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
         let mut joined = Self { text: String::new(), files: Vec::new() };
         for (name, text) in files::texts(paths)? {
@@ -54,7 +56,8 @@ impl Joined {
         Ok(joined)
     }
 
-    /// Adds a file as documents of their own. A file that ends in the middle of a value is found to do so at its own lines.
+    /// Adds a file as documents of their own. A file that ends in the middle of a value is found to do so at its own
+    /// lines.
     fn add(&mut self, name: String, text: &str) {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !self.text.is_empty() {
@@ -78,7 +81,7 @@ impl Joined {
     fn placed(&self, failure: Failure) -> Failure {
         let Failure::Refused(mut problem) = failure else { return failure };
         for item in &mut problem.errors {
-            let ProblemItem { place, line, .. } = item;
+            let ReportedProblem { place, line, .. } = item;
             *place = line.map(|line| self.place(line));
         }
         Failure::Refused(problem)
@@ -87,7 +90,7 @@ impl Joined {
     /// Sends the text to be imported.
     async fn send(
         &self,
-        client: &Client,
+        client: &ServerClient,
         overwrite: bool,
         validate_only: bool,
         write: &WriteArgs,
@@ -95,7 +98,7 @@ impl Joined {
         let body =
             json!({ "yaml_content": self.text, "overwrite": overwrite, "validate_only": validate_only });
         let url = client.url(&under(&["import"]), &write.query());
-        let answer = client.send(Method::POST, url, Body::Json(body), &[]).await;
+        let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await;
         answer.map(|answer| answer.body).map_err(|failure| self.placed(failure))
     }
 
@@ -113,25 +116,29 @@ impl Joined {
 }
 
 pub(in crate::cli) async fn validate(
-    client: &Client,
+    client: &ServerClient,
     output: &Output,
     args: &ValidateArgs,
 ) -> Result<(), Failure> {
-    let joined = Joined::read(&args.paths)?;
+    let joined = JoinedFiles::read(&args.paths)?;
     let answer = joined.send(client, true, true, &WriteArgs::default()).await?;
     let failures = joined.failures(&answer);
-    told(output, &answer, "valid", &failures)?;
+    detail(output, &answer, "valid", &failures)?;
     check_none(&failures, "")
 }
 
-pub(in crate::cli) async fn run(client: &Client, output: &Output, args: ImportArgs) -> Result<(), Failure> {
-    let ImportArgs { paths, overwrite, skip_bad, write } = args;
-    let joined = Joined::read(&paths)?;
+pub(in crate::cli) async fn run(
+    client: &ServerClient,
+    output: &Output,
+    args: ToolImportArgs,
+) -> Result<(), Failure> {
+    let ToolImportArgs { paths, overwrite, skip_bad, write } = args;
+    let joined = JoinedFiles::read(&paths)?;
     if write.dry_run || !skip_bad {
         let answer = joined.send(client, overwrite, true, &write).await?;
         let failures = joined.failures(&answer);
         if write.dry_run || !failures.is_empty() {
-            told(output, &answer, "would be imported", &failures)?;
+            detail(output, &answer, "would be imported", &failures)?;
             return check_none(&failures, "; nothing was changed");
         }
     }
@@ -141,20 +148,20 @@ pub(in crate::cli) async fn run(client: &Client, output: &Output, args: ImportAr
     if outcome == "scheduled" {
         return crate::cli::write::tell(output, &answer);
     }
-    told(output, &answer, "imported", &failures)?;
+    detail(output, &answer, "imported", &failures)?;
     match outcome.as_str() {
         "failed" => return Err(Failure::failed("no tool could be imported; nothing was changed")),
-        "unchanged" => talk("unchanged"),
-        _ => talk(&format!("revision {} is live", text(&answer, "revision"))),
+        "unchanged" => eprint_status("unchanged"),
+        _ => eprint_status(&format!("revision {} is live", text(&answer, "revision"))),
     }
     Ok(())
 }
 
-fn told(output: &Output, answer: &Value, done: &str, failures: &[String]) -> Result<(), Failure> {
+fn detail(output: &Output, answer: &Value, done: &str, failures: &[String]) -> Result<(), Failure> {
     output.data(answer, || format!("{} {done}\n", count(answer, "imported_count")))?;
-    failures.iter().for_each(|failure| talk(failure));
+    failures.iter().for_each(|failure| eprint_status(failure));
     for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-        talk(&printable(&format!("warning: {}", warning.as_str().unwrap_or_default())));
+        eprint_status(&printable(&format!("warning: {}", warning.as_str().unwrap_or_default())));
     }
     Ok(())
 }
@@ -181,8 +188,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_told_with_its_file() {
-        let mut joined = Joined { text: String::new(), files: Vec::new() };
+    fn a_line_is_reported_with_its_file() {
+        let mut joined = JoinedFiles { text: String::new(), files: Vec::new() };
         joined.add("a.yaml".to_owned(), "a: 1\nb: 2");
         joined.add("b.yaml".to_owned(), "\u{feff}- c\n- d\n");
         assert_eq!(joined.text, "a: 1\nb: 2\n---\n- c\n- d\n");
@@ -199,8 +206,9 @@ mod tests {
 
     #[test]
     fn what_is_not_imported_is_counted() {
-        let said = |count| format!("{:?}", check_none(&vec![String::new(); count], "; nothing was changed"));
-        assert!(said(1).contains("\"1 item cannot be imported; nothing was changed\""));
-        assert!(said(2).contains("2 items") && said(0) == "Ok(())");
+        let reported =
+            |count| format!("{:?}", check_none(&vec![String::new(); count], "; nothing was changed"));
+        assert!(reported(1).contains("\"1 item cannot be imported; nothing was changed\""));
+        assert!(reported(2).contains("2 items") && reported(0) == "Ok(())");
     }
 }

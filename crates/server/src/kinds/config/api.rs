@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::app::{ConfigApp, ConfigParts};
 use super::wire::{ConfigEffects, LiteralSecretAnswer, MaskedAnswer};
 use super::{documents, reload, webhooks};
-use crate::kinds::around::Around;
-use crate::own::{Part, left_out, own_id};
-use midflight_http::app::App;
+use crate::kinds::context::KindContext;
+use crate::own::{OwnConfigView, left_out, own_id};
+use midflight_http::app::AppState;
 use midflight_http::kind::{KindApi, KindHealth, Members, Reread, describe, members_of};
 use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
 use midflight_http::principal::Principal;
@@ -28,17 +28,17 @@ use midflight_http::wire::ProblemItem;
 use midflight_source::FileProblem;
 
 /// Adds configs to a server, with the server's own among them.
-pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
-    let around = Arc::clone(around);
+pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
+    let context = Arc::clone(context);
     KindSetup::new(move |builder| {
-        let own = &around.own_config;
-        builder.environment(own.around());
+        let own = &context.own_config;
+        builder.environment(own.context());
         let slot = builder.kind(Config::new().with(own_id().name, own.shape()));
-        around.own.get_or_init(|| Part(slot));
-        let around = Arc::clone(&around);
+        context.own.get_or_init(|| OwnConfigView(slot));
+        let context = Arc::clone(&context);
         Box::new(move |started| {
             let configs = started.engine.live(slot);
-            let reloader = Arc::clone(around.reloader.get()?);
+            let reloader = Arc::clone(context.reloader.get()?);
             Some(Arc::new(ConfigApi { parts: ConfigParts { configs, reloader, webhooks: Arc::default() } }))
         })
     })
@@ -61,7 +61,7 @@ struct ConfigMembers {
 }
 
 impl ConfigApi {
-    /// What an edit of configs comes to; none where there is nothing to say.
+    /// The effects of an edit of configs; none where there is nothing to report.
     fn effects_of(&self, diff: &Diff) -> Option<ConfigEffects> {
         let literal_secrets = self.literal_secrets(diff);
         match self.effects_of_own(diff) {
@@ -91,9 +91,9 @@ impl ConfigApi {
         let edited = diff.get(&own_id())?;
         let report = self.parts.reloader.report();
         let nothing = Value::Null;
-        let said =
+        let output =
             differences(edited.old.as_deref().unwrap_or(&nothing), edited.new.as_deref().unwrap_or(&nothing));
-        let is_said = |masked: &&Masked| said.iter().any(|change| change.path == masked.path);
+        let is_said = |masked: &&Masked| output.iter().any(|change| change.path == masked.path);
         Some(ConfigEffects {
             masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
             restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
@@ -108,7 +108,7 @@ impl KindApi for ConfigApi {
         own_id().kind
     }
 
-    fn routes(&self, app: &App) -> Routes<App> {
+    fn routes(&self, app: &AppState) -> Routes<AppState> {
         routes().with_state(ConfigApp::new(app.clone(), self.parts.clone()))
     }
 
@@ -119,7 +119,8 @@ impl KindApi for ConfigApi {
     fn health(&self, status: &EngineStatus) -> KindHealth {
         let wrong = left_out(status).map(|(revision, left_out)| {
             format!(
-                "{} of revision {revision} is not in effect here, and an earlier version or the defaults are: {}",
+                "{} of revision {revision} is not in effect here; using an earlier version or the \
+                 defaults: {}",
                 own_id(),
                 left_out.problems
             )

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use midflight_app::Reloader;
+use midflight_app::ConfigReloader;
 use midflight_config::Configs;
 use midflight_live::Live;
 
-use super::webhooks::Heard;
+use super::webhooks::SeenDeliveries;
 use crate::own::{Settings, own_id};
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 
 /// What the server side of configs is made of.
 #[derive(Clone)]
 pub(super) struct ConfigParts {
     pub(super) configs: Live<Configs>,
     /// Takes every trigger of the server's own config.
-    pub(super) reloader: Arc<Reloader>,
+    pub(super) reloader: Arc<ConfigReloader>,
     /// The requests of webhooks that were taken.
-    pub(super) webhooks: Arc<Heard>,
+    pub(super) webhooks: Arc<SeenDeliveries>,
 }
 
 impl ConfigParts {
@@ -32,24 +32,24 @@ impl ConfigParts {
 /// What the handlers of configs share: what every handler does, and the configs.
 #[derive(Clone)]
 pub(crate) struct ConfigApp {
-    app: App,
+    app: AppState,
     pub(super) parts: ConfigParts,
 }
 
 impl ConfigApp {
-    pub(super) fn new(app: App, parts: ConfigParts) -> Self {
+    pub(super) fn new(app: AppState, parts: ConfigParts) -> Self {
         Self { app, parts }
     }
 }
 
 impl std::ops::Deref for ConfigApp {
-    type Target = App;
-    fn deref(&self) -> &App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
         &self.app
     }
 }
 
-impl FromRef<ConfigApp> for App {
+impl FromRef<ConfigApp> for AppState {
     fn from_ref(app: &ConfigApp) -> Self {
         app.app.clone()
     }

@@ -1,11 +1,11 @@
-//! Configs over HTTP: what they say, what is in effect, what changed, and the way back.
+//! Configs over HTTP: their contents, what is in effect, what changed, and rollbacks.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use midflight_config::{Entry, KeyDifference, SCHEMAS_FOLDER, differences};
+use midflight_config::{ConfigEntry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
 use midflight_store::{StoreError, StoredDocument};
 use serde::Deserialize;
@@ -64,10 +64,8 @@ pub(super) const CONFIG: Resource = Resource {
     tag: "config",
     noun: "config",
     get: Some("A config's document."),
-    put: Some("Puts a config: all of what it says."),
-    patch: Some(
-        "Changes some keys of a config: a JSON Merge Patch (RFC 7396), in which null takes a key away.",
-    ),
+    put: Some("Replaces a config."),
+    patch: Some("Changes some keys of a config by a JSON Merge Patch (RFC 7396); null removes a key."),
     delete: None,
     conflicts: false,
 };
@@ -112,7 +110,7 @@ fn effective(app: &ConfigApp, name: &str, id: &DocumentId) -> Result<Vec<u8>, Ap
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct DiffParams {
+pub(crate) struct ConfigDiffParams {
     /// The revision; the newest without.
     revision: Option<u64>,
     /// The revision to compare it with; the one before the config's last change without.
@@ -124,13 +122,13 @@ pub(crate) struct DiffParams {
 
 /// What changed in a config between two revisions, key by key.
 #[utoipa::path(get, path = "/api/v1/config/{name}/diff", tag = "config",
-    params(("name" = String, Path, description = "The config"), DiffParams),
+    params(("name" = String, Path, description = "The config"), ConfigDiffParams),
     responses((status = 200, body = ConfigDiff), (status = "default", body = ProblemBody)))]
 pub(crate) async fn diff_config(
     State(app): State<ConfigApp>,
     principal: Principal,
     InPath(name): InPath<String>,
-    Params(params): Params<DiffParams>,
+    Params(params): Params<ConfigDiffParams>,
 ) -> Result<Response, ApiError> {
     let id = id(&name)?;
     let store = app.engine.store();
@@ -157,16 +155,16 @@ pub(crate) async fn diff_config(
     json(bytes, room, diff).await
 }
 
-type Compared = (Vec<KeyChangeAnswer>, usize, Option<DocumentDiffAnswer>);
+type ConfigComparison = (Vec<KeyChangeAnswer>, usize, Option<DocumentDiffAnswer>);
 
 /// The keys that are different, how many more there are than are listed, and the diff of the document.
 fn compare(
     id: DocumentId,
     old: Option<StoredDocument>,
     new: Option<StoredDocument>,
-    entry: Option<&Arc<Entry>>,
+    entry: Option<&Arc<ConfigEntry>>,
     mut maker: DiffMaker,
-) -> Result<Compared, StoreError> {
+) -> Result<ConfigComparison, StoreError> {
     let body = |document: Option<StoredDocument>| {
         let parsed = document.map(|document| document.parse()).transpose()?;
         Ok::<_, StoreError>(parsed.and_then(|document| document.body))
@@ -191,7 +189,7 @@ fn compare(
     Ok((changes, all - shown, diff.documents().first().map(|one| maker.make(one))))
 }
 
-fn key_change(change: KeyDifference, entry: Option<&Arc<Entry>>) -> KeyChangeAnswer {
+fn key_change(change: KeyDifference, entry: Option<&Arc<ConfigEntry>>) -> KeyChangeAnswer {
     let KeyDifference { path, from, to } = change;
     let shown = |value: Option<Value>| {
         let value = value.unwrap_or_default();
@@ -216,7 +214,7 @@ pub(crate) struct RollbackRequest {
     reason: String,
 }
 
-/// Brings a config back to what it said at a revision, as a new revision.
+/// Rolls a config back to its contents at a revision, as a new revision.
 #[utoipa::path(post, path = "/api/v1/config/{name}/rollback", tag = "config",
     params(("name" = String, Path, description = "The config"), WriteParams),
     request_body = RollbackRequest,
@@ -237,7 +235,7 @@ pub(crate) async fn rollback_config(
     let params = params.or_reason(reason);
     let then = app.engine.store().document_at(&id, RevisionNumber::new(request.revision)).await?;
     let then = then.and_then(|document| document.body).ok_or_else(|| {
-        let detail = format!("{id} was not there at revision {}", request.revision);
+        let detail = format!("{id} did not exist at revision {}", request.revision);
         ApiError::new(Code::NOT_FOUND, detail)
     })?;
     let mut edit = params.edit(&principal, vec![Change::put(id, Value::clone(&then))]);
@@ -250,8 +248,7 @@ pub(crate) async fn rollback_config(
 fn id(name: &str) -> Result<DocumentId, ApiError> {
     let name = DocumentName::new(name)?;
     if name.is_check() || name.as_str().starts_with(SCHEMAS_FOLDER) {
-        let detail =
-            format!("{name} is no config but a document beside them: /api/v1/documents/config/{name}");
+        let detail = format!("{name} is not a config; see /api/v1/documents/config/{name}");
         return Err(ApiError::new(Code::INVALID_NAME, detail));
     }
     params::document(own_id().kind.as_str(), name.as_str())

@@ -1,7 +1,7 @@
 //! Webhooks: signed requests by which other systems ask for a reload or make an edit.
 //!
-//! The signature is that of the Standard Webhooks specification (1.0.0, `v1`): HMAC-SHA256 of `ID.TIMESTAMP.BODY` in the
-//! headers `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+//! The signature is that of the Standard Webhooks specification (1.0.0, `v1`): HMAC-SHA256 of `ID.TIMESTAMP.BODY` in
+//! the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -42,15 +42,15 @@ const HEARD_MAX: usize = 10_000;
 
 /// The requests that were taken in the time in which they could come again.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<Inner>);
+pub(crate) struct SeenDeliveries(Mutex<DeliveryTimes>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct DeliveryTimes {
     ids: HashSet<String>,
     order: VecDeque<String>,
 }
 
-impl Heard {
+impl SeenDeliveries {
     fn has(&self, id: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
     }
@@ -67,12 +67,13 @@ impl Heard {
     }
 }
 
-/// Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, as the config
-/// says (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
+/// Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, by the
+/// config (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
 #[utoipa::path(post, path = "/api/v1/webhooks/{name}", tag = "config",
     params(("name" = String, Path, description = "The webhook, as the config names it"),
         ("webhook-id" = String, Header, description = "Unique for each request"),
-        ("webhook-timestamp" = String, Header, description = "Seconds since 1970, at most five minutes off"),
+        ("webhook-timestamp" = String, Header, description = "Unix time in seconds, at most five minutes \
+                                                              off"),
         ("webhook-signature" = String, Header, description = "`v1,` and the HMAC-SHA256 in base64")),
     request_body = ApplyRequest,
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
@@ -109,7 +110,7 @@ pub(crate) async fn call(
         }
     };
     response.extensions_mut().insert(SignedBy(by.as_str().into()));
-    // Only what was done is not done again: whoever was refused may send it once more.
+    // Only what was done is not done again: a refused request may be sent again.
     if response.status().is_success() {
         app.parts.webhooks.keep(mark);
     }
@@ -125,8 +126,8 @@ fn repeated(revision: Option<RevisionNumber>) -> Response {
     Json(answer).into_response()
 }
 
-/// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once, to
-/// whichever replicas, one is made.
+/// Makes the edit of a request. Its id is kept with the revision, in one transaction, so of several that come at once,
+/// to whichever replicas, one is made.
 async fn apply(
     app: &ConfigApp,
     hook: &WebhookSettings,
@@ -153,7 +154,7 @@ async fn apply(
     }
 }
 
-/// The id of a request that whoever has the secret signed, not long ago.
+/// The id of a request that was signed with the secret, not long ago.
 fn verified(
     hook: &WebhookSettings,
     headers: &HeaderMap,
@@ -163,7 +164,12 @@ fn verified(
     let refused = |detail: &str| ApiError::new(Code::UNAUTHENTICATED, detail);
     let header = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.ok_or_else(|| refused(&format!("the header {name} is missing; sign as Standard Webhooks says")))
+        value.ok_or_else(|| {
+            refused(&format!(
+                "the header {name} is missing; sign requests as Standard \
+                                              Webhooks defines"
+            ))
+        })
     };
     let (id, sent, signatures) =
         (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
@@ -172,9 +178,9 @@ fn verified(
     }
     let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
     if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
-        return Err(refused("webhook-timestamp is more than five minutes off; look at the clocks"));
+        return Err(refused("webhook-timestamp is more than five minutes off; check the clocks"));
     }
-    // Before anything is computed: whoever sends this has proved nothing yet.
+    // Before anything is computed: the sender has proved nothing yet.
     if signatures.split(' ').count() > SIGNATURES_MAX {
         let detail = format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
         return Err(refused(&detail));
@@ -216,7 +222,7 @@ mod tests {
 
     /// The example of the specification's own documents.
     #[test]
-    fn a_signature_holds_for_its_secret_its_time_and_its_body_alone() {
+    fn a_signature_is_valid_for_its_secret_its_time_and_its_body_only() {
         let hook = |secret: &str| WebhookSettings {
             secret: Secret::new(secret),
             action: WebhookAction::Reload,
@@ -279,8 +285,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_is_remembered_to_a_bound() {
-        let heard = Heard::default();
+    fn received_messages_are_remembered_up_to_a_bound() {
+        let heard = SeenDeliveries::default();
         for n in 0..=HEARD_MAX {
             heard.keep(n.to_string());
         }

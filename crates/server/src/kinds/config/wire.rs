@@ -1,7 +1,7 @@
-//! Configs as they are told.
+//! Configs on the wire.
 
-use midflight_config::{Entry, Masked};
-use midflight_core::{DocumentName, Pointer, json_bytes};
+use midflight_config::{ConfigEntry, Masked};
+use midflight_core::{DocumentName, JsonPointer, json_bytes};
 use midflight_live::World;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,14 +14,14 @@ use midflight_http::wire::{DocumentDiffAnswer, QuarantinedRevisions};
 pub struct ConfigItem {
     /// Its name.
     pub name: String,
-    /// The SHA-256 of what its document says; null when it is made of defaults, variables and flags alone.
+    /// The SHA-256 of the body of its document; null when it is made of defaults, variables and flags alone.
     pub digest: Option<String>,
     /// Whether it is this server's own.
     pub own: bool,
 }
 
 impl ConfigItem {
-    pub(crate) fn new(name: &DocumentName, entry: &Entry, own: bool) -> Self {
+    pub(crate) fn new(name: &DocumentName, entry: &ConfigEntry, own: bool) -> Self {
         Self { name: name.to_string(), digest: entry.digest().map(|digest| digest.to_string()), own }
     }
 }
@@ -48,11 +48,11 @@ pub struct KeyAnswer {
     pub value: Value,
     /// `default`, `document`, `env NAME` or `flag NAME`.
     pub origin: String,
-    /// What becomes of a change: `live`, `restart` or `ignored`.
+    /// How a change is applied: `live`, `restart` or `ignored`.
     pub takes: &'static str,
 }
 
-/// A key that the document says in vain.
+/// A key of the document that has no effect.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MaskedAnswer {
     /// Which, as a JSON Pointer.
@@ -76,7 +76,7 @@ pub struct EffectiveAnswer {
     pub value: Value,
     /// Value by value, by path.
     pub keys: Vec<KeyAnswer>,
-    /// What the document says in vain.
+    /// What has no effect in the document.
     pub masked: Vec<MaskedAnswer>,
     /// What is in effect only after the next start of this server, and is another value now.
     pub restart_required: Vec<String>,
@@ -94,8 +94,8 @@ impl EffectiveAnswer {
     /// paths of a document may be far longer together than the document.
     pub(crate) fn new(
         name: &str,
-        entry: &Entry,
-        restart_required: &[Pointer],
+        entry: &ConfigEntry,
+        restart_required: &[JsonPointer],
         world: &World,
         bytes_max: usize,
     ) -> Option<Self> {
@@ -136,11 +136,11 @@ impl EffectiveAnswer {
 pub struct KeyChangeAnswer {
     /// Which, as a JSON Pointer.
     pub path: String,
-    /// What the document said; null when it said nothing.
+    /// The value of the document; null when it had none.
     pub from: Value,
-    /// What it says; null when it says nothing.
+    /// Its value; null when it has none.
     pub to: Value,
-    /// What becomes of the change: `live`, `restart` or `ignored`.
+    /// How the change is applied: `live`, `restart` or `ignored`.
     pub takes: &'static str,
 }
 
@@ -166,14 +166,15 @@ pub struct ConfigDiff {
     pub document: Option<DocumentDiffAnswer>,
 }
 
-/// What an edit of configs comes to.
+/// The effects of an edit of configs.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct ConfigEffects {
-    /// What an edit of this server's own config says in vain, since a variable or a flag says otherwise.
+    /// What has no effect in an edit of this server's own config, since a variable or a flag overrides it.
     pub masked: Vec<MaskedAnswer>,
     /// What of this server's own config is in effect only after the next start, and is another value now.
     pub restart_required: Vec<String>,
-    /// What has the name of a secret and is written out, in configs without a schema. It is not shown, and stays in the log.
+    /// What has the name of a secret and is written out, in configs without a schema. It is not shown, and stays in the
+    /// log.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub literal_secrets: Vec<LiteralSecretAnswer>,
 }

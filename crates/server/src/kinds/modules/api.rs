@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use midflight_core::KindName;
 use midflight_engine::{EngineStatus, Kind as _};
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::metrics::registry::MetricsRegistry;
@@ -22,19 +22,19 @@ use utoipa_axum::routes;
 
 use super::app::{ModulesApp, ModulesParts};
 use super::metrics::ModulesMetrics;
-use super::status::{ModuleState, Seen, look_at_all};
+use super::status::{ModuleState, SeenModule, look_at_all};
 use super::{blobs, call, codes, events, read, reconciler, reload, rollback, state};
-use crate::kinds::around::Around;
+use crate::kinds::context::KindContext;
 
 /// How many modules health names for each state.
 const NAMED_MAX: usize = 20;
 
 /// Adds the modules to a server.
-pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
-    let around = Arc::clone(around);
+pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
+    let context = Arc::clone(context);
     KindSetup::new(move |builder| {
         let slot = builder.kind(Modules);
-        let runtime = around.modules.get().cloned();
+        let runtime = context.modules.get().cloned();
         if let Some(runtime) = &runtime {
             builder.component(ModulesComponent::new(runtime.host.clone(), Modules.name(), slot.slot()));
         }
@@ -80,7 +80,7 @@ struct ModulesHealth {
 }
 
 impl ModulesApi {
-    fn look(&self) -> Vec<Seen> {
+    fn look(&self) -> Vec<SeenModule> {
         let runtime = &self.parts.runtime;
         look_at_all(&runtime.host, &runtime.history, &self.parts.modules.load())
     }
@@ -92,7 +92,7 @@ impl KindApi for ModulesApi {
         Modules.name()
     }
 
-    fn routes(&self, app: &App) -> Routes<App> {
+    fn routes(&self, app: &AppState) -> Routes<AppState> {
         // Each begins once: a server has its routes made once.
         if let Some(emitted) = self.parts.runtime.take_events() {
             app.tasks.spawn(events::pass_on(app.clone(), emitted));

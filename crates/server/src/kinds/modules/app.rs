@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use midflight_core::DocumentName;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_live::Live;
 use midflight_modules::ModulesSnapshot;
 
@@ -23,17 +23,17 @@ pub(super) struct ModulesParts {
 /// What the handlers of the modules share: what every handler does, and the modules.
 #[derive(Clone)]
 pub(crate) struct ModulesApp {
-    app: App,
+    app: AppState,
     pub(super) parts: ModulesParts,
 }
 
 impl ModulesApp {
-    pub(super) fn new(app: App, parts: ModulesParts) -> Self {
+    pub(super) fn new(app: AppState, parts: ModulesParts) -> Self {
         Self { app, parts }
     }
 
-    /// Waits for the reload of a module that is under way when the module does not run its manifest yet: an edit is answered
-    /// when its world is served, a moment before its modules have committed.
+    /// Waits for the reload of a module that is under way when the module does not run its manifest yet: an edit is
+    /// answered when its world is served, a moment before its modules have committed.
     pub(super) async fn settled(&self, name: &DocumentName) {
         let ModulesParts { modules, runtime } = &self.parts;
         let wanted = modules.load().manifest(name).map(|manifest| manifest.digest);
@@ -46,13 +46,13 @@ impl ModulesApp {
 }
 
 impl std::ops::Deref for ModulesApp {
-    type Target = App;
-    fn deref(&self) -> &App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
         &self.app
     }
 }
 
-impl FromRef<ModulesApp> for App {
+impl FromRef<ModulesApp> for AppState {
     fn from_ref(app: &ModulesApp) -> Self {
         app.app.clone()
     }

@@ -14,8 +14,8 @@ use super::app::ModulesApp;
 use super::codes::{BLOB_DIGEST_MISMATCH, BLOBS_FULL};
 use super::wire::BlobAnswer;
 
-/// Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept once for
-/// all replicas. At most `blob_bytes_max`, 32 MiB by default.
+/// Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept
+/// once for all replicas. At most `blob_bytes_max`, 32 MiB by default.
 #[utoipa::path(put, path = "/api/v1/blobs/{digest}", tag = "modules",
     params(("digest" = String, Path, description = "SHA-256 of the bytes, in hex")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),

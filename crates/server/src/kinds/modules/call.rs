@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use midflight_core::{DocumentName, Pointer};
+use midflight_core::{DocumentName, JsonPointer};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
@@ -37,9 +37,9 @@ impl<S: Send + Sync> FromRequestParts<S> for KnownCaller {
     }
 }
 
-/// Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost. 503 when
-/// its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two instances. The
-/// message is worked on also when the caller goes.
+/// Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost.
+/// 503 when its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two
+/// instances. The message is worked on also when the caller goes.
 #[utoipa::path(post, path = "/api/v1/modules/{name}/call", tag = "modules", security(("token" = [])),
     params(("name" = String, Path, description = "The module")),
     request_body = CallBody,
@@ -77,7 +77,7 @@ fn payload(json: Option<Box<RawValue>>, base64: Option<String>) -> Result<Vec<u8
         }
         (Some(json), None) => Ok(String::from(Box::<str>::from(json)).into_bytes()),
         (None, Some(text)) => STANDARD.decode(&text).map_err(|error| {
-            let place = Pointer::root().key("payload_base64");
+            let place = JsonPointer::root().key("payload_base64");
             let detail = format!("payload_base64 is not base64: {error}");
             ApiError::new(Code::INVALID_BODY, detail).at(&place, error.to_string())
         }),
@@ -85,8 +85,8 @@ fn payload(json: Option<Box<RawValue>>, base64: Option<String>) -> Result<Vec<u8
     }
 }
 
-/// The answer, with a revision at which the version that answered is the one of the manifest: the newest one when the module
-/// still runs the manifest that it serves, else the one from before the call.
+/// The answer, with a revision at which the version that answered is the one of the manifest: the newest one when the
+/// module still runs the manifest that it serves, else the one from before the call.
 fn answer(app: &ModulesApp, name: &DocumentName, reply: ModuleReply, before: u64) -> CallAnswer {
     let ModuleReply { result, live } = reply;
     let modules = app.parts.modules.load();

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use midflight_core::DocumentName;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_http::events::event::Event;
 use midflight_module_host::{ModuleFailure, ModuleServices, PlainServices, ReloadOutcome, ReloadRecord};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub(super) fn channel() -> (EventSender, EventReceiver) {
 }
 
 /// Passes events on until the server stops.
-pub(super) async fn pass_on(app: App, mut events: EventReceiver) {
+pub(super) async fn pass_on(app: AppState, mut events: EventReceiver) {
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -44,7 +44,7 @@ pub(super) async fn pass_on(app: App, mut events: EventReceiver) {
 }
 
 impl EventSender {
-    /// Tells how a reload ended. While too many events wait it is not told; the history has it.
+    /// Tells how a reload ended. While too many events wait it is not sent; the history has it.
     pub(super) fn reloaded(&self, record: &ReloadRecord) {
         let event = match &record.result {
             Ok(report) => {

@@ -4,7 +4,7 @@ use midflight_core::DocumentName;
 use midflight_http::code::Code;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::ProblemItem;
-use midflight_module_host::{CallError, Refusal, ReloadFailure, Trap};
+use midflight_module_host::{CallError, ModuleRefusal, ReloadFailure, Trap};
 
 use super::codes::{
     MODULE_FAILED, MODULE_MAILBOX_FULL, MODULE_NOT_RETURNED, MODULE_RELOAD_FAILED, MODULE_RELOAD_IN_PROGRESS,
@@ -44,7 +44,7 @@ pub(super) fn of_reload(failure: &ReloadFailure) -> ApiError {
 }
 
 /// The error of a return that is not possible.
-pub(super) fn of_return(name: &DocumentName, refusal: &Refusal) -> ApiError {
+pub(super) fn of_return(name: &DocumentName, refusal: &ModuleRefusal) -> ApiError {
     let code = match &*refusal.code {
         "no_module" => Code::NOT_FOUND,
         _ => MODULE_NOT_RETURNED,
@@ -54,7 +54,7 @@ pub(super) fn of_return(name: &DocumentName, refusal: &Refusal) -> ApiError {
 }
 
 /// The error of a state that cannot be saved.
-pub(super) fn of_state(name: &DocumentName, refusal: &Refusal) -> ApiError {
+pub(super) fn of_state(name: &DocumentName, refusal: &ModuleRefusal) -> ApiError {
     let code = match &*refusal.code {
         "no_module" => Code::NOT_FOUND,
         "unloaded" => MODULE_UNAVAILABLE,

@@ -21,9 +21,9 @@ pub(super) struct PastReload {
 
 /// The last reloads of each module since this process started. A clone is the same history.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ReloadHistory(Arc<Mutex<BTreeMap<DocumentName, VecDeque<PastReload>>>>);
+pub(super) struct ModuleReloadHistory(Arc<Mutex<BTreeMap<DocumentName, VecDeque<PastReload>>>>);
 
-impl ReloadHistory {
+impl ModuleReloadHistory {
     /// Keeps a reload, and forgets the oldest of the module past [`KEPT_MAX`].
     pub(super) fn add(&self, record: &ReloadRecord) {
         let mut modules = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,13 +5,13 @@
 pub struct ModulesLimits {
     /// The largest component, in bytes. 32 MiB: components of interpreted languages have up to 18 MB.
     pub blob_bytes_max: usize,
-    /// What all components in the store may have together, in bytes. 4 GiB: thousands of usual ones. None is removed, since every
-    /// revision of the log can be restored.
+    /// What all components in the store may have together, in bytes. 4 GiB: thousands of usual ones. None is removed,
+    /// since every revision of the log can be restored.
     pub blobs_bytes_max: u64,
     /// The most modules. 256.
     pub modules_max: usize,
-    /// What the memories of all instances may have together, in bytes: each counts with the `memory_bytes_max` of its manifest,
-    /// not with what it uses. 64 GiB.
+    /// What the memories of all instances may have together, in bytes: each counts with the `memory_bytes_max` of its
+    /// manifest, not with what it uses. 64 GiB.
     pub modules_memory_bytes_max: u64,
     /// The largest state that a request may bring, in bytes. 64 MiB; the manifest's `state_bytes_max` holds too.
     pub module_state_bytes_max: usize,

@@ -9,7 +9,7 @@ use midflight_core::DocumentName;
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_module_host::{CacheCounts, MetricsSnapshot, ModuleHost, ModulePhase};
 
-use super::status::{ModuleState, Seen};
+use super::status::{ModuleState, SeenModule};
 
 /// How many modules have labels of their own; the others share `other`.
 const LABELS_MAX: usize = 200;
@@ -124,7 +124,7 @@ impl ModulesMetrics {
 
     /// Takes over what the host counts.
     #[expect(clippy::cast_precision_loss, reason = "counts and bytes are far below where that matters")]
-    pub(super) fn refresh(&self, registry: &MetricsRegistry, host: &ModuleHost, seen: &[Seen]) {
+    pub(super) fn refresh(&self, registry: &MetricsRegistry, host: &ModuleHost, seen: &[SeenModule]) {
         for (state, gauge) in &self.0.states {
             gauge.set(seen.iter().filter(|seen| seen.state == *state).count() as f64);
         }

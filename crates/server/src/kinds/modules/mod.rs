@@ -1,5 +1,5 @@
-//! The modules over HTTP: components as blobs, calls, reloads and ways back, states in and out; and the host that runs them in
-//! this process.
+//! The modules over HTTP: components as blobs, calls, reloads and ways back, states in and out; and the host that runs
+//! them in this process.
 
 mod api;
 mod app;

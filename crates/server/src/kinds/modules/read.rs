@@ -94,7 +94,7 @@ pub(super) async fn get_module(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReloadsParams {
-    /// How many at most; 50 unless said, at most 500.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
 }
 

@@ -1,8 +1,8 @@
-//! Brings modules to their manifests that a reload left behind: a commit that was not recorded, a start at which a component
-//! could not be read.
+//! Brings modules to their manifests that a reload left behind: a commit that was not recorded, a start at which a
+//! component could not be read.
 //!
-//! It is woken by reloads and by a timer, and takes no input: it looks at what is wanted and at what runs. A module that went
-//! back by itself or by an operator is left alone until its manifest changes.
+//! It is woken by reloads and by a timer, and takes no input: it looks at what is wanted and at what runs. A module
+//! that went back by itself or by an operator is left alone until its manifest changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use midflight_core::{Digest, DocumentName};
 use midflight_engine::Kind as _;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_module_host::ReloadOptions;
 use midflight_modules::{Manifest, Modules};
 use tokio::sync::broadcast::error::RecvError;
@@ -33,7 +33,7 @@ struct Attempt {
 }
 
 /// Looks until the server stops.
-pub(super) async fn run(app: App, parts: ModulesParts) {
+pub(super) async fn run(app: AppState, parts: ModulesParts) {
     let mut reports = app.engine.history().listen();
     let mut attempts = BTreeMap::new();
     loop {

@@ -18,8 +18,9 @@ use super::failures::of_reload;
 use super::names::{module_name, unknown};
 use super::wire::{ModuleReloadAnswer, ModuleReloadBody, Served};
 
-/// Reloads a module on this replica from the manifest that is served, or tries a manifest on a copy of the live state. An edit
-/// of the manifest reloads it on every replica by itself; this is for a module that is behind, or to see what would happen.
+/// Reloads a module on this replica from the manifest that is served, or tries a manifest on a copy of the live state.
+/// An edit of the manifest reloads it on every replica by itself; this is for a module that is behind, or to see what
+/// would happen.
 #[utoipa::path(post, path = "/api/v1/modules/{name}/reload", tag = "modules",
     params(("name" = String, Path, description = "The module")),
     request_body(content = Option<ModuleReloadBody>),

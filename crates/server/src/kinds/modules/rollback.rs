@@ -12,26 +12,27 @@ use super::app::ModulesApp;
 use super::failures::{of_reload, of_return};
 use super::names::module_name;
 use super::reload::served;
-use super::wire::{ModuleReloadAnswer, RollbackBody};
+use super::wire::{ModuleReloadAnswer, ModuleRollbackBody};
 
 /// The longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 1_024;
 
-/// Lets the instance answer again that the last reload replaced, exactly as it was; or, with a generation and a reason, restores
-/// that generation with its recorded state, and says how many acknowledged messages that undoes. It is of this replica: the log
-/// keeps its manifest, which a restart loads again. To go back on every replica, put the earlier manifest.
+/// Lets the instance answer again that the last reload replaced, exactly as it was; or, with a generation and a reason,
+/// restores that generation with its recorded state, and says how many acknowledged messages that undoes. It is of this
+/// replica: the log keeps its manifest, which a restart loads again. To go back on every replica, put the earlier
+/// manifest.
 #[utoipa::path(post, path = "/api/v1/modules/{name}/rollback", tag = "modules",
     params(("name" = String, Path, description = "The module")),
-    request_body(content = Option<RollbackBody>),
+    request_body(content = Option<ModuleRollbackBody>),
     responses((status = 200, body = ModuleReloadAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn rollback_module(
     principal: Principal,
     State(app): State<ModulesApp>,
     InPath(name): InPath<String>,
-    OptionalJsonBody(body): OptionalJsonBody<RollbackBody>,
+    OptionalJsonBody(body): OptionalJsonBody<ModuleRollbackBody>,
 ) -> Result<Json<ModuleReloadAnswer>, ApiError> {
     let name = module_name(&name)?;
-    let RollbackBody { generation, reason, dry_run } = body.unwrap_or_default();
+    let ModuleRollbackBody { generation, reason, dry_run } = body.unwrap_or_default();
     app.settled(&name).await;
     let host = &app.parts.runtime.host;
     let Some(generation) = generation else {

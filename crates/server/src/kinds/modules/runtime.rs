@@ -9,30 +9,30 @@ use midflight_store::Store;
 
 use super::blob_source::StoredBlobs;
 use super::events::{self, EventReceiver, EventSender, ServerServices};
-use super::history::ReloadHistory;
+use super::history::ModuleReloadHistory;
 use super::limits::ModulesLimits;
 use super::metrics::ModulesMetrics;
 use crate::error::ServeError;
 
-/// How many instances there may be for each module: the one that answers, a candidate, the one that is retained, and those
-/// that modules without state have beside them.
+/// How many instances there may be for each module: the one that answers, a candidate, the one that is retained, and
+/// those that modules without state have beside them.
 const INSTANCES_PER_MODULE: usize = 4;
 
-/// The host of this process, and what is told of its reloads. A clone is the same.
+/// The host of this process, and the reports of its reloads. A clone is the same.
 #[derive(Clone)]
 pub(crate) struct ModuleRuntime {
     pub(super) host: ModuleHost,
-    pub(super) history: ReloadHistory,
+    pub(super) history: ModuleReloadHistory,
     pub(super) limits: ModulesLimits,
     /// What counts the reloads, once there is a registry.
     pub(super) metrics: Arc<OnceLock<ModulesMetrics>>,
-    /// What modules emit, until somebody passes it on.
+    /// What modules emit, until it is passed on.
     events: Arc<Mutex<Option<EventReceiver>>>,
 }
 
 impl ModuleRuntime {
-    /// A host on the store's blobs. With a folder, which belongs to this process, states and compiled components survive it;
-    /// with `is_synced` the states survive the machine too.
+    /// A host on the store's blobs. With a folder, which belongs to this process, states and compiled components
+    /// survive it; with `is_synced` the states survive the machine too.
     ///
     /// # Errors
     /// The folder cannot be used.
@@ -44,7 +44,7 @@ impl ModuleRuntime {
         natives: NativeModules,
     ) -> Result<Self, ServeError> {
         let (sender, events) = events::channel();
-        let (history, metrics) = (ReloadHistory::default(), Arc::<OnceLock<ModulesMetrics>>::default());
+        let (history, metrics) = (ModuleReloadHistory::default(), Arc::<OnceLock<ModulesMetrics>>::default());
         let mut options = HostOptions::default();
         options.blobs = Arc::new(StoredBlobs::new(Arc::clone(store), limits.blob_bytes_max));
         options.services = Arc::new(ServerServices(sender.clone()));
@@ -67,7 +67,7 @@ impl ModuleRuntime {
         Ok(Self { host, history, limits, metrics, events })
     }
 
-    /// What modules emit; none when somebody has it already.
+    /// What modules emit; none when it is taken already.
     pub(super) fn take_events(&self) -> Option<EventReceiver> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -82,7 +82,7 @@ fn engine_options(limits: &ModulesLimits) -> EngineOptions {
 
 /// Keeps, counts and tells every reload that ended.
 fn observer(
-    history: &ReloadHistory,
+    history: &ModuleReloadHistory,
     metrics: &Arc<OnceLock<ModulesMetrics>>,
     events: EventSender,
 ) -> midflight_module_host::ReloadObserver {

@@ -70,8 +70,8 @@ pub(super) struct ImportParams {
     reason: Option<String>,
 }
 
-/// Loads a state into the version that runs, on this replica, through all phases of a reload: it is migrated, checked, and
-/// refused when the module does not accept it. It undoes what was acknowledged since the state was saved. At most
+/// Loads a state into the version that runs, on this replica, through all phases of a reload: it is migrated, checked,
+/// and refused when the module does not accept it. It undoes what was acknowledged since the state was saved. At most
 /// `module_state_bytes_max` and the manifest's `state_bytes_max`.
 #[utoipa::path(put, path = "/api/v1/modules/{name}/state", tag = "modules",
     params(("name" = String, Path, description = "The module"), ImportParams,

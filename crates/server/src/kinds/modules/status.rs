@@ -6,7 +6,7 @@ use midflight_core::DocumentName;
 use midflight_module_host::{ModuleHost, ModuleStatus};
 use midflight_modules::{CodeSource, Manifest, ModulesSnapshot};
 
-use super::history::ReloadHistory;
+use super::history::ModuleReloadHistory;
 use super::wire::{ModuleCounters, ModuleItem};
 
 /// The state of a module on this replica.
@@ -38,7 +38,7 @@ impl ModuleState {
 }
 
 /// A module as it is on this replica.
-pub(super) struct Seen {
+pub(super) struct SeenModule {
     pub(super) name: DocumentName,
     pub(super) state: ModuleState,
     /// Why it is not live.
@@ -51,10 +51,10 @@ pub(super) struct Seen {
 /// Looks at a module; none when neither the log nor the host has it.
 pub(super) fn look(
     host: &ModuleHost,
-    history: &ReloadHistory,
+    history: &ModuleReloadHistory,
     modules: &ModulesSnapshot,
     name: &DocumentName,
-) -> Option<Seen> {
+) -> Option<SeenModule> {
     let wanted = modules.manifest(name).map(Arc::clone);
     let status = host.status(name).filter(|status| status.live.is_some());
     if wanted.is_none() && status.is_none() {
@@ -88,21 +88,21 @@ pub(super) fn look(
         }
         _ => (ModuleState::Live, None),
     };
-    Some(Seen { name: name.clone(), state, why, status, wanted })
+    Some(SeenModule { name: name.clone(), state, why, status, wanted })
 }
 
 /// Looks at every module, by name.
 pub(super) fn look_at_all(
     host: &ModuleHost,
-    history: &ReloadHistory,
+    history: &ModuleReloadHistory,
     modules: &ModulesSnapshot,
-) -> Vec<Seen> {
+) -> Vec<SeenModule> {
     let wanted = modules.manifests().map(|manifest| manifest.name.clone());
     let names: std::collections::BTreeSet<_> = wanted.chain(host.names()).collect();
     names.iter().filter_map(|name| look(host, history, modules, name)).collect()
 }
 
-impl Seen {
+impl SeenModule {
     /// As it goes over the wire.
     pub(super) fn item(&self, host: &ModuleHost) -> ModuleItem {
         let metrics = host.metrics(&self.name).unwrap_or_default();

@@ -15,10 +15,10 @@ use super::app::{PatternsApp, PatternsParts};
 use super::metrics::PatternsMetrics;
 use super::table::TableFollower;
 use super::{classify, documents, feedback, list, performance, reload, usage};
-use crate::kinds::around::Around;
+use crate::kinds::context::KindContext;
 use crate::own::llm_place;
 use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, KindHealth};
 use midflight_http::metrics::registry::MetricsRegistry;
@@ -36,29 +36,29 @@ const DUPLICATE_PATTERN: Code = Code::new(
 );
 
 /// Adds the patterns to a server, with the classifier and the client of the LLM that it may ask.
-pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
-    let around = Arc::clone(around);
+pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
+    let context = Arc::clone(context);
     KindSetup::new(move |builder| {
         let slot = builder.kind(Patterns);
-        let own = Arc::clone(&around);
+        let own = Arc::clone(&context);
         let (part, llm) = Llm::new(llm_place(move |world| own.settings(world)?.llm.clone()));
         // A server is there without its LLM; one that is wrong from now on is refused.
         builder.component(part.may_come_later());
-        let around = Arc::clone(&around);
+        let context = Arc::clone(&context);
         Box::new(move |started| {
             let patterns = started.engine.live(slot);
-            let learning = LearningOptions::new(around.replica_id.clone());
+            let learning = LearningOptions::new(context.replica_id.clone());
             let classifier =
                 Classifier::start(started.engine.clone(), patterns.clone(), llm.clone(), learning);
             let metrics = PatternsMetrics::new(started.metrics);
-            let llm = around.llm.get_or_init(|| llm).clone();
-            let limits = around.patterns;
+            let llm = context.llm.get_or_init(|| llm).clone();
+            let limits = context.patterns;
             let follow = |options| {
                 let refresh = started.engine.status().refresh;
                 let period = refresh.enabled.then_some(refresh.period);
-                TableFollower::start(options, started.engine, classifier.clone(), around.redis.get(), period)
+                TableFollower::start(options, started.engine, classifier.clone(), context.redis.get(), period)
             };
-            let follower = around.follow_table.clone().map(follow);
+            let follower = context.follow_table.clone().map(follow);
             let table = follower.as_ref().map(TableFollower::handle);
             Some(Arc::new(PatternsApi {
                 parts: PatternsParts { patterns, classifier, llm, metrics, limits, table },
@@ -80,11 +80,11 @@ impl KindApi for PatternsApi {
         Patterns.name()
     }
 
-    fn routes(&self, app: &App) -> Routes<App> {
+    fn routes(&self, app: &AppState) -> Routes<AppState> {
         routes().with_state(PatternsApp::new(app.clone(), self.parts.clone()))
     }
 
-    fn functions(&self, app: &App) -> Vec<AgentFunction> {
+    fn functions(&self, app: &AppState) -> Vec<AgentFunction> {
         vec![classify::function(PatternsApp::new(app.clone(), self.parts.clone()))]
     }
 

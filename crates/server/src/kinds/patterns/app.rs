@@ -9,7 +9,7 @@ use midflight_patterns::PatternsSnapshot;
 use super::limits::PatternsLimits;
 use super::metrics::PatternsMetrics;
 use super::table::TableHandle;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 
 /// What the server side of the patterns is made of.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(super) struct PatternsParts {
     pub(super) patterns: Live<PatternsSnapshot>,
     /// Classifies queries, and learns of what it is answered.
     pub(super) classifier: Classifier,
-    /// The client of the LLM, if the config says one.
+    /// The client of the LLM, if the config has one.
     pub(super) llm: Llm,
     pub(super) metrics: PatternsMetrics,
     pub(super) limits: PatternsLimits,
@@ -28,24 +28,24 @@ pub(super) struct PatternsParts {
 /// What the handlers of the patterns share: what every handler does, and the patterns.
 #[derive(Clone)]
 pub(crate) struct PatternsApp {
-    app: App,
+    app: AppState,
     pub(super) parts: PatternsParts,
 }
 
 impl PatternsApp {
-    pub(super) fn new(app: App, parts: PatternsParts) -> Self {
+    pub(super) fn new(app: AppState, parts: PatternsParts) -> Self {
         Self { app, parts }
     }
 }
 
 impl std::ops::Deref for PatternsApp {
-    type Target = App;
-    fn deref(&self) -> &App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
         &self.app
     }
 }
 
-impl FromRef<PatternsApp> for App {
+impl FromRef<PatternsApp> for AppState {
     fn from_ref(app: &PatternsApp) -> Self {
         app.app.clone()
     }

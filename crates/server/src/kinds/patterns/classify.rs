@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::State;
 use midflight_engine::Work;
-use midflight_learning::{AskedBy, Looked};
+use midflight_learning::{AskedBy, PatternLookup};
 use midflight_patterns::ClassifyError;
 use serde_json::json;
 
@@ -35,8 +35,7 @@ pub(super) fn function(app: PatternsApp) -> AgentFunction {
         "query": {"type": "string", "description": "The text to classify, at most 8 KiB."},
         "profile": {"type": "string", "description": "The profile by which it is made comparable."},
     }});
-    let description =
-        "Says what a short text is: its category, what is to be done with it, and the pattern that matched.";
+    let description = "Classifies a short text: its category, the action, and the pattern that matched.";
     let run = move |principal: Principal, body: ClassifyBody| {
         let app = app.clone();
         async move {
@@ -72,7 +71,7 @@ async fn look_long(
     principal: &Principal,
     query: String,
     profile: Option<String>,
-) -> Result<(String, Looked), ApiError> {
+) -> Result<(String, PatternLookup), ApiError> {
     let limit = TimeLimit { ms_max: app.parts.limits.classify_ms_max, name: "classify_ms_max" };
     let classifier = app.parts.classifier.clone();
     let look = move |work: &Work| (classifier.look(&query, profile.as_deref(), work), query);

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use midflight_core::{Change, Digest, DocumentId, Pointer, Precondition};
+use midflight_core::{Change, Digest, DocumentId, JsonPointer, Precondition};
 use serde_json::{Value, json};
 
 use super::app::PatternsApp;
@@ -20,7 +20,7 @@ use midflight_http::write::{WriteParams, answer, submit};
 /// The kind of the documents.
 const KIND: &str = "patterns";
 
-/// Makes a pattern. Its id is the member `id`, or one made of what it says; a pattern that is there is not changed (412).
+/// Makes a pattern. Its id is the member `id`, or one derived from its text; an existing pattern is not changed (412).
 #[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams),
     request_body = inline(PatternBody),
     responses((status = 201, body = WriteAnswer), (status = 202, body = WriteAnswer),
@@ -37,7 +37,7 @@ pub(super) async fn create_pattern(
         Some(Value::Number(number)) => id_of(&number.to_string())?,
         Some(_) => {
             let error = ApiError::new(Code::INVALID_BODY, "id is a string or a number");
-            return Err(error.at(&Pointer::root().key("id"), "is neither a string nor a number"));
+            return Err(error.at(&JsonPointer::root().key("id"), "is neither a string nor a number"));
         }
     };
     let change = Change::put(id, body).when(Precondition::Absent);
@@ -45,14 +45,15 @@ pub(super) async fn create_pattern(
     Ok(answer(&app, &params, submitted).await)
 }
 
-/// A name that says what the pattern says, and that another pattern hardly has.
+/// A name derived from the pattern, which another pattern is unlikely to have.
 fn made_id(body: &Value) -> Result<DocumentId, ApiError> {
     let first = body.get("any_of").and_then(|texts| texts.get(0));
     let text = body.get("pattern").or(first).and_then(Value::as_str).unwrap_or_default();
-    // One that says of the same text that it is something else has another name, so that it is told which one it contradicts.
-    let said = ["profile", "match", "pattern", "any_of", "max_words", "exclusion", "category"];
-    let said = said.map(|key| body.get(key));
-    let digest = Digest::of_body(&json!(said)).to_string();
+    // One that assigns the same text to another category has another name, so that the error names the one it
+    // contradicts.
+    let output = ["profile", "match", "pattern", "any_of", "max_words", "exclusion", "category"];
+    let output = output.map(|key| body.get(key));
+    let digest = Digest::of_body(&json!(output)).to_string();
     id_of(&format!("{}-{}", midflight_patterns::import::readable(text), &digest[..8]))
 }
 
@@ -114,7 +115,10 @@ async fn set_status(
 /// The document of a pattern; its id has no slash, so that it reaches nothing else.
 fn id_of(id: &str) -> Result<DocumentId, ApiError> {
     if id.contains('/') {
-        let detail = format!("{id:?} is no id of a pattern: it has a slash; see /api/v1/documents/patterns");
+        let detail = format!(
+            "invalid id of a pattern {id:?}: it has a slash; see \
+                              /api/v1/documents/patterns"
+        );
         return Err(ApiError::new(Code::INVALID_NAME, detail));
     }
     document(KIND, id)

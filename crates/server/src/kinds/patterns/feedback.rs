@@ -1,8 +1,8 @@
-//! What people say of an answer.
+//! Feedback on an answer.
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use midflight_learning::{Feedback, FeedbackError, Sender};
 
 use super::app::PatternsApp;
@@ -16,9 +16,14 @@ use midflight_http::problem::{ApiError, ProblemBody};
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. A feedback that is \
-        sent again under its key within 24 hours is counted and learned once: the answer says `repeated`. Another feedback \
-        under the same key is refused if the first one made a pattern, and else counted by itself")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. A \
+                                                                       feedback that is sent again with its \
+                                                                       key within 24 hours is counted and \
+                                                                       learned once: the answer says \
+                                                                       `repeated`. Another feedback with \
+                                                                       the same key is refused if the first \
+                                                                       one made a pattern, and otherwise \
+                                                                       counted separately")),
     responses((status = 200, body = FeedbackDone), (status = "default", body = ProblemBody)))]
 pub(super) async fn feedback(
     principal: Principal,
@@ -28,7 +33,7 @@ pub(super) async fn feedback(
 ) -> Result<Json<FeedbackDone>, ApiError> {
     let FeedbackBody { query, profile, feedback_type, corrected_category } = body;
     let wrong = |detail: &str| {
-        let place = Pointer::root().key("corrected_category");
+        let place = JsonPointer::root().key("corrected_category");
         Err(ApiError::new(Code::INVALID_BODY, detail).at(&place, detail))
     };
     let feedback = match (feedback_type, corrected_category) {

@@ -33,7 +33,7 @@ pub(super) struct PatternParams {
     profile: Option<String>,
     /// Only those that have this in their id or in one of their texts, in whatever case.
     q: Option<String>,
-    /// How many at most; 50 unless said, at most 500.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -78,9 +78,14 @@ pub(super) async fn list_patterns(
     Ok(Json(PatternList { items, next_cursor, revision, quarantined }))
 }
 
-type Page = (Vec<PatternItem>, Vec<Arc<str>>, Option<String>);
+type PatternPage = (Vec<PatternItem>, Vec<Arc<str>>, Option<String>);
 
-fn page(patterns: &Pinned<PatternsSnapshot>, filter: &Filter, after: Option<&str>, limit: usize) -> Page {
+fn page(
+    patterns: &Pinned<PatternsSnapshot>,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: usize,
+) -> PatternPage {
     let mut wanted = patterns.patterns(after).filter(|pattern| filter.wants(pattern));
     let found: Vec<_> = wanted.by_ref().take(limit).collect();
     let next = found.last().filter(|_| wanted.next().is_some()).map(|last| last.id().to_owned());

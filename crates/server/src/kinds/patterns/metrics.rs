@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use midflight_components::{BreakerState, Llm};
-use midflight_learning::{Classifier, Source};
+use midflight_learning::{AnswerSource, Classifier};
 use midflight_patterns::NotLearned;
 
 use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label, set_truth};
@@ -12,7 +12,7 @@ use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, labe
 /// The metrics of the patterns. Cloning gives another handle on the same.
 #[derive(Clone)]
 pub(super) struct PatternsMetrics {
-    classifications: [Counter; Source::ALL.len()],
+    classifications: [Counter; AnswerSource::ALL.len()],
     classification_time: Histogram,
     learned: Counter,
     not_learned: Vec<Counter>,
@@ -26,7 +26,7 @@ impl PatternsMetrics {
     pub(super) fn new(registry: &MetricsRegistry) -> Self {
         let counter = |name, help| registry.counter(name, help, Vec::new());
         Self {
-            classifications: Source::ALL.map(|source| {
+            classifications: AnswerSource::ALL.map(|source| {
                 registry.counter(
                     "midflight_classifications_total",
                     "Queries classified, by source of the answer.",
@@ -66,8 +66,8 @@ impl PatternsMetrics {
     }
 
     /// Counts a query that was classified; its time too, unless it is mostly that of an LLM.
-    pub(super) fn classified(&self, source: Source, llm_used: bool, took: Duration) {
-        if let Some(place) = Source::ALL.iter().position(|known| *known == source) {
+    pub(super) fn classified(&self, source: AnswerSource, llm_used: bool, took: Duration) {
+        if let Some(place) = AnswerSource::ALL.iter().position(|known| *known == source) {
             self.classifications[place].increment(1);
         }
         if !llm_used {

@@ -15,12 +15,12 @@ use midflight_http::problem::{ApiError, ProblemBody};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PerformanceParams {
-    /// How many patterns at most; 50 unless said, at most 500.
+    /// How many patterns at most; 50 by default, at most 500.
     limit: Option<u32>,
 }
 
-/// The best patterns, by the lower bound of what people say is right and then by use, on all replicas together; and what
-/// patterns saved of calls of an LLM.
+/// The best patterns, by the lower bound of their share of positive feedback and then by use, on all replicas together;
+/// and the savings of patterns in calls of an LLM.
 #[utoipa::path(get, path = "/api/v1/patterns/performance", tag = "patterns", params(PerformanceParams),
     responses((status = 200, body = PerformanceAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn performance(

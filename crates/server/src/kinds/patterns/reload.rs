@@ -1,16 +1,17 @@
-//! The reload of the originals: this replica and all others look at the log, and say whether they serve it.
+//! The compatibility endpoint for reloads: this replica and all others look at the log, and report whether they serve
+//! it.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::Head;
-use midflight_engine::{Kind as _, Scope};
+use midflight_engine::{Kind as _, ReloadScope};
 use midflight_patterns::Patterns;
 
 use serde_json::Value;
 
 use super::app::PatternsApp;
-use super::table::Seen;
+use super::table::TableLook;
 use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
@@ -18,10 +19,10 @@ use midflight_http::log::documents::absent;
 use midflight_http::params::document;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::reload::{Everywhere, everywhere, status_of};
+use midflight_http::reload::{FleetReload, everywhere, status_of};
 use midflight_http::wire::{Ack, ReloadAnswer, ms, stamp};
 
-/// Has every replica look at the log, and tells which of them serve it. A pattern that is named must be there.
+/// Makes every replica look at the log, and reports which of them serve it. A pattern that is named must be there.
 #[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",
     request_body(content = Option<ReloadPatterns>),
     responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
@@ -71,7 +72,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
             return Err(absent(id));
         }
     }
-    let Everywhere { event, replicas } = everywhere(app, principal, Scope::New).await?;
+    let FleetReload { event, replicas } = everywhere(app, principal, ReloadScope::New).await?;
     let replicas: Vec<Ack> = replicas.into_iter().map(Ack::from).collect();
     let world = app.engine.world();
     let revision = world.revision();
@@ -102,8 +103,8 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
     };
     message += &match seen {
         None => String::new(),
-        Some((table, Ok(Seen { put: 0, deleted: 0 }))) => format!("; the table {table} says the same"),
-        Some((table, Ok(Seen { put, deleted }))) => {
+        Some((table, Ok(TableLook { put: 0, deleted: 0 }))) => format!("; the table {table} says the same"),
+        Some((table, Ok(TableLook { put, deleted }))) => {
             format!("; of the table {table} {put} rows were put and {deleted} deleted")
         }
         Some((table, Err(why))) => format!("; the table {table} was not read: {why}"),
@@ -125,7 +126,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
     Ok((status_of(&event), Json(answer)).into_response())
 }
 
-/// How reloads of patterns go, and what comes of queries, since this replica started.
+/// Reloads of patterns and results of queries, since this replica started.
 #[utoipa::path(get, path = "/api/v1/patterns/hot-reload/metrics", tag = "patterns",
     responses((status = 200, body = HotReloadMetrics), (status = "default", body = ProblemBody)))]
 pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMetrics> {

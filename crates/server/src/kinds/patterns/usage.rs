@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use midflight_patterns::import::UseCount;
 
 use super::app::PatternsApp;
@@ -16,8 +16,8 @@ use midflight_http::problem::{ApiError, ProblemBody};
 /// How many patterns one request may be about.
 const ITEMS_MAX: usize = 10_000;
 
-/// Adds what another program counted of the patterns: all of it the first time, and what it grew by since then. So a repeat
-/// counts nothing twice. Counts of patterns that are not there are left out.
+/// Adds what another program counted of the patterns: all of it the first time, and what it grew by since then. So a
+/// repeat counts nothing twice. Counts of patterns that are not there are left out.
 #[utoipa::path(post, path = "/api/v1/patterns/usage", tag = "patterns", request_body = UsageBody,
     responses((status = 200, body = UsageTaken), (status = "default", body = ProblemBody)))]
 pub(super) async fn take_usage(
@@ -30,7 +30,7 @@ pub(super) async fn take_usage(
     }
     let mut counts = Vec::with_capacity(body.items.len());
     for (i, item) in body.items.into_iter().enumerate() {
-        let place = Pointer::root().key("items").index(i).key("id");
+        let place = JsonPointer::root().key("items").index(i).key("id");
         let id = document("patterns", &item.id).map_err(|error| error.at(&place, "is no id of a pattern"))?;
         counts.push(foreign(&UseCount {
             name: id.name,

@@ -18,7 +18,7 @@ use super::metrics::RulesMetrics;
 use super::wire::RegistryAnswer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
 use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_http::events::event::Event;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::monitoring_status::last_reload_time;
@@ -55,8 +55,8 @@ struct RulesSummary {
 /// A check of the health.
 #[derive(Debug, Serialize, ToSchema)]
 struct RulesChecks {
-    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and its own
-    /// config among them.
+    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and
+    /// its own config among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     registry_has_rules: Option<bool>,
 }
@@ -79,11 +79,11 @@ impl KindApi for RulesApi {
         Rules.name()
     }
 
-    fn routes(&self, app: &App) -> Routes<App> {
+    fn routes(&self, app: &AppState) -> Routes<AppState> {
         routes().with_state(RulesApp::new(app.clone(), self.parts.clone()))
     }
 
-    fn functions(&self, app: &App) -> Vec<AgentFunction> {
+    fn functions(&self, app: &AppState) -> Vec<AgentFunction> {
         vec![execute::function(RulesApp::new(app.clone(), self.parts.clone()))]
     }
 

@@ -7,7 +7,7 @@ use midflight_rules::RulesSnapshot;
 
 use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 
 /// What the server side of the rules is made of.
 #[derive(Clone)]
@@ -21,24 +21,24 @@ pub(super) struct RulesParts {
 /// What the handlers of the rules share: what every handler does, and the rules.
 #[derive(Clone)]
 pub(crate) struct RulesApp {
-    app: App,
+    app: AppState,
     pub(super) parts: RulesParts,
 }
 
 impl RulesApp {
-    pub(super) fn new(app: App, parts: RulesParts) -> Self {
+    pub(super) fn new(app: AppState, parts: RulesParts) -> Self {
         Self { app, parts }
     }
 }
 
 impl std::ops::Deref for RulesApp {
-    type Target = App;
-    fn deref(&self) -> &App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
         &self.app
     }
 }
 
-impl FromRef<RulesApp> for App {
+impl FromRef<RulesApp> for AppState {
     fn from_ref(app: &RulesApp) -> Self {
         app.app.clone()
     }

@@ -42,8 +42,8 @@ pub(super) const CONDITION: Resource = Resource {
     tag: "rules",
     noun: "condition",
     get: Some("A condition's document."),
-    put: Some("Puts a condition; every rule that names it follows."),
+    put: Some("Puts a condition; every rule that refers to it uses it."),
     patch: None,
-    delete: Some("Deletes a condition; refused while a rule names it."),
+    delete: Some("Deletes a condition; refused while a rule refers to it."),
     conflicts: false,
 };

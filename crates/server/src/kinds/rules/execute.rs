@@ -25,7 +25,8 @@ use midflight_http::wire::{ProblemItem, ms};
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;
-/// What a rule adds to an answer, in bytes, unless its texts are long: where it is explained, and else where it matched.
+/// What a rule adds to an answer, in bytes, unless its texts are long: where it is explained, and else where it
+/// matched.
 const EXPLAINED_BYTES: usize = 512;
 const MATCHED_BYTES: usize = 48;
 /// How often an answer is in memory while it is made: as values or results of a batch, and as written.
@@ -69,12 +70,11 @@ pub(super) async fn execute_ruleset(
 /// The same for agents.
 pub(super) fn function(app: RulesApp) -> AgentFunction {
     let schema = json!({"type": "object", "additionalProperties": false, "required": ["data"], "properties": {
-        "ruleset": {"type": "string", "description": "The ruleset; the default one without."},
+        "ruleset": {"type": "string", "description": "The ruleset; by default the default one."},
         "data": {"type": "object", "description": "The input, by attribute."},
-        "explain": {"type": "boolean", "description": "Say what became of each rule."},
+        "explain": {"type": "boolean", "description": "Report the result of each rule."},
     }});
-    let description =
-        "Executes the rules that are live on an input, and says which of them match and what they come to.";
+    let description = "Executes the live rules on an input: which of them match, and their result.";
     let run = move |principal: Principal, body: ExecuteBody| {
         let app = app.clone();
         async move {
@@ -86,8 +86,8 @@ pub(super) fn function(app: RulesApp) -> AgentFunction {
     AgentFunction::new("execute_rules", description, schema, run)
 }
 
-/// The ruleset that is asked for, if the caller may execute it. For a caller with scopes the default one is named, so that it is
-/// the one that was looked at.
+/// The ruleset that is asked for, if the caller may execute it. For a caller with scopes the default one is named, so
+/// that it is the one that was looked at.
 fn allowed(app: &RulesApp, principal: &Principal, asked: Option<String>) -> Result<Option<String>, ApiError> {
     if principal.scopes().is_none() {
         return Ok(asked);
@@ -132,7 +132,8 @@ async fn run(
     Ok(of_written(written, room))
 }
 
-/// What so many executions occupy, in bytes, unless the texts of their rules are long; never more than what may be written.
+/// What so many executions occupy, in bytes, unless the texts of their rules are long; never more than what may be
+/// written.
 fn expected_bytes(app: &RulesApp, ruleset: Option<&str>, executions: usize, explain: bool) -> usize {
     let rules = app.parts.rules.load();
     let ruleset = ruleset.or_else(|| rules.default_ruleset()).and_then(|id| rules.ruleset(id));
@@ -177,7 +178,7 @@ enum Unanswered {
     Refused(ApiError),
 }
 
-/// The answer of one execution, written before the snapshot that it borrows from is let go.
+/// The answer of one execution, written before the snapshot that it borrows from is released.
 fn written(
     app: &RulesApp,
     ruleset: Option<&str>,
@@ -224,13 +225,14 @@ pub(super) async fn batch(
     let expected = expected_bytes(&app, body.ruleset.as_deref(), found, body.explain || body.dry_run);
     let room = app.answers.take(&principal, expected.max(COPIES * ROOM_STEP_BYTES)).await?;
     let (share, bytes_max) = ((&principal).into(), app.parts.limits.execution_bytes_max);
-    let mut run = Batch { app: app.clone(), principal, room, results: Vec::with_capacity(found), bytes: 0 };
+    let mut run =
+        ExecutionBatch { app: app.clone(), principal, room, results: Vec::with_capacity(found), bytes: 0 };
     let job = move |work: &Work| run.execute(&body, limit, work).map(|written| of_written(written, run.room));
     app.compute.run_within(share, limit, bytes_max, job).await?
 }
 
 /// The results of a batch as they are written, and the room that they occupy.
-struct Batch {
+struct ExecutionBatch {
     app: RulesApp,
     principal: Principal,
     room: HeldBytes,
@@ -239,7 +241,7 @@ struct Batch {
     bytes: usize,
 }
 
-impl Batch {
+impl ExecutionBatch {
     fn execute(&mut self, body: &BatchBody, limit: TimeLimit, work: &Work) -> Result<Vec<u8>, ApiError> {
         let began = Instant::now();
         let rules = self.app.parts.rules.load();
@@ -252,7 +254,7 @@ impl Batch {
             execution_time_ms: 0.0,
         };
         for data in &body.data_list {
-            work.go_on().map_err(|_| limit.exceeded())?;
+            work.check().map_err(|_| limit.exceeded())?;
             let request = ExecuteRequest {
                 ruleset: body.ruleset.as_deref(),
                 data,

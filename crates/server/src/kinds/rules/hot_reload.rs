@@ -1,4 +1,4 @@
-//! The seed's hot-reload endpoints that look and switch: status, history, monitoring on and off.
+//! The compatibility endpoints that show and switch hot reloading: status, history, monitoring on and off.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::wire::{MonitoringAnswer, MonitoringBody, RulesReloadHistory, RulesRel
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
-use midflight_http::log::reloads::{ReloadPage, ReloadParams, page};
+use midflight_http::log::reloads::{ReloadListParams, ReloadPage, page};
 use midflight_http::monitoring_status::MonitoringStatus;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
@@ -32,13 +32,13 @@ pub(super) async fn status(State(app): State<RulesApp>) -> Result<Json<Members>,
     Ok(Json(answer))
 }
 
-/// The reloads of this replica, newest first: in the shape of the rule engine as `history`, and as `/api/v1/reloads` has them as
-/// `items`.
-#[utoipa::path(get, path = "/api/v1/rules/hot-reload/history", tag = "hot-reload", params(ReloadParams),
+/// The reloads of this replica, newest first: in the shape of the rule engine as `history`, and as `/api/v1/reloads`
+/// has them as `items`.
+#[utoipa::path(get, path = "/api/v1/rules/hot-reload/history", tag = "hot-reload", params(ReloadListParams),
     responses((status = 200, body = RulesReloadHistory), (status = "default", body = ProblemBody)))]
 pub(super) async fn history(
     State(app): State<RulesApp>,
-    Params(params): Params<ReloadParams>,
+    Params(params): Params<ReloadListParams>,
 ) -> Result<Json<RulesReloadHistory>, ApiError> {
     let ReloadPage { events, limit, next_cursor } = page(&app, &params)?;
     Ok(Json(RulesReloadHistory {

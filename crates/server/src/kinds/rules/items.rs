@@ -10,14 +10,14 @@ use midflight_rules::{Rules, RulesSnapshot};
 use super::app::RulesApp;
 use super::wire::{RuleInfoAnswer, RuleList};
 use midflight_http::code::Code;
-use midflight_http::compute::{Share, TimeLimit};
+use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::params::{InPath, PageParams, Params, document};
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::resource::Resource;
 
 /// The rules of a ruleset that are served, in the order they execute in, all statuses. The cursor is a position, so a
-/// page that is read after an edit may shift; each page says its revision.
+/// page that is read after an edit may shift; each page has its revision.
 #[utoipa::path(get, path = "/api/v1/rulesets/{ruleset}/rules", tag = "rules",
     params(("ruleset" = String, Path, description = "The ruleset"), PageParams),
     responses((status = 200, body = RuleList), (status = "default", body = ProblemBody)))]
@@ -32,7 +32,7 @@ pub(super) async fn list_rules(
     // All rules of the ruleset are put in order for each page: that takes milliseconds of many thousands.
     let time = TimeLimit { ms_max: app.parts.limits.execute_ms_max, name: "execute_ms_max" };
     let list = move |_: &Work| list(&rules, ruleset, skip, limit);
-    app.compute.run(Share::from(&principal), time, list).await?.map(Json)
+    app.compute.run(PoolShare::from(&principal), time, list).await?.map(Json)
 }
 
 fn list(
@@ -42,7 +42,7 @@ fn list(
     limit: usize,
 ) -> Result<RuleList, ApiError> {
     let snapshot = rules.load();
-    let unknown = || ApiError::new(Code::NOT_FOUND, format!("there is no ruleset {ruleset:?}"));
+    let unknown = || ApiError::new(Code::NOT_FOUND, format!("unknown ruleset {ruleset:?}"));
     let rules = snapshot.rules(&ruleset).ok_or_else(unknown)?;
     let total = rules.len();
     let items: Vec<_> = rules.into_iter().skip(skip).take(limit).map(RuleInfoAnswer::from).collect();
@@ -74,7 +74,7 @@ pub(super) const RULE: Resource = Resource {
 /// The document of these ids in a folder. An escaped slash in an address must not reach another sort of document.
 pub(super) fn id(ids: &[&str], folder: &str) -> Result<DocumentId, ApiError> {
     if let Some(id) = ids.iter().find(|id| id.contains('/')) {
-        return Err(ApiError::new(Code::INVALID_NAME, format!("{id:?} has a slash; an id has none")));
+        return Err(ApiError::new(Code::INVALID_NAME, format!("invalid id {id:?}: it has a slash")));
     }
     document(Rules.name().as_str(), &format!("{folder}{}", ids.join("/")))
 }

@@ -7,8 +7,8 @@ pub struct RulesLimits {
     pub batch_items_max: usize,
     /// How long an execution of rules may compute, in ms. 1,000: it takes some microseconds.
     pub execute_ms_max: u64,
-    /// How many bytes the answer of an execution or of a batch may have, in bytes. 16 MiB: a full batch with 1.6 KiB for
-    /// each input.
+    /// How many bytes the answer of an execution or of a batch may have, in bytes. 16 MiB: a full batch with 1.6 KiB
+    /// for each input.
     pub execution_bytes_max: usize,
     /// How long a batch may compute, in ms. 10,000: a full batch on a large ruleset takes a few seconds.
     pub batch_ms_max: u64,

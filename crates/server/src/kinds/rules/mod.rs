@@ -1,4 +1,5 @@
-//! The rules over HTTP: rulesets, rules and conditions as documents, execution, and the seed's hot-reload endpoints.
+//! The rules over HTTP: rulesets, rules and conditions as documents, execution, and the compatibility endpoints for hot
+//! reloading.
 
 mod api;
 mod app;

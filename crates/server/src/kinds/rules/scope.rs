@@ -1,11 +1,11 @@
-//! The seed's reload endpoints. A reload serves one whole position of the log: a rule or a ruleset that is named must
-//! exist and is echoed, but what is served is never a mix of two revisions.
+//! The compatibility endpoints for reloads. A reload serves one whole position of the log: a rule or a ruleset that is
+//! named must exist and is echoed, but what is served is never a mix of two revisions.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use midflight_core::{DocumentId, Pointer, Trigger};
-use midflight_engine::{Refusal, Scope};
+use midflight_core::{DocumentId, JsonPointer, Trigger};
+use midflight_engine::{Refusal, ReloadScope};
 use serde_json::Value;
 
 use super::app::RulesApp;
@@ -75,7 +75,7 @@ pub(super) async fn reload_ruleset(
     run(&app, &principal, false, FilteredBy { ruleset_id: ruleset.into(), rule_id: Value::Null }).await
 }
 
-/// The seed's ids are numbers in one client and text in another.
+/// Ids of the compatibility API are numbers in one client and text in another.
 fn named(value: Option<&Value>, field: &str) -> Result<Option<String>, ApiError> {
     match value {
         None | Some(Value::Null) => Ok(None),
@@ -83,7 +83,7 @@ fn named(value: Option<&Value>, field: &str) -> Result<Option<String>, ApiError>
         Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(number.to_string())),
         Some(_) => {
             let error = ApiError::new(Code::INVALID_BODY, format!("{field} is a string, an integer or null"));
-            Err(error.at(&Pointer::root().key(field), "is neither a string nor an integer"))
+            Err(error.at(&JsonPointer::root().key(field), "is neither a string nor an integer"))
         }
     }
 }
@@ -108,13 +108,13 @@ async fn exist(app: &RulesApp, ruleset: Option<&str>, rule: Option<&str>) -> Res
     }
     let what = match (ruleset, rule) {
         (Some(ruleset), Some(rule)) => format!("the ruleset {ruleset:?} has no rule {rule:?}"),
-        (Some(ruleset), None) => format!("there is no ruleset {ruleset:?}"),
-        (None, rule) => format!("there is no rule {:?}", rule.unwrap_or_default()),
+        (Some(ruleset), None) => format!("unknown ruleset {ruleset:?}"),
+        (None, rule) => format!("unknown rule {:?}", rule.unwrap_or_default()),
     };
     Err(ApiError::new(Code::NOT_FOUND, what))
 }
 
-/// 422 when something in the log does not hold.
+/// 422 when something in the log is invalid.
 async fn hold(app: &RulesApp, principal: &Principal) -> Result<(), ApiError> {
     match app.engine.validate(principal.name()).await?.problems {
         problems if problems.is_empty() => Ok(()),
@@ -125,10 +125,10 @@ async fn hold(app: &RulesApp, principal: &Principal) -> Result<(), ApiError> {
 async fn run(
     app: &RulesApp,
     principal: &Principal,
-    anew: bool,
+    full: bool,
     filtered_by: FilteredBy,
 ) -> Result<Response, ApiError> {
-    let scope = if anew { Scope::Everything } else { Scope::New };
+    let scope = if full { ReloadScope::Everything } else { ReloadScope::New };
     let event = app.engine.reload(Trigger::Manual, principal.name(), scope).await?;
     if event.outcome.is_live() && !event.kinds.contains(&app.parts.kind) {
         // Compatible clients wait for it, also when nothing changed.

@@ -1,4 +1,5 @@
-//! The seed's validate endpoint: a candidate of all that the log holds, made beside what is served and dropped.
+//! The compatibility endpoint for validation: a candidate of everything in the log, built beside what is served and
+//! dropped.
 
 use std::collections::BTreeSet;
 

@@ -21,8 +21,8 @@ use super::{
     agents, capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint,
     list, read, reload, rollback, search, select, telemetry, update, validate, versions,
 };
-use crate::kinds::around::Around;
-use midflight_http::app::App;
+use crate::kinds::context::KindContext;
+use midflight_http::app::AppState;
 use midflight_http::code::Code;
 use midflight_http::kind::{KindApi, Members, describe, members_of};
 use midflight_http::metrics::registry::MetricsRegistry;
@@ -47,17 +47,17 @@ pub(super) const TOOL_VERSION_KEPT: Code = Code::new(
 );
 
 /// Adds the tools to a server.
-pub(crate) fn setup(around: &Arc<Around>) -> KindSetup {
-    let around = Arc::clone(around);
+pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
+    let context = Arc::clone(context);
     KindSetup::new(move |builder| {
         let slot = builder.kind(Tools);
-        let around = Arc::clone(&around);
+        let context = Arc::clone(&context);
         Box::new(move |started| {
             let tools = started.engine.live(slot);
             let metrics = ToolsMetrics::new(started.metrics);
-            let telemetry = Telemetry::start(started.engine, &tools, &around.replica_id);
+            let telemetry = Telemetry::start(started.engine, &tools, &context.replica_id);
             let named_reloads = NamedReloads::default();
-            let (limits, agents) = (around.tools, around.agents.get()?.clone());
+            let (limits, agents) = (context.tools, context.agents.get()?.clone());
             Some(Arc::new(ToolsApi {
                 parts: ToolsParts {
                     tools,
@@ -91,7 +91,7 @@ impl KindApi for ToolsApi {
         Tools.name()
     }
 
-    fn routes(&self, app: &App) -> Routes<App> {
+    fn routes(&self, app: &AppState) -> Routes<AppState> {
         let own = routes().with_state(ToolsApp::new(app.clone(), self.parts.clone()));
         own.merge(agents::routes(app, &self.parts))
     }

@@ -12,7 +12,7 @@ use super::limits::ToolsLimits;
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
 use super::telemetry::Telemetry;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 
 /// What the server side of the tools is made of.
 #[derive(Clone)]
@@ -30,24 +30,24 @@ pub(super) struct ToolsParts {
 /// What the handlers of the tools share: what every handler does, and the tools.
 #[derive(Clone)]
 pub(crate) struct ToolsApp {
-    app: App,
+    app: AppState,
     pub(super) parts: ToolsParts,
 }
 
 impl ToolsApp {
-    pub(super) fn new(app: App, parts: ToolsParts) -> Self {
+    pub(super) fn new(app: AppState, parts: ToolsParts) -> Self {
         Self { app, parts }
     }
 }
 
 impl std::ops::Deref for ToolsApp {
-    type Target = App;
-    fn deref(&self) -> &App {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
         &self.app
     }
 }
 
-impl FromRef<ToolsApp> for App {
+impl FromRef<ToolsApp> for AppState {
     fn from_ref(app: &ToolsApp) -> Self {
         app.app.clone()
     }

@@ -17,8 +17,8 @@ use midflight_http::params::{InPath, REVISION};
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 
-/// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the revision that
-/// they are of.
+/// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
+/// revision that they are of.
 #[utoipa::path(get, path = "/api/v1/tools/capabilities/list", tag = "tools",
     responses((status = 200, body = Vec<CapabilityItem>), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_capabilities(
@@ -51,8 +51,8 @@ fn items(tools: &Pinned<ToolsSnapshot>) -> Vec<CapabilityItem> {
     tools.capabilities().filter_map(of).collect()
 }
 
-/// The tools that have a capability, with its patterns, of those that are active and switched on. A capability that no tool has is
-/// an empty list.
+/// The tools that have a capability, with its patterns, of those that are active and switched on. A capability that no
+/// tool has is an empty list.
 #[utoipa::path(get, path = "/api/v1/tools/capabilities/{capability}/tools", tag = "tools",
     params(("capability" = String, Path, description = "The capability, as `text_search`")),
     responses((status = 200, body = CapabilityTools), (status = "default", body = ProblemBody)))]

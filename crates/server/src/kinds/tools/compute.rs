@@ -1,7 +1,7 @@
 //! Where a computation on the catalogue runs: at once where it is short, else in the pool.
 
 use super::app::ToolsApp;
-use midflight_http::compute::{Share, TimeLimit};
+use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 
@@ -11,7 +11,7 @@ pub(super) const BRIEF_ITEMS_MAX: usize = 1_000;
 /// Computes here where `is_brief`, else in the pool for long computations.
 ///
 /// # Errors
-/// `busy` and `too_expensive`, as the pool says them.
+/// `busy` and `too_expensive`, as the pool reports them.
 pub(super) async fn computed<T, F>(
     app: &ToolsApp,
     principal: &Principal,
@@ -25,6 +25,6 @@ where
 {
     match is_brief {
         true => Ok(job()),
-        false => app.compute.run(Share::from(principal), limit, move |_| job()).await,
+        false => app.compute.run(PoolShare::from(principal), limit, move |_| job()).await,
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use midflight_core::{Change, Document, DocumentId, Pointer, Precondition, clip};
+use midflight_core::{Change, Document, DocumentId, JsonPointer, Precondition, clip};
 use midflight_tools::import::canonical_tool;
 use serde_json::Value;
 
@@ -24,9 +24,9 @@ use midflight_http::write::{WriteParams, submit};
 /// How often a tool is made when others change it meanwhile.
 const TRIES_MAX: u32 = 16;
 
-/// Makes a tool, or a new version of one that is there: its `version` must be another then, and that one is served from now on.
-/// Capabilities and patterns stand in lists with `capability_name` and `pattern_name`, or by name. `created_by` is ignored: the
-/// author is the authenticated caller.
+/// Makes a tool, or a new version of one that is there: its `version` must be another then, and that one is served from
+/// now on. Capabilities and patterns are in lists with `capability_name` and `pattern_name`, or by name. `created_by`
+/// is ignored: the author is the authenticated caller.
 #[utoipa::path(post, path = "/api/v1/tools", tag = "tools", request_body = inline(ToolBody), params(WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: a new tool, never a new version"),
@@ -51,13 +51,13 @@ pub(super) async fn create_tool(
     let tool_name = body.get("tool_name").and_then(Value::as_str).unwrap_or_default();
     if let Some(why) = unreachable(tool_name) {
         let error = ApiError::new(Code::INVALID_DOCUMENT, why.clone());
-        return Err(error.at(&Pointer::root().key("tool_name"), why));
+        return Err(error.at(&JsonPointer::root().key("tool_name"), why));
     }
     let is_repeated = params.is_repeated(&app, &principal).await?;
     for _ in 0..TRIES_MAX {
         let tools = app.parts.tools.snapshot();
         let id = document_for(&tools, tool_name, &name).map_err(|why| {
-            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&Pointer::root().key("tool_name"), why)
+            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
         })?;
         let precondition = match is_repeated {
             true => Precondition::None,
@@ -65,7 +65,7 @@ pub(super) async fn create_tool(
         };
         let change = Change::put(id.clone(), body.clone()).when(precondition);
         match submit(&app, &params, params.edit(&principal, vec![change])).await {
-            // Somebody else changed the tool; whether it may be made on that is looked at again.
+            // Another writer changed the tool; whether it may be made on that is checked again.
             Err(error) if is_lost_race(&error) => {}
             submitted => return answer_tool(&app, &params, submitted?, &id, StatusCode::CREATED).await,
         }
@@ -99,7 +99,7 @@ async fn next_version(
             clip(id.name.as_str()),
             clip(&version)
         );
-        let place = Pointer::root().key("version");
+        let place = JsonPointer::root().key("version");
         return Err(ApiError::new(DUPLICATE_TOOL, detail).at(&place, "is a version of the tool already"));
     }
     Ok(Precondition::Version(newest.version))

@@ -23,7 +23,8 @@ use midflight_http::write::{Submitted, WriteParams, answer, submit};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct VersionParams {
-    /// Only this version. It must be the one that is served; the version before it is served then, or none if there is none.
+    /// Only this version. It must be the one that is served; the version before it is served then, or none if there is
+    /// none.
     version: Option<String>,
 }
 
@@ -42,8 +43,9 @@ impl<S: Send + Sync> FromRequestParts<S> for DeleteParams {
     }
 }
 
-/// Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can be brought
-/// back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the revision.
+/// Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can
+/// be brought back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the
+/// revision.
 #[utoipa::path(delete, path = "/api/v1/tools/{name}", tag = "tools",
     params(("name" = String, Path, description = "The tool"), VersionParams, WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
@@ -88,7 +90,7 @@ pub(super) async fn delete_tool(
     Ok((StatusCode::NO_CONTENT, [(REVISION, revision)]).into_response())
 }
 
-/// The change that takes the served version away: the version before it is put, or the tool is deleted.
+/// The change that removes the served version: the version before it is put, or the tool is deleted.
 async fn without_version(
     app: &ToolsApp,
     id: DocumentId,

@@ -23,22 +23,23 @@ use midflight_http::problem::{ApiError, ProblemBody};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DiffParams {
-    /// The version before: as `/versions` lists it, or a revision as `r42`, or a version of the document as `v3`. By default the
-    /// version of the document before `to`.
+pub(super) struct ToolDiffParams {
+    /// The version before: as `/versions` lists it, or a revision as `r42`, or a version of the document as `v3`. By
+    /// default the version of the document before `to`.
     from: Option<String>,
     /// The version after; by default the newest.
     to: Option<String>,
 }
 
-/// The differences of two versions of a tool for those who use it, the worst first: `breaking`, `compatible`, `wording`.
+/// The differences of two versions of a tool for those who use it, the worst first: `breaking`, `compatible`,
+/// `wording`.
 #[utoipa::path(get, path = "/api/v1/tools/{name}/diff", tag = "tools",
-    params(("name" = String, Path, description = "The tool"), DiffParams),
+    params(("name" = String, Path, description = "The tool"), ToolDiffParams),
     responses((status = 200, body = ToolDiffAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn diff_tool(
     State(app): State<ToolsApp>,
     InPath(name): InPath<String>,
-    Params(params): Params<DiffParams>,
+    Params(params): Params<ToolDiffParams>,
 ) -> Result<Json<ToolDiffAnswer>, ApiError> {
     let tools = app.parts.tools.snapshot();
     let id = document_of(&tools, &name)?;
@@ -99,7 +100,7 @@ fn read(id: &DocumentId, document: &Document) -> Result<Arc<Tool>, ApiError> {
         ApiError::new(Code::INVALID_DOCUMENT, detail).with(&problems.in_document(id))
     };
     let read = Tools.validate(&id.name, &body, &Work::unbounded()).map_err(invalid)?;
-    let unnamed = || ApiError::new(Code::NOT_FOUND, format!("{id} is no tool"));
+    let unnamed = || ApiError::new(Code::NOT_FOUND, format!("{id} is not a tool"));
     read.tool().map(Arc::clone).ok_or_else(unnamed)
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::{Pointer, clip};
+use midflight_core::{JsonPointer, clip};
 use midflight_tools::expression::{
     EvaluationError, Formula, FormulaError, FormulaFault, Numeric, default_of,
 };
@@ -16,9 +16,9 @@ use midflight_http::code::Code;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::wire::ProblemItem;
 
-/// Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults where a catalogue
-/// has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422: the character, a picture of
-/// the place, and the cure.
+/// Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults
+/// where a catalogue has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422:
+/// the character, a picture of the place, and the cure.
 #[utoipa::path(post, path = "/api/v1/tools/evaluate", tag = "tools", request_body = EvaluateBody,
     responses((status = 200, body = EvaluatedAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn evaluate(
@@ -30,16 +30,16 @@ pub(super) async fn evaluate(
     Ok(Json(answer))
 }
 
-/// Where the text of a formula stands in the body.
+/// The place of the text of a formula in the body.
 #[derive(Debug, Clone, Copy)]
-enum Member {
+enum FormulaMember {
     Expression,
     Condition,
 }
 
-impl Member {
-    fn place(self) -> Pointer {
-        Pointer::root().key(match self {
+impl FormulaMember {
+    fn place(self) -> JsonPointer {
+        JsonPointer::root().key(match self {
             Self::Expression => "expression",
             Self::Condition => "condition",
         })
@@ -48,11 +48,13 @@ impl Member {
 
 fn evaluated(body: EvaluateBody) -> Result<EvaluatedAnswer, ApiError> {
     let (text, member) = match (body.expression, body.condition) {
-        (Some(text), None) => (text, Member::Expression),
-        (None, Some(text)) => (text, Member::Condition),
+        (Some(text), None) => (text, FormulaMember::Expression),
+        (None, Some(text)) => (text, FormulaMember::Condition),
         _ => {
             let detail = "write an expression or a condition, and not both";
-            return Err(ApiError::new(Code::INVALID_BODY, detail).at(&Member::Expression.place(), detail));
+            return Err(
+                ApiError::new(Code::INVALID_BODY, detail).at(&FormulaMember::Expression.place(), detail)
+            );
         }
     };
     let given = variables(&body.variables)?;
@@ -78,29 +80,29 @@ fn evaluated(body: EvaluateBody) -> Result<EvaluatedAnswer, ApiError> {
 /// The formula, and what it gives. An expression may be a condition: its author knows which one a policy wants.
 fn compiled(
     text: &str,
-    member: Member,
+    member: FormulaMember,
     is_declared: &dyn Fn(&str) -> bool,
 ) -> Result<(Formula, &'static str), FormulaError> {
     let condition = || Formula::condition(text, is_declared).map(|formula| (formula, "condition"));
     match member {
-        Member::Condition => condition(),
-        Member::Expression => match Formula::number(text, is_declared) {
+        FormulaMember::Condition => condition(),
+        FormulaMember::Expression => match Formula::number(text, is_declared) {
             Err(error) if error.fault == FormulaFault::Type => condition().map_err(|_| error),
             number => number.map(|formula| (formula, "number")),
         },
     }
 }
 
-type Given = std::collections::BTreeMap<String, Numeric>;
+type GivenVariables = std::collections::BTreeMap<String, Numeric>;
 
-fn variables(members: &Map<String, Value>) -> Result<Given, ApiError> {
-    let place = Pointer::root().key("variables");
+fn variables(members: &Map<String, Value>) -> Result<GivenVariables, ApiError> {
+    let place = JsonPointer::root().key("variables");
     if members.len() > REQUEST_ITEMS_MAX {
         let detail =
             format!("{} variables are given and {REQUEST_ITEMS_MAX} may be; give fewer", members.len());
         return Err(ApiError::new(Code::INVALID_INPUT, detail.clone()).at(&place, detail));
     }
-    let mut given = Given::new();
+    let mut given = GivenVariables::new();
     for (name, value) in members {
         match value.as_number().and_then(Numeric::of_json) {
             Some(value) => drop(given.insert(name.clone(), value)),
@@ -121,7 +123,7 @@ fn number(value: Numeric) -> Value {
 }
 
 /// The error of a formula that cannot be compiled, or has no value, with its place.
-fn wrong(error: &FormulaError, member: Member) -> ApiError {
+fn wrong(error: &FormulaError, member: FormulaMember) -> ApiError {
     let mut api = ApiError::new(Code::INVALID_INPUT, error.to_string());
     api.body_mut().errors.push(ProblemItem {
         path: member.place().as_str().to_owned(),
@@ -134,7 +136,7 @@ fn wrong(error: &FormulaError, member: Member) -> ApiError {
     api
 }
 
-fn not_evaluated(error: &EvaluationError, text: &str, member: Member) -> ApiError {
+fn not_evaluated(error: &EvaluationError, text: &str, member: FormulaMember) -> ApiError {
     let variable = match error {
         EvaluationError::Arithmetic(error) => return wrong(error, member),
         EvaluationError::MissingVariable { variable, .. } => variable,
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_character_and_the_cure() {
+    fn problems_are_reported_with_their_character_and_the_cure() {
         for (expression, part, character) in [
             ("2 * sizes + 1", "\"sizes\" was not given", Some(5)),
             ("N / (pages - 1)", "division by zero; guard the divisor", Some(3)),

@@ -19,8 +19,8 @@ use midflight_http::problem::{ApiError, ProblemBody};
 /// How many tools may be named.
 const NAMES_MAX: usize = 10_000;
 
-/// The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the same
-/// digests. A name that no tool has is an error of the answer, and the others are exported.
+/// The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the
+/// same digests. A name that no tool has is an error of the answer, and the others are exported.
 #[utoipa::path(post, path = "/api/v1/tools/export", tag = "tools", request_body(content = Option<Vec<String>>),
     responses((status = 200, body = ExportedTools), (status = "default", body = ProblemBody)))]
 pub(super) async fn export_tools(

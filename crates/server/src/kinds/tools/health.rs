@@ -6,8 +6,8 @@ use axum::extract::State;
 use super::app::ToolsApp;
 use super::wire::ToolsHealth;
 
-/// Whether the catalogue answers, and whether the log does: always 200. While the log is unavailable the status is `unhealthy`, and
-/// the tools are served all the same; probes that route requests should ask `/health/ready`.
+/// Whether the catalogue answers, and whether the log does: always 200. While the log is unavailable the status is
+/// `unhealthy`, and the tools are served all the same; probes that route requests should ask `/health/ready`.
 #[utoipa::path(get, path = "/api/v1/tools/health", tag = "tools", responses((status = 200, body = ToolsHealth)))]
 pub(super) async fn health(State(app): State<ToolsApp>) -> Json<ToolsHealth> {
     let tools = app.parts.tools.load();

@@ -72,7 +72,8 @@ fn known_trigger(word: &str) -> Result<Trigger, ApiError> {
     })
 }
 
-/// The revisions that the reloads led to, as far as the log says them. While it is unavailable reloads are told without reasons.
+/// The revisions of the reloads, as far as the log has them. While it is unavailable reloads are listed without
+/// reasons.
 async fn revisions(app: &ToolsApp, events: &[Arc<ReloadEvent>]) -> HashMap<RevisionNumber, ListedRevision> {
     let changed = events.iter().filter(|event| event.documents_changed > 0 && event.outcome.is_live());
     let Some(newest) = changed.map(|event| event.to).max() else { return HashMap::new() };

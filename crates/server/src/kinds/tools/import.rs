@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition};
-use midflight_engine::Invalid;
-use midflight_http::compute::{Share, TimeLimit};
+use midflight_engine::InvalidPolicy;
+use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_source::parse_values;
 use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
 use serde_json::Value;
@@ -32,9 +32,9 @@ const WARNINGS_MAX: usize = 500;
 /// What the text of an import is called in problems.
 const FILE: &str = "yaml_content";
 
-/// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An OpenAPI
-/// document becomes a draft for each of its operations. The tools are written under the authenticated caller. 400 when the text
-/// cannot be read at all.
+/// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An
+/// OpenAPI document becomes a draft for each of its operations. The tools are written under the authenticated caller.
+/// 400 when the text cannot be read at all.
 #[utoipa::path(post, path = "/api/v1/tools/import", tag = "tools", request_body = ImportToolsBody, params(WriteParams,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
     responses((status = 200, body = ImportedTools), (status = 202, body = WriteAnswer),
@@ -51,13 +51,14 @@ pub(super) async fn import_tools(
     let params = params.or_reason("import".to_owned());
     let params = if validate_only { params.as_dry_run() } else { params };
     let time = TimeLimit { ms_max: app.parts.limits.import_ms_max, name: "import_ms_max" };
-    let read = app.compute.run(Share::from(&principal), time, move |_| Catalogue::read(&text)).await??;
+    let read =
+        app.compute.run(PoolShare::from(&principal), time, move |_| ImportedCatalogue::read(&text)).await??;
     let import = Import { app: &app, principal: &principal, params: &params, overwrite };
     import.run(read).await
 }
 
 /// What a text has.
-struct Catalogue {
+struct ImportedCatalogue {
     tools: Vec<ImportedTool>,
     failures: Vec<ImportFailure>,
     /// What was left out of the tools, and what was skipped.
@@ -66,7 +67,7 @@ struct Catalogue {
     lines: Vec<Option<u64>>,
 }
 
-impl Catalogue {
+impl ImportedCatalogue {
     fn read(text: &str) -> Result<Self, ApiError> {
         let values = parse_values(text, FILE).map_err(|problems| {
             let detail = "yaml_content cannot be read; nothing was changed";
@@ -132,13 +133,13 @@ struct Import<'a> {
 }
 
 /// A tool that is to be put, by its place in the catalogue.
-struct Candidate {
+struct ImportCandidate {
     place: usize,
     change: Change,
 }
 
 impl Import<'_> {
-    async fn run(&self, catalogue: Catalogue) -> Result<Response, ApiError> {
+    async fn run(&self, catalogue: ImportedCatalogue) -> Result<Response, ApiError> {
         let is_repeated = self.params.is_repeated(self.app, self.principal).await?;
         for _ in 0..TRIES_MAX {
             let (candidates, mut failures) = self.candidates(&catalogue, is_repeated).await?;
@@ -148,8 +149,8 @@ impl Import<'_> {
             }
             let changes = candidates.iter().map(|candidate| candidate.change.clone()).collect();
             let edit = self.params.edit(self.principal, changes);
-            match submit_with(self.app, self.params, edit, Invalid::LeaveOut).await {
-                // Somebody else changed one of the tools; whether they exist is looked at again.
+            match submit_with(self.app, self.params, edit, InvalidPolicy::LeaveOut).await {
+                // Another writer changed one of the tools; whether they exist is checked again.
                 Err(error) if is_lost_race(&error) => {}
                 Err(mut error) => {
                     let items = std::mem::take(&mut error.body_mut().errors);
@@ -173,16 +174,16 @@ impl Import<'_> {
                 }
             }
         }
-        let detail = format!("other edits came between {TRIES_MAX} times; send the import again");
+        let detail = format!("conflict with other edits, {TRIES_MAX} times; send the import again");
         Err(ApiError::new(Code::CONTENDED, detail))
     }
 
     /// The tools that may be put, and those that exist and may not be overwritten.
     async fn candidates(
         &self,
-        catalogue: &Catalogue,
+        catalogue: &ImportedCatalogue,
         is_repeated: bool,
-    ) -> Result<(Vec<Candidate>, Vec<ImportFailure>), ApiError> {
+    ) -> Result<(Vec<ImportCandidate>, Vec<ImportFailure>), ApiError> {
         let snapshot = self.app.parts.tools.snapshot();
         let (mut named, mut failures) = (Vec::new(), Vec::new());
         for (place, tool) in catalogue.tools.iter().enumerate() {
@@ -208,18 +209,18 @@ impl Import<'_> {
             let precondition =
                 if self.overwrite || is_repeated { Precondition::None } else { Precondition::Absent };
             let change = Change::put(id, tool.body.clone()).when(precondition);
-            candidates.push(Candidate { place, change });
+            candidates.push(ImportCandidate { place, change });
         }
         Ok((candidates, failures))
     }
 
-    /// The answer to an import that was made, or goes on.
+    /// The answer to an import that was made, or continues.
     async fn made(
         &self,
         submitted: Submitted,
         imported: usize,
         failures: Vec<ImportFailure>,
-        (mut warnings, candidates): (Vec<String>, &[Candidate]),
+        (mut warnings, candidates): (Vec<String>, &[ImportCandidate]),
     ) -> Result<Response, ApiError> {
         let Submitted::Done(accepted, _) = &submitted else {
             return Ok(answer(self.app, self.params, submitted).await);
@@ -237,8 +238,8 @@ impl Import<'_> {
         Ok(self.done(imported, failures, warnings, outcome, revision))
     }
 
-    /// What the texts of the tools should not say to a model, of those that are served now.
-    async fn warnings(&self, candidates: &[Candidate]) -> Vec<String> {
+    /// What the texts of the tools should not tell a model, of those that are served now.
+    async fn warnings(&self, candidates: &[ImportCandidate]) -> Vec<String> {
         let names: Vec<_> = candidates.iter().map(|it| it.change.id.name.clone()).collect();
         let tools = self.app.parts.tools.snapshot();
         let time = TimeLimit { ms_max: self.app.parts.limits.lint_ms_max, name: "lint_ms_max" };
@@ -247,9 +248,9 @@ impl Import<'_> {
             let found = served.flat_map(|tool| findings(&tools, tool));
             found.map(|item| item.sentence()).take(WARNINGS_MAX).collect::<Vec<_>>()
         };
-        let found = self.app.compute.run(Share::from(self.principal), time, lint).await;
+        let found = self.app.compute.run(PoolShare::from(self.principal), time, lint).await;
         // The import was made; who wants to look again has GET /lint.
-        found.unwrap_or_else(|error| vec![format!("the texts were not looked at: {}", error.body().detail)])
+        found.unwrap_or_else(|error| vec![format!("the texts were not checked: {}", error.body().detail)])
     }
 
     /// The answer where nothing could be imported.
@@ -281,7 +282,11 @@ impl Import<'_> {
 }
 
 /// The tools that the log or the catalogue refused, each once with all that is wrong with it.
-fn refused(catalogue: &Catalogue, candidates: &[Candidate], items: &[ProblemItem]) -> Vec<ImportFailure> {
+fn refused(
+    catalogue: &ImportedCatalogue,
+    candidates: &[ImportCandidate],
+    items: &[ProblemItem],
+) -> Vec<ImportFailure> {
     let mut messages: HashMap<&str, (Vec<String>, bool)> = HashMap::new();
     for item in items {
         let Some(document) = &item.document else { continue };
@@ -304,10 +309,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_at_which_line_its_document_begins() {
+    fn a_failure_reports_the_line_of_its_document() {
         let text = "tool_name: a\ncapabilities: {c: {patterns: {p: {time_estimate_ms: 1, cost_estimate: 1}}}}\n\
                     description: d\n---\nname: b\n---\n- tool_name: <NAME>\n";
-        let catalogue = Catalogue::read(text).unwrap();
+        let catalogue = ImportedCatalogue::read(text).unwrap();
         let failures: Vec<_> =
             catalogue.failures.iter().map(|it| (it.place.as_str(), it.line, it.reason.as_str())).collect();
         assert_eq!(failures, [("/1", Some(5), "unknown_shape"), ("/2/0", Some(7), "template")]);
@@ -317,7 +322,7 @@ mod tests {
     #[test]
     fn a_text_that_is_no_catalogue_is_refused_as_a_whole() {
         for text in ["", "just words", "a: [1", "- *x", "42"] {
-            let error = Catalogue::read(text).map(|_| ()).unwrap_err();
+            let error = ImportedCatalogue::read(text).map(|_| ()).unwrap_err();
             assert_eq!(error.body().code, "malformed_body", "{text}");
         }
     }

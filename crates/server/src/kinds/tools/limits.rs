@@ -1,6 +1,7 @@
 //! What requests for tools may cost.
 
-/// What a server refuses to go past when it searches, selects and looks at tools. Every refusal names the bound by these names.
+/// What a server refuses to go past when it searches, selects and looks at tools. Every refusal names the bound by
+/// these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolsLimits {
     /// How long a search or a selection may compute, in ms. 1,000: on ten thousand tools they take a few.

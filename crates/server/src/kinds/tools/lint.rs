@@ -1,4 +1,4 @@
-//! What the texts of tools should not say to a model, and what they hide.
+//! Texts of tools that instruct a model, or hide something.
 
 use axum::Json;
 use axum::extract::State;
@@ -36,9 +36,9 @@ pub(super) struct LintParams {
     cursor: Option<String>,
 }
 
-/// What the texts of the tools that are served should not say to a model: instructions, URLs, encoded blobs, names of other tools,
-/// and platforms and categories that look misspelled. Characters that are not shown are refused when a tool is written, and are
-/// no finding here.
+/// Findings in the texts of the served tools: instructions to a model, URLs, encoded blobs, names of other tools, and
+/// platforms and categories that look misspelled. Characters that are not shown are refused when a tool is written, and
+/// are no finding here.
 #[utoipa::path(get, path = "/api/v1/tools/lint", tag = "tools", params(LintParams),
     responses((status = 200, body = LintList), (status = "default", body = ProblemBody)))]
 pub(super) async fn lint_tools(
@@ -84,7 +84,8 @@ fn list(
     }
 }
 
-/// What was found in one tool. In a large catalogue names of other tools are not looked for: that costs a step for each.
+/// What was found in one tool. In a large catalogue names of other tools are not looked for: that costs a step for
+/// each.
 pub(super) fn findings(tools: &ToolsSnapshot, tool: &Tool) -> Vec<LintItem> {
     let others = tools.tools_by_name(None).map(|other| other.tool_name());
     let is_small = tools.tool_count() <= NAMES_MAX;

@@ -26,7 +26,8 @@ const PAGE_SIZE_MAX: usize = 100;
 /// How many tools a list without pages has at most.
 pub(super) const LISTED_MAX: usize = 1_000;
 
-/// Which tools to list. Without `status` and `enabled`, those that are active and switched on; with either, all that it names.
+/// Which tools to list. Without `status` and `enabled`, those that are active and switched on; with either, all that it
+/// names.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -186,14 +187,14 @@ pub(super) async fn of_category(
     json(bytes, room, move || CategoryTools { category, tools, total, revision, quarantined }).await
 }
 
-type Prepared = (Vec<ToolAnswer>, midflight_http::byte_budget::HeldBytes, u64);
+type PreparedTools = (Vec<ToolAnswer>, midflight_http::byte_budget::HeldBytes, u64);
 
 async fn prepared(
     app: &ToolsApp,
     principal: &Principal,
     snapshot: &Pinned<ToolsSnapshot>,
     found: &[Arc<Tool>],
-) -> Result<Prepared, ApiError> {
+) -> Result<PreparedTools, ApiError> {
     let room = room_for_page(app, principal).await?;
     let tools = answers(app, found, snapshot.revision()).await?;
     Ok((tools, room, bytes(found)))

@@ -16,8 +16,8 @@ use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, labe
 /// What the names of all of them begin with.
 pub(super) const PREFIX: &str = "midflight_tool";
 
-/// How many tools have a label of their own. The others share `other`: a catalogue may have any number of tools, and each label costs
-/// whoever scrapes.
+/// How many tools have a label of their own. The others share `other`: a catalogue may have any number of tools, and
+/// each label has a cost for the scraper.
 const LABELS_MAX: usize = 200;
 /// The uses that were reported, by tool and outcome.
 const USES: &str = "midflight_tool_uses_total";
@@ -27,17 +27,17 @@ const OTHER: &str = "other";
 
 /// The metrics of the tools. Cloning gives another handle on the same.
 #[derive(Clone)]
-pub(super) struct ToolsMetrics(Arc<Inner>);
+pub(super) struct ToolsMetrics(Arc<ToolsCounters>);
 
-struct Inner {
+struct ToolsCounters {
     selected_by_tool: ByTool,
     succeeded_by_tool: ByTool,
     failed_by_tool: ByTool,
-    selected: Counted,
-    nothing: Counted,
-    ambiguous: Counted,
-    searches: Counted,
-    evaluations: Counted,
+    selected: ReadableCounter,
+    nothing: ReadableCounter,
+    ambiguous: ReadableCounter,
+    searches: ReadableCounter,
+    evaluations: ReadableCounter,
     selection_time: Histogram,
     agents: AgentMetrics,
     tools: Gauge,
@@ -72,12 +72,12 @@ impl ByTool {
 }
 
 /// A counter that can be read.
-struct Counted {
+struct ReadableCounter {
     counter: Counter,
     count: AtomicU64,
 }
 
-impl Counted {
+impl ReadableCounter {
     fn new(counter: Counter) -> Self {
         Self { counter, count: AtomicU64::new(0) }
     }
@@ -92,7 +92,7 @@ impl Counted {
     }
 }
 
-/// What came of a selection.
+/// The result of a selection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Selected<'s> {
     /// The id of the best tool; none where there was none.
@@ -105,15 +105,15 @@ pub(super) struct Selected<'s> {
 impl ToolsMetrics {
     pub(super) fn new(registry: &MetricsRegistry) -> Self {
         let selections = |outcome| {
-            Counted::new(registry.counter(
+            ReadableCounter::new(registry.counter(
                 "midflight_tool_selections_total",
                 "Selections among tools, by outcome.",
                 label("outcome", outcome),
             ))
         };
-        let counter = |name, help| Counted::new(registry.counter(name, help, Vec::new()));
+        let counter = |name, help| ReadableCounter::new(registry.counter(name, help, Vec::new()));
         let gauge = |name, help| registry.gauge(name, help, Vec::new());
-        Self(Arc::new(Inner {
+        Self(Arc::new(ToolsCounters {
             selected: selections("selected"),
             nothing: selections("nothing"),
             ambiguous: counter(

@@ -1,5 +1,5 @@
-//! The tools over HTTP: the catalogue of the original field by field, versions that can be taken back, search, selection, formulas,
-//! differences, lint, and what was observed of uses.
+//! The tools over HTTP: the catalogue of the original format field by field, versions that can be rolled back, search,
+//! selection, formulas, differences, lint, and observed uses.
 
 mod agents;
 mod api;

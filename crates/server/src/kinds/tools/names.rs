@@ -47,7 +47,8 @@ pub(super) fn document_of(tools: &ToolsSnapshot, name: &str) -> Result<DocumentI
     document(KIND, &id)
 }
 
-/// The document for a tool that is put: that of the tool of this name, or else a new one of the name that was made of it.
+/// The document for a tool that is put: that of the tool of this name, or else a new one of the name that was made of
+/// it.
 ///
 /// # Errors
 /// Why there can be no such document, and what to do: another tool was put under that name, and was renamed since.

@@ -13,8 +13,8 @@ use super::wire::{ToolAnswer, ToolBasis, ToolDetail};
 use midflight_http::params::{InPath, document, etag};
 use midflight_http::problem::{ApiError, ProblemBody};
 
-/// A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match` with its
-/// `ETag` answers 304 while it is unchanged.
+/// A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match`
+/// with its `ETag` answers 304 while it is unchanged.
 #[utoipa::path(get, path = "/api/v1/tools/{name}", tag = "tools",
     params(("name" = String, Path, description = "The tool, by its tool_name or the name of its document"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer")),

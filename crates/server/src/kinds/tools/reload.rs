@@ -1,9 +1,10 @@
-//! The reload of the original: this replica and all others look at the log, and say whether they serve it.
+//! The compatibility endpoint for reloads: this replica and all others look at the log, and report whether they serve
+//! it.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use midflight_engine::Scope;
+use midflight_engine::ReloadScope;
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
@@ -17,16 +18,16 @@ use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::reload::{Everywhere, everywhere};
+use midflight_http::reload::{FleetReload, everywhere};
 use midflight_http::wire::{Ack, ms, stamp};
 
 /// What to reload.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ReloadParams {
-    /// A tool, which must exist. What is new in the log is compiled, and costs what it changed: a replica never serves a mix of
-    /// two revisions.
+pub(super) struct ToolReloadParams {
+    /// A tool, which must exist. What is new in the log is compiled, and costs what it changed: a replica never serves
+    /// a mix of two revisions.
     tool_name: Option<String>,
     /// Ignored: who triggers a reload is the authenticated caller.
     #[serde(rename = "triggered_by")]
@@ -36,14 +37,15 @@ pub(super) struct ReloadParams {
     force: bool,
 }
 
-/// Has every replica look at the log, and tells whether they serve it. The answer is 200 also where `success` is false.
-#[utoipa::path(post, path = "/api/v1/tools/reload", tag = "tools", params(ReloadParams),
+/// Makes every replica look at the log, and reports whether they serve it. The answer is 200 also where `success` is
+/// false.
+#[utoipa::path(post, path = "/api/v1/tools/reload", tag = "tools", params(ToolReloadParams),
     request_body(content = Option<ReloadToolsBody>),
     responses((status = 200, body = ReloadedTools), (status = "default", body = ProblemBody)))]
 pub(super) async fn reload_tools(
     principal: Principal,
     State(app): State<ToolsApp>,
-    Params(params): Params<ReloadParams>,
+    Params(params): Params<ToolReloadParams>,
     OptionalJsonBody(body): OptionalJsonBody<ReloadToolsBody>,
 ) -> Result<Response, ApiError> {
     let tool_name = params.tool_name.or(body.unwrap_or_default().tool_name);
@@ -52,8 +54,8 @@ pub(super) async fn reload_tools(
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }
-    let scope = if params.force { Scope::Everything } else { Scope::New };
-    let Everywhere { event, replicas } = everywhere(&app, &principal, scope).await?;
+    let scope = if params.force { ReloadScope::Everything } else { ReloadScope::New };
+    let FleetReload { event, replicas } = everywhere(&app, &principal, scope).await?;
     if let Some(name) = &tool_name {
         app.parts.named_reloads.add(event.id.0, name);
     }
@@ -82,7 +84,7 @@ pub(super) async fn reload_tools(
     Ok(Json(answer).into_response())
 }
 
-/// Whole ms, rounded up: the original's times are integers, and one of 0 would say that nothing was done.
+/// Whole ms, rounded up: the original's times are integers, and one of 0 would mean that nothing was done.
 pub(super) fn whole_ms(took: Duration) -> u64 {
     u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

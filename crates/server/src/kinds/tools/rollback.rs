@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use midflight_core::{Pointer, RevisionNumber};
+use midflight_core::{JsonPointer, RevisionNumber};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -34,8 +34,8 @@ pub(super) struct RollbackBody {
     reason: String,
 }
 
-/// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not valid any more,
-/// as one whose tool_name another tool has by now, is refused with its problems.
+/// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not
+/// valid any more, as one whose tool_name another tool has by now, is refused with its problems.
 #[utoipa::path(post, path = "/api/v1/tools/{name}/rollback", tag = "tools", request_body = RollbackBody,
     params(("name" = String, Path, description = "The tool"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
@@ -50,18 +50,18 @@ pub(super) async fn rollback_tool(
     headers: HeaderMap,
     JsonBody(body): JsonBody<RollbackBody>,
 ) -> Result<Response, ApiError> {
-    let (wanted, said) = match (body.version, body.revision) {
+    let (wanted, output) = match (body.version, body.revision) {
         (Some(version), None) => {
-            let said = format!("roll back to version {version}");
-            (VersionRef::Text(version), said)
+            let output = format!("roll back to version {version}");
+            (VersionRef::Text(version), output)
         }
         (None, Some(revision)) => {
-            let said = format!("roll back to revision {revision}");
-            (VersionRef::At(RevisionNumber::new(revision)), said)
+            let output = format!("roll back to revision {revision}");
+            (VersionRef::At(RevisionNumber::new(revision)), output)
         }
         _ => {
             let detail = "a rollback names a version or a revision, and not both";
-            let place = Pointer::root().key("version");
+            let place = JsonPointer::root().key("version");
             return Err(ApiError::new(Code::INVALID_BODY, detail).at(&place, detail));
         }
     };
@@ -73,7 +73,7 @@ pub(super) async fn rollback_tool(
         return Err(unknown(&tools, &name));
     }
     let then = document_at(&app, &id, &wanted, &versions).await?;
-    let reason = if body.reason.is_empty() { midflight_core::cut_reason(said) } else { body.reason };
+    let reason = if body.reason.is_empty() { midflight_core::cut_reason(output) } else { body.reason };
     let params = params.or_reason(reason);
     let alter = |tool: &mut Value| {
         if let Some(body) = &then.body {

@@ -24,21 +24,21 @@ const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;
 
 /// The tools that a search found, each with its score.
-type Found = Vec<(Arc<Tool>, Option<f32>)>;
+type ScoredTools = Vec<(Arc<Tool>, Option<f32>)>;
 
 /// Where a search without `fields` looks.
 const INDEXED: [&str; 5] = ["tool_name", "description", "title", "typical_use_cases", "required_inputs"];
 
-/// What to search for, as the parameters of the address say it.
+/// What to search for, by the parameters of the address.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes parameters of which one may come several times")]
 pub(super) struct SearchParams {
     /// The query, 1 byte to 8 KiB.
     q: String,
-    /// Looks for the query as it is, in whatever case, in these fields: `tool_name`, `title`, `description`, `platform`,
-    /// `category`, `capabilities`; several separated by commas, or the parameter several times. Without it the best tools by
-    /// words are found (BM25).
+    /// Looks for the query as it is, in whatever case, in these fields: `tool_name`, `title`, `description`,
+    /// `platform`, `category`, `capabilities`; several separated by commas, or the parameter several times. Without it
+    /// the best tools by words are found (BM25).
     fields: Option<Vec<String>>,
     /// How many tools at most; 50 by default, at most 500.
     limit: Option<usize>,
@@ -131,7 +131,7 @@ impl Search {
     }
 
     /// The tools, each with its score, and how many there are.
-    fn run(&self, tools: &ToolsSnapshot) -> (Found, usize) {
+    fn run(&self, tools: &ToolsSnapshot) -> (ScoredTools, usize) {
         let found: Vec<_> = match self.fields.is_empty() {
             true => {
                 let hits = tools.search_among(&self.query, LISTED_MAX, is_listed);
@@ -182,7 +182,7 @@ async fn run(
     principal: &Principal,
     search: Search,
     tools: Pinned<ToolsSnapshot>,
-) -> Result<(Found, usize), ApiError> {
+) -> Result<(ScoredTools, usize), ApiError> {
     let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
     let is_brief = tools.tool_count() <= BRIEF_ITEMS_MAX;
     computed(app, principal, time, is_brief, move || search.run(&tools)).await

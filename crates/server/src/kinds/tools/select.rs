@@ -20,8 +20,9 @@ use midflight_http::kind::{Members, add_to, members_of};
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 
-/// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question where the
-/// best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as not evaluated.
+/// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question
+/// where the best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as
+/// not evaluated.
 #[utoipa::path(post, path = "/api/v1/tools/select", tag = "tools", request_body = SelectBody,
     responses((status = 200, body = SelectionAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn select_tools(
@@ -48,13 +49,13 @@ pub(super) async fn select_tools(
 }
 
 /// A selection as it is answered and counted.
-struct Chosen {
+struct SelectedAnswer {
     answer: Members,
     tool: Option<String>,
     is_ambiguous: bool,
 }
 
-fn choose(tools: &Pinned<ToolsSnapshot>, request: &SelectionRequest) -> Result<Chosen, ApiError> {
+fn choose(tools: &Pinned<ToolsSnapshot>, request: &SelectionRequest) -> Result<SelectedAnswer, ApiError> {
     let selection = tools.select(request).map_err(|error| {
         let problem = error.to_problem();
         let code = match error {
@@ -65,5 +66,5 @@ fn choose(tools: &Pinned<ToolsSnapshot>, request: &SelectionRequest) -> Result<C
     })?;
     let tool = selection.candidates.first().map(|best| best.tool.id().to_owned());
     let is_ambiguous = selection.ambiguity.is_some();
-    Ok(Chosen { answer: members_of(&selection.to_json())?, tool, is_ambiguous })
+    Ok(SelectedAnswer { answer: members_of(&selection.to_json())?, tool, is_ambiguous })
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use midflight_core::{Pointer, clip};
+use midflight_core::{JsonPointer, clip};
 use serde_json::{Map, Value, json};
 
 use super::app::ToolsApp;
@@ -22,8 +22,9 @@ use midflight_http::write::WriteParams;
 const MEMBERS: [&str; 7] =
     ["description", "status", "enabled", "defaults", "dependencies", "metadata", "updated_by"];
 
-/// Changes members of a tool: `description`, `status`, `enabled`, `defaults`, `dependencies`, `metadata`, each as a whole; what is
-/// null is left as it is. `updated_by` is ignored: the author is the authenticated caller. An update without members is 422.
+/// Changes members of a tool: `description`, `status`, `enabled`, `defaults`, `dependencies`, `metadata`, each as a
+/// whole; what is null is left as it is. `updated_by` is ignored: the author is the authenticated caller. An update
+/// without members is 422.
 #[utoipa::path(put, path = "/api/v1/tools/{name}", tag = "tools", request_body = inline(ToolUpdate),
     params(("name" = String, Path, description = "The tool"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
@@ -51,10 +52,11 @@ fn updated(mut body: Map<String, Value>) -> Result<Map<String, Value>, ApiError>
                 "is not changed here; make a new version with POST /api/v1/tools, or put the whole document"
             }
             _ => {
-                "is no member of an update; see description, status, enabled, defaults, dependencies, metadata"
+                "is not a member of an update; use description, status, enabled, defaults, dependencies, \
+                 metadata"
             }
         };
-        error = error.at(&Pointer::root().key(&clip(key)), message);
+        error = error.at(&JsonPointer::root().key(&clip(key)), message);
     }
     if !error.body().errors.is_empty() {
         return Err(error);
@@ -63,7 +65,9 @@ fn updated(mut body: Map<String, Value>) -> Result<Map<String, Value>, ApiError>
     body.retain(|_, value| !value.is_null());
     if body.is_empty() {
         let detail = "the update is empty; give at least one of description, status, enabled, defaults, dependencies, metadata";
-        return Err(ApiError::new(Code::INVALID_BODY, detail).at(&Pointer::root(), "has nothing to change"));
+        return Err(
+            ApiError::new(Code::INVALID_BODY, detail).at(&JsonPointer::root(), "has nothing to change")
+        );
     }
     Ok(body)
 }

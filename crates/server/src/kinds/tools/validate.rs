@@ -21,8 +21,9 @@ use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::wire::ProblemItem;
 use midflight_http::write::WriteParams;
 
-/// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with every check,
-/// as an edit would; nothing is changed. Without: the one that the log has, and what this replica found wrong with it.
+/// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with
+/// every check, as an edit would; nothing is changed. Without: the one that the log has, and what this replica found
+/// wrong with it.
 #[utoipa::path(post, path = "/api/v1/tools/{name}/validate", tag = "tools",
     params(("name" = String, Path, description = "The tool")), request_body(content = inline(Option<ToolBody>)),
     responses((status = 200, body = ToolValidation), (status = "default", body = ProblemBody)))]
@@ -49,7 +50,7 @@ pub(super) async fn validate_tool(
     }))
 }
 
-/// A problem as a sentence. Which document it is in is said where it is another one.
+/// A problem as a sentence. The document is named where it is another one.
 fn sentence(problem: &Problem, id: &DocumentId) -> String {
     match problem.document.as_ref() == Some(id) {
         true => Problem { document: None, ..problem.clone() }.to_string(),
@@ -57,10 +58,10 @@ fn sentence(problem: &Problem, id: &DocumentId) -> String {
     }
 }
 
-type Candidate = (Option<Arc<Value>>, Problems);
+type CheckedDocument = (Option<Arc<Value>>, Problems);
 
 /// The document that the log has, with what is wrong with it.
-async fn stored(app: &ToolsApp, id: &DocumentId) -> Result<Candidate, ApiError> {
+async fn stored(app: &ToolsApp, id: &DocumentId) -> Result<CheckedDocument, ApiError> {
     let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
     let body = heads.into_iter().flatten().next().and_then(|document| document.body);
     let body = body.ok_or_else(|| absent(id))?;
@@ -81,7 +82,7 @@ async fn sent(
     principal: &Principal,
     id: &DocumentId,
     body: &Value,
-) -> Result<Candidate, ApiError> {
+) -> Result<CheckedDocument, ApiError> {
     let body = match canonical_tool(body) {
         Ok((_, body)) => body,
         Err(problems) => return Ok((None, problems.in_document(id))),
@@ -97,7 +98,7 @@ async fn sent(
     }
 }
 
-/// What the texts of a valid tool should not say to a model.
+/// What the texts of a valid tool should not tell a model.
 fn warnings(app: &ToolsApp, id: &DocumentId, body: &Arc<Value>) -> Vec<String> {
     let read = Tools.validate(&id.name, body, &Work::unbounded());
     let read = read.ok();

@@ -1,7 +1,7 @@
 //! The environment variables of the original's documents, as other names of the server's own settings.
 
-/// Pairs of a variable of [`crate::HotReloadSettings`] and the variable of the original that means the same. The period and the
-/// age are those of the whole log, since a replica serves every kind at one revision.
+/// Pairs of a variable of [`crate::HotReloadSettings`] and the variable of the original that means the same. The period
+/// and the age are those of the whole log, since a replica serves every kind at one revision.
 pub const HOT_RELOAD_ALIASES: [(&str, &str); 3] = [
     ("HOT_RELOAD_ENABLED", "TOOL_CATALOG_PERIODIC_REFRESH"),
     ("HOT_RELOAD_INTERVAL_SECONDS", "TOOL_CATALOG_REFRESH_INTERVAL"),

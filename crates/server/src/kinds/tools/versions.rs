@@ -19,7 +19,7 @@ use midflight_http::wire::stamp;
 const PAGE: u32 = 200;
 const READ_MAX: usize = 2_000;
 
-/// A version of a document, as far as it says what version of the tool it is.
+/// A version of a document, with the version of the tool that it states.
 #[derive(Debug, Clone)]
 pub(super) struct LogVersion {
     /// The version of the document.
@@ -97,8 +97,8 @@ pub(super) async fn log_versions(
     }
 }
 
-/// The versions of a tool since it was last deleted, newest first: one for each version text, however often the document was
-/// changed at it.
+/// The versions of a tool since it was last deleted, newest first: one for each version text, however often the
+/// document was changed at it.
 #[utoipa::path(get, path = "/api/v1/tools/{name}/versions", tag = "tools",
     params(("name" = String, Path, description = "The tool")),
     responses((status = 200, body = Versions), (status = "default", body = ProblemBody)))]
@@ -119,7 +119,7 @@ fn rows(id: &DocumentId, found: &[LogVersion]) -> Vec<VersionItem> {
     let name = id.name.as_str();
     let mut rows: Vec<VersionItem> = Vec::new();
     for version in found {
-        // Those before a deletion are of a tool that is gone.
+        // Those before a deletion are of a deleted tool.
         let Some(stated) = &version.stated else { break };
         match rows.iter_mut().find(|row| row.version == stated.version) {
             Some(row) => {
@@ -158,8 +158,8 @@ pub(super) enum VersionRef {
 }
 
 impl VersionRef {
-    /// Reads a version text, a revision as `r42`, or a version of the document as `v3`. A tool may have a version of that text;
-    /// then that one is meant.
+    /// Reads a version text, a revision as `r42`, or a version of the document as `v3`. A tool may have a version of
+    /// that text; then that one is meant.
     pub(super) fn read(text: &str, known: &[LogVersion]) -> Self {
         let is_known = known.iter().any(|it| it.states(text));
         let number = |digits: &str| digits.parse::<u64>().ok().filter(|_| !is_known);

@@ -1,9 +1,9 @@
-//! The answer to a write of one tool: the tool as it is after it, and what became of the write.
+//! The answer to a write of one tool: the tool as it is after it, and the result of the write.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use midflight_core::DocumentId;
-use midflight_engine::Accepted;
+use midflight_engine::AcceptedEdit;
 
 use super::app::ToolsApp;
 use super::authors::authors;
@@ -31,7 +31,7 @@ pub(super) async fn answer_tool(
 }
 
 /// The members of a tool after a write; none where it is not there after it.
-async fn members(app: &ToolsApp, accepted: &Accepted, id: &DocumentId) -> Result<Members, ApiError> {
+async fn members(app: &ToolsApp, accepted: &AcceptedEdit, id: &DocumentId) -> Result<Members, ApiError> {
     let changed = accepted.diff.get(id).and_then(|diff| diff.new.clone());
     let body = match changed {
         Some(body) => Some(body),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use midflight_core::{Pointer, clip};
+use midflight_core::{JsonPointer, clip};
 use serde_json::{Map, Value, json};
 
 use super::operation::OpenApiOperation;
@@ -10,9 +10,9 @@ use super::reference::follow;
 use super::schema::SchemaReader;
 use super::{OpenApiDocument, OperationFault};
 
-/// The name of the argument that is the body, where its members cannot stand beside the parameters.
+/// The name of the argument that is the body, where its members cannot be beside the parameters.
 const BODY: &str = "body";
-/// The members of a schema of an object whose members can stand beside the parameters.
+/// The members of a schema of an object whose members can be beside the parameters.
 const PLAIN: [&str; 9] = [
     "type",
     "properties",
@@ -30,11 +30,11 @@ const PLAIN: [&str; 9] = [
 pub(super) struct OperationArguments {
     properties: Map<String, Value>,
     required: BTreeSet<String>,
-    /// Whether the body takes other members too, where it says so.
+    /// Whether the body takes other members too, where it declares it.
     additional: Option<Value>,
-    /// Whether some stand in the query.
+    /// Whether some are in the query.
     pub(super) has_query: bool,
-    /// Whether some stand in the body.
+    /// Whether some are in the body.
     pub(super) has_body: bool,
     /// Whether the body is an argument as a whole.
     pub(super) has_whole_body: bool,
@@ -88,7 +88,8 @@ impl OperationArguments {
         }
         if !elsewhere.is_empty() {
             notices.push(format!(
-                "headers and cookies are no arguments of a tool, so {} is left out; write what is needed into forward.headers",
+                "headers and cookies cannot be arguments of a tool, so {} is skipped; write what is needed \
+                 into forward.headers",
                 elsewhere.join(", ")
             ));
         }
@@ -107,7 +108,7 @@ impl OperationArguments {
         name: &str,
         schema: Value,
         is_required: bool,
-        place: &Pointer,
+        place: &JsonPointer,
     ) -> Result<(), OperationFault> {
         if self.properties.contains_key(name) {
             let message = format!(
@@ -123,7 +124,7 @@ impl OperationArguments {
         Ok(())
     }
 
-    /// Reads the body. A text says why the operation is skipped.
+    /// Reads the body. A text with the reason why the operation is skipped.
     pub(super) fn read_body<'d>(
         &mut self,
         operation: &OpenApiOperation<'d>,
@@ -187,7 +188,7 @@ impl OperationArguments {
 /// The schema of a parameter with the parameter's description, where it has none itself.
 fn parameter_schema<'d>(
     parameter: &'d Value,
-    place: &Pointer,
+    place: &JsonPointer,
     api: &mut OpenApiDocument<'d>,
 ) -> Result<Value, OperationFault> {
     let content =
@@ -219,7 +220,7 @@ fn is_json(media: &str) -> bool {
     media == "application/json" || media.ends_with("+json") || media == "*/*"
 }
 
-/// An object whose members can stand beside the parameters.
+/// An object whose members can be beside the parameters.
 struct PlainObject {
     properties: Map<String, Value>,
     required: BTreeSet<String>,

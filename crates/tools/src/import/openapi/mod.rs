@@ -1,8 +1,9 @@
 //! OpenAPI documents: each operation becomes the draft of a tool.
 //!
-//! Read are OpenAPI 3.0 and 3.1 (<https://spec.openapis.org/oas/v3.1.1.html>). References within the document are resolved; one to
-//! another file, one that leads back to itself and one that names nothing are refused with the operation that has them. A draft
-//! has the status `draft`: it is listed, and neither selected nor offered to agents until it is enabled.
+//! Read are OpenAPI 3.0 and 3.1 (<https://spec.openapis.org/oas/v3.1.1.html>). References within the document are
+//! resolved; one to another file, one that leads back to itself and one that names nothing are refused with the
+//! operation that has them. A draft has the status `draft`: it is listed, and neither selected nor offered to agents
+//! until it is enabled.
 
 mod arguments;
 mod operation;
@@ -11,7 +12,7 @@ mod schema;
 
 use std::collections::HashMap;
 
-use midflight_core::{Pointer, Problems, clip};
+use midflight_core::{JsonPointer, Problems, clip};
 use serde_json::{Map, Value};
 
 use super::{ImportNotice, Importer, RefusalReason};
@@ -28,13 +29,13 @@ pub(super) fn is_openapi(members: &Map<String, Value>) -> bool {
 /// Why an operation gives no tool: what is wrong, where in the document, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OperationFault {
-    place: Pointer,
+    place: JsonPointer,
     message: String,
     reason: RefusalReason,
 }
 
 impl OperationFault {
-    fn new(place: &Pointer, message: impl Into<String>) -> Self {
+    fn new(place: &JsonPointer, message: impl Into<String>) -> Self {
         Self { place: place.clone(), message: message.into(), reason: RefusalReason::Unsupported }
     }
 
@@ -48,7 +49,7 @@ struct OpenApiDocument<'d> {
     document: &'d Value,
     /// Whether its schemas are of OpenAPI 3.0, which has words of its own in them.
     is_3_0: bool,
-    /// Where its operations are called, without a slash at the end; none where the document does not say.
+    /// Where its operations are called, without a slash at the end; none where the document does not have it.
     server: Option<String>,
     /// What all its schemas may still have, in bytes.
     bytes_left: usize,
@@ -109,7 +110,7 @@ impl Importer {
             if path.starts_with("x-") {
                 continue;
             }
-            let at = Pointer::root().key("paths").key(path);
+            let at = JsonPointer::root().key("paths").key(path);
             let (item, item_place) = match follow(document, item, at) {
                 Ok(found) => found,
                 Err(fault) => {
@@ -144,7 +145,7 @@ impl Importer {
         self.notice_document(&api, place, title);
     }
 
-    /// Says once what is so for the whole document.
+    /// Reports once what applies to the whole document.
     fn notice_document(&mut self, api: &OpenApiDocument<'_>, place: &str, title: Option<&str>) {
         if api.server.is_none() {
             let message = "servers has no http:// or https:// address, so the tools have no forward; write forward.url into those \
@@ -181,7 +182,7 @@ impl Importer {
         if let Some(id) = operation.stated_id() {
             if let Some(first) = ids.get(id) {
                 let message =
-                    format!("the operationId {:?} stands at {first} already; make each unique", clip(id));
+                    format!("the operationId {:?} is already at {first}; make each unique", clip(id));
                 return self.refuse(&at, Some(id), RefusalReason::Duplicate, message);
             }
             ids.insert(id, at.clone());

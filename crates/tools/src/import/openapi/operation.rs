@@ -1,6 +1,6 @@
 //! One operation as the draft of a tool.
 
-use midflight_core::Pointer;
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value, json};
 
 use super::arguments::OperationArguments;
@@ -21,7 +21,7 @@ const METHODS: [(&str, &str); 8] = [
 ];
 /// The capability of an operation without a tag.
 const UNTAGGED: &str = "default";
-/// The pattern of every capability, and what it states until somebody has measured it.
+/// The pattern of every capability, and what it states until it is measured.
 const PATTERN: &str = "call";
 const TIME_ESTIMATE_MS: u32 = 1_000;
 const COST_ESTIMATE: u32 = 1;
@@ -37,9 +37,9 @@ pub(super) struct OpenApiOperation<'d> {
     pub(super) method: &'static str,
     /// The path's members, of which some are for all its operations.
     pub(super) item: &'d Value,
-    pub(super) place_of_item: Pointer,
+    pub(super) place_of_item: JsonPointer,
     pub(super) value: &'d Value,
-    pub(super) place: Pointer,
+    pub(super) place: JsonPointer,
 }
 
 /// What an operation gives.
@@ -118,7 +118,7 @@ impl<'d> OpenApiOperation<'d> {
         } else if arguments.has_body && has_query {
             Some("it has a body")
         } else if arguments.has_whole_body {
-            Some("its body is no plain object")
+            Some("its body is not a plain object")
         } else if url.len() > URL_BYTES_MAX || url.contains(char::is_whitespace) {
             Some("its address is too long or has spaces")
         } else {
@@ -145,13 +145,13 @@ impl<'d> OpenApiOperation<'d> {
     ) -> Value {
         let (summary, description) = (self.text("summary"), self.text("description"));
         let fits = |text: &&str| text.len() <= DESCRIPTION_BYTES_MAX;
-        let told = description.filter(fits).or(summary.filter(fits));
-        if told.is_none() && description.or(summary).is_some() {
+        let messages = description.filter(fits).or(summary.filter(fits));
+        if messages.is_none() && description.or(summary).is_some() {
             notices.push(format!(
                 "its description is cut to {DESCRIPTION_BYTES_MAX} bytes, which each session reads; write a shorter one"
             ));
         }
-        let told = match told.or(description).or(summary) {
+        let messages = match messages.or(description).or(summary) {
             Some(text) => text[..text.floor_char_boundary(DESCRIPTION_BYTES_MAX)].trim_end().to_owned(),
             None => {
                 notices.push("it has no description; write what it does".to_owned());
@@ -162,10 +162,10 @@ impl<'d> OpenApiOperation<'d> {
         let mut set = |key: &str, value: Value| drop(tool.insert(key.to_owned(), value));
         set("tool_name", json!(tool_name));
         set("status", json!("draft"));
-        if let Some(title) = summary.filter(fits).filter(|title| *title != told) {
+        if let Some(title) = summary.filter(fits).filter(|title| *title != messages) {
             set("title", json!(title));
         }
-        set("description", json!(told));
+        set("description", json!(messages));
         let version = api.document.pointer("/info/version").and_then(Value::as_str);
         if let Some(version) = version.filter(|version| (1..=VERSION_BYTES_MAX).contains(&version.len())) {
             set("version", json!(version));
@@ -196,7 +196,7 @@ impl<'d> OpenApiOperation<'d> {
         Value::Object(origin)
     }
 
-    /// What HTTP says of its method (RFC 9110, section 9.2).
+    /// The properties of its method in HTTP (RFC 9110, section 9.2).
     fn annotations(&self) -> Value {
         match self.method {
             "GET" => json!({"readOnlyHint": true}),

@@ -1,6 +1,6 @@
 //! References within a document: JSON Pointers as fragments (RFC 6901, section 6).
 
-use midflight_core::{Pointer, clip};
+use midflight_core::{JsonPointer, clip};
 use serde_json::Value;
 
 use super::OperationFault;
@@ -9,7 +9,7 @@ use super::OperationFault;
 const HOPS_MAX: usize = 32;
 
 /// What a reference names, and its place.
-pub(super) fn target<'d>(document: &'d Value, reference: &str) -> Result<(&'d Value, Pointer), String> {
+pub(super) fn target<'d>(document: &'d Value, reference: &str) -> Result<(&'d Value, JsonPointer), String> {
     let Some(fragment) = reference.strip_prefix('#') else {
         return Err(format!(
             "the $ref {:?} leads out of the document; put what it names into the document, as a bundler does",
@@ -18,7 +18,7 @@ pub(super) fn target<'d>(document: &'d Value, reference: &str) -> Result<(&'d Va
     };
     let decoded = percent_decoded(fragment);
     let found = decoded.as_deref().filter(|path| path.is_empty() || path.starts_with('/'));
-    let found = found.and_then(|path| Some((document.pointer(path)?, Pointer::parse(path))));
+    let found = found.and_then(|path| Some((document.pointer(path)?, JsonPointer::parse(path))));
     found.ok_or_else(|| {
         format!(
             "the $ref {:?} names nothing in the document; write what it names, or remove it",
@@ -28,7 +28,7 @@ pub(super) fn target<'d>(document: &'d Value, reference: &str) -> Result<(&'d Va
 }
 
 /// The error of a reference that leads back to where it is.
-pub(super) fn cycle(place: &Pointer, reference: &str) -> OperationFault {
+pub(super) fn cycle(place: &JsonPointer, reference: &str) -> OperationFault {
     let message = format!(
         "the $ref {:?} leads back to itself; replace one reference of the circle by {{\"type\": \"object\"}}",
         clip(reference)
@@ -36,12 +36,12 @@ pub(super) fn cycle(place: &Pointer, reference: &str) -> OperationFault {
     OperationFault::new(place, message)
 }
 
-/// What stands at a place, or what it refers to if it is a reference, with the place where that stands.
+/// The value of a place, or what it refers to if it is a reference, with the place of that.
 pub(super) fn follow<'d>(
     document: &'d Value,
     value: &'d Value,
-    place: Pointer,
-) -> Result<(&'d Value, Pointer), OperationFault> {
+    place: JsonPointer,
+) -> Result<(&'d Value, JsonPointer), OperationFault> {
     let (mut value, mut place) = (value, place);
     for _ in 0..HOPS_MAX {
         let reference = match value.get("$ref") {
@@ -92,7 +92,8 @@ mod tests {
             assert!(found(remote).unwrap_err().contains("out of the document"), "{remote}");
         }
         let followed = |key: &str| {
-            follow(&document, &document[key], Pointer::root().key(key)).map(|(_, place)| place.to_string())
+            follow(&document, &document[key], JsonPointer::root().key(key))
+                .map(|(_, place)| place.to_string())
         };
         assert_eq!(followed("on"), Ok("/a".to_owned()));
         assert!(followed("loop").unwrap_err().message.contains("leads back to itself"));

@@ -1,6 +1,6 @@
 //! Schemas of a document as JSON Schema 2020-12 without references.
 
-use midflight_core::{JsonType, Pointer};
+use midflight_core::{JsonPointer, JsonType};
 use serde_json::{Map, Value, json};
 
 use super::reference::{cycle, target};
@@ -10,7 +10,7 @@ use crate::limits::{OPENAPI_SCHEMA_BYTES_MAX, OPENAPI_SCHEMA_LEVELS_MAX, SCHEMA_
 
 /// What a value costs beside its texts, in bytes.
 const NODE_BYTES: usize = 8;
-/// The members that say something about a value and do not restrict it.
+/// The members that describe a value and do not restrict it.
 const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "deprecated"];
 
 /// Reads the schemas of one operation.
@@ -21,7 +21,7 @@ pub(super) struct SchemaReader<'a, 'd> {
     /// How deep in schemas it is, those of references included.
     levels: usize,
     /// The places that references lead to, of those that are followed now.
-    open: Vec<Pointer>,
+    open: Vec<JsonPointer>,
 }
 
 impl<'a, 'd> SchemaReader<'a, 'd> {
@@ -29,7 +29,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Self { api, bytes_left: SCHEMA_BYTES_MAX, levels: 0, open: Vec::new() }
     }
 
-    fn spend(&mut self, bytes: usize, place: &Pointer) -> Result<(), OperationFault> {
+    fn spend(&mut self, bytes: usize, place: &JsonPointer) -> Result<(), OperationFault> {
         let Some(left) = self.bytes_left.checked_sub(bytes) else {
             let message = format!(
                 "the schemas of the operation have more than {SCHEMA_BYTES_MAX} bytes with what their $refs name; shorten them"
@@ -51,7 +51,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
     }
 
     /// The schema at a place, with what its references name in their stead.
-    pub(super) fn read(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
+    pub(super) fn read(&mut self, value: &'d Value, place: &JsonPointer) -> Result<Value, OperationFault> {
         self.spend(NODE_BYTES, place)?;
         let members = match value {
             Value::Bool(_) => return Ok(value.clone()),
@@ -81,7 +81,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         &mut self,
         reference: &str,
         members: &'d Map<String, Value>,
-        place: &Pointer,
+        place: &JsonPointer,
     ) -> Result<Value, OperationFault> {
         let place_of_ref = place.key("$ref");
         let found = target(self.api.document, reference);
@@ -94,13 +94,17 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         self.open.pop();
         let read = read?;
         if self.api.is_3_0 {
-            // There, what stands beside a $ref is ignored.
+            // There, what is beside a $ref is ignored.
             return Ok(read);
         }
         Ok(joined(read, self.members(members, place)?))
     }
 
-    fn members(&mut self, members: &'d Map<String, Value>, place: &Pointer) -> Result<Value, OperationFault> {
+    fn members(
+        &mut self,
+        members: &'d Map<String, Value>,
+        place: &JsonPointer,
+    ) -> Result<Value, OperationFault> {
         let mut read = Map::new();
         for (key, value) in members {
             let place = place.key(key);
@@ -145,7 +149,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Ok(Value::Object(read))
     }
 
-    fn by_name(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
+    fn by_name(&mut self, value: &'d Value, place: &JsonPointer) -> Result<Value, OperationFault> {
         let Value::Object(members) = value else {
             return Err(OperationFault::new(place, "it is not an object of schemas by name"));
         };
@@ -158,7 +162,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
         Ok(Value::Object(read))
     }
 
-    fn list(&mut self, value: &'d Value, place: &Pointer) -> Result<Value, OperationFault> {
+    fn list(&mut self, value: &'d Value, place: &JsonPointer) -> Result<Value, OperationFault> {
         let Value::Array(items) = value else {
             return Err(OperationFault::new(place, "it is not a list of schemas"));
         };
@@ -170,7 +174,7 @@ impl<'a, 'd> SchemaReader<'a, 'd> {
     }
 
     /// A value that is no schema, as it is.
-    fn literal(&mut self, value: &Value, place: &Pointer) -> Result<Value, OperationFault> {
+    fn literal(&mut self, value: &Value, place: &JsonPointer) -> Result<Value, OperationFault> {
         self.spend(weight(value), place)?;
         Ok(value.clone())
     }
@@ -187,7 +191,7 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-/// A schema and what stands beside the reference to it.
+/// A schema and what is beside the reference to it.
 fn joined(read: Value, beside: Value) -> Value {
     match (read, beside) {
         (read, Value::Object(beside)) if beside.is_empty() => read,
@@ -201,7 +205,7 @@ fn joined(read: Value, beside: Value) -> Value {
     }
 }
 
-/// Writes what OpenAPI 3.0 says in its own words as JSON Schema does.
+/// Writes what OpenAPI 3.0 has in its own words as JSON Schema does.
 fn write_as_2020_12(members: &Map<String, Value>, read: &mut Map<String, Value>) {
     if members.get("nullable") == Some(&Value::Bool(true)) {
         if let Some(Value::String(word)) = read.get("type") {

@@ -140,7 +140,7 @@ fn a_body_that_is_no_plain_object_is_one_argument() {
     assert_eq!(body["input_schema"]["required"], json!(["body"]));
     assert!(body.get("forward").is_none());
     assert!(
-        notices(&imported)[0].contains("no forward, since its body is no plain object"),
+        notices(&imported)[0].contains("no forward, since its body is not a plain object"),
         "{:?}",
         notices(&imported)
     );
@@ -242,8 +242,8 @@ fn what_is_not_json_is_skipped_with_a_notice() {
         "look: HEAD /a is skipped: tools are called with GET",
         "upload: POST /a is skipped: its body is multipart/form-data, not JSON; write the tool by hand",
         "replace: PUT /a: its body is multipart/form-data, not JSON, and is left out",
-        "read: GET /b: headers and cookies are no arguments of a tool, so session, X-Trace is left out; write what is needed into \
-         forward.headers",
+        "read: GET /b: headers and cookies cannot be arguments of a tool, so session, X-Trace is skipped; \
+         write what is needed into forward.headers",
         "read: GET /b: it has no description",
     ];
     let notices = notices(&imported);
@@ -282,14 +282,14 @@ fn an_operation_that_cannot_be_named_or_filled_is_refused_and_the_others_are_rea
     check_refused(
         api(json!({"/a": {"get": twice, "post": twice}}), json!({})),
         Duplicate,
-        &["the operationId \"same\" stands at /paths/~1a/get already; make each unique"],
+        &["the operationId \"same\" is already at /paths/~1a/get; make each unique"],
     );
     // Two operationIds that agents would know by one name.
     let named = |id: &str| json!({"operationId": id, "description": "d"});
     check_refused(
         api(json!({"/a": {"get": named("a.b"), "post": named("a_b")}}), json!({})),
         Duplicate,
-        &["the tool \"a_b\" stands at /paths/~1a/get already"],
+        &["the tool \"a_b\" is already at /paths/~1a/get"],
     );
     check_refused(
         api(json!({"/a": {"get": {"description": "hid\u{200b}den"}}}), json!({})),
@@ -319,7 +319,7 @@ fn a_document_that_is_not_read_is_refused_as_a_whole() {
 }
 
 #[test]
-fn a_document_without_an_address_says_so_once() {
+fn a_document_without_an_address_reports_it_once() {
     let mut document =
         api(json!({"/a": {"get": {"description": "a"}}, "/b": {"get": {"description": "b"}}}), json!({}));
     document["servers"] = json!([{"url": "/v1"}]);
@@ -335,13 +335,13 @@ fn a_document_without_an_address_says_so_once() {
 }
 
 #[test]
-fn a_document_stands_beside_tools_and_its_places_say_which_it_is() {
+fn a_document_beside_tools_has_its_name_in_its_places() {
     let document = api(json!({"/a": {"get": {"description": "d", "operationId": "one"}}}), json!({}));
     let tool = json!({"tool_name": "one", "description": "d", "capabilities": {}});
     let imported = import(&[tool, json!([document])]);
     assert_eq!(imported.tools.len(), 1);
     assert_eq!(imported.refused[0].place, "/1/0/paths/~1a/get");
-    assert!(imported.refused[0].message.contains("the tool \"one\" stands at /0 already"));
+    assert!(imported.refused[0].message.contains("the tool \"one\" is already at /0"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use midflight_module_host::{ModuleHandle, ModuleHost, ReloadOptions};
 use midflight_modules::Manifest;
 
 use super::guests::{Flaw, Guests, answered};
-use super::tally::Tally;
+use super::tally::GateTally;
 use crate::cli::fail::Failure;
 use crate::cli::module::local::{LocalHost, reload_failed};
 use crate::cli::output::Output;
@@ -38,8 +38,8 @@ pub(in crate::cli) struct ConcurrentArgs {
 /// The calls and the reloads of one module.
 struct Load {
     name: DocumentName,
-    callers: Vec<tokio::task::JoinHandle<Tally>>,
-    reloads: tokio::task::JoinHandle<Tally>,
+    callers: Vec<tokio::task::JoinHandle<GateTally>>,
+    reloads: tokio::task::JoinHandle<GateTally>,
 }
 
 pub(in crate::cli::module) async fn run(output: &Output, args: &ConcurrentArgs) -> Result<(), Failure> {
@@ -62,7 +62,7 @@ pub(in crate::cli::module) async fn run(output: &Output, args: &ConcurrentArgs) 
         let reloads = tokio::spawn(reload(local.host.clone(), candidates, Arc::clone(&left), calls));
         loads.push(Load { name, callers, reloads });
     }
-    let mut tally = Tally::default();
+    let mut tally = GateTally::default();
     let ended = |error: tokio::task::JoinError| Failure::failed(format!("a task of the gate ended: {error}"));
     let mut answered = Vec::new();
     for Load { name, callers, reloads } in loads {
@@ -101,9 +101,10 @@ fn candidates(local: &LocalHost, guests: &Guests, count: u64) -> Result<Vec<(Arc
     Ok(candidates)
 }
 
-/// Calls until nothing is left. Each answer must be larger than the one before: the caller's own increment is among them.
-async fn call(handle: ModuleHandle, left: Arc<AtomicU64>) -> Tally {
-    let (mut tally, mut last) = (Tally::default(), 0);
+/// Calls until nothing is left. Each answer must be larger than the one before: the caller's own increment is among
+/// them.
+async fn call(handle: ModuleHandle, left: Arc<AtomicU64>) -> GateTally {
+    let (mut tally, mut last) = (GateTally::default(), 0);
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
         tally.calls += 1;
         match handle.call("add", Vec::new()).await.map(|reply| answered(&reply.result)) {
@@ -124,8 +125,8 @@ async fn reload(
     candidates: Vec<(Arc<Manifest>, bool)>,
     left: Arc<AtomicU64>,
     calls: u64,
-) -> Tally {
-    let mut tally = Tally::default();
+) -> GateTally {
+    let mut tally = GateTally::default();
     let per_reload = calls / (candidates.len() as u64 + 1);
     for (i, (manifest, is_good)) in candidates.into_iter().enumerate() {
         let due = per_reload * i as u64;

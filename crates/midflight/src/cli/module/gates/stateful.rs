@@ -1,4 +1,5 @@
-//! `module test-stateful-reload`: a counter goes through every kind of reload, with a fault in each phase, and keeps its count.
+//! `module test-stateful-reload`: a counter goes through every kind of reload, with a fault in each phase, and keeps
+//! its count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +11,11 @@ use midflight_module_host::{ModuleHandle, ModulePhase, ReloadFailure, ReloadOpti
 use midflight_modules::Manifest;
 
 use super::guests::{Guests, NAME, answered, count};
-use super::tally::Tally;
+use super::tally::GateTally;
 use crate::cli::fail::Failure;
 use crate::cli::module::local::{LocalHost, refused, reload_failed};
 use crate::cli::module::report::reload_line;
-use crate::cli::output::{Output, talk};
+use crate::cli::output::{Output, eprint_status};
 
 /// No phase fails.
 const NO_FAULT: usize = usize::MAX;
@@ -28,13 +29,13 @@ pub(in crate::cli) struct StatefulArgs {
 }
 
 /// The host, what was counted, and what must be there.
-struct Gate {
+struct StatefulGate {
     local: LocalHost,
     /// The place in [`ModulePhase::ALL`] of the phase that fails.
     fault: Arc<AtomicUsize>,
     guests: Guests,
     name: DocumentName,
-    tally: Tally,
+    tally: GateTally,
     /// The count that the module must have.
     expected: u64,
     /// Each reload is one of another config.
@@ -54,15 +55,15 @@ pub(in crate::cli::module) async fn run(output: &Output, args: &StatefulArgs) ->
     })?;
     let guests = Guests::build(&local, NAME)?;
     let name = DocumentName::new(NAME).map_err(|error| Failure::failed(error.to_string()))?;
-    let (tally, messages) = (Tally::default(), args.messages);
-    let mut gate = Gate { local, fault, guests, name, tally, expected: 0, config: 0, messages };
+    let (tally, messages) = (GateTally::default(), args.messages);
+    let mut gate = StatefulGate { local, fault, guests, name, tally, expected: 0, config: 0, messages };
     gate.go().await?;
-    let Gate { local, name, mut tally, expected, .. } = gate;
+    let StatefulGate { local, name, mut tally, expected, .. } = gate;
     tally.add_module(&local.host, &name, expected).await?;
     tally.tell(output, began.elapsed())
 }
 
-impl Gate {
+impl StatefulGate {
     async fn go(&mut self) -> Result<(), Failure> {
         self.reload(1, "first start").await?;
         self.call().await?;
@@ -72,7 +73,7 @@ impl Gate {
         self.reload(2, "after the faults").await?;
         self.call().await?;
         self.reload(2, "the config alone").await?;
-        self.reload(2, "once more").await?;
+        self.reload(2, "again").await?;
         self.go_back().await?;
         self.restore().await?;
         self.reload(2, "forward again").await?;
@@ -96,7 +97,7 @@ impl Gate {
         match self.try_reload(version).await? {
             Ok(line) => {
                 self.tally.committed += 1;
-                talk(&format!("{what}: {line}"));
+                eprint_status(&format!("{what}: {line}"));
             }
             Err(failure) => self.tally.expect(false, || format!("{what}: {failure}")),
         }
@@ -120,7 +121,7 @@ impl Gate {
         });
         let after = self.state().await?;
         self.tally.expect(before == after, || format!("a fault in {phase} changed the state"));
-        talk(&format!("fault in {phase}: rejected; state as it was"));
+        eprint_status(&format!("fault in {phase}: rejected; state as it was"));
         self.call_once().await
     }
 
@@ -161,10 +162,10 @@ impl Gate {
     /// Back to the version before, exactly.
     async fn go_back(&mut self) -> Result<(), Failure> {
         let before = self.state().await?;
-        self.reload(2, "to be taken back").await?;
+        self.reload(2, "to be rolled back").await?;
         let returned =
             self.local.host.return_to_previous(&self.name).await.map_err(|refusal| refused(&refusal))?;
-        talk(&format!("return: generation {} answers again", returned.generation));
+        eprint_status(&format!("return: generation {} answers again", returned.generation));
         let after = self.state().await?;
         self.tally.expect(before == after, || "the state after the return is not the one before".to_owned());
         self.call_once().await
@@ -181,7 +182,7 @@ impl Gate {
         let restored = self.local.host.restore_generation(&self.name, *generation, "a gate").await;
         let report = restored.map_err(|failure| reload_failed(&failure))?;
         self.tally.committed += 1;
-        talk(&format!("restore of generation {generation}: {} messages undone", report.undone));
+        eprint_status(&format!("restore of generation {generation}: {} messages undone", report.undone));
         let undone = self.expected - kept;
         self.tally.expect(report.undone == undone, || {
             format!("the restore says that {} messages are undone, and {undone} are", report.undone)

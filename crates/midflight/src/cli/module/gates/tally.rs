@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::cli::fail::Failure;
 use crate::cli::module::local::refused;
-use crate::cli::output::{Output, table, talk};
+use crate::cli::output::{Output, eprint_status, table};
 
 /// What callers and reloads of a gate came to.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Tally {
+pub(super) struct GateTally {
     /// Messages sent.
     pub(super) calls: u64,
     /// Messages answered with a result.
@@ -33,7 +33,7 @@ pub(super) struct Tally {
     pauses: PauseHistogram,
 }
 
-impl Tally {
+impl GateTally {
     /// Adds what callers counted.
     pub(super) fn add_calls(&mut self, other: &Self) {
         self.calls += other.calls;
@@ -115,10 +115,10 @@ impl Tally {
                 + &table(&["PAUSE AT MOST", "RELOADS"], pauses)
         })?;
         for wrong in &self.wrong {
-            talk(wrong);
+            eprint_status(wrong);
         }
         if self.is_clean() {
-            talk("nothing was lost");
+            eprint_status("nothing was lost");
             return Ok(());
         }
         Err(Failure::failed(
@@ -139,21 +139,21 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::Format;
+    use crate::cli::output::OutputFormat;
 
     #[test]
     fn a_gate_fails_for_each_kind_of_loss() {
-        let tell = |tally: &Tally| tally.tell(&Output::new(Format::Json), Duration::from_secs(1));
-        let good = Tally { calls: 3, replies: 3, committed: 1, ..Tally::default() };
+        let tell = |tally: &GateTally| tally.tell(&Output::new(OutputFormat::Json), Duration::from_secs(1));
+        let good = GateTally { calls: 3, replies: 3, committed: 1, ..GateTally::default() };
         assert!(tell(&good).is_ok());
         let mut wrong = good.clone();
         wrong.expect(false, || "no reload".to_owned());
         for bad in [
-            Tally { replies: 2, ..good.clone() },
-            Tally { errors: 1, ..good.clone() },
-            Tally { out_of_order: 1, ..good.clone() },
-            Tally { state_difference: 1, ..good.clone() },
-            Tally { lost: 1, ..good.clone() },
+            GateTally { replies: 2, ..good.clone() },
+            GateTally { errors: 1, ..good.clone() },
+            GateTally { out_of_order: 1, ..good.clone() },
+            GateTally { state_difference: 1, ..good.clone() },
+            GateTally { lost: 1, ..good.clone() },
             wrong,
         ] {
             assert!(tell(&bad).is_err(), "{bad:?}");

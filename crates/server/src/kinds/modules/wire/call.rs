@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 pub(in super::super) struct CallBody {
     /// The operation.
     pub(in super::super) operation: String,
-    /// The payload: the module gets the bytes of this JSON text as it was sent. Without it, or with null, they are none.
+    /// The payload: the module gets the bytes of this JSON text as it was sent. Without it, or with null, they are
+    /// none.
     #[schema(value_type = Option<Value>)]
     pub(in super::super) payload: Option<Box<RawValue>>,
     /// The payload in base64, in place of `payload`.

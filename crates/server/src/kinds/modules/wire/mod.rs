@@ -9,5 +9,5 @@ pub(super) use blob::BlobAnswer;
 pub(super) use call::{CallAnswer, CallBody};
 pub(super) use module::{ModuleAnswer, ModuleCounters, ModuleItem, ModuleList, ParkedAnswer};
 pub(super) use reload::{
-    ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem, ModuleReloadList, RollbackBody, Served,
+    ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem, ModuleReloadList, ModuleRollbackBody, Served,
 };

@@ -77,8 +77,8 @@ impl From<&MetricsSnapshot> for ModuleCounters {
 pub(in super::super) struct ModuleItem {
     /// Its name.
     pub(in super::super) name: String,
-    /// `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped, and the
-    /// next one is being made; `failed`: it does not run.
+    /// `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped,
+    /// and the next one is being made; `failed`: it does not run.
     pub(in super::super) state: &'static str,
     /// Why it is not `live`; null when it is.
     pub(in super::super) why: Option<String>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use midflight_http::wire::{QuarantinedRevisions, stamp};
-use midflight_module_host::{DryRunReport, PhaseDuration, ReloadOutcome, ReloadReport};
+use midflight_module_host::{DryRunReport, ModuleReloadReport, PhaseDuration, ReloadOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -33,10 +33,10 @@ pub(in super::super) struct ModuleReloadBody {
 /// Where to go back to.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct RollbackBody {
-    /// The generation to restore: its manifest, and its state as it was last recorded. Without it the instance that the last
-    /// reload replaced answers again, exactly as it was; refused once a message was acknowledged since, and when it is not
-    /// retained any more.
+pub(in super::super) struct ModuleRollbackBody {
+    /// The generation to restore: its manifest, and its state as it was last recorded. Without it the instance that the
+    /// last reload replaced answers again, exactly as it was; refused once a message was acknowledged since, and when
+    /// it is not retained any more.
     pub(in super::super) generation: Option<u64>,
     /// Why; required with a generation.
     pub(in super::super) reason: Option<String>,
@@ -65,8 +65,8 @@ impl From<&PhaseDuration> for ModulePhaseAnswer {
 pub(in super::super) struct ModuleReloadAnswer {
     /// The module.
     module: String,
-    /// `reloaded`; `unchanged`: the manifest is live already; `returned`: the retained instance answers again; `valid`: a dry
-    /// run, which changed nothing.
+    /// `reloaded`; `unchanged`: the manifest is live already; `returned`: the retained instance answers again; `valid`:
+    /// a dry run, which changed nothing.
     status: &'static str,
     /// Whether nothing was changed because it was only tried.
     dry_run: bool,
@@ -84,7 +84,7 @@ pub(in super::super) struct ModuleReloadAnswer {
     held: u64,
     /// The schema of the state before, when it was migrated.
     migrated_from: Option<u32>,
-    /// The schema of the state after; null when it is not told.
+    /// The schema of the state after; null when it is not known.
     to_schema: Option<u32>,
     /// How many migration steps the host and the module did.
     steps: u32,
@@ -96,8 +96,8 @@ pub(in super::super) struct ModuleReloadAnswer {
     undone: u64,
     /// How many probes of the manifest were answered as they must be; null for what is no dry run.
     probes: Option<usize>,
-    /// Whether the module now runs another manifest than the one that is served. A rollback is of this replica: put the earlier
-    /// manifest to make it last.
+    /// Whether the module now runs another manifest than the one that is served. A rollback is of this replica: put the
+    /// earlier manifest to make it last.
     behind: bool,
     /// The served revision.
     pub(in super::super) revision: u64,
@@ -113,7 +113,7 @@ pub(in super::super) struct Served {
 }
 
 impl ModuleReloadAnswer {
-    pub(in super::super) fn new(report: &ReloadReport, served: Served) -> Self {
+    pub(in super::super) fn new(report: &ModuleReloadReport, served: Served) -> Self {
         Self {
             module: report.module.to_string(),
             status: status(report.outcome),

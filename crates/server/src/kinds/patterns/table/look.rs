@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::rows::TableConnection;
 use super::status::{PROBLEMS_MAX, RowProblem, TableStatus};
-use super::{Seen, TableOptions};
+use super::{TableLook, TableOptions};
 
 /// Looks at a table again and again, over one connection as long as it holds.
 pub(super) struct TableLooker {
@@ -68,8 +68,8 @@ impl TableLooker {
         done.map_err(|why| self.failed(why))
     }
 
-    /// A look that a request asks for, whoever follows.
-    pub(super) async fn asked(&mut self, only: Option<&DocumentId>) -> Result<Seen, String> {
+    /// A look that a request asks for, independent of who follows.
+    pub(super) async fn asked(&mut self, only: Option<&DocumentId>) -> Result<TableLook, String> {
         let leads = self.leads().await;
         let looked = match leads {
             Ok(leads) => self.look(only, leads).await,
@@ -79,8 +79,7 @@ impl TableLooker {
     }
 
     async fn leads(&mut self) -> Result<bool, String> {
-        let log =
-            self.engine.store().head().await.map_err(|error| format!("the log does not answer: {error}"))?;
+        let log = self.engine.store().head().await.map_err(|error| format!("log unavailable: {error}"))?;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
@@ -91,7 +90,7 @@ impl TableLooker {
         connection.leads(&log.log.to_string()).await.map_err(|error| error.to_string())
     }
 
-    async fn look(&mut self, only: Option<&DocumentId>, leads: bool) -> Result<Seen, String> {
+    async fn look(&mut self, only: Option<&DocumentId>, leads: bool) -> Result<TableLook, String> {
         let Some(connection) = &mut self.connection else { return Err("there is no connection".to_owned()) };
         let text = connection.rows().await.map_err(|error| error.to_string())?;
         let order = self.order().await?;
@@ -108,7 +107,7 @@ impl TableLooker {
             (put, deleted) => format!("{put} rows put, {deleted} deleted, from {table}"),
         };
         let agreed = self.documents.agree(read.documents, extent, reason).await?;
-        let seen = Seen { put: agreed.put, deleted: agreed.deleted };
+        let seen = TableLook { put: agreed.put, deleted: agreed.deleted };
         let taken = if leads { self.take(&read.counts).await? } else { 0 };
         self.show(agreed, &read.bad, read.rows, taken, !leads);
         Ok(seen)
@@ -120,7 +119,7 @@ impl TableLooker {
         let policy = name.map_err(|error| error.to_string())?;
         let policy = id(policy).into_iter().collect::<Vec<_>>();
         let heads = self.engine.store().heads(&policy).await;
-        let (_, heads) = heads.map_err(|error| format!("the log does not answer: {error}"))?;
+        let (_, heads) = heads.map_err(|error| format!("log unavailable: {error}"))?;
         let body = heads.into_iter().flatten().find_map(|head| head.body);
         Ok(body.and_then(|body| body.get("order")?.as_i64()))
     }

@@ -21,7 +21,7 @@ pub(super) use look::foreign;
 pub use rows::{PatternTable, TableError};
 pub(super) use status::TableStatus;
 
-/// How far apart the looks are that orders on the legacy channel bring: whoever reaches Redis can say them.
+/// The pause between the looks that orders on the legacy channel cause: any client of Redis can send them.
 const ORDERED_LOOKS: Duration = Duration::from_secs(1);
 /// How soon a table that could not be read is read again at first; twice as long each time, up to the period.
 const RETRY: Duration = Duration::from_secs(1);
@@ -41,9 +41,9 @@ pub struct TableOptions {
 
 /// Follows a table.
 ///
-/// It is read at the start, when a program on the legacy channel orders a reload (at most once a second), every period, and when
-/// a request asks for it. What its rows say that the log does not is one revision with the author and the owner `table:NAME`. Of
-/// all replicas of a log that follow it, one does so by itself.
+/// It is read at the start, when a program on the legacy channel orders a reload (at most once a second), every period,
+/// and when a request asks for it. What its rows say that the log does not is one revision with the author and the
+/// owner `table:NAME`. Of all replicas of a log that follow it, one does so by itself.
 pub(super) struct TableFollower {
     handle: TableHandle,
     /// Taken by the stop.
@@ -62,12 +62,12 @@ pub(super) struct TableHandle {
 struct Ask {
     /// The pattern that it is about; none for all.
     only: Option<DocumentId>,
-    done: oneshot::Sender<Result<Seen, String>>,
+    done: oneshot::Sender<Result<TableLook, String>>,
 }
 
 /// What came of a look that was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct TableLook {
     /// How many patterns were put.
     pub(super) put: usize,
     /// How many were deleted.
@@ -75,7 +75,7 @@ pub(super) struct Seen {
 }
 
 impl TableFollower {
-    /// Begins to follow. `period` is how often it is read without being told; none to be told only.
+    /// Begins to follow. `period` is how often it is polled; none to be notified only.
     pub(super) fn start(
         options: TableOptions,
         engine: &Engine,
@@ -121,13 +121,13 @@ impl TableHandle {
     ///
     /// # Errors
     /// Why that cannot be done.
-    pub(super) async fn look(&self, only: Option<DocumentId>) -> Result<Seen, String> {
+    pub(super) async fn look(&self, only: Option<DocumentId>) -> Result<TableLook, String> {
         let (done, reply) = oneshot::channel();
-        let gone = "the table is not followed any more, since the server stops";
-        self.asked.send(Ask { only, done }).await.map_err(|_| gone)?;
+        let removed = "the table is not followed any more, since the server stops";
+        self.asked.send(Ask { only, done }).await.map_err(|_| removed)?;
         match tokio::time::timeout(ASKED_MAX, reply).await {
             Ok(Ok(seen)) => seen,
-            Ok(Err(_)) => Err(gone.to_owned()),
+            Ok(Err(_)) => Err(removed.to_owned()),
             Err(_) => Err(format!("the look at the table took more than {} s", ASKED_MAX.as_secs())),
         }
     }

@@ -42,8 +42,8 @@ impl fmt::Debug for PatternTable {
 }
 
 impl PatternTable {
-    /// The table `TABLE` or `SCHEMA.TABLE` of the database `postgres://user@host/database`. A password that the URL does not have
-    /// comes from `PGPASSWORD`.
+    /// The table `TABLE` or `SCHEMA.TABLE` of the database `postgres://user@host/database`. A password that the URL
+    /// does not have comes from `PGPASSWORD`.
     ///
     /// ```
     /// use midflight_server::PatternTable;
@@ -75,8 +75,8 @@ impl PatternTable {
     /// Reads all rows as a JSON array of objects, in the order of the table.
     ///
     /// # Errors
-    /// [`TableError::Unreadable`] when the database cannot be reached within 30 s, the table is not there, or it has more than
-    /// 1,000,000 rows.
+    /// [`TableError::Unreadable`] when the database cannot be reached within 30 s, the table is not there, or it has
+    /// more than 1,000,000 rows.
     pub async fn rows(&self) -> Result<String, TableError> {
         self.connect().await?.rows().await
     }
@@ -115,8 +115,8 @@ impl TableConnection {
         Ok(format!("[{}]", rows.join(",\n")))
     }
 
-    /// Whether this connection is the one of all replicas of a log that follows the table. Once it is, it stays so until it is
-    /// closed, or breaks: then another replica follows.
+    /// Whether this connection is the one of all replicas of a log that follows the table. Once it is, it stays so
+    /// until it is closed, or breaks: then another replica follows.
     pub(super) async fn leads(&mut self, log: &str) -> Result<bool, TableError> {
         if !self.leads {
             let lock = sqlx::query_scalar::<_, bool>("SELECT pg_try_advisory_lock(hashtextextended($1, 0))");
@@ -133,7 +133,7 @@ impl TableConnection {
     }
 }
 
-/// What comes of it, unless it takes too long.
+/// Its result, unless it takes too long.
 async fn within<T>(doing: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, String> {
     match tokio::time::timeout(ANSWER_MAX, doing).await {
         Ok(done) => done.map_err(|error| error.to_string()),
@@ -141,7 +141,7 @@ async fn within<T>(doing: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
     }
 }
 
-/// The name of a table, perhaps with its schema, as it stands in SQL.
+/// The name of a table, perhaps with its schema, as it is in SQL.
 fn quoted(table: &str) -> Result<String, TableError> {
     let parts: Vec<_> = table.split('.').collect();
     let is_name = |part: &&str| !part.is_empty() && !part.contains('\0');

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_learning::{Answer, Matched};
+use midflight_learning::{Matched, QueryAnswer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use midflight_http::wire::QuarantinedRevisions;
 pub(in super::super) struct ClassifyBody {
     /// The query, at most 8 KiB.
     pub(in super::super) query: String,
-    /// The profile by which it is made comparable; `default` unless said.
+    /// The profile by which it is made comparable; `default` by default.
     pub(in super::super) profile: Option<String>,
     /// The caller's own name for the conversation; nothing is kept of it.
     #[expect(dead_code, reason = "clients of the originals send it")]
@@ -75,7 +75,7 @@ impl From<Matched> for MatchedAnswer {
 }
 
 impl ClassificationAnswer {
-    pub(in super::super) fn new(answer: Answer, took: Duration) -> Self {
+    pub(in super::super) fn new(answer: QueryAnswer, took: Duration) -> Self {
         Self {
             category: answer.category,
             confidence: answer.confidence,
@@ -99,7 +99,7 @@ impl ClassificationAnswer {
 pub(in super::super) struct NormalizeBody {
     /// The query, at most 8 KiB.
     pub(in super::super) query: String,
-    /// The profile; `default` unless said.
+    /// The profile; `default` by default.
     pub(in super::super) profile: Option<String>,
 }
 

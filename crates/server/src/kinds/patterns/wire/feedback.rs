@@ -1,4 +1,4 @@
-//! What people say of an answer, and what becomes of it.
+//! Feedback on answers, and its results.
 
 use midflight_learning::{Correction, FeedbackAnswer};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use midflight_http::wire::QuarantinedRevisions;
 
 use super::classification::MatchedAnswer;
 
-/// What somebody says.
+/// The feedback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in super::super) enum FeedbackWord {
@@ -20,28 +20,28 @@ pub(in super::super) enum FeedbackWord {
     Correction,
 }
 
-/// What somebody says of the answer to a query.
+/// Feedback on the answer to a query.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct FeedbackBody {
     /// The query.
     pub(in super::super) query: String,
-    /// The profile; `default` unless said.
+    /// The profile; `default` by default.
     pub(in super::super) profile: Option<String>,
-    /// What is said.
+    /// The feedback.
     pub(in super::super) feedback_type: FeedbackWord,
     /// For a correction: what it would have been.
     pub(in super::super) corrected_category: Option<String>,
 }
 
-/// What became of a feedback.
+/// The result of a feedback.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct FeedbackDone {
     /// Whether it was sent before under the same `Idempotency-Key`: nothing was counted or learned again.
     repeated: bool,
     /// The pattern that answers the query, and of which it was counted; null when none does.
     matched: Option<MatchedAnswer>,
-    /// What became of a correction; null when there was none.
+    /// The result of a correction; null when there was none.
     correction: Option<CorrectionAnswer>,
     /// The revision by which the query was looked at.
     revision: u64,
@@ -49,12 +49,13 @@ pub(in super::super) struct FeedbackDone {
     quarantined: QuarantinedRevisions,
 }
 
-/// What became of a correction.
+/// The result of a correction.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct CorrectionAnswer {
-    /// `made`, `agrees` (the query has that category already), `not_learned`, or `repeated` when `revision` made it before.
+    /// `made`, `agrees` (the query has that category already), `not_learned`, or `repeated` when `revision` made it
+    /// before.
     outcome: &'static str,
-    /// The pattern that says it now.
+    /// The pattern that has it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern_id: Option<String>,
     /// Its status: `approved` answers, `pending` waits to be approved.

@@ -1,6 +1,6 @@
 //! Patterns in a list.
 
-use midflight_learning::Usage;
+use midflight_learning::PatternUsage;
 use midflight_patterns::Pattern;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,11 +39,11 @@ pub(in super::super) struct PatternItem {
     created_by: &'static str,
     /// How often it answered a query, on all replicas; the last moments may be missing.
     times_used: u64,
-    /// How often somebody said that the answer was right.
+    /// Number of positive feedbacks.
     times_correct: u64,
-    /// How often somebody said that it was wrong.
+    /// Number of negative feedbacks.
     times_wrong: u64,
-    /// The share of what was right, of all that was said; null when nothing was.
+    /// The share of positive feedback; null without feedback.
     accuracy: Option<f64>,
     /// When it last answered a query; null when it never did.
     last_used_at: Option<String>,
@@ -54,18 +54,18 @@ pub(in super::super) struct PatternItem {
 pub(in super::super) struct UsageAnswer {
     /// How often it answered a query.
     times_used: u64,
-    /// How often somebody said that the answer was right.
+    /// Number of positive feedbacks.
     times_correct: u64,
-    /// How often somebody said that it was wrong.
+    /// Number of negative feedbacks.
     times_wrong: u64,
-    /// The share of what was right, of all that was said; null when nothing was.
+    /// The share of positive feedback; null without feedback.
     accuracy: Option<f64>,
     /// When it last answered a query; null when it never did.
     last_used_at: Option<String>,
 }
 
-impl From<Usage> for UsageAnswer {
-    fn from(usage: Usage) -> Self {
+impl From<PatternUsage> for UsageAnswer {
+    fn from(usage: PatternUsage) -> Self {
         Self {
             times_used: usage.used,
             times_correct: usage.right,
@@ -104,7 +104,7 @@ impl From<&Pattern> for PatternItem {
 
 impl PatternItem {
     /// Puts in what was counted of it.
-    pub(in super::super) fn count(&mut self, usage: Usage) {
+    pub(in super::super) fn count(&mut self, usage: PatternUsage) {
         let UsageAnswer { times_used, times_correct, times_wrong, accuracy, last_used_at } = usage.into();
         (self.times_used, self.times_correct, self.times_wrong) = (times_used, times_correct, times_wrong);
         (self.accuracy, self.last_used_at) = (accuracy, last_used_at);

@@ -47,7 +47,7 @@ struct SavingsAnswer {
     answered_by_llm: u64,
     /// How many nothing answered.
     unanswered: u64,
-    /// What a call costs, as the learning policy says.
+    /// What a call costs, by the learning policy.
     llm_call_cost: f64,
     /// What the calls would have cost that were not made.
     cost_saved: f64,

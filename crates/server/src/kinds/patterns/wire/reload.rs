@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use midflight_components::{BreakerState, LlmCounts, LlmStatus};
-use midflight_learning::{Counts, Source};
+use midflight_learning::{AnswerSource, Counts};
 use midflight_patterns::NotLearned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::table::TableAnswer;
 use midflight_http::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
-/// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. Of a table that is
-/// followed only the row of a pattern that is named is taken over.
+/// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. Of a
+/// table that is followed only the row of a pattern that is named is taken over.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(in super::super) struct ReloadPatterns {
     /// A pattern that must be there: a string or a number.
@@ -21,10 +21,10 @@ pub(in super::super) struct ReloadPatterns {
     pub(in super::super) pattern_id: Option<Value>,
 }
 
-/// What became of a reload.
+/// The result of a reload.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct ReloadedPatterns {
-    /// Whether every replica that is alive serves what the log says.
+    /// Whether every replica that is alive serves the current state of the log.
     pub(in super::super) success: bool,
     /// The same in words.
     pub(in super::super) message: String,
@@ -33,10 +33,10 @@ pub(in super::super) struct ReloadedPatterns {
     /// The pattern that was named, as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) pattern_id: Option<Value>,
-    /// The version of the pattern that was named which is served, and the revision that made it; null when none was named, or
-    /// when its row is gone.
+    /// The version of the pattern that was named which is served, and the revision that made it; null when none was
+    /// named, or when its row is gone.
     pub(in super::super) pattern: Option<ReloadedPattern>,
-    /// What each replica says.
+    /// The report of each replica.
     pub(in super::super) replicas: Vec<Ack>,
     /// How the reload ended here: `success`, `unchanged`, or why not.
     pub(in super::super) outcome: String,
@@ -61,7 +61,7 @@ pub(in super::super) struct ReloadedPattern {
     pub(in super::super) revision: u64,
 }
 
-/// How reloads of patterns go, and what comes of queries, since this replica started.
+/// Reloads of patterns and results of queries, since this replica started.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct HotReloadMetrics {
     /// How many patterns are served.
@@ -76,7 +76,7 @@ pub(in super::super) struct HotReloadMetrics {
     pub(in super::super) desired_revision: u64,
     /// Whether hints that the log moved come in.
     pub(in super::super) listening: bool,
-    /// How often what carries them was connected anew.
+    /// How often the bus reconnected.
     pub(in super::super) reconnects: u64,
     /// The reloads that changed patterns, of those that are kept.
     pub(in super::super) reloads: StatisticsAnswer,
@@ -107,7 +107,7 @@ pub(in super::super) struct ClassificationCounts {
 
 impl From<Counts> for ClassificationCounts {
     fn from(counts: Counts) -> Self {
-        let by_source = Source::ALL.iter().map(|source| source.as_str()).zip(counts.answered).collect();
+        let by_source = AnswerSource::ALL.iter().map(|source| source.as_str()).zip(counts.answered).collect();
         let not_learned = NotLearned::REASONS.into_iter().zip(counts.not_learned);
         Self {
             by_source,
@@ -126,7 +126,8 @@ pub(in super::super) struct LlmAnswer {
     provider: String,
     /// Which model answers.
     model: String,
-    /// `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried again).
+    /// `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried
+    /// again).
     breaker: &'static str,
     /// How many calls are on their way.
     in_flight: usize,

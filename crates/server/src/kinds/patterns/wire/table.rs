@@ -78,7 +78,7 @@ pub(in super::super) struct UsageItem {
     /// How often it answered a query there, since ever.
     #[serde(default)]
     pub(in super::super) times_used: u64,
-    /// How often somebody said there that the answer was right, since ever.
+    /// The number of positive feedbacks there, in total.
     #[serde(default)]
     pub(in super::super) times_correct: u64,
     /// When it last answered there (RFC 3339; of UTC without a zone).

@@ -29,7 +29,7 @@ pub(crate) struct ExecuteBody {
     /// The same as `explain`, as the original called it: nothing is stored by an execution anyway.
     #[serde(default)]
     pub(crate) dry_run: bool,
-    /// Say what became of each rule.
+    /// Report the result of each rule.
     #[serde(default)]
     pub(crate) explain: bool,
 }
@@ -49,13 +49,13 @@ pub(crate) struct BatchBody {
     /// The same as `explain`.
     #[serde(default)]
     pub(crate) dry_run: bool,
-    /// Say what became of each rule.
+    /// Report the result of each rule.
     #[serde(default)]
     pub(crate) explain: bool,
 }
 
-/// What became of a rule. `false`, a missing input and a wrong type are three different outcomes. An attribute that is only
-/// asked `is_null` never counts as missing: what is absent is null.
+/// The result of a rule. `false`, a missing input and a wrong type are three different outcomes. An attribute that is
+/// only asked `is_null` never counts as missing: what is absent is null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EvaluationAnswer<'s> {
     rule_id: &'s str,
@@ -114,7 +114,7 @@ pub(crate) struct ExecutionAnswer<'s> {
     /// As it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<String>,
-    /// What became of each rule, with `explain` or `dry_run`.
+    /// The result of each rule, with `explain` or `dry_run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_evaluations: Option<Vec<EvaluationAnswer<'s>>>,
 }

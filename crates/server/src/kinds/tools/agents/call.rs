@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use midflight_core::RevisionNumber;
-use midflight_engine::{Environment, Writer};
+use midflight_engine::{DocumentWriter, Environment};
 use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
 use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, ToolTarget, UserQuestion};
 use midflight_tools::Tool;
@@ -15,7 +15,7 @@ use crate::kinds::tools::app::ToolsParts;
 use crate::kinds::tools::metrics::ToolsMetrics;
 use crate::kinds::tools::telemetry::Telemetry;
 use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::App;
+use midflight_http::app::AppState;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 
@@ -43,8 +43,8 @@ pub(crate) struct AgentSettings {
 }
 
 /// Calls tools for agents.
-pub(super) struct Caller {
-    app: App,
+pub(super) struct AgentToolCaller {
+    app: AppState,
     metrics: ToolsMetrics,
     telemetry: Telemetry,
     functions: Vec<AgentFunction>,
@@ -52,13 +52,13 @@ pub(super) struct Caller {
     forwarder: Option<Forwarder>,
 }
 
-impl Caller {
-    pub(super) fn new(app: &App, parts: &ToolsParts) -> Self {
+impl AgentToolCaller {
+    pub(super) fn new(app: &AppState, parts: &ToolsParts) -> Self {
         let settings = &parts.agents;
-        let references = Arc::new(References(Arc::clone(&settings.environment)));
+        let references = Arc::new(ToolReferences(Arc::clone(&settings.environment)));
         let forwarder = Forwarder::new(settings.forward.clone(), references);
         if let Err(error) = &forwarder {
-            tracing::error!(%error, "calls of agents are not forwarded");
+            tracing::error!(%error, "cannot forward calls of agents");
         }
         let functions = app.kinds.iter().flat_map(|kind| kind.functions(app)).collect();
         Self {
@@ -74,7 +74,7 @@ impl Caller {
         let Some(function) = self.functions.iter().find(|function| *function.name == *tool.name) else {
             return ToolOutcome::failed(
                 "tool_unknown",
-                format!("`{}` is not here; list the tools again", tool.name),
+                format!("unknown tool `{}`; list the tools again", tool.name),
             );
         };
         match function.call(principal_of(&call), call.arguments).await {
@@ -130,7 +130,7 @@ impl Caller {
     }
 }
 
-impl Caller {
+impl AgentToolCaller {
     /// Counts a call that was sent to its endpoint.
     fn count(&self, tool: &Tool, call: &ToolCall, took: Duration, outcome: &ToolOutcome) {
         let is_success = match outcome {
@@ -150,7 +150,7 @@ fn principal_of(call: &ToolCall) -> Principal {
     call.caller.context.get::<Principal>().cloned().unwrap_or_else(Principal::anonymous)
 }
 
-/// Whether some way to use a tool needs the approval of a person. Which way a call is of, it does not say.
+/// Whether some way to use a tool needs the approval of a person. It does not name the pattern of a call.
 fn needs_approval(tool: &Tool) -> bool {
     let patterns = tool.capabilities().iter().flat_map(|capability| &capability.patterns);
     patterns.into_iter().any(|pattern| pattern.policy.requires_approval)
@@ -166,7 +166,7 @@ fn failed(error: &ApiError) -> ToolOutcome {
 }
 
 #[async_trait]
-impl ToolCaller for Caller {
+impl ToolCaller for AgentToolCaller {
     fn own_tools(&self) -> Vec<OwnTool> {
         let tool = |function: &AgentFunction| {
             OwnTool::new(function.name, function.description, function.input_schema.clone())
@@ -187,17 +187,17 @@ impl ToolCaller for Caller {
 }
 
 /// What documents may refer to, as configs may.
-struct References(Arc<dyn Environment>);
+struct ToolReferences(Arc<dyn Environment>);
 
-impl ResolveReference for References {
+impl ResolveReference for ToolReferences {
     fn resolve(&self, reference: &str) -> Result<String, String> {
         match reference.split_once(':') {
             Some(("env", name)) => {
-                let value = self.0.variable(name, Writer::Log)?;
+                let value = self.0.variable(name, DocumentWriter::Log)?;
                 value.ok_or_else(|| format!("the variable {name} is not set on this replica"))
             }
-            Some(("file", path)) => self.0.file(path, Writer::Log),
-            _ => Err(format!("{reference:?} is no reference; write env:NAME or file:PATH")),
+            Some(("file", path)) => self.0.file(path, DocumentWriter::Log),
+            _ => Err(format!("invalid reference {reference:?}: expected env:NAME or file:PATH")),
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::error::ServeError;
 /// What the key is for, so that it is none of anything else that is made of the secret of the log.
 const PURPOSE: &str = "midflight mcp seal 1";
 
-/// The key that all replicas of a log have. While the log is unavailable it is a key of this replica alone, until its next start.
+/// The key that all replicas of a log have. While the log is unavailable it is a key of this replica alone, until its
+/// next start.
 pub(crate) async fn seal_key(store: &dyn Store) -> Result<[u8; 32], ServeError> {
     let mut key = [0; 32];
     match store.hint_key().await {

@@ -7,7 +7,8 @@ use midflight_mcp::{CallClass, McpFigures};
 
 use midflight_http::metrics::registry::{MetricsRegistry, label};
 
-/// The upper ends of the buckets of forwarded calls, in seconds: from an endpoint nearby to the longest time that one may take.
+/// The upper ends of the buckets of forwarded calls, in seconds: from an endpoint nearby to the longest time that one
+/// may take.
 const FORWARD_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// The metrics of agents.

@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get_service;
-use midflight_core::{Pointer, RevisionNumber};
+use midflight_core::{JsonPointer, RevisionNumber};
 use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
 use midflight_store::AgentLimits;
 use serde::Deserialize;
@@ -19,15 +19,15 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder
 use utoipa::openapi::{OpenApi, OpenApiBuilder, ResponseBuilder};
 
 use super::app::ToolsParts;
-use call::Caller;
-use midflight_http::app::App;
+use call::AgentToolCaller;
+use midflight_http::app::AppState;
 use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::{Permission, Principal};
 use midflight_http::problem::ApiError;
 use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
-use past::Past;
+use past::PastCatalogueReader;
 
 pub(super) use self::metrics::AgentMetrics;
 pub(crate) use call::AgentSettings;
@@ -38,9 +38,9 @@ const PATH: &str = "/mcp";
 const PINS_MAX: usize = 100;
 
 /// The endpoint, for callers who may execute. It follows the catalogue from now on.
-pub(super) fn routes(app: &App, parts: &ToolsParts) -> Routes<App> {
-    let caller = Caller::new(app, parts);
-    let past = Past::new(app.clone());
+pub(super) fn routes(app: &AppState, parts: &ToolsParts) -> Routes<AppState> {
+    let caller = AgentToolCaller::new(app, parts);
+    let past = PastCatalogueReader::new(app.clone());
     let options = McpOptions::new(parts.agents.seal_key);
     let server = McpServer::new(parts.tools.clone(), Arc::new(caller), Arc::new(past), options);
     app.tasks.spawn(server.follow(app.stopping.clone()));
@@ -92,7 +92,7 @@ impl AgentParams {
 
     fn expose(&self) -> Result<Expose, ApiError> {
         let refused = |name: &str, detail: String| {
-            let place = Pointer::root().key(name);
+            let place = JsonPointer::root().key(name);
             Err(ApiError::new(Code::INVALID_PARAMETER, &*detail).at(&place, detail))
         };
         let pins: Vec<Arc<str>> = self
@@ -120,7 +120,7 @@ impl AgentParams {
     }
 }
 
-/// Says whose request it is.
+/// Finds the caller of a request.
 async fn with_caller(
     principal: Principal,
     Params(params): Params<AgentParams>,
@@ -142,7 +142,7 @@ async fn with_caller(
     Ok(next.run(request).await)
 }
 
-/// The endpoint in the OpenAPI document. What is sent is the protocol's to say.
+/// The endpoint in the OpenAPI document. The protocol defines what is sent.
 fn described() -> OpenApi {
     let operation = |summary: &str| {
         let answer = ResponseBuilder::new().description("As the protocol says");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_says_what_an_agent_sees() {
+    fn an_address_sets_what_an_agent_sees() {
         let expose = |expose: Option<&str>, pin: Option<&str>| {
             let params =
                 AgentParams { at: None, expose: expose.map(str::to_owned), pin: pin.map(str::to_owned) };

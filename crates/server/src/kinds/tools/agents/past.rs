@@ -9,8 +9,8 @@ use midflight_mcp::{PastCatalogues, PastError};
 use midflight_store::{DocumentQuery, StoreError, StoredDocument};
 use midflight_tools::{Tools, ToolsSnapshot};
 
-use midflight_http::app::App;
-use midflight_http::compute::{Share, TimeLimit};
+use midflight_http::app::AppState;
+use midflight_http::compute::{PoolShare, TimeLimit};
 
 /// How many documents are read at once, and how many bytes of them.
 const PAGE: u32 = 500;
@@ -19,12 +19,12 @@ const PAGE_BYTES_MAX: u64 = 4 << 20;
 const TIME: TimeLimit = TimeLimit { ms_max: 5_000, name: "past_catalogue_ms_max" };
 
 /// Reads catalogues of the past from the log.
-pub(super) struct Past {
-    app: App,
+pub(super) struct PastCatalogueReader {
+    app: AppState,
 }
 
-impl Past {
-    pub(super) fn new(app: App) -> Self {
+impl PastCatalogueReader {
+    pub(super) fn new(app: AppState) -> Self {
         Self { app }
     }
 
@@ -49,14 +49,15 @@ impl Past {
 }
 
 #[async_trait]
-impl PastCatalogues for Past {
+impl PastCatalogues for PastCatalogueReader {
     async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
         let unavailable = |reason: String| PastError::Unavailable { revision, reason };
         let documents = self.documents(revision).await.map_err(|error| match error {
             StoreError::Compacted { .. } | StoreError::NoSuchRevision { .. } => PastError::Unknown(revision),
             error => unavailable(error.to_string()),
         })?;
-        let compiled = self.app.compute.run(Share::Known, TIME, move |work| compile(documents, work)).await;
+        let compiled =
+            self.app.compute.run(PoolShare::Known, TIME, move |work| compile(documents, work)).await;
         let compiled = compiled.map_err(|error| unavailable(error.body().detail.clone()))?;
         compiled.map(Arc::new).map_err(unavailable)
     }

@@ -1,4 +1,5 @@
-//! Observations counted in memory, and written to the tallies of the store in batches, each once however often it must be tried.
+//! Observations counted in memory, and written to the tallies of the store in batches, each once however often it must
+//! be tried.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +14,8 @@ use midflight_tools::telemetry::{Observation, PatternTelemetry};
 /// How many tallies one batch has at most.
 const BATCH_MAX: usize = 5_000;
 
-/// The name under which a pattern is counted: names of capabilities and patterns may have characters that no name of a document
-/// has, so a digest stands for both.
+/// The name under which a pattern is counted: names of capabilities and patterns may have characters that no name of a
+/// document has, so a digest replaces both.
 pub(super) fn counted_as(tool: &str, capability: &str, pattern: &str) -> Option<DocumentName> {
     let digest = Digest::of_bytes(format!("{capability}\0{pattern}").as_bytes()).to_string();
     DocumentName::new(&format!("{tool}/{}", digest.get(..24)?)).ok()
@@ -32,7 +33,7 @@ pub(super) struct ObservationCounter {
 struct Writing {
     /// The number of the last batch.
     batch: u64,
-    /// What is to be written, the last first; it stands under the number of the last batch, which may have come.
+    /// What is to be written, the last first; it has the number of the last batch, which may have been received.
     waiting: Vec<Vec<Tally>>,
 }
 

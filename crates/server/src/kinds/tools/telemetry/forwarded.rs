@@ -13,9 +13,9 @@ use super::counting::counted_as;
 use super::routes::estimates;
 
 impl Telemetry {
-    /// Counts a call as a use of its tool, where the settings of selections say `observe_forwarded_calls`, and answers whether it
-    /// did. The numbers among the arguments are the context that it is compared with its estimate in. A call does not say which
-    /// pattern it is of, so calls of tools with several patterns are not counted.
+    /// Counts a call as a use of its tool, where the settings of selections have `observe_forwarded_calls`, and answers
+    /// whether it did. The numbers among the arguments are the context that it is compared with its estimate in. A call
+    /// does not name its pattern, so calls of tools with several patterns are not counted.
     pub(in super::super) fn forwarded(
         &self,
         tool: &Tool,

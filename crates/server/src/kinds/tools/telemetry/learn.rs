@@ -1,5 +1,5 @@
-//! What is learned of observations: corrections of the estimates of a tool, as a revision by the author `telemetry`. It is off unless
-//! the settings of selections say `learn_corrections`.
+//! What is learned of observations: corrections of the estimates of a tool, as a revision by the author `telemetry`. It
+//! is off unless the settings of selections have `learn_corrections`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,8 +30,8 @@ impl CorrectionLearner {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(tool));
     }
 
-    /// Looks at the tools that were used, if anything is to be learned. What cannot be read or written now is looked at when the
-    /// tool is used again.
+    /// Looks at the tools that were used, if anything is to be learned. What cannot be read or written now is looked at
+    /// when the tool is used again.
     pub(super) async fn learn(&self, engine: &Engine, tools: &Live<ToolsSnapshot>) {
         let snapshot = tools.snapshot();
         let is_on = snapshot.settings().learns_corrections();
@@ -74,7 +74,7 @@ async fn correct(engine: &Engine, tools: &ToolsSnapshot, tool: &Tool) -> Result<
     let mut body =
         head.and_then(|head| head.body).map_or_else(|| Value::Object(Map::new()), |body| Value::clone(&body));
     if let Some(members) = body.as_object_mut() {
-        // What is not observed enough stays as somebody wrote it.
+        // What is not observed enough stays as it was written.
         members.extend(fitted);
     }
     let change = Change::put(id, body).when(Precondition::Version(version));

@@ -1,5 +1,5 @@
-//! What was observed of uses of tools: counted in memory, written beside the log in batches, added up over all replicas; and what is
-//! learned of it.
+//! What was observed of uses of tools: counted in memory, written beside the log in batches, added up over all
+//! replicas; and what is learned of it.
 
 mod counting;
 mod forwarded;
@@ -26,11 +26,12 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// How long a stop waits for a log that does not answer.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
-/// Counts what is observed, and learns of it where the settings of selections say so. Cloning gives another handle on the same.
+/// Counts what is observed, and learns of it where the settings of selections allow it. Cloning gives another handle on
+/// the same.
 #[derive(Clone)]
-pub(super) struct Telemetry(Arc<Shared>);
+pub(super) struct Telemetry(Arc<TelemetryState>);
 
-struct Shared {
+struct TelemetryState {
     engine: Engine,
     tools: Live<ToolsSnapshot>,
     counting: ObservationCounter,
@@ -44,7 +45,7 @@ impl Telemetry {
     pub(super) fn start(engine: &Engine, tools: &Live<ToolsSnapshot>, replica_id: &str) -> Self {
         // A start counts under a name of its own: its batches begin again.
         let source = format!("tools:{replica_id}@{}", jiff::Timestamp::now().as_nanosecond());
-        let telemetry = Self(Arc::new(Shared {
+        let telemetry = Self(Arc::new(TelemetryState {
             engine: engine.clone(),
             tools: tools.clone(),
             counting: ObservationCounter::new(source),

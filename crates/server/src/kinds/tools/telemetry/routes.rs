@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use midflight_core::{Digest, DocumentName, EditKey, Pointer, clip};
+use midflight_core::{Digest, DocumentName, EditKey, JsonPointer, clip};
 use midflight_tools::expression::Numeric;
 use midflight_tools::limits::REQUEST_ITEMS_MAX;
 use midflight_tools::selection::context_variables;
@@ -42,12 +42,16 @@ struct Observed {
     is_compared: bool,
 }
 
-/// Counts uses of tools: how long they took, what they cost, whether they succeeded. All of them are counted or none. Each is compared
-/// with the estimate of its pattern for its context; where that cannot be evaluated, only the use is counted.
+/// Counts uses of tools: how long they took, what they cost, whether they succeeded. All of them are counted or none.
+/// Each is compared with the estimate of its pattern for its context; where that cannot be evaluated, only the use is
+/// counted.
 #[utoipa::path(post, path = "/api/v1/tools/telemetry", tag = "tools", request_body = TelemetryBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. Observations that are \
-        sent again under their key within 24 hours are counted once: the answer says `repeated`. Others under the same key are \
-        counted by themselves")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "At most 128 visible characters. \
+                                                                       Observations that are sent again \
+                                                                       with their key within 24 hours are \
+                                                                       counted once: the answer says \
+                                                                       `repeated`. Others with the same key \
+                                                                       are counted separately")),
     responses((status = 200, body = ObservedAnswer), (status = "default", body = ProblemBody)))]
 pub(in super::super) async fn observe(
     principal: Principal,
@@ -82,7 +86,7 @@ pub(in super::super) async fn observe(
             once.map_err(|error| {
                 tracing::warn!(%error, "cannot count observations of tools under a key");
                 let detail =
-                    "whether the observations were counted is not known; send them again under their key";
+                    "unknown whether the observations were counted; send them again with the same key";
                 ApiError::new(Code::OUTCOME_UNKNOWN, detail)
             })?
         }
@@ -96,7 +100,7 @@ pub(in super::super) async fn observe(
     Ok(Json(answer(!is_new)))
 }
 
-/// What stands for a key and the request that was sent under it.
+/// The identity of a key and the request that was sent with it.
 fn digest(EditKey { text, request }: &EditKey) -> Digest {
     let request = request.map_or_else(String::new, |digest| digest.to_string());
     Digest::of_bytes(format!("tools\n{request}\n{text}").as_bytes())
@@ -104,7 +108,7 @@ fn digest(EditKey { text, request }: &EditKey) -> Digest {
 
 /// The patterns that were observed, or all that is wrong with what was sent.
 fn resolved(tools: &ToolsSnapshot, bodies: &[ObservationBody]) -> Result<Vec<Observed>, ApiError> {
-    let place = Pointer::root().key("observations");
+    let place = JsonPointer::root().key("observations");
     let (mut observed, mut wrong) = (Vec::with_capacity(bodies.len()), Vec::new());
     for (at, body) in bodies.iter().enumerate() {
         match resolve(tools, body, &place.index(at)) {
@@ -124,7 +128,7 @@ fn resolved(tools: &ToolsSnapshot, bodies: &[ObservationBody]) -> Result<Vec<Obs
 fn resolve(
     tools: &ToolsSnapshot,
     body: &ObservationBody,
-    place: &Pointer,
+    place: &JsonPointer,
 ) -> Result<Observed, Box<ProblemItem>> {
     let wrong = |key: &str, code: &str, message: String| {
         Box::new(ProblemItem {
@@ -172,7 +176,8 @@ fn resolve(
     Ok(Observed { name, tool: Arc::clone(tool.shared_id()), observation, is_compared })
 }
 
-/// What a pattern was estimated to take and cost, before any correction. One without a value is not a number, and is not compared.
+/// What a pattern was estimated to take and cost, before any correction. One without a value is not a number, and is
+/// not compared.
 pub(super) fn estimates(pattern: &ToolPattern, given: &[(String, Numeric)]) -> (f64, f64) {
     let variables = context_variables(given);
     let value = |formula: &midflight_tools::expression::Formula| {

@@ -17,7 +17,8 @@ pub(in super::super) struct ComparedVersion {
 /// One difference.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ToolDifferenceAnswer {
-    /// `breaking`: a call or a selection that works may fail. `compatible`: it works on. `wording`: a model reads another text.
+    /// `breaking`: a call or a selection that works may fail. `compatible`: it works on. `wording`: a model reads
+    /// another text.
     pub(in super::super) impact: &'static str,
     /// Where: a JSON Pointer into what agents see, or else into the document.
     pub(in super::super) path: String,

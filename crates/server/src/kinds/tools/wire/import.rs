@@ -9,8 +9,8 @@ use midflight_http::wire::QuarantinedRevisions;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct ImportToolsBody {
-    /// YAML or JSON: a tool, a list of tools, `{tools: ...}`, an OpenAPI 3.0 or 3.1 document, or several of those separated by
-    /// `---`. Capabilities and patterns stand by name or in lists.
+    /// YAML or JSON: a tool, a list of tools, `{tools: ...}`, an OpenAPI 3.0 or 3.1 document, or several of those
+    /// separated by `---`. Capabilities and patterns are by name or in lists.
     pub(in super::super) yaml_content: String,
     /// Replaces tools of the same name; else each of those is an error.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub(in super::super) struct ImportFailure {
     pub(in super::super) line: Option<u64>,
 }
 
-/// What became of an import.
+/// The result of an import.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ImportedTools {
     /// Whether every tool was imported.
@@ -46,8 +46,8 @@ pub(in super::super) struct ImportedTools {
     pub(in super::super) failed_count: usize,
     /// Those that were not.
     pub(in super::super) errors: Vec<ImportFailure>,
-    /// What of an OpenAPI document is not in its drafts, and what the texts of the imported tools should not say to a model; the
-    /// first 500.
+    /// What of an OpenAPI document is not in its drafts, and findings in the texts of the imported tools; the first
+    /// 500.
     pub(in super::super) warnings: Vec<String>,
     /// `success`, `unchanged`, or `failed` when nothing could be imported.
     pub(in super::super) outcome: &'static str,

@@ -1,4 +1,4 @@
-//! What texts should not say to a model.
+//! Findings in texts: instructions to a model.
 
 use midflight_tools::Tool;
 use midflight_tools::lint::{LintFinding, escape_hidden};
@@ -36,7 +36,7 @@ impl LintItem {
     }
 }
 
-/// A page of what texts should not say, by tool.
+/// A page of findings in texts, by tool.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct LintList {
     /// What was found in the tools of the page.
@@ -54,7 +54,7 @@ pub(in super::super) struct LintList {
 /// Members of the answer to an edit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct LintMembers {
-    /// For an edit of tools: what the texts of the first ten should not say to a model. They were written all the same.
+    /// For an edit of tools: findings in the texts of the first ten. They were written all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in super::super) warnings: Option<Vec<LintItem>>,
 }

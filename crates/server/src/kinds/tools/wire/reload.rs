@@ -18,7 +18,7 @@ pub(in super::super) struct ReloadToolsBody {
     pub(in super::super) _triggered_by: Option<String>,
 }
 
-/// What became of a reload.
+/// The result of a reload.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ReloadedTools {
     /// Whether every replica serves the log.
@@ -41,7 +41,7 @@ pub(in super::super) struct ReloadedTools {
     pub(in super::super) outcome: String,
     /// How many documents it changed.
     pub(in super::super) documents_changed: usize,
-    /// What each replica says.
+    /// The report of each replica.
     pub(in super::super) replicas: Vec<Ack>,
     /// The revision that is served.
     pub(in super::super) revision: u64,
@@ -54,13 +54,14 @@ pub(in super::super) struct ReloadedTools {
 pub(in super::super) struct ReloadHistoryItem {
     /// Its number on this replica.
     pub(in super::super) id: u64,
-    /// What asked for it: `manual`, `api_update`, `periodic`, `webhook`, `startup`, or another word of `/api/v1/reloads`.
+    /// What asked for it: `manual`, `api_update`, `periodic`, `webhook`, `startup`, or another word of
+    /// `/api/v1/reloads`.
     pub(in super::super) trigger: String,
     /// The tool that it was about; null where it was about several, or about none.
     pub(in super::super) tool_name: Option<String>,
     /// Who asked for it.
     pub(in super::super) triggered_by: Option<String>,
-    /// Why, as the revision says it.
+    /// The reason of the revision.
     pub(in super::super) reason: Option<String>,
     /// When it began.
     pub(in super::super) timestamp: String,

@@ -48,7 +48,7 @@ pub(in super::super) struct SelectionAnswer {
     /// requires_approval, background}` each.
     #[schema(value_type = Vec<Object>)]
     candidates: Value,
-    /// What a policy excludes, in the same shape; `policy` says why.
+    /// What a policy excludes, in the same shape; `policy` has the reason.
     #[schema(value_type = Vec<Object>)]
     excluded: Value,
     /// What could not be compared: `{tool, tool_name, capability, pattern, because}` each.
@@ -59,7 +59,8 @@ pub(in super::super) struct SelectionAnswer {
     total: Value,
     /// Whether there are more candidates than one selection compares.
     truncated: bool,
-    /// The best candidates and a question, where they are too close to call: `{gap, question, alternatives}`; else null.
+    /// The best candidates and a question, where they are too close to call: `{gap, question, alternatives}`; else
+    /// null.
     #[schema(value_type = Option<Object>)]
     ambiguity: Value,
     /// What the request names and the catalogue does not have, with suggestions.

@@ -24,8 +24,8 @@ pub(in super::super) struct ObservationBody {
     /// Whether it succeeded; true by default.
     #[serde(default = "yes")]
     pub(in super::super) success: bool,
-    /// The values of variables with which its estimate is compared; `N`, `pages` and `p95_latency` are 100, 1 and 1000 by
-    /// default.
+    /// The values of variables with which its estimate is compared; `N`, `pages` and `p95_latency` are 100, 1 and 1000
+    /// by default.
     #[serde(default)]
     pub(in super::super) context: BTreeMap<String, f64>,
 }
@@ -42,7 +42,7 @@ pub(in super::super) struct TelemetryBody {
     pub(in super::super) observations: Vec<ObservationBody>,
 }
 
-/// What became of observations.
+/// The result of observations.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ObservedAnswer {
     /// Whether they were counted before under the same `Idempotency-Key`: nothing was counted again.
@@ -81,7 +81,8 @@ pub(in super::super) struct PatternTelemetryAnswer {
     pub(in super::super) uses: u64,
     /// The share that succeeded, 0 to 1.
     pub(in super::super) success_rate: Option<f64>,
-    /// How many times as long as estimated a successful use took: a geometric mean. Null where nothing could be compared.
+    /// How many times as long as estimated a successful use took: a geometric mean. Null where nothing could be
+    /// compared.
     pub(in super::super) time_bias: Option<f64>,
     /// How many times as much as estimated a successful use cost.
     pub(in super::super) cost_bias: Option<f64>,

@@ -24,7 +24,8 @@ pub(in super::super) struct ToolAnswer {
     platform: Option<String>,
     /// What it is about, as `network`.
     category: Option<String>,
-    /// `active`, `deprecated`, `disabled`, `testing` or `draft`. Active ones and those in testing are offered to selections.
+    /// `active`, `deprecated`, `disabled`, `testing` or `draft`. Active ones and those in testing are offered to
+    /// selections.
     status: String,
     /// Whether it is switched on.
     enabled: bool,
@@ -49,7 +50,8 @@ pub(in super::super) struct ToolAnswer {
     document: String,
 }
 
-/// The id of a tool at a version, from the name of its document: the first 48 bits of a digest, so that every number of JSON has it.
+/// The id of a tool at a version, from the name of its document: the first 48 bits of a digest, so that every number of
+/// JSON has it.
 pub(in super::super) fn tool_id(document: &str, version: &str) -> u64 {
     let digest = Digest::of_bytes(format!("{document}\0{version}").as_bytes());
     digest.as_bytes().iter().take(6).fold(0, |id, byte| (id << 8) | u64::from(*byte))
@@ -184,14 +186,14 @@ pub(in super::super) struct FoundTools {
     pub(in super::super) quarantined: QuarantinedRevisions,
 }
 
-/// A tool that was written, and what became of the write.
+/// A tool that was written, and the result of the write.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct WriteToolAnswer {
     #[serde(flatten)]
     tool: ToolAnswer,
     #[serde(flatten)]
     write: WriteAnswer,
-    /// What its texts should not say to a model, or hide; it was written all the same.
+    /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same.
     warnings: Vec<LintItem>,
 }
 

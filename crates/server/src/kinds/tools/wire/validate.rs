@@ -12,7 +12,7 @@ pub(in super::super) struct ToolValidation {
     pub(in super::super) valid: bool,
     /// What is wrong, each in a sentence with its place.
     pub(in super::super) errors: Vec<String>,
-    /// What its texts should not say to a model, each in a sentence with its place.
+    /// Findings in its texts, each in a sentence with its place.
     pub(in super::super) warnings: Vec<String>,
     /// What is wrong, each with its place and its class.
     pub(in super::super) problems: Vec<ProblemItem>,

@@ -1,0 +1,42 @@
+//! How the server's own parts find its config in a world.
+
+use std::sync::Arc;
+
+use midflight_components::{LlmSettings, LogSettings as Logged, SettingsSource};
+use midflight_config::{Config, Configs};
+use midflight_core::{DocumentId, JsonPointer};
+use midflight_engine::{KindSlot, Section};
+use midflight_live::World;
+
+use super::id::own_id;
+use super::settings::Settings;
+
+/// How the server's own parts find its config in a world.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnConfigView(pub(crate) KindSlot<Config>);
+
+impl OwnConfigView {
+    pub(crate) fn of(self, world: &World) -> Option<Arc<Settings>> {
+        world.get::<Configs>(self.0.slot())?.typed(&own_id().name)
+    }
+}
+
+/// What concerns the server's own components.
+pub(crate) fn section() -> Section {
+    let DocumentId { kind, name } = own_id();
+    Section { kind, name: Some(name) }
+}
+
+/// Where the logger finds its settings.
+pub(crate) fn log_place(
+    read: impl Fn(&World) -> Option<Logged> + Send + Sync + 'static,
+) -> SettingsSource<Logged> {
+    SettingsSource::new(vec![section()], JsonPointer::parse("/log"), read)
+}
+
+/// Where the client of the LLM finds its settings.
+pub(crate) fn llm_place(
+    read: impl Fn(&World) -> Option<LlmSettings> + Send + Sync + 'static,
+) -> SettingsSource<LlmSettings> {
+    SettingsSource::new(vec![section()], JsonPointer::parse("/llm"), read)
+}
