@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to run every check.
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui ui-where-node ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run ui ui-where-node ui-needs ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -103,8 +103,16 @@ test-all: test-needs sdk-needs
 	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
 test-ui: ## Check the web UI: types, lint, units, and pages in Chromium against a server
-	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-checks; \
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-needs ui-checks; \
 	else echo "skipped: the web UI is not checked: there is no Node 20 or newer with npm"; fi
+
+# Without it the pages are not opened, which is said then.
+ui-needs: $(UI_PAGE)
+	@if ! node ui/scripts/browser.mjs >/dev/null; then echo "installing chromium"; \
+	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+	  $$as apt-get install -y --no-install-recommends chromium >/dev/null 2>&1 \
+	  || { $$as apt-get update >/dev/null && $$as apt-get install -y --no-install-recommends chromium >/dev/null; } \
+	  || echo "chromium cannot be installed here"; fi
 
 ui-checks: $(UI_PAGE)
 	cd ui && npm run --silent api && npm run --silent typecheck && npm run --silent lint && npm run --silent unit

@@ -18,7 +18,7 @@ use crate::{Bus, BusError, BusStatus, Hint, HintEvent, Hints};
 ///
 /// let bus = MemoryBus::new();
 /// let mut hints = bus.subscribe().await?;
-/// let hint = Hint { head: RevisionNumber::new(42), said: None, change: None, awaited: false };
+/// let hint = Hint { head: RevisionNumber::new(42), announced: None, change: None, awaited: false };
 /// bus.publish(hint.clone()).await?;
 /// assert_eq!(hints.next().await, Some(HintEvent::Hint(hint)));
 /// # Ok(())

@@ -159,7 +159,7 @@ async fn another_server_is_used_once_it_was_seen_to_answer() {
 
     let anonymous = RedisOptions { timing: TIMING, ..RedisOptions::new("redis://:hunter2@127.0.0.1:1") };
     let refused = bus.open_beside(anonymous).await.unwrap_err().to_string();
-    assert!(refused.contains("not available: 127.0.0.1:1: ") && !refused.contains("hunter2"), "{refused}");
+    assert!(refused.contains("unavailable: 127.0.0.1:1: ") && !refused.contains("hunter2"), "{refused}");
     assert!(bus.status().connected, "what is tried is tried beside");
 
     let server = bus.open_beside(options(&other)).await.unwrap();

@@ -11,7 +11,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use std::sync::Arc;
-//! # use midflight_core::{KindName, Pointer};
+//! # use midflight_core::{KindName, JsonPointer};
 //! # use midflight_engine::{Component as _, Section};
 //! # use midflight_live::WorldBuilder;
 //! use midflight_components::{Cache, CacheSettings, SettingsSource};
@@ -24,7 +24,7 @@
 //! // Which documents concern the component, where in them its settings are, and how to get at those.
 //! let sections = vec![Section { kind: KindName::new("config")?, name: None }];
 //! let settings = move |world: &midflight_live::World| world.get::<CacheSettings>(slot).cloned();
-//! let place = SettingsSource::new(sections, Pointer::root().key("cache"), settings);
+//! let place = SettingsSource::new(sections, JsonPointer::root().key("cache"), settings);
 //!
 //! // The part is for the engine (`EngineBuilder::component(part)`), the handle for the program.
 //! let (part, cache) = Cache::<String, u64>::new(place);

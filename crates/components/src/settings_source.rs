@@ -42,7 +42,7 @@ impl<S> SettingsSource<S> {
         Self { document: Some(document), ..Self::new(vec![section], prefix, read) }
     }
 
-    /// Only the name of a place, a JSON Pointer, for a program that checks settings when it validates them.
+    /// Only the name of a place, a JSON JsonPointer, for a program that checks settings when it validates them.
     #[must_use]
     pub fn named(prefix: &str) -> Self {
         Self::new(Vec::new(), JsonPointer::parse(prefix), |_| None)

@@ -156,7 +156,7 @@ mod tests {
         check("a ${env:HOST}:5432/${file:/run/pw}", Ok("a db:5432/hunter2"));
         check("$${env:HOST} $5 $", Ok("${env:HOST} $5 $"));
         check("${env:NONE}", Err("the variable NONE is not set"));
-        check("${file:/nowhere}", Err("/nowhere cannot be read: no such file"));
+        check("${file:/nowhere}", Err("cannot read the file /nowhere: no such file"));
         check("${file:/run/big}", Err("65536 bytes"));
         check("${env:HOST", Err("no closing brace"));
         check("${HOST}", Err("\"${HOST}\" is not a reference"));

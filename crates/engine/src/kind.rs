@@ -16,7 +16,7 @@ use crate::{Environment, EnvironmentInput, Work};
 ///
 /// # How to write one
 /// ```
-/// use midflight_core::{DocumentName, KindName, Pointer, Problem, Problems};
+/// use midflight_core::{DocumentName, KindName, JsonPointer, Problem, Problems};
 /// use midflight_engine::{Kind, KindChange, Work};
 /// use serde_json::{Value, json};
 /// use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ use crate::{Environment, EnvironmentInput, Work};
 ///
 ///     fn validate(&self, _: &DocumentName, body: &Arc<Value>, _: &Work) -> Result<String, Problems> {
 ///         let text = body.get("text").and_then(Value::as_str);
-///         let place = Pointer::root().key("text");
+///         let place = JsonPointer::root().key("text");
 ///         text.map(str::to_owned).ok_or_else(|| Problem::new("wrong_type", place, "write a string").into())
 ///     }
 ///

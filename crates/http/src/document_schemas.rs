@@ -153,6 +153,7 @@ impl Circles {
             Value::Object(members) => {
                 let target = members.get("$ref").and_then(Value::as_str).and_then(target).map(str::to_owned);
                 let Some(to) = target else {
+                    leave_out_foreign(members);
                     return members.values_mut().for_each(|value| self.point(value, name, part));
                 };
                 let component = if to == WHOLE { name.to_owned() } else { format!("{name}{}", joined(&to)) };
@@ -167,6 +168,16 @@ impl Circles {
             Value::Array(items) => items.iter_mut().for_each(|item| self.point(item, name, part)),
             _ => {}
         }
+    }
+}
+
+/// Takes a reference to another document out, as that to the schema of all schemas: a client would have to fetch it.
+fn leave_out_foreign(members: &mut Map<String, Value>) {
+    let is_foreign = |value: &Value| value.as_str().is_some_and(|reference| !reference.starts_with('#'));
+    if let Some(Value::String(reference)) = members.get("$ref").filter(|value| is_foreign(value)).cloned() {
+        members.remove("$ref");
+        let described = Value::String(format!("As {reference} describes."));
+        members.entry("description").or_insert(described);
     }
 }
 
@@ -200,6 +211,7 @@ mod tests {
             "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
             "properties": {"all": {"type": "array", "items": {"$ref": "#"}}, "is": {"$ref": "#/$defs/test_case"}},
             "if": {"required": ["all"]}, "then": {"maxProperties": 1},
+            "else": {"$ref": "https://json-schema.org/draft/2020-12/schema"},
             "$defs": {"test_case": {"anyOf": [{"const": 1}, {"$ref": "#/$defs/test_case"}]}},
         });
         let mut document = OpenApi::default();
@@ -220,6 +232,7 @@ mod tests {
             "properties": {
                 "all": {"type": "array", "items": again("RulesARuleDocument")}, "is": part},
             "if": {"required": ["all"]}, "then": {"maxProperties": 1},
+            "else": {"description": "As https://json-schema.org/draft/2020-12/schema describes."},
         }]});
         assert_eq!(schemas["RulesARuleDocument"], whole);
         assert_eq!(

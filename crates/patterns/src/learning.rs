@@ -396,7 +396,7 @@ mod tests {
             "key_chars_min": -1, "redact": ["email", "names"], "learned_max": 10_001, "learn_from": "all"});
         let messages = read_learning(&body).unwrap_err().to_string();
         for part in [
-            "/mode: \"always\" is no mode",
+            "/mode: \"always\" is not a valid mode",
             "/threshold: ",
             "/never_contains/1",
             "/never_contains/0",

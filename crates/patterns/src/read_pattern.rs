@@ -208,7 +208,7 @@ mod tests {
                 "at /category: ",
                 "at /confidence: confidence is a number from 0 to 1",
                 "at /order: order is from",
-                "at /status: \"on\" is no status",
+                "at /status: \"on\" is not a valid status",
                 "at /patern: a pattern has no field \"patern\"; did you mean \"pattern\"?",
                 "at /profile: ",
             ],

@@ -216,7 +216,7 @@ mod tests {
     fn bad_logic_is_refused_where_it_is() {
         refused(json!({"mode": "and", "items": []}), "at /conditions/items: the list is empty");
         refused(json!({"items": ["C1"]}), "at /conditions: a joint of conditions needs \"mode\"");
-        refused(json!({"mode": "xor", "items": ["C1"]}), "at /conditions/mode: \"xor\" is no mode");
+        refused(json!({"mode": "xor", "items": ["C1"]}), "at /conditions/mode: \"xor\" is not a valid mode");
         refused(json!({"all": ["C1"], "any": ["C1"]}), "at /conditions/any: ");
         refused(json!({"all": ["C1", {"any": [5]}]}), "at /conditions/all/1/any/0: a condition is an id");
         refused(json!({"all": {"item": "C1"}}), "at /conditions/all: this is a list");

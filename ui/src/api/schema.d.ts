@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The web UI. A server that was built without it answers how to build it. */
+        get: operations["root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/-/reload": {
         parameters: {
             query?: never;
@@ -14,9 +31,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Looks what the config of this server is to be, at the log, and at whatever documents refer to, and brings it about. 200 when
-         *     all of it is in effect, 422 when it is refused or was taken back; the body says what and why, and by its hash which
-         *     content it is about. However many ask at once, one look after the last of them answers all.
+         * Checks what the config of this server should be, by the log and by what documents refer to, and applies it. 200 when
+         *     all of it is in effect, 422 when it is refused or was rolled back; the body states what and why, and by its hash
+         *     which content it is about. However many ask at once, one look after the last of them answers all.
          */
         post: operations["config_reload"];
         delete?: never;
@@ -70,6 +87,64 @@ export interface paths {
         put?: never;
         /** Makes several changes, across kinds, as one revision: all or none. */
         post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
+         *     and every refusal (401 and 403), newest first.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All entries as JSON lines, newest first. */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blobs/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bytes of a blob. `If-None-Match` with its digest answers 304; HEAD says whether it is there. */
+        get: operations["get_blob"];
+        /**
+         * Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept
+         *     once for all replicas. At most `blob_bytes_max`, 32 MiB by default.
+         */
+        put: operations["put_blob"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -208,7 +283,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Brings a config back to what it said at a revision, as a new revision. */
+        /** Rolls a config back to its contents at a revision, as a new revision. */
         post: operations["rollback_config"];
         delete?: never;
         options?: never;
@@ -226,8 +301,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes the log what a watched directory says, once: the documents that it has lost are deleted, however many they are, and an
-         *     old copy replaces what is newer. Only the replica that watches it can do so.
+         * Applies a watched directory to the log, once: the documents that it has lost are deleted, however many they are, and
+         *     an old copy replaces what is newer. Only the replica that watches it can do so.
          */
         post: operations["confirm_loss"];
         delete?: never;
@@ -243,7 +318,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The documents of a kind, by name. While the log is unavailable they are from the local copy, as `from_copy` says. */
+        /**
+         * The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them,
+         *     which may be none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as
+         *     `from_copy` shows.
+         */
         get: operations["list_documents"];
         put?: never;
         post?: never;
@@ -261,8 +340,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it is unchanged.
-         *     While the log is unavailable it is from the local copy, as `from_copy` says, and a write with its `ETag` is refused.
+         * A document as the log has it now, or as it was at a revision. `If-None-Match` with its `ETag` answers 304 while it
+         *     is unchanged. While the log is unavailable it is from the local copy, as `from_copy` shows, and a write with its
+         *     `ETag` is refused.
          */
         get: operations["get_document"];
         /** Puts a document: creates it (201), changes it, or finds it unchanged (200). */
@@ -300,9 +380,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` says
-         *     which revision. While the log is unavailable they are from the local copy instead, without the revisions that are
-         *     quarantined, and `x-midflight-from-copy` says of which revision.
+         * All documents as of one revision, as a YAML stream that import reads back. The header `x-midflight-revision` has the
+         *     revision. With a token that has scopes it is of the documents in them. While the log is unavailable they are from
+         *     the local copy instead, without the revisions that are quarantined, and `x-midflight-from-copy` has its revision.
          */
         get: operations["export"];
         put?: never;
@@ -324,7 +404,7 @@ export interface paths {
         put?: never;
         /**
          * Puts every document of a YAML stream (or of JSON) as one revision, or none of them with all that is wrong. With
-         *     `Prefer: handling=lenient`, those that hold are put, and the answer says what is wrong with the others.
+         *     `Prefer: handling=lenient`, the valid ones are put, and the answer reports the problems of the others.
          */
         post: operations["import"];
         delete?: never;
@@ -343,11 +423,154 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes this replica follow the log as it is now, whatever it followed before: everything is read from it, and the served
-         *     revision may go back. It is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica.
-         *     The reload event has the trigger `adopt`. If nothing of the log can be served, all stays as it was.
+         * Makes this replica follow the log as it is now: everything is read from it, and the served revision may go back. It
+         *     is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica. The reload event has
+         *     the trigger `adopt`. If nothing of the log can be served, all stays as it was.
          */
         post: operations["adopt_log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The modules, as each runs on this replica. */
+        get: operations["list_modules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A module as it runs on this replica, with its manifest, its limits, and where it can go back to. */
+        get: operations["get_module"];
+        /** Puts the manifest of a module: every replica loads or reloads it, with its state. */
+        put: operations["put_module"];
+        post?: never;
+        /** Deletes the manifest of a module: every replica records its state and unloads it. */
+        delete: operations["delete_module"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost.
+         *     503 when its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two
+         *     instances. The message is worked on also when the caller goes.
+         */
+        post: operations["call_module"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reloads a module on this replica from the manifest that is served, or tries a manifest on a copy of the live state.
+         *     An edit of the manifest reloads it on every replica by itself; this is for a module that is behind, or to see what
+         *     would happen.
+         */
+        post: operations["reload_module"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}/reloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last reloads of a module on this replica, newest first: at most 100, and none from before it started. */
+        get: operations["list_module_reloads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets the instance answer again that the last reload replaced, exactly as it was; or, with a generation and a reason,
+         *     restores that generation with its recorded state, and says how many acknowledged messages that undoes. It is of this
+         *     replica: the log keeps its manifest, which a restart loads again. To go back on every replica, put the earlier
+         *     manifest.
+         */
+        post: operations["rollback_module"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modules/{name}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The state of a module on this replica, as it saves it between two messages: its bytes, and in the headers
+         *     `Midflight-State-Schema`, `Midflight-State-Digest` (SHA-256 of schema and bytes), `Midflight-Module-Version` and
+         *     `Midflight-Generation`.
+         */
+        get: operations["export_state"];
+        /**
+         * Loads a state into the version that runs, on this replica, through all phases of a reload: it is migrated, checked,
+         *     and refused when the module does not accept it. It undoes what was acknowledged since the state was saved. At most
+         *     `module_state_bytes_max` and the manifest's `state_bytes_max`.
+         */
+        put: operations["import_state"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -364,7 +587,7 @@ export interface paths {
         /** The patterns that are served, by id, with what was counted of them. */
         get: operations["list_patterns"];
         put?: never;
-        /** Makes a pattern. Its id is the member `id`, or one made of what it says; a pattern that is there is not changed (412). */
+        /** Makes a pattern. Its id is the member `id`, or one derived from its text; an existing pattern is not changed (412). */
         post: operations["create_pattern"];
         delete?: never;
         options?: never;
@@ -413,7 +636,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How reloads of patterns go, and what comes of queries, since this replica started. */
+        /** Reloads of patterns and results of queries, since this replica started. */
         get: operations["patterns_metrics"];
         put?: never;
         post?: never;
@@ -448,8 +671,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The best patterns, by the lower bound of what people say is right and then by use, on all replicas together; and what
-         *     patterns saved of calls of an LLM.
+         * The best patterns, by the lower bound of their share of positive feedback and then by use, on all replicas together;
+         *     and the savings of patterns in calls of an LLM.
          */
         get: operations["patterns_performance"];
         put?: never;
@@ -469,8 +692,28 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Has every replica look at the log, and tells which of them serve it. A pattern that is named must be there. */
+        /** Makes every replica look at the log, and reports which of them serve it. A pattern that is named must be there. */
         post: operations["patterns_reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patterns/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adds what another program counted of the patterns: all of it the first time, and what it grew by since then. So a
+         *     repeat counts nothing twice. Counts of patterns that are not there are left out.
+         */
+        post: operations["take_usage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -540,8 +783,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reads the watched directories and the config file of this replica again, and then the log on every replica. The answer has the
-         *     result of each replica. 422 when something is invalid; the current revision stays served.
+         * Reads the watched directories and the config file of this replica again, and then the log on every replica. The
+         *     answer has the result of each replica. 422 when something is invalid; the current revision stays served.
          */
         post: operations["log_reload"];
         delete?: never;
@@ -643,8 +886,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What differs between the states of the log at two revisions. A page ends with `diff_bytes_max`, after `diff_ms_max`, or
-         *     with `limit` documents; ask on with its `next_cursor`.
+         * What differs between the states of the log at two revisions. A page ends with `diff_bytes_max`, after `diff_ms_max`,
+         *     or with `limit` documents; ask on with its `next_cursor`.
          */
         get: operations["diff_revisions"];
         put?: never;
@@ -713,7 +956,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The reloads of this replica, newest first. */
+        /**
+         * The reloads of this replica, newest first: in the shape of the rule engine as `history`, and as `/api/v1/reloads`
+         *     has them as `items`.
+         */
         get: operations["history"];
         put?: never;
         post?: never;
@@ -907,7 +1153,7 @@ export interface paths {
         };
         /**
          * The rules of a ruleset that are served, in the order they execute in, all statuses. The cursor is a position, so a
-         *     page that is read after an edit may shift; each page says its revision.
+         *     page that is read after an edit may shift; each page has its revision.
          */
         get: operations["list_rules"];
         put?: never;
@@ -1023,6 +1269,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens, by name. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token. The answer is the only one that has it: what is kept is its hash. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A token. */
+        get: operations["get_token"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a token: this replica refuses it from the answer on, the others within a second, and streams that it opened
+         *     end. The last admin token that is valid stays.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{name}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a token again under its name. The one of before stays valid for a while, so that who uses it can change over.
+         *     The answer is the only one that has the new one.
+         */
+        post: operations["rotate_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tools": {
         parameters: {
             query?: never;
@@ -1034,9 +1339,9 @@ export interface paths {
         get: operations["list_tools"];
         put?: never;
         /**
-         * Makes a tool, or a new version of one that is there: its `version` must be another then, and that one is served from now on.
-         *     Capabilities and patterns stand in lists with `capability_name` and `pattern_name`, or by name. `created_by` is ignored: the
-         *     author is the authenticated caller.
+         * Makes a tool, or a new version of one that is there: its `version` must be another then, and that one is served from
+         *     now on. Capabilities and patterns are in lists with `capability_name` and `pattern_name`, or by name. `created_by`
+         *     is ignored: the author is the authenticated caller.
          */
         post: operations["create_tool"];
         delete?: never;
@@ -1053,8 +1358,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the revision that
-         *     they are of.
+         * The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
+         *     revision that they are of.
          */
         get: operations["list_capabilities"];
         put?: never;
@@ -1073,8 +1378,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The tools that have a capability, with its patterns, of those that are active and switched on. A capability that no tool has is
-         *     an empty list.
+         * The tools that have a capability, with its patterns, of those that are active and switched on. A capability that no
+         *     tool has is an empty list.
          */
         get: operations["tools_of_capability"];
         put?: never;
@@ -1112,9 +1417,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults where a catalogue
-         *     has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422: the character, a picture of
-         *     the place, and the cure.
+         * Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults
+         *     where a catalogue has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422:
+         *     the character, a picture of the place, and the cure.
          */
         post: operations["evaluate"];
         delete?: never;
@@ -1133,8 +1438,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the same
-         *     digests. A name that no tool has is an error of the answer, and the others are exported.
+         * The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the
+         *     same digests. A name that no tool has is an error of the answer, and the others are exported.
          */
         post: operations["export_tools"];
         delete?: never;
@@ -1151,8 +1456,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether the catalogue answers, and whether the log does: always 200. While the log is unavailable the status is `unhealthy`, and
-         *     the tools are served all the same; probes that route requests should ask `/health/ready`.
+         * Whether the catalogue answers, and whether the log does: always 200. While the log is unavailable the status is
+         *     `unhealthy`, and the tools are served all the same; probes that route requests should ask `/health/ready`.
          */
         get: operations["tools_health"];
         put?: never;
@@ -1173,9 +1478,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An OpenAPI
-         *     document becomes a draft for each of its operations. The tools are written under the authenticated caller. 400 when the text
-         *     cannot be read at all.
+         * Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An
+         *     OpenAPI document becomes a draft for each of its operations. The tools are written under the authenticated caller.
+         *     400 when the text cannot be read at all.
          */
         post: operations["import_tools"];
         delete?: never;
@@ -1192,9 +1497,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the texts of the tools that are served should not say to a model: instructions, URLs, encoded blobs, names of other tools,
-         *     and platforms and categories that look misspelled. Characters that are not shown are refused when a tool is written, and are
-         *     no finding here.
+         * Findings in the texts of the served tools: instructions to a model, URLs, encoded blobs, names of other tools, and
+         *     platforms and categories that look misspelled. Characters that are not shown are refused when a tool is written, and
+         *     are no finding here.
          */
         get: operations["lint_tools"];
         put?: never;
@@ -1282,7 +1587,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Has every replica look at the log, and tells whether they serve it. The answer is 200 also where `success` is false. */
+        /**
+         * Makes every replica look at the log, and reports whether they serve it. The answer is 200 also where `success` is
+         *     false.
+         */
         post: operations["reload_tools"];
         delete?: never;
         options?: never;
@@ -1351,8 +1659,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question where the
-         *     best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as not evaluated.
+         * Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question
+         *     where the best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as
+         *     not evaluated.
          */
         post: operations["select_tools"];
         delete?: never;
@@ -1372,8 +1681,9 @@ export interface paths {
         get: operations["get_telemetry"];
         put?: never;
         /**
-         * Counts uses of tools: how long they took, what they cost, whether they succeeded. All of them are counted or none. Each is compared
-         *     with the estimate of its pattern for its context; where that cannot be evaluated, only the use is counted.
+         * Counts uses of tools: how long they took, what they cost, whether they succeeded. All of them are counted or none.
+         *     Each is compared with the estimate of its pattern for its context; where that cannot be evaluated, only the use is
+         *     counted.
          */
         post: operations["observe"];
         delete?: never;
@@ -1390,19 +1700,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match` with its
-         *     `ETag` answers 304 while it is unchanged.
+         * A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match`
+         *     with its `ETag` answers 304 while it is unchanged.
          */
         get: operations["get_tool"];
         /**
-         * Changes members of a tool: `description`, `status`, `enabled`, `defaults`, `dependencies`, `metadata`, each as a whole; what is
-         *     null is left as it is. `updated_by` is ignored: the author is the authenticated caller. An update without members is 422.
+         * Changes members of a tool: `description`, `status`, `enabled`, `defaults`, `dependencies`, `metadata`, each as a
+         *     whole; what is null is left as it is. `updated_by` is ignored: the author is the authenticated caller. An update
+         *     without members is 422.
          */
         put: operations["update_tool"];
         post?: never;
         /**
-         * Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can be brought
-         *     back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the revision.
+         * Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can
+         *     be brought back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the
+         *     revision.
          */
         delete: operations["delete_tool"];
         options?: never;
@@ -1434,7 +1746,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The differences of two versions of a tool for those who use it, the worst first: `breaking`, `compatible`, `wording`. */
+        /**
+         * The differences of two versions of a tool for those who use it, the worst first: `breaking`, `compatible`,
+         *     `wording`.
+         */
         get: operations["diff_tool"];
         put?: never;
         post?: never;
@@ -1488,8 +1803,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not valid any more,
-         *     as one whose tool_name another tool has by now, is refused with its problems.
+         * Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not
+         *     valid any more, as one whose tool_name another tool has by now, is refused with its problems.
          */
         post: operations["rollback_tool"];
         delete?: never;
@@ -1508,8 +1823,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with every check,
-         *     as an edit would; nothing is changed. Without: the one that the log has, and what this replica found wrong with it.
+         * Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with
+         *     every check, as an edit would; nothing is changed. Without: the one that the log has, and what this replica found
+         *     wrong with it.
          */
         post: operations["validate_tool"];
         delete?: never;
@@ -1526,8 +1842,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The versions of a tool since it was last deleted, newest first: one for each version text, however often the document was
-         *     changed at it.
+         * The versions of a tool since it was last deleted, newest first: one for each version text, however often the
+         *     document was changed at it.
          */
         get: operations["tools_list_versions"];
         put?: never;
@@ -1564,15 +1880,19 @@ export interface paths {
         };
         /**
          * Every revision as it goes live here, as server-sent events.
-         * @description Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is `quarantined`
-         *     did not go live on this replica, and says why. When what is left out of what is served changes, an event
-         *     `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out now, and those
-         *     that no longer are, since they are valid now or a later revision replaced their documents. It comes at the beginning
-         *     too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
-         *     off goes on with `Last-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event `stopping`
-         *     when the server stops, or `interrupted` when the log cannot be read; go on from the last id then. It ends with
-         *     `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before are those of other
-         *     revisions, so read everything again and begin without one. A number that was compacted away is answered with 410 and where to start again.
+         * @description With a token that has scopes it is those that change a document in them, with these changes. The stream ends when
+         *     the token is revoked or expires.
+         *
+         *     Each event `revision` has the revision's number as its id and a `WatchedRevision` as its data. One that is
+         *     `quarantined` did not go live on this replica, and has the reason. When what is left out of what is served changes,
+         *     an event `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out
+         *     now, and those that no longer are, since they are valid now or a later revision replaced their documents. It comes
+         *     at the beginning too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
+         *     off continues with `LastReload-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event
+         *     `stopping` when the server stops, or `interrupted` when the log cannot be read; continue from the last id then. It
+         *     ends with `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before
+         *     are those of other revisions, so read everything again and begin without one. A number that was compacted away is
+         *     answered with 410 and where to start again.
          */
         get: operations["watch"];
         put?: never;
@@ -1593,10 +1913,44 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, as the config
-         *     says (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
+         * Takes a signed request of another system: it reloads, or with the body of `/api/v1/apply` makes an edit, by the
+         *     config (`webhooks.NAME`). A request that comes again is answered `repeated` and does nothing.
          */
         post: operations["call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who sends this request, and what they may do. */
+        get: operations["whoami"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assets/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file that the web UI needs. Its name has a digest of its contents, so it may be kept for ever. */
+        get: operations["asset"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1611,7 +1965,7 @@ export interface paths {
             cookie?: never;
         };
         /** A page that shows the OpenAPI document and tries calls. */
-        get: operations["page"];
+        get: operations["docs_page"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1645,9 +1999,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The health of hot reloading: 503 when a check fails. A log that does not answer fails none, since what is served goes
-         *     on being served; the status is `degraded` then. With monitoring switched off, or without any document, it is
-         *     unhealthy; probes that route requests should ask `/health/ready`.
+         * The health of hot reloading: 503 when a check fails. An unavailable log fails none, since the current revision stays
+         *     in service; the status is `degraded` then. With monitoring switched off, or without any document, it is unhealthy;
+         *     probes that route requests should ask `/health/ready`.
          */
         get: operations["hot_reload"];
         put?: never;
@@ -1683,8 +2037,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether requests should be sent here. It is ready while the store is gone, since it goes on serving. It is not while all
-         *     that the log has is quarantined here.
+         * Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve. It is
+         *     not while all that the log has is quarantined here.
          */
         get: operations["ready"];
         put?: never;
@@ -1703,9 +2057,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How the config of this server stands: `status` is of the last look, `hash` says which content that was about, and
-         *     `served_hash` which is in effect. 503 as long as what is wanted is not in effect. A probe must not ask this: a server that
-         *     refuses a bad edit goes on serving, and restarting it would change that.
+         * The state of the config of this server: `status` is of the last check, `hash` is the content that it was about, and
+         *     `served_hash` the one in effect. 503 as long as the desired config is not in effect. A probe must not use this: a
+         *     server that refuses a bad edit continues to serve, and restarting it would change that.
          */
         get: operations["health_health"];
         put?: never;
@@ -1820,6 +2174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ui/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the web UI: the same file as `/`, which shows the page of the address. */
+        get: operations["ui_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ws/hot-reload": {
         parameters: {
             query?: never;
@@ -1829,8 +2200,10 @@ export interface paths {
         };
         /**
          * Reload events as messages `{event_type, timestamp, data}`.
-         * @description The first message is `status`. A client may send `{"type":"ping"}` (answered with `pong`) and `{"type":"status"}`.
-         *     A client that falls behind is closed with 1013, and a stop of the server closes all with 1001.
+         * @description The first message is `status`; its data has the state of hot reloading as its members and as `hot_reload`, and
+         *     `registry`. A client may send `{"type":"ping"}`, answered with `{"type":"pong","event_type":"pong", ..}`, and
+         *     `{"type":"status"}`. A client that falls behind is closed with 1013, one whose token is revoked or expires with
+         *     1008, and a stop of the server closes all with 1001.
          */
         get: operations["socket"];
         put?: never;
@@ -1845,7 +2218,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What a replica says of a revision. */
+        /** @description The report of a replica on a revision. */
         Ack: {
             /** @description Whether the revision is served and verified there. */
             ack: boolean;
@@ -1859,12 +2232,66 @@ export interface components {
             /** @description Why, for those who read the history; not empty. */
             reason: string;
         };
+        /** @description What a document says: of which sort it is, its kind and its name say. */
+        AnyDocument: components["schemas"]["RulesRulesetDocument"] | components["schemas"]["RulesRuleDocument"] | components["schemas"]["RulesConditionDocument"] | components["schemas"]["RulesCheckDocument"] | components["schemas"]["PatternsPatternDocument"] | components["schemas"]["PatternsProfileDocument"] | components["schemas"]["PatternsLearningDocument"] | components["schemas"]["PatternsPromptDocument"] | components["schemas"]["PatternsCheckDocument"] | components["schemas"]["ToolsToolDocument"] | components["schemas"]["ToolsSelectionSettingsDocument"] | components["schemas"]["ToolsCorrectionsDocument"] | components["schemas"]["ToolsCheckDocument"] | components["schemas"]["ModulesModuleDocument"] | components["schemas"]["ModulesCheckDocument"] | components["schemas"]["ConfigConfigDocument"] | components["schemas"]["ConfigSchemaDocument"] | components["schemas"]["ConfigCheckDocument"] | components["schemas"]["SchedulesScheduleDocument"] | components["schemas"]["SchedulesCheckDocument"];
         /** @description Several changes that become one revision, or none. */
         ApplyRequest: {
             /** @description The changes; no document twice. */
             changes: components["schemas"]["ChangeRequest"][];
             /** @description Why, for those who read the history. */
             reason?: string;
+        };
+        /** @description One thing that was done or refused. */
+        AuditItem: {
+            /** @description The method and the route. */
+            action: string;
+            /** @description Who asked: the author of what it changed. */
+            actor: string;
+            /** @description When it was answered. */
+            at: string;
+            /** @description The code of the error. */
+            code?: string | null;
+            /**
+             * Format: int64
+             * @description How many equal refusals in a row this entry stands for.
+             */
+            count: number;
+            /** @description The address at the other end of the connection; that of a proxy behind one. */
+            from?: string | null;
+            /**
+             * Format: int64
+             * @description Its number, which only grows; some are missing.
+             */
+            number: number;
+            /** @description `success`, `refused`, `failed`, or `unknown` when the connection was closed before the answer. */
+            outcome: string;
+            /** @description The id of the token or the subject; null without one. */
+            principal?: string | null;
+            /** @description The replica that answered it. */
+            replica: string;
+            /** @description The id of the request. */
+            request_id?: string | null;
+            /**
+             * Format: int64
+             * @description The revision that it made.
+             */
+            revision?: number | null;
+            /** @description The role of who asked; `signer` for a webhook. */
+            role: string;
+            /**
+             * Format: int32
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description The path. */
+            target: string;
+        };
+        /** @description A page of the audit, newest first. */
+        AuditList: {
+            /** @description The entries. */
+            items: components["schemas"]["AuditItem"][];
+            /** @description What to pass as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description The answer of a batch, computed from one revision. */
         BatchAnswer: {
@@ -1895,7 +2322,7 @@ export interface components {
             explain?: boolean;
             /** @description Only these rules. */
             rule_ids?: string[] | null;
-            /** @description The ruleset; by default the default one. */
+            /** @description The ruleset; the default one without. */
             ruleset?: string | null;
         };
         /** @description One result of a batch: an execution, or why there is none. */
@@ -1922,8 +2349,18 @@ export interface components {
              */
             total_points: number;
         };
+        /** @description A blob that is kept. */
+        BlobAnswer: {
+            /**
+             * Format: int64
+             * @description How many bytes it has.
+             */
+            bytes: number;
+            /** @description SHA-256 of its bytes, in hex. */
+            digest: string;
+        };
         /**
-         * @description What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as gone after 500 ms
+         * @description What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as lost after 500 ms
          *     without an answer.
          */
         BusAnswer: {
@@ -1938,7 +2375,7 @@ export interface components {
             heard: number;
             /**
              * Format: int64
-             * @description How many messages came in that nobody with the log's key had sent.
+             * @description How many messages were not signed with the log's key.
              */
             ignored: number;
             /** @description Why it is not connected, or was not the last time. */
@@ -1952,7 +2389,7 @@ export interface components {
             published: number;
             /**
              * Format: int64
-             * @description How often it was connected anew.
+             * @description How often it reconnected.
              */
             reconnects: number;
             /**
@@ -1960,6 +2397,39 @@ export interface components {
              * @description For how long that has been so.
              */
             since_ms: number;
+        };
+        /** @description The answer of a module. */
+        CallAnswer: {
+            /**
+             * Format: int64
+             * @description Its generation on this replica: it grows by one with each reload that committed.
+             */
+            generation: number;
+            /** @description The version that answered. */
+            module_version: string;
+            /** @description Revisions up to `revision` that are quarantined on this replica. */
+            quarantined: components["schemas"]["QuarantinedRevisions"];
+            /** @description The result, when it is JSON. */
+            result?: unknown;
+            /** @description The result in base64, when it is not JSON. */
+            result_base64?: string | null;
+            /**
+             * Format: int64
+             * @description The served revision.
+             */
+            revision: number;
+        };
+        /** @description A message to a module. */
+        CallBody: {
+            /** @description The operation. */
+            operation: string;
+            /**
+             * @description The payload: the module gets the bytes of this JSON text as it was sent. Without it, or with null, they are
+             *     none.
+             */
+            payload?: unknown;
+            /** @description The payload in base64, in place of `payload`. */
+            payload_base64?: string | null;
         };
         /** @description A capability, and who has it. */
         CapabilityItem: {
@@ -2026,8 +2496,7 @@ export interface components {
         };
         /** @description One change of an edit. */
         ChangeRequest: {
-            /** @description What it is to say; for `put`. */
-            body?: unknown;
+            body?: components["schemas"]["AnyDocument"] | null;
             /**
              * Format: int64
              * @description The version that the change was made on; 0 when the document is to be new.
@@ -2040,15 +2509,15 @@ export interface components {
             /** @description Put or delete. */
             op: components["schemas"]["OpWord"];
         };
-        /** @description What the seed looks at. */
+        /** @description The checks of the compatibility endpoint. */
         Checks: {
             /** @description All that was seen of the log is served. An edit that was refused is not in the log and does not count here. */
             last_reload_successful: boolean;
             /** @description The log is looked at from time to time. */
             monitoring_active: boolean;
             /**
-             * @description There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and its own
-             *     config among them.
+             * @description There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and
+             *     its own config among them.
              */
             registry_has_rules?: boolean | null;
         };
@@ -2112,7 +2581,7 @@ export interface components {
         };
         /** @description A query to classify. */
         ClassifyBody: {
-            /** @description The profile by which it is made comparable; `default` unless said. */
+            /** @description The profile by which it is made comparable; `default` by default. */
             profile?: string | null;
             /** @description The query, at most 8 KiB. */
             query: string;
@@ -2188,6 +2657,20 @@ export interface components {
              */
             revision: number;
         };
+        ConfigCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        ConfigConfigDocument: Record<string, never>;
         /** @description What is different between two states of a config's document. */
         ConfigDiff: {
             /**
@@ -2208,18 +2691,21 @@ export interface components {
             /** @description How many changes are not listed. */
             unlisted?: number;
         };
-        /** @description What an edit of configs comes to. */
+        /** @description The effects of an edit of configs. */
         ConfigEffects: {
-            /** @description What has the name of a secret and is written out, in configs without a schema. It is not shown, and stays in the log. */
+            /**
+             * @description What has the name of a secret and is written out, in configs without a schema. It is not shown, and stays in the
+             *     log.
+             */
             literal_secrets?: components["schemas"]["LiteralSecretAnswer"][];
-            /** @description What an edit of this server's own config says in vain, since a variable or a flag says otherwise. */
+            /** @description What has no effect in an edit of this server's own config, since a variable or a flag overrides it. */
             masked: components["schemas"]["MaskedAnswer"][];
             /** @description What of this server's own config is in effect only after the next start, and is another value now. */
             restart_required: string[];
         };
         /** @description A config in a list. */
         ConfigItem: {
-            /** @description The SHA-256 of what its document says; null when it is made of defaults, variables and flags alone. */
+            /** @description The SHA-256 of the body of its document; null when it is made of defaults, variables and flags alone. */
             digest?: string | null;
             /** @description Its name. */
             name: string;
@@ -2240,18 +2726,22 @@ export interface components {
              */
             revision: number;
         };
+        ConfigSchemaDocument: Record<string, never>;
         /** @description The directory that the log is to follow. */
         ConfirmLossBody: {
             /** @description The directory, by its name or its path (`directories[].name` or `dir` of `/api/v1/status`). */
             dir: string;
         };
-        /** @description What became of a correction. */
+        /** @description The result of a correction. */
         CorrectionAnswer: {
             /** @description The pattern that answers the query all the same, since it comes first in the declared order. */
             hidden_by?: string | null;
-            /** @description `made`, `agrees` (the query has that category already), `not_learned`, or `repeated` when `revision` made it before. */
+            /**
+             * @description `made`, `agrees` (the query has that category already), `not_learned`, or `repeated` when `revision` made it
+             *     before.
+             */
             outcome: string;
-            /** @description The pattern that says it now. */
+            /** @description The pattern that has it now. */
             pattern_id?: string | null;
             /**
              * Format: int64
@@ -2262,6 +2752,13 @@ export interface components {
             status?: string | null;
             /** @description Why it was not learned. */
             why?: string | null;
+        };
+        /** @description A token that was made, or made again. */
+        CreatedToken: {
+            /** @description What is known of it. */
+            info: components["schemas"]["TokenAnswer"];
+            /** @description The token. No other answer has it. */
+            token: string;
         };
         /** @description A directory that the log is kept in step with. */
         DirectoryAnswer: {
@@ -2278,7 +2775,7 @@ export interface components {
             last_sync_at?: string | null;
             /** @description The name as which it owns its documents. */
             name: string;
-            /** @description Whether the system tells of changes; else they are found by looking from time to time. */
+            /** @description Whether the system reports changes; else they are found by polling. */
             notified: boolean;
             /** @description As whom it owns its documents. */
             owner: string;
@@ -2313,8 +2810,7 @@ export interface components {
         };
         /** @description A document as the log has it now, or, while the log is unavailable, as the local copy has it. */
         DocumentAnswer: {
-            /** @description What it says; null once it is deleted. */
-            body: unknown;
+            body: components["schemas"]["AnyDocument"] | null;
             /**
              * Format: int64
              * @description The revision of the local copy that it is from, since the log is unavailable.
@@ -2324,7 +2820,7 @@ export interface components {
             kind: string;
             /** @description The name within the kind, as `loans/R1`. */
             name: string;
-            /** @description Who owns it, as `file:rules`; null when anybody may change it, or when it is from the local copy. */
+            /** @description Who owns it, as `file:rules`; null when any editor may change it, or when it is from the local copy. */
             owner?: string | null;
             /**
              * Format: int64
@@ -2333,7 +2829,8 @@ export interface components {
             revision?: number | null;
             /**
              * Format: int64
-             * @description How often it was changed; the `ETag` is this number in quotes. Null when it is from the local copy, which does not keep it.
+             * @description How often it was changed; the `ETag` is this number in quotes. Null when it is from the local copy, which does
+             *     not keep it.
              */
             version?: number | null;
         };
@@ -2357,7 +2854,10 @@ export interface components {
              * @description When truncated: about how long the old body is, in bytes.
              */
             old_bytes?: number | null;
-            /** @description From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902); null when it is too long. */
+            /**
+             * @description From the old body (null when there was none) to the new one, as a JSON Patch (RFC 6902); null when it is too
+             *     long.
+             */
             patch: unknown;
             /** @description The same as unified text, when it was asked for with `?text=true`. */
             text?: string | null;
@@ -2383,7 +2883,7 @@ export interface components {
         EffectiveAnswer: {
             /** @description Value by value, by path. */
             keys: components["schemas"]["KeyAnswer"][];
-            /** @description What the document says in vain. */
+            /** @description What has no effect in the document. */
             masked: components["schemas"]["MaskedAnswer"][];
             /** @description Its name. */
             name: string;
@@ -2435,8 +2935,8 @@ export interface components {
             value: number;
         };
         /**
-         * @description What became of a rule. `false`, a missing input and a wrong type are three different outcomes. An attribute that is only
-         *     asked `is_null` never counts as missing: what is absent is null.
+         * @description The result of a rule. `false`, a missing input and a wrong type are three different outcomes. An attribute that is
+         *     only asked `is_null` never counts as missing: what is absent is null.
          */
         EvaluationAnswer: {
             /** @description The conditions in words. */
@@ -2466,7 +2966,7 @@ export interface components {
             explain?: boolean;
             /** @description Only these rules. */
             rule_ids?: string[] | null;
-            /** @description The ruleset; by default the default one. */
+            /** @description The ruleset; the default one without. */
             ruleset?: string | null;
             /** @description The same as `ruleset`, as the original called it: text or a number. */
             ruleset_id?: unknown;
@@ -2498,7 +2998,7 @@ export interface components {
              * @description The revision that it was computed from.
              */
             revision: number;
-            /** @description What became of each rule, with `explain` or `dry_run`. */
+            /** @description The result of each rule, with `explain` or `dry_run`. */
             rule_evaluations?: components["schemas"]["EvaluationAnswer"][] | null;
             /** @description How many rules were executed. */
             rules_executed: number;
@@ -2543,18 +3043,18 @@ export interface components {
              */
             time_factor: number;
         };
-        /** @description What somebody says of the answer to a query. */
+        /** @description Feedback on the answer to a query. */
         FeedbackBody: {
             /** @description For a correction: what it would have been. */
             corrected_category?: string | null;
-            /** @description What is said. */
+            /** @description The feedback. */
             feedback_type: components["schemas"]["FeedbackWord"];
-            /** @description The profile; `default` unless said. */
+            /** @description The profile; `default` by default. */
             profile?: string | null;
             /** @description The query. */
             query: string;
         };
-        /** @description What became of a feedback. */
+        /** @description The result of a feedback. */
         FeedbackDone: {
             correction?: components["schemas"]["CorrectionAnswer"] | null;
             matched?: components["schemas"]["MatchedAnswer"] | null;
@@ -2569,7 +3069,7 @@ export interface components {
             revision: number;
         };
         /**
-         * @description What somebody says.
+         * @description The feedback.
          * @enum {string}
          */
         FeedbackWord: "positive" | "negative" | "correction";
@@ -2615,21 +3115,21 @@ export interface components {
             /** @description How many documents the directory owns in the log. */
             owned: number;
         };
-        /** @description The health of hot reloading, in the seed's words. */
+        /** @description The health of hot reloading, for the compatibility endpoint. */
         HotReloadHealth: {
-            /** @description What `HOT_RELOAD_ENABLED` says. */
+            /** @description The value of `HOT_RELOAD_ENABLED`. */
             auto_reload_enabled: boolean;
             /** @description What carries the hints. */
             bus: components["schemas"]["BusAnswer"];
             /** @description The checks. */
             checks: components["schemas"]["Checks"];
-            /** @description What is wrong without keeping anybody from being answered. */
+            /** @description What is wrong and does not prevent answers. */
             degraded: string[];
             /** @description Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`. */
             fresh: boolean;
-            /** @description Whether serving the local copy, since the log was away at the start. */
+            /** @description Whether what is served comes from the local copy, since the log was unavailable at the start. */
             from_copy: boolean;
-            /** @description Everything that hints come in by: `bus`, and beside Redis or NATS what a log in PostgreSQL says by itself. */
+            /** @description Everything that hints come in by: `bus`, and beside Redis or NATS the notifications of a log in PostgreSQL. */
             hint_sources: components["schemas"]["BusAnswer"][];
             /**
              * Format: double
@@ -2640,7 +3140,9 @@ export interface components {
             last_reload?: string | null;
             /** @description `success`, or how it ended. */
             last_reload_status?: string | null;
-            /** @description Whether the log is looked at from time to time without being told. */
+            /** @description The modules of this replica. */
+            modules: components["schemas"]["ModulesHealth"];
+            /** @description Whether the log is polled. */
             monitoring_active: boolean;
             /** @description Revisions that are left out here, since they did not hold. */
             quarantined: number[];
@@ -2652,8 +3154,8 @@ export interface components {
              */
             reload_count: number;
             /**
-             * @description `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` says
-             *     what is wrong, else `unhealthy`.
+             * @description `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` has
+             *     problems, else `unhealthy`.
              */
             status: string;
             /** @description The same, with since when. */
@@ -2661,7 +3163,7 @@ export interface components {
             /** @description Whether the log answers. */
             store_available: boolean;
         };
-        /** @description How reloads of patterns go, and what comes of queries, since this replica started. */
+        /** @description Reloads of patterns and results of queries, since this replica started. */
         HotReloadMetrics: {
             /** @description How many of each category. */
             categories: {
@@ -2684,7 +3186,7 @@ export interface components {
             quarantined: components["schemas"]["QuarantinedRevisions"];
             /**
              * Format: int64
-             * @description How often what carries them was connected anew.
+             * @description How often the bus reconnected.
              */
             reconnects: number;
             /** @description The reloads that changed patterns, of those that are kept. */
@@ -2694,10 +3196,11 @@ export interface components {
              * @description The revision that is served.
              */
             revision: number;
+            table?: components["schemas"]["TableAnswer"] | null;
         };
         /** @description The state of hot reloading. Kinds add members to it. */
         HotReloadStatus: {
-            /** @description What `HOT_RELOAD_ENABLED` says. */
+            /** @description The value of `HOT_RELOAD_ENABLED`. */
             auto_reload_enabled: boolean;
             /**
              * Format: int64
@@ -2708,16 +3211,18 @@ export interface components {
             fresh: boolean;
             /** @description When the log was last looked at. */
             last_check_time?: string | null;
+            /** @description Why the last reload did not end well; null where it did. */
+            last_reload_error?: string | null;
             /** @description `success`, or how it ended. */
             last_reload_status?: string | null;
             /** @description When the last reload ended. */
             last_reload_time?: string | null;
             /**
              * Format: int64
-             * @description What `HOT_RELOAD_MAX_AGE_SECONDS` says.
+             * @description The value of `HOT_RELOAD_MAX_AGE_SECONDS`.
              */
             max_age_seconds: number;
-            /** @description Whether the log is looked at from time to time without being told. */
+            /** @description Whether the log is polled. */
             monitoring_active: boolean;
             /** @description Revisions up to `revision` that are left out on this replica. */
             quarantined: components["schemas"]["QuarantinedRevisions"];
@@ -2750,7 +3255,7 @@ export interface components {
              * @description The line at which its document begins, from 1; null where that is not known.
              */
             line?: number | null;
-            /** @description Where it was, as a JSON Pointer; of several documents, counted from 0, the first segment is the document. */
+            /** @description Where it was, as a JSON JsonPointer; of several documents, counted from 0, the first segment is the document. */
             place: string;
             /** @description `template`, `unknown_shape`, `invalid_tool`, `duplicate_tool`, `too_many`, `unsupported_operation` or `exists`. */
             reason: string;
@@ -2764,12 +3269,12 @@ export interface components {
             /** @description Validates only, as an import would: nothing is changed. */
             validate_only?: boolean;
             /**
-             * @description YAML or JSON: a tool, a list of tools, `{tools: ...}`, an OpenAPI 3.0 or 3.1 document, or several of those separated by
-             *     `---`. Capabilities and patterns stand by name or in lists.
+             * @description YAML or JSON: a tool, a list of tools, `{tools: ...}`, an OpenAPI 3.0 or 3.1 document, or several of those
+             *     separated by `---`. Capabilities and patterns are by name or in lists.
              */
             yaml_content: string;
         };
-        /** @description What became of an import. */
+        /** @description The result of an import. */
         ImportedTools: {
             /** @description Whether nothing was changed since it was only validated. */
             dry_run: boolean;
@@ -2791,12 +3296,12 @@ export interface components {
             /** @description Whether every tool was imported. */
             success: boolean;
             /**
-             * @description What of an OpenAPI document is not in its drafts, and what the texts of the imported tools should not say to a model; the
-             *     first 500.
+             * @description What of an OpenAPI document is not in its drafts, and findings in the texts of the imported tools; the first
+             *     500.
              */
             warnings: string[];
         };
-        /** @description A rule, ruleset or condition that does not hold. */
+        /** @description An invalid rule, ruleset or condition. */
         InvalidRule: {
             /** @description What is wrong. */
             error: string;
@@ -2811,20 +3316,20 @@ export interface components {
             origin: string;
             /** @description Which, as a JSON Pointer. */
             path: string;
-            /** @description What becomes of a change: `live`, `restart` or `ignored`. */
+            /** @description How a change is applied: `live`, `restart` or `ignored`. */
             takes: string;
             /** @description The value: references as they are written, other secrets as `***`. */
             value: unknown;
         };
         /** @description A key that is different. */
         KeyChangeAnswer: {
-            /** @description What the document said; null when it said nothing. */
+            /** @description The value of the document; null when it had none. */
             from: unknown;
             /** @description Which, as a JSON Pointer. */
             path: string;
-            /** @description What becomes of the change: `live`, `restart` or `ignored`. */
+            /** @description How the change is applied: `live`, `restart` or `ignored`. */
             takes: string;
-            /** @description What it says; null when it says nothing. */
+            /** @description Its value; null when it has none. */
             to: unknown;
         };
         /** @description How one kind is served. */
@@ -2859,7 +3364,7 @@ export interface components {
             /** @description The tool. */
             tool_name: string;
         };
-        /** @description A page of what texts should not say, by tool. */
+        /** @description A page of findings in texts, by tool. */
         LintList: {
             /** @description What was found in the tools of the page. */
             items: components["schemas"]["LintItem"][];
@@ -2894,7 +3399,10 @@ export interface components {
              * @description How often it answered.
              */
             answered: number;
-            /** @description `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried again). */
+            /**
+             * @description `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried
+             *     again).
+             */
             breaker: string;
             /**
              * Format: int64
@@ -2933,7 +3441,7 @@ export interface components {
              */
             took_ms_total: number;
         };
-        /** @description A key that the document says in vain. */
+        /** @description A key of the document that has no effect. */
         MaskedAnswer: {
             /** @description What covers it: `env NAME` or `flag NAME`. */
             by: string;
@@ -2949,6 +3457,429 @@ export interface components {
             /** @description How its texts are found. */
             match: string;
         };
+        /** @description A module as it runs on this replica, with what it is made of. */
+        ModuleAnswer: {
+            /** @description The generations that a rollback may restore, with their versions. */
+            generations: {
+                [key: string]: string;
+            };
+            last_reload?: components["schemas"]["ModuleReloadItem"] | null;
+            /** @description The limits in effect, with their defaults: those of the manifest that answers, else of the one that is served. */
+            limits: {
+                [key: string]: number;
+            };
+            /** @description The manifest that answers; null when none does. */
+            manifest?: unknown;
+            /** @description How it runs. */
+            module: components["schemas"]["ModuleItem"];
+            /** @description The last messages that trapped two instances, newest last. */
+            parked: components["schemas"]["ParkedAnswer"][];
+            /** @description Revisions up to `revision` that are quarantined on this replica. */
+            quarantined: components["schemas"]["QuarantinedRevisions"];
+            /**
+             * Format: int64
+             * @description The generation that a rollback without a generation returns to; null when none is retained.
+             */
+            retained_generation?: number | null;
+            /**
+             * Format: int64
+             * @description The served revision.
+             */
+            revision: number;
+        };
+        /** @description What was counted of a module since this process started. */
+        ModuleCounters: {
+            /**
+             * Format: int64
+             * @description Messages accepted and lost. It is 0, or this server has a defect.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Messages accepted.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Messages answered, with failures too.
+             */
+            answered: number;
+            /** @description Reloads that failed, by phase; phases without one are left out. */
+            failed_reloads: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Messages answered with a failure of the module, or that trapped it twice.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Records that the journal did not take.
+             */
+            journal_failures: number;
+            /**
+             * Format: int64
+             * @description Acknowledged messages whose effect a restart lost.
+             */
+            lost_by_restart: number;
+            /**
+             * Format: int64
+             * @description The longest pause of a reload that went live, in microseconds.
+             */
+            pause_us_max: number;
+            /**
+             * Format: int64
+             * @description 99 of 100 pauses were at most so long, in microseconds: the upper end of a bucket; null without reloads.
+             */
+            pause_us_p99?: number | null;
+            /**
+             * Format: int64
+             * @description Messages that trapped two instances.
+             */
+            poisoned: number;
+            /**
+             * Format: int64
+             * @description Messages refused because the mailbox was full.
+             */
+            refused_full: number;
+            /**
+             * Format: int64
+             * @description Reloads that went live.
+             */
+            reloads: number;
+            /**
+             * Format: int64
+             * @description Restarts after a trap.
+             */
+            restarts: number;
+            /**
+             * Format: int64
+             * @description Returns to the retained instance, by an operator or by a trap after a commit.
+             */
+            returns: number;
+            /**
+             * Format: int64
+             * @description Instances that trapped.
+             */
+            traps: number;
+        };
+        /** @description A module as it runs on this replica. */
+        ModuleItem: {
+            /** @description The code that answers: `sha256:` and the digest of a component, or `native:` and the name of a registered type. */
+            code?: string | null;
+            /** @description What was counted. */
+            counters: components["schemas"]["ModuleCounters"];
+            /** @description The digest of the manifest that answers. */
+            digest?: string | null;
+            /**
+             * Format: int64
+             * @description Its generation on this replica.
+             */
+            generation?: number | null;
+            /** @description The version of the manifest that is served; null when it has none. */
+            manifest_version?: string | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Messages that wait or are worked on.
+             */
+            queue: number;
+            /**
+             * Format: int32
+             * @description The schema of its state; 0 for a module without state.
+             */
+            schema?: number | null;
+            /**
+             * @description `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped,
+             *     and the next one is being made; `failed`: it does not run.
+             */
+            state: string;
+            /** @description The version that answers; null when none does. */
+            version?: string | null;
+            /** @description Why it is not `live`; null when it is. */
+            why?: string | null;
+        };
+        /** @description A page of modules. */
+        ModuleList: {
+            /** @description The modules, by name. */
+            items: components["schemas"]["ModuleItem"][];
+            /** @description What to pass as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+            /** @description Revisions up to `revision` that are quarantined on this replica. */
+            quarantined: components["schemas"]["QuarantinedRevisions"];
+            /**
+             * Format: int64
+             * @description The served revision.
+             */
+            revision: number;
+        };
+        /** @description A phase of a reload. */
+        ModulePhaseAnswer: {
+            /** @description `prepare`, `drain`, `snapshot`, `migrate`, `swap`, `restore`, `verify` or `commit`. */
+            phase: string;
+            /**
+             * Format: int64
+             * @description How long it took, in microseconds.
+             */
+            us: number;
+        };
+        /** @description What a reload of a module came to, or would. */
+        ModuleReloadAnswer: {
+            /**
+             * @description Whether the module now runs another manifest than the one that is served. A rollback is of this replica: put the
+             *     earlier manifest to make it last.
+             */
+            behind: boolean;
+            /** @description Whether nothing was changed because it was only tried. */
+            dry_run: boolean;
+            /** @description The version that answered before; null for a first start, and for a dry run. */
+            from_version?: string | null;
+            /**
+             * Format: int64
+             * @description The generation that answers; null for a dry run.
+             */
+            generation?: number | null;
+            /**
+             * Format: int64
+             * @description How many messages waited when it committed.
+             */
+            held: number;
+            /**
+             * Format: int32
+             * @description The schema of the state before, when it was migrated.
+             */
+            migrated_from?: number | null;
+            /** @description The module. */
+            module: string;
+            /**
+             * Format: int64
+             * @description How long messages waited, in microseconds.
+             */
+            pause_us: number;
+            /** @description The phases, in order; empty for a dry run, and when nothing was reloaded. */
+            phases: components["schemas"]["ModulePhaseAnswer"][];
+            /** @description How many probes of the manifest were answered as they must be; null for what is no dry run. */
+            probes?: number | null;
+            /** @description Revisions up to `revision` that are quarantined on this replica. */
+            quarantined: components["schemas"]["QuarantinedRevisions"];
+            /**
+             * Format: int64
+             * @description The served revision.
+             */
+            revision: number;
+            /** @description The size of the state that was taken over, in bytes; for a dry run after its migration. */
+            state_bytes: number;
+            /** @description SHA-256 of that state with its schema; null without one. */
+            state_digest?: string | null;
+            /**
+             * @description `reloaded`; `unchanged`: the manifest is live already; `returned`: the retained instance answers again; `valid`:
+             *     a dry run, which changed nothing.
+             */
+            status: string;
+            /**
+             * Format: int32
+             * @description How many migration steps the host and the module did.
+             */
+            steps: number;
+            /**
+             * Format: int32
+             * @description The schema of the state after; null when it is not known.
+             */
+            to_schema?: number | null;
+            /** @description The version that answers; null for a dry run. */
+            to_version?: string | null;
+            /**
+             * Format: int64
+             * @description How many acknowledged messages it undid, or would: a restore and an import do.
+             */
+            undone: number;
+        };
+        /** @description How to reload a module. */
+        ModuleReloadBody: {
+            /** @description Tries it on a copy of the live state, on a scratch instance, and changes nothing. */
+            dry_run?: boolean;
+            /** @description Reloads also what is live already, and what failed a moment ago. */
+            force?: boolean;
+            /** @description For a dry run: the manifest to try instead of the one that is served. Its component must be in the store. */
+            manifest?: unknown;
+        };
+        /** @description A reload of a module that ended. */
+        ModuleReloadItem: {
+            /** @description When it ended. */
+            at: string;
+            /** @description A stable word for why it failed. */
+            code?: string | null;
+            /** @description The phase that failed; null when none did. */
+            failed_phase?: string | null;
+            /** @description The version before. */
+            from_version?: string | null;
+            /**
+             * Format: int64
+             * @description The generation that answered after it; null when it failed.
+             */
+            generation?: number | null;
+            /**
+             * Format: int64
+             * @description How many messages waited when it committed.
+             */
+            held: number;
+            /** @description Why it failed, and what to do. */
+            message?: string | null;
+            /**
+             * Format: int32
+             * @description The schema of the state before, when it was migrated.
+             */
+            migrated_from?: number | null;
+            /**
+             * Format: int64
+             * @description How long messages waited, in microseconds.
+             */
+            pause_us: number;
+            /** @description The phases, in order. */
+            phases: components["schemas"]["ModulePhaseAnswer"][];
+            /** @description Why it was done, where an operator said so or a trap was the reason. */
+            reason?: string | null;
+            /** @description The size of the state, in bytes. */
+            state_bytes: number;
+            /** @description `reloaded`, `returned` or `failed`. */
+            status: string;
+            /**
+             * Format: int32
+             * @description How many migration steps the host and the module did.
+             */
+            steps: number;
+            /** @description The version after; null when it failed. */
+            to_version?: string | null;
+            /**
+             * Format: int64
+             * @description How many acknowledged messages it undid.
+             */
+            undone: number;
+        };
+        /** @description The last reloads of a module on this replica. */
+        ModuleReloadList: {
+            /** @description Newest first; since this replica started, at most 100. */
+            items: components["schemas"]["ModuleReloadItem"][];
+        };
+        /** @description Where to go back to. */
+        ModuleRollbackBody: {
+            /** @description With a generation: says what it would come to, and changes nothing. */
+            dry_run?: boolean;
+            /**
+             * Format: int64
+             * @description The generation to restore: its manifest, and its state as it was last recorded. Without it the instance that the
+             *     last reload replaced answers again, exactly as it was; refused once a message was acknowledged since, and when
+             *     it is not retained any more.
+             */
+            generation?: number | null;
+            /** @description Why; required with a generation. */
+            reason?: string | null;
+        };
+        ModulesCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        /** @description How the modules of this replica are. Of each state at most 20 are named. */
+        ModulesHealth: {
+            /** @description Modules that run another manifest than the one that is served. */
+            behind: string[];
+            /** @description Modules that do not run. */
+            failed: string[];
+            /** @description How many run their manifest. */
+            live: number;
+            /** @description Modules whose instance trapped, and which are being restarted. */
+            restarting: string[];
+        };
+        ModulesModuleDocument: {
+            calls?: string[];
+            capabilities?: ("log" | "now" | "random" | "emit" | "config" | "call")[];
+            /** @description The SHA-256 of the component's bytes. */
+            component?: string;
+            /** @description What init gets, as JSON. */
+            config?: unknown;
+            description?: string;
+            /**
+             * @default allow
+             * @enum {unknown}
+             */
+            downgrade: "allow" | "refuse";
+            group?: {
+                after?: string[];
+                name: string;
+            };
+            limits?: {
+                /** @default 1000 */
+                call_ms_max: number;
+                /** @default 0 */
+                checkpoint_messages: number;
+                /** @default 1000 */
+                cool_down_ms: number;
+                /** @default 5000 */
+                drain_ms_max: number;
+                /** @default 10000 */
+                grace_ms: number;
+                /** @default 1000 */
+                import_ms_max: number;
+                /** @default 4 */
+                instances_max: number;
+                /** @default 1024 */
+                mailbox_messages_max: number;
+                /** @default 67108864 */
+                memory_bytes_max: number;
+                /** @default 1048576 */
+                message_bytes_max: number;
+                /** @default 5000 */
+                restore_ms_max: number;
+                /** @default 67108864 */
+                state_bytes_max: number;
+                /** @default 1000000000 */
+                verify_fuel_max: number;
+            };
+            migrations?: {
+                after?: Record<string, never> | boolean;
+                before?: Record<string, never> | boolean;
+                from: number;
+                steps: ({
+                    add?: string;
+                    convert?: string;
+                    default?: unknown;
+                    each?: string;
+                    into?: string | unknown[];
+                    merge?: string[];
+                    move?: string;
+                    remove?: string;
+                    rename?: string;
+                    separator?: string;
+                    split?: string;
+                    to?: string;
+                } & (unknown | unknown | unknown | unknown | unknown | unknown | unknown))[];
+                to: number;
+            }[];
+            native?: string;
+            probes?: {
+                expect?: {
+                    failure?: string;
+                    result?: unknown;
+                };
+                operation: string;
+                /** @description A text, or any other value, which is sent as JSON. */
+                payload?: unknown;
+            }[];
+            /** @description The number of the state's schema; 0 for a module without state. */
+            schema: number;
+            version: string;
+        } & (unknown | unknown);
         /** @description Whether the log is looked at from time to time. */
         MonitoringAnswer: {
             /** @description Whether it is. */
@@ -2981,7 +3912,7 @@ export interface components {
         };
         /** @description A query to normalize. */
         NormalizeBody: {
-            /** @description The profile; `default` unless said. */
+            /** @description The profile; `default` by default. */
             profile?: string | null;
             /** @description The query, at most 8 KiB. */
             query: string;
@@ -3003,8 +3934,8 @@ export interface components {
             /** @description Its capability. */
             capability: string;
             /**
-             * @description The values of variables with which its estimate is compared; `N`, `pages` and `p95_latency` are 100, 1 and 1000 by
-             *     default.
+             * @description The values of variables with which its estimate is compared; `N`, `pages` and `p95_latency` are 100, 1 and 1000
+             *     by default.
              */
             context?: {
                 [key: string]: number;
@@ -3026,7 +3957,7 @@ export interface components {
             /** @description The tool. */
             tool_name: string;
         };
-        /** @description What became of observations. */
+        /** @description The result of observations. */
         ObservedAnswer: {
             /** @description How many of them could be compared with an estimate. */
             compared: number;
@@ -3047,11 +3978,30 @@ export interface components {
          * @enum {string}
          */
         OpWord: "put" | "delete";
+        /** @description A message that trapped two instances, and is not tried again. */
+        ParkedAnswer: {
+            /**
+             * Format: int64
+             * @description The generation that it trapped last.
+             */
+            generation: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Its operation. */
+            operation: string;
+            /** @description SHA-256 of its payload. */
+            payload_digest: string;
+            /** @description How it trapped. */
+            trap: string;
+        };
         /** @description A pattern that is served. */
         PatternItem: {
             /**
              * Format: double
-             * @description The share of what was right, of all that was said; null when nothing was.
+             * @description The share of positive feedback; null without feedback.
              */
             accuracy?: number | null;
             /** @description What is to be done with them. */
@@ -3090,7 +4040,7 @@ export interface components {
             status: string;
             /**
              * Format: int64
-             * @description How often somebody said that the answer was right.
+             * @description Number of positive feedbacks.
              */
             times_correct: number;
             /**
@@ -3100,7 +4050,7 @@ export interface components {
             times_used: number;
             /**
              * Format: int64
-             * @description How often somebody said that it was wrong.
+             * @description Number of negative feedbacks.
              */
             times_wrong: number;
         };
@@ -3173,7 +4123,8 @@ export interface components {
             success_rate?: number | null;
             /**
              * Format: double
-             * @description How many times as long as estimated a successful use took: a geometric mean. Null where nothing could be compared.
+             * @description How many times as long as estimated a successful use took: a geometric mean. Null where nothing could be
+             *     compared.
              */
             time_bias?: number | null;
             /** @description The name of the document of the tool. */
@@ -3185,6 +4136,194 @@ export interface components {
              * @description How often it was used.
              */
             uses: number;
+        };
+        PatternsCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        PatternsLearningDocument: {
+            /**
+             * @description Minimum number of votes before that.
+             * @default 5
+             */
+            demote_after: number;
+            /**
+             * @description Below this accuracy a pattern goes back to pending; 0: never.
+             * @default 0.5
+             */
+            demote_below: number;
+            description?: string;
+            /** @default 3 */
+            key_chars_min: number;
+            /**
+             * @description Whose queries are learned: those of callers with a token, or of all.
+             * @default authenticated
+             * @enum {unknown}
+             */
+            learn_from: "authenticated" | "everyone";
+            /**
+             * @description Maximum number of learned patterns. Beyond it the least used one is deleted, never one that a person changed.
+             * @default 1000
+             */
+            learned_max: number;
+            /**
+             * @description Maximum number of patterns that a replica learns per minute.
+             * @default 120
+             */
+            lessons_per_minute_max: number;
+            /**
+             * @description Cost of a call, in any unit; savings are reported in it.
+             * @default 0
+             */
+            llm_call_cost: number;
+            /**
+             * @description Maximum number of LLM calls of a replica per minute; further queries are answered without a call.
+             * @default 600
+             */
+            llm_calls_per_minute_max: number;
+            /**
+             * @description pending waits for approval, auto answers at once.
+             * @default pending
+             * @enum {unknown}
+             */
+            mode: "off" | "pending" | "auto";
+            /** @description Categories that are never learned. */
+            never_categories?: string[];
+            /** @description Texts whose queries are never learned. */
+            never_contains?: string[];
+            /**
+             * @description The lowest of all matching patterns answers; equal ones in the order of their ids.
+             * @default 100
+             */
+            order: number;
+            /**
+             * @description Forms of personal data. Queries that contain any are not learned.
+             * @default [
+             *       "url_credentials",
+             *       "email",
+             *       "uuid",
+             *       "iban",
+             *       "card",
+             *       "phone",
+             *       "number"
+             *     ]
+             */
+            redact: ("url_credentials" | "email" | "uuid" | "iban" | "card" | "phone" | "number")[];
+            /**
+             * @description Whether personal data is masked in what the LLM is asked.
+             * @default true
+             */
+            redact_llm: boolean;
+            /**
+             * @description Minimum confidence of an answer.
+             * @default 0.9
+             */
+            threshold: number;
+        };
+        PatternsPatternDocument: {
+            /**
+             * @description respond where there is a direct_response, else tool.
+             * @enum {unknown}
+             */
+            action?: "respond" | "tool" | "route" | "react";
+            /** @description Instead of pattern: any of these matches. */
+            any_of?: string[];
+            /** @description The category of matching queries. */
+            category: string;
+            /**
+             * @description Confidence of the category.
+             * @default 1
+             */
+            confidence: number;
+            /**
+             * @default manual
+             * @enum {unknown}
+             */
+            created_by: "manual" | "llm";
+            description?: string;
+            direct_response?: string;
+            /** @description A regular expression that the query must not match. */
+            exclusion?: string;
+            /**
+             * @description exact compares keys; the others look into the text, stop words and punctuation included.
+             * @default exact
+             * @enum {unknown}
+             */
+            match: "exact" | "prefix" | "contains" | "word" | "regex";
+            /** @description Maximum number of words of the query. */
+            max_words?: number;
+            /**
+             * @description The lowest of all matching patterns answers; equal ones in the order of their ids.
+             * @default 100
+             */
+            order: number;
+            pattern?: string;
+            /**
+             * @description The profile by which queries are normalized.
+             * @default default
+             */
+            profile: string;
+            /**
+             * @description Only approved patterns answer.
+             * @default approved
+             * @enum {unknown}
+             */
+            status: "pending" | "approved" | "disabled";
+            /** @description For people; not interpreted. */
+            tags?: string[];
+        } & (unknown | unknown);
+        PatternsProfileDocument: {
+            /**
+             * @description Whether NFKC makes them one rather than NFC: a ligature is its letters then.
+             * @default false
+             */
+            compatibility: boolean;
+            description?: string;
+            /**
+             * @description Whether accents are ignored.
+             * @default false
+             */
+            fold_accents: boolean;
+            /** @description The language, for people. */
+            language?: string;
+            /**
+             * @description Which punctuation is removed from both ends of a word.
+             * @default ascii
+             * @enum {unknown}
+             */
+            punctuation: "keep" | "ascii" | "unicode";
+            /** @description Words that are ignored in keys, one by one. */
+            stop_words?: string[];
+        };
+        PatternsPromptDocument: {
+            categories: {
+                [key: string]: {
+                    /** @enum {unknown} */
+                    action?: "respond" | "tool" | "route" | "react";
+                    description?: string;
+                    direct_response?: string;
+                } | null;
+            };
+            description?: string;
+            instructions: string;
+            /**
+             * @description Whether the schema of the reply is sent; some servers do not support it.
+             * @default true
+             */
+            structured: boolean;
+            /** @default 0 */
+            temperature: number;
+            /** @default 100 */
+            tokens_max: number;
         };
         /** @description How patterns do, on all replicas together. */
         PerformanceAnswer: {
@@ -3316,7 +4455,7 @@ export interface components {
              * @description For an import, the line, from 1.
              */
             line?: number | null;
-            /** @description What is wrong and how to mend it. */
+            /** @description What is wrong and how to fix it. */
             message: string;
             /** @description A JSON Pointer into the body, or into the body of `document`. */
             path: string;
@@ -3334,8 +4473,8 @@ export interface components {
             revision: number;
         };
         /**
-         * @description Revisions up to `revision` whose documents are left out, since they are invalid on this replica; empty when all are in.
-         *     With both, the log tells all that went into an answer.
+         * @description Revisions up to `revision` whose documents are left out, since they are invalid on this replica; empty when all are
+         *     in. With both, the log has all that went into an answer.
          */
         QuarantinedRevisions: number[];
         /** @description Whether requests should be sent here. */
@@ -3372,7 +4511,7 @@ export interface components {
              */
             revision?: number | null;
         };
-        /** @description What is served, in the seed's words. */
+        /** @description What is served, in the format of the compatibility API. */
         RegistryAnswer: {
             /** @description How many conditions. */
             condition_count: number;
@@ -3435,7 +4574,7 @@ export interface components {
          */
         ReloadBody: {
             /**
-             * @description Compile everything anew, whether or not it changed.
+             * @description Compile everything again, whether or not it changed.
              * @default false
              */
             force: boolean;
@@ -3444,13 +4583,13 @@ export interface components {
             /** @description A ruleset, as text or as a number. */
             ruleset_id?: unknown;
             /**
-             * @description Validate the whole log first, and reload nothing when it is not valid; default: true. With false
-             *     what does not hold is left out of what is served and the rest is reloaded; it never goes live either way.
+             * @description Validate the whole log first, and reload nothing when it is not valid; default: true. With false what is invalid
+             *     is left out of what is served and the rest is reloaded; it never goes live either way.
              * @default true
              */
             validate: boolean;
         };
-        /** @description What became of a reload, in the seed's words. */
+        /** @description The result of a reload, in the format of the compatibility API. */
         ReloadDone: {
             /** @description What it was asked for. */
             filtered_by: components["schemas"]["FilteredBy"];
@@ -3509,7 +4648,7 @@ export interface components {
             id: number;
             /** @description How it ended, as `success`, `unchanged` or `validation_failed`. */
             outcome: string;
-            /** @description Why, as the revision says it. */
+            /** @description The reason of the revision. */
             reason?: string | null;
             /** @description Whether it ended well. */
             success: boolean;
@@ -3527,7 +4666,10 @@ export interface components {
             took_ms: number;
             /** @description The tool that it was about; null where it was about several, or about none. */
             tool_name?: string | null;
-            /** @description What asked for it: `manual`, `api_update`, `periodic`, `webhook`, `startup`, or another word of `/api/v1/reloads`. */
+            /**
+             * @description What asked for it: `manual`, `api_update`, `periodic`, `webhook`, `startup`, or another word of
+             *     `/api/v1/reloads`.
+             */
             trigger: string;
             /** @description Who asked for it. */
             triggered_by?: string | null;
@@ -3539,7 +4681,10 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
-        /** @description What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. */
+        /**
+         * @description What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. Of a
+         *     table that is followed only the row of a pattern that is named is taken over.
+         */
         ReloadPatterns: {
             /** @description A pattern that must be there: a string or a number. */
             pattern_id?: unknown;
@@ -3549,8 +4694,8 @@ export interface components {
             /** @description Compiles everything again, changed or not. Implied by `kind`. */
             force?: boolean;
             /**
-             * @description Limits the sources that are read again to those of this kind, which must exist. The whole log is compiled again, because
-             *     a replica never serves a mix of two revisions.
+             * @description Limits the sources that are read again to those of this kind, which must exist. The whole log is compiled again,
+             *     because a replica never serves a mix of two revisions.
              */
             kind?: string | null;
             /** @description Documents of the kind that must exist; at most 500. Requires `kind`. */
@@ -3654,12 +4799,26 @@ export interface components {
             /** @description `success` when this replica serves the log and every source is in effect; else `failed`. */
             status: string;
         };
-        /** @description What became of a reload. */
+        /** @description A pattern that was named in a reload. */
+        ReloadedPattern: {
+            /**
+             * Format: int64
+             * @description The revision that made it so.
+             */
+            revision: number;
+            /**
+             * Format: int64
+             * @description Its version in the log.
+             */
+            version: number;
+        };
+        /** @description The result of a reload. */
         ReloadedPatterns: {
             /** @description The same in words. */
             message: string;
             /** @description How the reload ended here: `success`, `unchanged`, or why not. */
             outcome: string;
+            pattern?: components["schemas"]["ReloadedPattern"] | null;
             /** @description The pattern that was named, as it was. */
             pattern_id?: unknown;
             /** @description How many patterns are served here. */
@@ -3671,7 +4830,7 @@ export interface components {
              * @description How long it took here.
              */
             reload_time_ms: number;
-            /** @description What each replica says. */
+            /** @description The report of each replica. */
             replicas: components["schemas"]["Ack"][];
             /**
              * Format: int64
@@ -3680,12 +4839,12 @@ export interface components {
             revision: number;
             /** @description How many replicas serve it, this one among them. */
             subscribers: number;
-            /** @description Whether every replica that is alive serves what the log says. */
+            /** @description Whether every replica that is alive serves the current state of the log. */
             success: boolean;
             /** @description When it began. */
             timestamp: string;
         };
-        /** @description What became of a reload. */
+        /** @description The result of a reload. */
         ReloadedTools: {
             /** @description How many documents it changed. */
             documents_changed: number;
@@ -3700,7 +4859,7 @@ export interface components {
             outcome: string;
             /** @description Revisions up to `revision` that are left out on this replica. */
             quarantined: components["schemas"]["QuarantinedRevisions"];
-            /** @description What each replica says. */
+            /** @description The report of each replica. */
             replicas: components["schemas"]["Ack"][];
             /**
              * Format: int64
@@ -3731,7 +4890,8 @@ export interface components {
             applied_digest?: string | null;
             /**
              * Format: int64
-             * @description How far it had come when it last reported: what it served had everything up to this revision, but for those in `quarantined`.
+             * @description How far it had come when it last reported: what it served had everything up to this revision, but for those in
+             *     `quarantined`.
              */
             applied_revision: number;
             /** @description What is wrong with it, as a log that does not answer, or that it reports nothing. */
@@ -3739,8 +4899,8 @@ export interface components {
             /** @description Its id. */
             id: string;
             /**
-             * @description The variables (`env:NAME`) and files (`file:PATH`) to which its documents refer and that say something else there than
-             *     on most replicas; where no answer is the most common, on all of them.
+             * @description The variables (`env:NAME`) and files (`file:PATH`) to which its documents refer and whose contents differ from
+             *     most replicas; where no value is the most common, on all of them.
              */
             inputs_differ: string[];
             /** @description Its labels. */
@@ -3760,8 +4920,8 @@ export interface components {
             /** @description The revisions it does not serve, and why. */
             quarantined: components["schemas"]["NackAnswer"][];
             /**
-             * @description When it last reported, if that is more than 1,000 ms ago: it may be paused, cut off or gone, and what it serves is
-             *     not known. Null while it reports.
+             * @description When it last reported, if that is more than 1,000 ms ago: it may be paused, cut off or stopped, and what it
+             *     serves is not known. Null while it reports.
              */
             silent_since?: string | null;
             /** @description Since when it runs. */
@@ -3779,8 +4939,8 @@ export interface components {
         /** @description Result of one replica. */
         ReplicaReload: components["schemas"]["Ack"] & {
             /**
-             * @description `reloaded`: the replica that received the request; `followed`: it read the log and reported whether it serves the
-             *     revision; `missing`: it did not report in time.
+             * @description `reloaded`: the replica that received the request; `followed`: it read the log and reported whether it serves
+             *     the revision; `missing`: it did not report in time.
              */
             done: string;
         };
@@ -3818,8 +4978,8 @@ export interface components {
             /** @description When it was accepted. */
             created_at: string;
             /**
-             * @description The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for a
-             *     revision have the same history up to it.
+             * @description The SHA-256 over the digest of the revision before it and over its contents. Logs that have the same digest for
+             *     a revision have the same history up to it.
              */
             digest: string;
             /** @description The key under which it was made, with whose it is, as `http:TOKEN:KEY`; none when it had none. */
@@ -3891,6 +5051,21 @@ export interface components {
              */
             revision: number;
         };
+        /** @description How to rotate a token. */
+        RotateBody: {
+            /**
+             * Format: int64
+             * @description How long the earlier token stays valid, in ms: an hour by default, at most 30 days, 0 for not at all.
+             */
+            overlap_ms?: number | null;
+        };
+        /** @description What is wrong with a row. */
+        RowProblemAnswer: {
+            /** @description What is wrong with it, and the cure. */
+            message: string;
+            /** @description The id of the row; its place among the rows, as `/3`, where it has none. */
+            row: string;
+        };
         /** @description A rule as it is served. */
         RuleInfoAnswer: {
             /** @description Its conditions in words. */
@@ -3932,6 +5107,178 @@ export interface components {
             revision: number;
             /** @description Their ruleset. */
             ruleset: string;
+        };
+        RulesCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        RulesConditionDocument: ({
+            /** @description A dotted path into the input, as customer.age or orders.0.total. */
+            attribute: string;
+            condition_name?: string;
+            /** @description What the value is compared with. Types are strict: "35" is not 35. */
+            constant?: unknown;
+            description?: string;
+            /**
+             * @description Another name for operator.
+             * @enum {unknown}
+             */
+            equation?: "equal" | "not_equal" | "greater_than" | "greater_than_or_equal" | "less_than" | "less_than_or_equal" | "in" | "not_in" | "range" | "contains" | "regex_match" | "regex_search" | "regex" | "regex_not_match" | "regex_not_search" | "is_null" | "starts_with" | "ends_with";
+            /** @description For people and their programs; not interpreted here. */
+            metadata?: Record<string, never>;
+            /**
+             * @description What is done with the value and the constant. What is absent is null: is_null never counts it as missing.
+             * @enum {unknown}
+             */
+            operator?: "equal" | "not_equal" | "greater_than" | "greater_than_or_equal" | "less_than" | "less_than_or_equal" | "in" | "not_in" | "range" | "contains" | "regex_match" | "regex_search" | "regex" | "regex_not_match" | "regex_not_search" | "is_null" | "starts_with" | "ends_with";
+            /** @description For people; not interpreted. */
+            tags?: string[];
+        } & (unknown & unknown & unknown & unknown & unknown & unknown)) & (unknown | unknown);
+        /** @description A page of reloads, newest first. */
+        RulesReloadHistory: {
+            /** @description How many it has. */
+            count: number;
+            /** @description The reloads, in short. */
+            history: components["schemas"]["RulesReloadItem"][];
+            /** @description The same reloads, with all that is known of them. */
+            items: components["schemas"]["ReloadAnswer"][];
+            /** @description How many it could have. */
+            limit: number;
+            /** @description What to pass as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description A reload. */
+        RulesReloadItem: {
+            /** @description Why it did not end well; null where it did. */
+            error?: string | null;
+            /** @description When it ended. */
+            last_reload_time: string;
+            /**
+             * Format: int64
+             * @description Its number on this replica, which is how many there were then.
+             */
+            reload_count: number;
+            /** @description `success`, or how it ended. */
+            status: string;
+        };
+        RulesRuleDocument: {
+            /**
+             * @description What a match adds to the pattern result; {{a.b}} is filled from the input.
+             * @default Y
+             */
+            action_result: string;
+            conditions: components["schemas"]["RulesRuleDocumentJoint"];
+            description?: string;
+            /** @description For people and their programs; not interpreted here. */
+            metadata?: Record<string, never>;
+            /**
+             * @description Rules execute in ascending priority, those of one priority by id.
+             * @default 0
+             */
+            priority: number;
+            rule_name?: string;
+            /**
+             * @description Points of a match.
+             * @default 0
+             */
+            rule_point: number;
+            /**
+             * @description Only active ones execute.
+             * @default active
+             * @enum {unknown}
+             */
+            status: "draft" | "active" | "inactive" | "deprecated" | "archived";
+            /** @description For people; not interpreted. */
+            tags?: string[];
+            /**
+             * @description simple: conditions is {item}. complex: anything else. May be left out.
+             * @enum {unknown}
+             */
+            type?: "simple" | "complex";
+            /**
+             * @description Multiplies rule_point.
+             * @default 1
+             */
+            weight: number;
+        } & (unknown & unknown);
+        RulesRuleDocumentCondition: ({
+            /** @description A dotted path into the input, as customer.age or orders.0.total. */
+            attribute: string;
+            condition_name?: string;
+            /** @description What the value is compared with. Types are strict: "35" is not 35. */
+            constant?: unknown;
+            description?: string;
+            /**
+             * @description Another name for operator.
+             * @enum {unknown}
+             */
+            equation?: "equal" | "not_equal" | "greater_than" | "greater_than_or_equal" | "less_than" | "less_than_or_equal" | "in" | "not_in" | "range" | "contains" | "regex_match" | "regex_search" | "regex" | "regex_not_match" | "regex_not_search" | "is_null" | "starts_with" | "ends_with";
+            /** @description For people and their programs; not interpreted here. */
+            metadata?: Record<string, never>;
+            /**
+             * @description What is done with the value and the constant. What is absent is null: is_null never counts it as missing.
+             * @enum {unknown}
+             */
+            operator?: "equal" | "not_equal" | "greater_than" | "greater_than_or_equal" | "less_than" | "less_than_or_equal" | "in" | "not_in" | "range" | "contains" | "regex_match" | "regex_search" | "regex" | "regex_not_match" | "regex_not_search" | "is_null" | "starts_with" | "ends_with";
+            /** @description For people; not interpreted. */
+            tags?: string[];
+        } & (unknown & unknown & unknown & unknown & unknown & unknown)) & (unknown | unknown);
+        RulesRuleDocumentJoint: {
+            item: components["schemas"]["RulesRuleDocumentPart"];
+        } | {
+            items: components["schemas"]["RulesRuleDocumentPart"][];
+            /** @enum {unknown} */
+            mode: "inclusive" | "and" | "exclusive" | "or";
+        } | {
+            all: components["schemas"]["RulesRuleDocumentPart"][];
+        } | {
+            any: components["schemas"]["RulesRuleDocumentPart"][];
+        } | {
+            not: components["schemas"]["RulesRuleDocumentPart"];
+        };
+        RulesRuleDocumentPart: unknown;
+        RulesRulesetDocument: {
+            /**
+             * @description original: constants are typed as the original did ("30" is 30), range is membership, not_equal and not_in match values of other types.
+             * @enum {unknown}
+             */
+            compat?: "original";
+            /**
+             * @description Whether it executes when a request names no ruleset. At most one ruleset may be the default.
+             * @default false
+             */
+            default: boolean;
+            description?: string;
+            /**
+             * @description Leaves a rule out of the pattern result when an attribute of it is not in the input.
+             * @default false
+             */
+            drop_missing: boolean;
+            /** @description For people and their programs; not interpreted here. */
+            metadata?: Record<string, never>;
+            name?: string;
+            /** @description What to recommend for exactly that pattern result. */
+            patterns?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Only active ones execute.
+             * @default active
+             * @enum {unknown}
+             */
+            status: "draft" | "active" | "inactive" | "deprecated" | "archived";
+            /** @description For people; not interpreted. */
+            tags?: string[];
+            version?: string;
         };
         /** @description A ruleset as it is served. */
         RulesetInfoAnswer: {
@@ -3981,7 +5328,7 @@ export interface components {
             cost_saved: number;
             /**
              * Format: double
-             * @description What a call costs, as the learning policy says.
+             * @description What a call costs, by the learning policy.
              */
             llm_call_cost: number;
             /**
@@ -4006,7 +5353,7 @@ export interface components {
             not_before?: string | null;
             /** @description Why. */
             reason: string;
-            /** @description What came of it at its time, `{at, outcome, problems}`; it is not tried again then. */
+            /** @description The result of its run, `{at, outcome, problems}`; it is not tried again then. */
             refused?: unknown;
             /** @description Whether the reload is done each time the window opens. */
             repeat: boolean;
@@ -4021,7 +5368,7 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last. */
             next_cursor?: string | null;
         };
-        /** @description A change that is scheduled; what the document is to say is in the document of the schedule. */
+        /** @description A scheduled change; the new body is in the document of the schedule. */
         ScheduledChange: {
             /** @description The kind. */
             kind: string;
@@ -4030,6 +5377,75 @@ export interface components {
             /** @description `put` or `delete`. */
             op: string;
         };
+        SchedulesCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        SchedulesScheduleDocument: ({
+            /** @description The changes of the edit, all or nothing. */
+            changes?: {
+                body?: Record<string, never>;
+                /**
+                 * @description It exists.
+                 * @constant
+                 */
+                if_present?: true;
+                /** @description Not changed after this revision. */
+                if_revision?: number;
+                /** @description Its version at that time; 0: it does not exist. */
+                if_version?: number;
+                kind: string;
+                name: string;
+                /** @enum {unknown} */
+                op: "put" | "delete";
+            }[];
+            /**
+             * Format: date-time
+             * @description It is not run before.
+             */
+            not_before?: string;
+            /** @description Result of the run; put the document without it to try again. */
+            refused?: Record<string, never>;
+            /**
+             * @description Recompile everything.
+             * @constant
+             */
+            reload?: true;
+            /**
+             * @description Whether it is repeated at every start of the window.
+             * @default false
+             */
+            repeat: boolean;
+            /**
+             * @description Whether documents of other owners are changed too.
+             * @default false
+             */
+            take_over: boolean;
+            /** @description It is not run outside of it. */
+            window?: {
+                /** @description Start of the window: minute, hour, day, month, weekday. */
+                cron: string;
+                /**
+                 * @description Length of the window.
+                 * @default 3600000
+                 */
+                length_ms: number;
+                /**
+                 * @description An IANA name, as Europe/Rome.
+                 * @default UTC
+                 */
+                time_zone: string;
+            };
+        } | unknown | unknown) & (unknown | unknown);
         /** @description A sort of document. */
         SchemaInfo: {
             /** @description Where the schema is. */
@@ -4080,14 +5496,17 @@ export interface components {
         };
         /** @description What a selection gives. */
         SelectionAnswer: {
-            /** @description The best candidates and a question, where they are too close to call: `{gap, question, alternatives}`; else null. */
+            /**
+             * @description The best candidates and a question, where they are too close to call: `{gap, question, alternatives}`; else
+             *     null.
+             */
             ambiguity?: Record<string, never> | null;
             /**
              * @description What can be used, the best first: `{tool, tool_name, capability, pattern, score, features, estimates, policy,
              *     requires_approval, background}` each.
              */
             candidates: Record<string, never>[];
-            /** @description What a policy excludes, in the same shape; `policy` says why. */
+            /** @description What a policy excludes, in the same shape; `policy` has the reason. */
             excluded: Record<string, never>[];
             /** @description What matters, and how that was found: `{name, confidence, found_by, keywords}`. */
             mode: Record<string, never>;
@@ -4180,7 +5599,7 @@ export interface components {
             /** @description How many are kept. */
             total: number;
         };
-        /** @description How this replica stands to the log. */
+        /** @description The state of this replica against the log. */
         StatusAnswer: {
             /** @description The kinds whose changes are refused here because of it (`runaways_max`), with how many threads each lost. */
             blocked_kinds: {
@@ -4233,8 +5652,8 @@ export interface components {
             version: string;
         };
         /**
-         * @description Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as unavailable
-         *     after 500 ms without an answer.
+         * @description Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as
+         *     unavailable after 500 ms without an answer.
          */
         StoreAnswer: {
             /** @description Whether it answers. */
@@ -4252,10 +5671,44 @@ export interface components {
         };
         /** @description Whether the log answers. */
         StoreFigures: {
-            /** @description Whether serving the local copy, since the log was unavailable at the start. */
+            /** @description Whether what is served comes from the local copy, since the log was unavailable at the start. */
             from_copy: boolean;
             /** @description The log. */
             store: components["schemas"]["StoreAnswer"];
+        };
+        /** @description How the followed table stands to the log. */
+        TableAnswer: {
+            /**
+             * Format: int64
+             * @description For how many patterns counts were taken in this process.
+             */
+            counts_taken: number;
+            /** @description Why it cannot be followed now; null when it can. */
+            error?: string | null;
+            /** @description How many patterns are kept in the log though the table has no rows any more. */
+            kept: number;
+            /** @description How many rows are not followed. */
+            problem_count: number;
+            /** @description What is wrong with them, the first thousand. The patterns of such rows stay as they are in the log. */
+            problems: components["schemas"]["RowProblemAnswer"][];
+            /**
+             * Format: int64
+             * @description The last revision that it made in this process.
+             */
+            revision?: number | null;
+            /**
+             * Format: int64
+             * @description How many revisions it made in this process.
+             */
+            revisions: number;
+            /** @description How many rows it had when it was last read here. */
+            rows: number;
+            /** @description Whether another replica of the log follows it, and this one stands by. */
+            stands_by: boolean;
+            /** @description When the log was last found, or made, to say what the table says but for `problems`. */
+            synced_at?: string | null;
+            /** @description The table. */
+            table: string;
         };
         /** @description How many rows of each sort are served. */
         TableFigures: {
@@ -4292,6 +5745,73 @@ export interface components {
              */
             revision: number;
         };
+        /** @description What is known of a token: never the token itself. */
+        TokenAnswer: {
+            /**
+             * Format: int64
+             * @description For agents: the revision that they work with.
+             */
+            at?: number | null;
+            /** @description When it was made. */
+            created_at: string;
+            /** @description The token that made it. */
+            created_by?: string | null;
+            /** @description Whether it is refused already. */
+            expired: boolean;
+            /** @description From when on it is refused. */
+            expires_at?: string | null;
+            /** @description For agents: `all` or `search`. */
+            expose?: string | null;
+            /** @description Its id: the `principal` of revisions that it made since its last rotation. */
+            id?: string | null;
+            /** @description When a replica last saw it used; up to a minute late. */
+            last_used_at?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description For agents: tools that are listed beside the search. */
+            pin: string[];
+            /** @description Until when the token of before the last rotation is valid. */
+            previous_valid_until?: string | null;
+            /** @description Its role; one that this version does not know allows nothing. */
+            role: string;
+            /** @description The documents that it may see and change; null for all. */
+            scopes?: string[] | null;
+        };
+        /** @description A token to make. */
+        TokenBody: {
+            /**
+             * Format: int64
+             * @description For agents over MCP: the revision whose catalogue they work with, whatever is served.
+             */
+            at?: number | null;
+            /** @description From when on it is refused, as `2026-01-31T03:00:00Z`; it does not expire without. */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description The same as a time from now, in ms, at most a hundred years; instead of `expires_at`.
+             */
+            expires_in_ms?: number | null;
+            /** @description For agents over MCP: `all` or `search`; what the address says without. */
+            expose?: string | null;
+            /** @description Its name, the author of what it changes: 1 to 128 of `A-Z a-z 0-9 . _ @ + -`. */
+            name: string;
+            /** @description For agents over MCP: tools that are listed beside the search, at most 100. */
+            pin?: string[];
+            /** @description `viewer`, `executor`, `editor`, `operator` or `admin`. */
+            role: string;
+            /**
+             * @description The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
+             *     most 100. All documents without. Not for admins.
+             */
+            scopes?: string[] | null;
+        };
+        /** @description A page of tokens, by name. */
+        TokenList: {
+            /** @description The tokens. */
+            items: components["schemas"]["TokenAnswer"][];
+            /** @description What to pass as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
         /** @description A tool, without its capabilities; those are in its document. */
         ToolAnswer: {
             /** @description What it is about, as `network`. */
@@ -4319,7 +5839,10 @@ export interface components {
             metadata: Record<string, never>;
             /** @description Where it runs, as `linux`. */
             platform?: string | null;
-            /** @description `active`, `deprecated`, `disabled`, `testing` or `draft`. Active ones and those in testing are offered to selections. */
+            /**
+             * @description `active`, `deprecated`, `disabled`, `testing` or `draft`. Active ones and those in testing are offered to
+             *     selections.
+             */
             status: string;
             /** @description What people and services call it; unique. */
             tool_name: string;
@@ -4363,7 +5886,10 @@ export interface components {
         };
         /** @description One difference. */
         ToolDifferenceAnswer: {
-            /** @description `breaking`: a call or a selection that works may fail. `compatible`: it works on. `wording`: a model reads another text. */
+            /**
+             * @description `breaking`: a call or a selection that works may fail. `compatible`: it works on. `wording`: a model reads
+             *     another text.
+             */
             impact: string;
             /** @description The difference in a sentence. Characters that are not shown are written out, as `\u{200b}`. */
             message: string;
@@ -4415,8 +5941,30 @@ export interface components {
             problems: components["schemas"]["ProblemItem"][];
             /** @description Whether it is. */
             valid: boolean;
-            /** @description What its texts should not say to a model, each in a sentence with its place. */
+            /** @description Findings in its texts, each in a sentence with its place. */
             warnings: string[];
+        };
+        ToolsCheckDocument: {
+            description?: string;
+            /** @description The expected answer. */
+            expect: unknown;
+            /** @description The input of the kind. */
+            input: unknown;
+            /**
+             * @description partial: only the stated members must match. exact: there may be no other members.
+             * @default partial
+             * @enum {unknown}
+             */
+            match: "partial" | "exact";
+        };
+        ToolsCorrectionsDocument: {
+            [key: string]: {
+                /** @default 1 */
+                cost_factor: number;
+                observations?: number;
+                /** @default 1 */
+                time_factor: number;
+            };
         };
         /** @description The health of the catalogue. */
         ToolsHealth: {
@@ -4463,18 +6011,316 @@ export interface components {
             /** @description What the catalogue has. */
             tools: components["schemas"]["ToolFigures"];
         };
+        ToolsSelectionSettingsDocument: {
+            /**
+             * @description The difference of scores below which the best two count as equal.
+             * @default 0.08
+             */
+            ambiguity_gap: number;
+            /**
+             * @description The cost that counts as worst.
+             * @default 10
+             */
+            cost_max: number;
+            description?: string;
+            /**
+             * @description Whether observed uses become corrections of estimates, as revisions by the author telemetry.
+             * @default false
+             */
+            learn_corrections: boolean;
+            /**
+             * @description Whether a call that is forwarded to its endpoint is counted as a use of its tool.
+             * @default false
+             */
+            observe_forwarded_calls: boolean;
+            /**
+             * @description The times that count as best and as worst, in ms.
+             * @default [
+             *       50,
+             *       60000
+             *     ]
+             */
+            time_ms: number[];
+            /** @description What each feature counts, by mode. */
+            weights?: {
+                accurate?: {
+                    /** @default 0.4 */
+                    accuracy: number;
+                    /** @default 0.15 */
+                    completeness: number;
+                    /** @default 0.15 */
+                    complexity: number;
+                    /** @default 0.15 */
+                    cost: number;
+                    /** @default 0.15 */
+                    time: number;
+                };
+                balanced?: {
+                    /** @default 0.2 */
+                    accuracy: number;
+                    /** @default 0.2 */
+                    completeness: number;
+                    /** @default 0.2 */
+                    complexity: number;
+                    /** @default 0.2 */
+                    cost: number;
+                    /** @default 0.2 */
+                    time: number;
+                };
+                cheap?: {
+                    /** @default 0.15 */
+                    accuracy: number;
+                    /** @default 0.15 */
+                    completeness: number;
+                    /** @default 0.15 */
+                    complexity: number;
+                    /** @default 0.4 */
+                    cost: number;
+                    /** @default 0.15 */
+                    time: number;
+                };
+                fast?: {
+                    /** @default 0.15 */
+                    accuracy: number;
+                    /** @default 0.15 */
+                    completeness: number;
+                    /** @default 0.15 */
+                    complexity: number;
+                    /** @default 0.15 */
+                    cost: number;
+                    /** @default 0.4 */
+                    time: number;
+                };
+                simple?: {
+                    /** @default 0.15 */
+                    accuracy: number;
+                    /** @default 0.15 */
+                    completeness: number;
+                    /** @default 0.4 */
+                    complexity: number;
+                    /** @default 0.15 */
+                    cost: number;
+                    /** @default 0.15 */
+                    time: number;
+                };
+                thorough?: {
+                    /** @default 0.15 */
+                    accuracy: number;
+                    /** @default 0.4 */
+                    completeness: number;
+                    /** @default 0.15 */
+                    complexity: number;
+                    /** @default 0.15 */
+                    cost: number;
+                    /** @default 0.15 */
+                    time: number;
+                };
+            };
+        };
+        ToolsToolDocument: {
+            /** @description Hints on its behaviour, as the Model Context Protocol has them. */
+            annotations?: {
+                destructiveHint?: boolean;
+                idempotentHint?: boolean;
+                openWorldHint?: boolean;
+                readOnlyHint?: boolean;
+                title?: string;
+            };
+            /** @description What it can do, by name. */
+            capabilities?: {
+                [key: string]: components["schemas"]["ToolsToolDocumentCapability"];
+            };
+            /**
+             * @description What it is about.
+             * @example system
+             * @example network
+             * @example automation
+             * @example monitoring
+             * @example security
+             * @example cloud
+             * @example container
+             * @example asset
+             * @example communication
+             * @example database
+             * @example storage
+             * @example filesystem
+             * @example text-processing
+             * @example logging
+             * @example process-management
+             */
+            category?: string;
+            /** @description Defaults of all patterns, for people. */
+            defaults?: Record<string, never>;
+            /** @description What it needs. */
+            dependencies?: {
+                name: string;
+                required?: boolean;
+                type?: string;
+                version?: string | number;
+            }[];
+            /** @description What it does, for people and models. */
+            description: string;
+            /** @default true */
+            enabled: boolean;
+            /** @description Where its calls go. */
+            forward?: {
+                /** @description Headers to send. A secret is a reference, as ${env:NAME}. */
+                headers?: {
+                    [key: string]: string;
+                };
+                /** @enum {unknown} */
+                method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+                timeout_ms?: number;
+                url: string;
+            };
+            /** @description The JSON Schema of its input; by default derived from the inputs of its patterns. */
+            input_schema?: {
+                /** @constant */
+                type: "object";
+            };
+            /** @description What agents call it, unique; by default derived from tool_name. */
+            mcp_name?: string;
+            /** @description For people; nothing reads it. */
+            metadata?: Record<string, never>;
+            /** @description The JSON Schema of its result. */
+            output_schema?: {
+                /** @constant */
+                type: "object";
+            };
+            /**
+             * @description Where it runs.
+             * @example linux
+             * @example windows
+             * @example network
+             * @example cloud
+             * @example container
+             * @example kubernetes
+             * @example database
+             * @example monitoring
+             * @example scheduler
+             * @example custom
+             */
+            platform?: string;
+            /**
+             * @description Only what is active or testing is offered.
+             * @default active
+             * @enum {unknown}
+             */
+            status: "active" | "deprecated" | "disabled" | "testing" | "draft";
+            /** @description A title for people. */
+            title?: string;
+            /** @description What people and services call it, unique; by default the name of the document. */
+            tool_name?: string;
+            /** @default 1.0 */
+            version: string | number;
+        };
+        ToolsToolDocumentCapability: {
+            /** @description What it is. */
+            description?: string;
+            /** @description The ways to use it, by name. */
+            patterns: {
+                [key: string]: components["schemas"]["ToolsToolDocumentPattern"];
+            };
+        };
+        ToolsToolDocumentInput: {
+            allowed_values?: unknown[];
+            /** @description What it is. */
+            description?: string;
+            /** @description What a caller calls it. A number is a variable of expressions. */
+            name: string;
+            /**
+             * @default string
+             * @example string
+             * @example text
+             * @example str
+             * @example integer
+             * @example int
+             * @example number
+             * @example float
+             * @example boolean
+             * @example bool
+             * @example array
+             * @example list
+             * @example object
+             * @example dict
+             * @example any
+             */
+            type: string;
+        };
+        ToolsToolDocumentPattern: {
+            completeness?: string;
+            /** @description How complex it is; 0.5 by default. */
+            complexity_score?: number;
+            /**
+             * @description What it costs: a number or an expression.
+             * @example 200
+             * @example 200 + 5 * N
+             */
+            cost_estimate: number | string;
+            /** @description What it does. */
+            description?: string;
+            expected_outputs?: unknown[];
+            /** @description What it does not do. */
+            limitations?: string[];
+            /** @description What may be given. */
+            optional_inputs?: components["schemas"]["ToolsToolDocumentInput"][];
+            policy?: components["schemas"]["ToolsToolDocumentPolicy"];
+            preference_match?: {
+                /** @description 0 not at all, 1 perfectly. */
+                accuracy?: number;
+                /** @description 0 not at all, 1 perfectly. */
+                completeness?: number;
+                /** @description 0 not at all, 1 perfectly. */
+                complexity?: number;
+                /** @description 0 not at all, 1 perfectly. */
+                cost?: number;
+                /** @description 0 not at all, 1 perfectly. */
+                speed?: number;
+            };
+            /** @description What has to be given. */
+            required_inputs?: components["schemas"]["ToolsToolDocumentInput"][];
+            scope?: string;
+            /**
+             * @description How long it takes, in ms: a number or an expression.
+             * @example 200
+             * @example 200 + 5 * N
+             */
+            time_estimate_ms: number | string;
+            /** @description What it is used for, as people ask for it. */
+            typical_use_cases?: string[];
+        };
+        ToolsToolDocumentPolicy: {
+            /** @description Where it may run; in all by default. */
+            allowed_environments?: string[];
+            /** @description The largest N for which it may run in the foreground. */
+            max_N_immediate?: number;
+            /** @description The highest cost at which it may run. */
+            max_cost?: number;
+            /** @description How long it may run in the foreground, in s. */
+            max_execution_time?: number;
+            /** @description The same in ms. */
+            max_execution_time_ms?: number;
+            /** @description Whether it may run in production; what is not stated may not. */
+            production_safe?: boolean;
+            /** @description What its caller must be permitted. */
+            required_permissions?: string[];
+            /** @default false */
+            requires_approval: boolean;
+            /** @example N > 50 */
+            requires_background_if?: string;
+        };
         /** @description What was counted of a pattern, on all replicas together; the last moments may be missing. */
         UsageAnswer: {
             /**
              * Format: double
-             * @description The share of what was right, of all that was said; null when nothing was.
+             * @description The share of positive feedback; null without feedback.
              */
             accuracy?: number | null;
             /** @description When it last answered a query; null when it never did. */
             last_used_at?: string | null;
             /**
              * Format: int64
-             * @description How often somebody said that the answer was right.
+             * @description Number of positive feedbacks.
              */
             times_correct: number;
             /**
@@ -4484,9 +6330,36 @@ export interface components {
             times_used: number;
             /**
              * Format: int64
-             * @description How often somebody said that it was wrong.
+             * @description Number of negative feedbacks.
              */
             times_wrong: number;
+        };
+        /** @description How often another program used patterns. */
+        UsageBody: {
+            /** @description At most 10,000. */
+            items: components["schemas"]["UsageItem"][];
+        };
+        /** @description How often another program used a pattern. */
+        UsageItem: {
+            /** @description The id of the pattern. */
+            id: string;
+            /** @description When it last answered there (RFC 3339; of UTC without a zone). */
+            last_used_at?: string | null;
+            /**
+             * Format: int64
+             * @description The number of positive feedbacks there, in total.
+             */
+            times_correct?: number;
+            /**
+             * Format: int64
+             * @description How often it answered a query there, since ever.
+             */
+            times_used?: number;
+        };
+        /** @description What was taken over. */
+        UsageTaken: {
+            /** @description For how many patterns there was more than was taken before. */
+            patterns: number;
         };
         /** @description What to validate. */
         ValidateRequest: {
@@ -4531,8 +6404,7 @@ export interface components {
         VersionAnswer: {
             /** @description Who made it. */
             author: string;
-            /** @description What it said; null for a deletion. */
-            body: unknown;
+            body: components["schemas"]["AnyDocument"] | null;
             /** @description When. */
             created_at: string;
             /** @description `put` or `delete`. */
@@ -4606,9 +6478,24 @@ export interface components {
             /** @description Its versions, the newest first. */
             versions: components["schemas"]["VersionItem"][];
         };
+        /** @description Who sent a request, and what they may do. */
+        Whoami: {
+            /** @description From when on the token is refused; null for one that does not expire. */
+            expires_at?: string | null;
+            /** @description The id of the token or of the subject; null without a token. */
+            id?: string | null;
+            /** @description The name, the author of what they change. */
+            name: string;
+            /** @description What the role includes: `read`, `execute`, `edit`, `operate`, `admin`. */
+            permissions: string[];
+            /** @description The role. */
+            role: string;
+            /** @description The documents that they may see and change; null for all. */
+            scopes?: string[] | null;
+        };
         /** @description Times outside which nothing is done. */
         WindowAnswer: {
-            /** @description Start of the window: minute, hour, day, month, weekday. */
+            /** @description When it opens: minute, hour, day, month, weekday. */
             cron: string;
             /**
              * Format: int64
@@ -4618,9 +6505,9 @@ export interface components {
             /** @description The time zone in which that is read. */
             time_zone: string;
         };
-        /** @description What became of a write. */
+        /** @description The result of a write. */
         WriteAnswer: {
-            /** @description With `wait=all`: what every replica that is alive says. */
+            /** @description With `wait=all`: the reports of all replicas that are alive. */
             acks?: components["schemas"]["Ack"][] | null;
             config?: components["schemas"]["ConfigEffects"] | null;
             /** @description What it changes in the log; the diffs have `diff_bytes_max` bytes together, and those past that are `truncated`. */
@@ -4630,14 +6517,14 @@ export interface components {
             /** @description Whether it was only tried. */
             dry_run: boolean;
             /**
-             * @description Of a dry run: the components that would follow it and were not tried. A dry run connects to nothing and sends nobody a
-             *     secret, so whether they would be refused is seen when the edit is made.
+             * @description Of a dry run: the components that would follow it and were not tried. A dry run opens no connections and sends
+             *     no secrets, so whether they would be refused is seen when the edit is made.
              */
             not_tried?: string[];
             /**
-             * @description `success`; `unchanged`; `queued` when it goes on without its caller; `pending` when it is live here and not every
-             *     replica has said so in time; `partial` when it is live here and a replica refuses it; `scheduled` when it waits for
-             *     its time; `repeated` when a request with the same `Idempotency-Key` became `revision` before.
+             * @description `success`; `unchanged`; `queued` when it continues without its caller; `pending` when it is live here and not
+             *     every replica has reported it in time; `partial` when it is live here and a replica refuses it; `scheduled` when
+             *     it waits for its time; `repeated` when a request with the same `Idempotency-Key` became `revision` before.
              */
             outcome: string;
             plan?: components["schemas"]["PlanAnswer"] | null;
@@ -4658,21 +6545,24 @@ export interface components {
              */
             revision?: number | null;
             schedule?: components["schemas"]["PlannedAnswer"] | null;
-            /** @description With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are not waited for. */
+            /**
+             * @description With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are
+             *     not waited for.
+             */
             silent?: components["schemas"]["SilentReplica"][];
             /** @description Of an import with `Prefer: handling=lenient`: what is wrong with the documents that were left out. */
             skipped?: components["schemas"]["ProblemItem"][];
-            /** @description For an edit of tools: what the texts of the first ten should not say to a model. They were written all the same. */
+            /** @description For an edit of tools: findings in the texts of the first ten. They were written all the same. */
             warnings?: components["schemas"]["LintItem"][] | null;
         };
-        /** @description A tool that was written, and what became of the write. */
+        /** @description A tool that was written, and the result of the write. */
         WriteToolAnswer: components["schemas"]["ToolAnswer"] & components["schemas"]["WriteAnswer"] & {
-            /** @description What its texts should not say to a model, or hide; it was written all the same. */
+            /** @description Findings in its texts: instructions to a model, or hidden characters; it was written all the same. */
             warnings: components["schemas"]["LintItem"][];
         };
         /** @description A new version of a document. */
         Written: {
-            /** @description Whether it is there no more. */
+            /** @description Whether it was deleted. */
             deleted: boolean;
             /** @description The kind. */
             kind: string;
@@ -4693,6 +6583,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    root: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page is the same */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     config_reload: {
         parameters: {
             query?: never;
@@ -4806,32 +6722,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -4881,6 +6797,169 @@ export interface operations {
             };
         };
     };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only of who has this name. */
+                actor?: string;
+                /** @description Only of this method and route, as `PUT /api/v1/documents/{kind}/{name}`. */
+                action?: string;
+                /** @description Only those that ended so: `success`, `refused`, `failed` or `unknown`. */
+                outcome?: string;
+                /** @description Only from this time on, as `2026-01-31T03:00:00Z`. */
+                since?: string;
+                /** @description Only from before this time. */
+                until?: string;
+                /** @description How many at most; 50 by default, at most 500. An export has all. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description Only of who has this name. */
+                actor?: string;
+                /** @description Only of this method and route, as `PUT /api/v1/documents/{kind}/{name}`. */
+                action?: string;
+                /** @description Only those that ended so: `success`, `refused`, `failed` or `unknown`. */
+                outcome?: string;
+                /** @description Only from this time on, as `2026-01-31T03:00:00Z`. */
+                since?: string;
+                /** @description Only from before this time. */
+                until?: string;
+                /** @description How many at most; 50 by default, at most 500. An export has all. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_blob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the bytes, in hex */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_blob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the bytes, in hex */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlobAnswer"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlobAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     compact: {
         parameters: {
             query?: never;
@@ -4915,7 +6994,7 @@ export interface operations {
     list_conditions: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -4964,7 +7043,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentAnswer"];
+                    "application/json": components["schemas"]["DocumentAnswer"] & {
+                        body?: components["schemas"]["RulesConditionDocument"];
+                    };
                 };
             };
             /** @description Unchanged */
@@ -4988,32 +7069,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5032,7 +7113,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["RulesConditionDocument"];
             };
         };
         responses: {
@@ -5074,32 +7155,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5145,7 +7226,7 @@ export interface operations {
     list_configs: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -5194,7 +7275,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentAnswer"];
+                    "application/json": components["schemas"]["DocumentAnswer"] & {
+                        body?: components["schemas"]["ConfigConfigDocument"];
+                    };
                 };
             };
             /** @description Unchanged */
@@ -5218,32 +7301,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5262,7 +7345,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["ConfigConfigDocument"];
             };
         };
         responses: {
@@ -5304,32 +7387,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5346,7 +7429,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": Record<string, never>;
             };
         };
         responses: {
@@ -5455,32 +7538,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5563,7 +7646,7 @@ export interface operations {
                 prefix?: string;
                 /** @description As they were at this revision; the newest without. */
                 at?: number;
-                /** @description How many at most; 50 unless said, at most 500. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -5641,32 +7724,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5687,7 +7770,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["AnyDocument"];
             };
         };
         responses: {
@@ -5729,32 +7812,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5802,7 +7885,7 @@ export interface operations {
     log_list_versions: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -5870,32 +7953,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -5979,6 +8062,431 @@ export interface operations {
             };
         };
     };
+    list_modules: {
+        parameters: {
+            query?: {
+                /** @description How many items at most; 50 by default, at most 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before; the first page without. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_module: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_module: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
+                 */
+                dry_run?: boolean;
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
+                wait?: "none" | "local" | "all";
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
+                timeout_ms?: number;
+                /** @description Also change documents of other owners; their owner changes. */
+                take_over?: boolean;
+                /** @description Show diffs as unified text too. */
+                text?: boolean;
+                /** @description Why, for those who read the history. */
+                reason?: string;
+                /**
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
+                 */
+                not_before?: string;
+                /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
+                window?: string;
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
+                time_zone?: string;
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
+                window_ms?: number;
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
+                schedule_id?: string;
+            };
+            header?: {
+                /** @description `"3"`, `"r42"` (unchanged since) or `*` */
+                "If-Match"?: string | null;
+                /** @description `*`: create, never change */
+                "If-None-Match"?: string | null;
+                /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModulesModuleDocument"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_module: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
+                 */
+                dry_run?: boolean;
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
+                wait?: "none" | "local" | "all";
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
+                timeout_ms?: number;
+                /** @description Also change documents of other owners; their owner changes. */
+                take_over?: boolean;
+                /** @description Show diffs as unified text too. */
+                text?: boolean;
+                /** @description Why, for those who read the history. */
+                reason?: string;
+                /**
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
+                 */
+                not_before?: string;
+                /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
+                window?: string;
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
+                time_zone?: string;
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
+                window_ms?: number;
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
+                schedule_id?: string;
+            };
+            header?: {
+                /** @description `"3"`, `"r42"` (unchanged since) or `*` */
+                "If-Match"?: string | null;
+                /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    call_module: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reload_module: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ModuleReloadBody"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleReloadAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_module_reloads: {
+        parameters: {
+            query?: {
+                /** @description How many at most; 50 by default, at most 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleReloadList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rollback_module: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ModuleRollbackBody"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleReloadAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    import_state: {
+        parameters: {
+            query?: {
+                /** @description The reason, which the history keeps. */
+                reason?: string;
+            };
+            header: {
+                /** @description The schema of the state */
+                "Midflight-State-Schema": number;
+            };
+            path: {
+                /** @description The module */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModuleReloadAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_patterns: {
         parameters: {
             query?: {
@@ -5994,7 +8502,7 @@ export interface operations {
                 profile?: string;
                 /** @description Only those that have this in their id or in one of their texts, in whatever case. */
                 q?: string;
-                /** @description How many at most; 50 unless said, at most 500. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -6027,32 +8535,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -6064,7 +8572,10 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["PatternsPatternDocument"] | {
+                    /** @description Made of the text by default. */
+                    id: string | number;
+                };
             };
         };
         responses: {
@@ -6228,7 +8739,7 @@ export interface operations {
     patterns_performance: {
         parameters: {
             query?: {
-                /** @description How many patterns at most; 50 unless said, at most 500. */
+                /** @description How many patterns at most; 50 by default, at most 500. */
                 limit?: number;
             };
             header?: never;
@@ -6302,6 +8813,37 @@ export interface operations {
             };
         };
     };
+    take_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UsageBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageTaken"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_pattern: {
         parameters: {
             query?: {
@@ -6322,7 +8864,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentAnswer"];
+                    "application/json": components["schemas"]["DocumentAnswer"] & {
+                        body?: components["schemas"]["PatternsPatternDocument"];
+                    };
                 };
             };
             /** @description Unchanged */
@@ -6346,32 +8890,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -6390,7 +8934,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["PatternsPatternDocument"];
             };
         };
         responses: {
@@ -6440,32 +8984,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -6512,32 +9056,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -6590,32 +9134,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -6660,8 +9204,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and the others
-                 *     read the log. The answer is 202 with the schedule.
+                 * @description Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and
+                 *     the others read the log. The answer is 202 with the schedule.
                  */
                 not_before?: string;
                 /** @description Schedules the reload for a maintenance window: a cron expression of its start, as `0 3 * * *`. */
@@ -6738,7 +9282,7 @@ export interface operations {
                 trigger?: string;
                 /** @description Only those that ended so, as `validation_failed`. */
                 outcome?: string;
-                /** @description How many at most; 50 unless said, at most 500. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -6826,7 +9370,7 @@ export interface operations {
             query?: {
                 /** @description Only those that changed a document of this kind. */
                 kind?: string;
-                /** @description How many at most; 50 unless said, at most 500. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -6858,7 +9402,7 @@ export interface operations {
     get_revision: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -6897,7 +9441,7 @@ export interface operations {
                 against?: number;
                 /** @description Show the diffs as unified text too. */
                 text?: boolean;
-                /** @description How many documents at most; 500 unless said, at most 500. */
+                /** @description How many documents at most; 500 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -6933,32 +9477,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -7074,7 +9618,7 @@ export interface operations {
                 trigger?: string;
                 /** @description Only those that ended so, as `validation_failed`. */
                 outcome?: string;
-                /** @description How many at most; 50 unless said, at most 500. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -7090,7 +9634,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ReloadList"];
+                    "application/json": components["schemas"]["RulesReloadHistory"];
                 };
             };
             default: {
@@ -7168,8 +9712,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and the others
-                 *     read the log. The answer is 202 with the schedule.
+                 * @description Schedules the reload for this time, as `2026-01-31T03:00:00Z`. One replica then compiles everything again, and
+                 *     the others read the log. The answer is 202 with the schedule.
                  */
                 not_before?: string;
                 /** @description Schedules the reload for a maintenance window: a cron expression of its start, as `0 3 * * *`. */
@@ -7354,7 +9898,7 @@ export interface operations {
     list_rulesets: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -7403,7 +9947,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentAnswer"];
+                    "application/json": components["schemas"]["DocumentAnswer"] & {
+                        body?: components["schemas"]["RulesRulesetDocument"];
+                    };
                 };
             };
             /** @description Unchanged */
@@ -7427,32 +9973,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -7471,7 +10017,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["RulesRulesetDocument"];
             };
         };
         responses: {
@@ -7513,32 +10059,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -7618,7 +10164,7 @@ export interface operations {
     list_rules: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -7672,7 +10218,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentAnswer"];
+                    "application/json": components["schemas"]["DocumentAnswer"] & {
+                        body?: components["schemas"]["RulesRuleDocument"];
+                    };
                 };
             };
             /** @description Unchanged */
@@ -7696,32 +10244,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -7742,7 +10290,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["RulesRuleDocument"];
             };
         };
         responses: {
@@ -7784,32 +10332,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -7857,7 +10405,7 @@ export interface operations {
     list_schedules: {
         parameters: {
             query?: {
-                /** @description How many items at most; 50 unless said, at most 500. */
+                /** @description How many items at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before; the first page without. */
                 cursor?: string;
@@ -7920,32 +10468,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -8074,6 +10622,162 @@ export interface operations {
             };
         };
     };
+    list_tokens: {
+        parameters: {
+            query?: {
+                /** @description How many items at most; 50 by default, at most 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before; the first page without. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    rotate_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     list_tools: {
         parameters: {
             query?: {
@@ -8118,32 +10822,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -8159,7 +10863,10 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": components["schemas"]["ToolsToolDocument"] | {
+                    capabilities: Record<string, never>[];
+                    tool_name: string;
+                };
             };
         };
         responses: {
@@ -8369,32 +11076,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -8585,8 +11292,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description A tool, which must exist. What is new in the log is compiled, and costs what it changed: a replica never serves a mix of
-                 *     two revisions.
+                 * @description A tool, which must exist. What is new in the log is compiled, and costs what it changed: a replica never serves
+                 *     a mix of two revisions.
                  */
                 tool_name?: string;
                 /** @description Ignored: who triggers a reload is the authenticated caller. */
@@ -8687,9 +11394,9 @@ export interface operations {
                 /** @description The query, 1 byte to 8 KiB. */
                 q: string;
                 /**
-                 * @description Looks for the query as it is, in whatever case, in these fields: `tool_name`, `title`, `description`, `platform`,
-                 *     `category`, `capabilities`; several separated by commas, or the parameter several times. Without it the best tools by
-                 *     words are found (BM25).
+                 * @description Looks for the query as it is, in whatever case, in these fields: `tool_name`, `title`, `description`,
+                 *     `platform`, `category`, `capabilities`; several separated by commas, or the parameter several times. Without it
+                 *     the best tools by words are found (BM25).
                  */
                 fields?: string[];
                 /** @description How many tools at most; 50 by default, at most 500. */
@@ -8862,32 +11569,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -8904,7 +11611,16 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                "application/json": {
+                    defaults?: Record<string, never> | null;
+                    dependencies?: unknown[] | null;
+                    description?: string | null;
+                    enabled?: boolean | null;
+                    metadata?: Record<string, never> | null;
+                    status?: string | null;
+                    /** @description Ignored. */
+                    updated_by?: Record<string, never>;
+                };
             };
         };
         responses: {
@@ -8937,35 +11653,38 @@ export interface operations {
     delete_tool: {
         parameters: {
             query?: {
-                /** @description Only this version. It must be the one that is served; the version before it is served then, or none if there is none. */
+                /**
+                 * @description Only this version. It must be the one that is served; the version before it is served then, or none if there is
+                 *     none.
+                 */
                 version?: string;
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -9019,32 +11738,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -9091,8 +11810,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The version before: as `/versions` lists it, or a revision as `r42`, or a version of the document as `v3`. By default the
-                 *     version of the document before `to`.
+                 * @description The version before: as `/versions` lists it, or a revision as `r42`, or a version of the document as `v3`. By
+                 *     default the version of the document before `to`.
                  */
                 from?: string;
                 /** @description The version after; by default the newest. */
@@ -9129,32 +11848,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -9201,32 +11920,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -9273,32 +11992,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Do all of it up to the point of no return, and then nothing. Nobody is connected to: `not_tried` names the components
-                 *     that would have to be.
+                 * @description Do all of it up to the point of no return, and then nothing. No connection is opened: `not_tried` names the
+                 *     components that would have to be.
                  */
                 dry_run?: boolean;
-                /** @description When to answer: `none`, `local` (unless said) or `all`. */
+                /** @description When to answer: `none`, `local` (the default) or `all`. */
                 wait?: "none" | "local" | "all";
-                /** @description How long to wait; past it the answer is 202 and the write goes on. */
+                /** @description How long to wait; after it the answer is 202 and the write continues. */
                 timeout_ms?: number;
-                /** @description Change documents that belong to somebody else all the same; they change hands. */
+                /** @description Also change documents of other owners; their owner changes. */
                 take_over?: boolean;
                 /** @description Show diffs as unified text too. */
                 text?: boolean;
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the answer
-                 *     is 202 with a schedule.
+                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 *     answer is 202 with a schedule.
                  */
                 not_before?: string;
                 /** @description Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`. */
                 window?: string;
-                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` unless said. */
+                /** @description The IANA time zone that the window is read in, as `Europe/Rome`; `UTC` by default. */
                 time_zone?: string;
-                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour unless said. */
+                /** @description How long the window stays open, from 60,000 (a minute) to 604,800,000 (a week); an hour by default. */
                 window_ms?: number;
-                /** @description The name of the schedule, which is not to be there yet; one is made up unless said. */
+                /** @description The name of the schedule, which must not exist yet; generated by default. */
                 schedule_id?: string;
             };
             header?: {
@@ -9365,7 +12084,10 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": unknown;
+                "application/json": (components["schemas"]["ToolsToolDocument"] | {
+                    capabilities: Record<string, never>[];
+                    tool_name: string;
+                }) | null;
             };
         };
         responses: {
@@ -9457,7 +12179,7 @@ export interface operations {
                 kind?: string;
             };
             header?: {
-                /** @description Goes before `since` */
+                /** @description Takes precedence over `since` */
                 "Last-Event-ID"?: string | null;
             };
             path?: never;
@@ -9532,7 +12254,70 @@ export interface operations {
             };
         };
     };
-    page: {
+    whoami: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Whoami"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    asset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the file */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The file is the same */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    docs_page: {
         parameters: {
             query?: never;
             header?: never;
@@ -9732,6 +12517,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
                 };
+            };
+        };
+    };
+    ui_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which page to show, as `history/12` */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The page is the same */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -29,7 +29,7 @@ use crate::{ComponentFactory, ComponentRole, CurrentComponent, ManagedComponent,
 /// # use midflight_core::JsonPointer;
 /// use midflight_components::{Cache, CacheSettings, SettingsSource};
 ///
-/// let place = SettingsSource::new(vec![], Pointer::root(), |_| Some(CacheSettings::default()));
+/// let place = SettingsSource::new(vec![], JsonPointer::root(), |_| Some(CacheSettings::default()));
 /// let (_part, cache) = Cache::<String, u64>::new(place);
 /// let length = cache.get_or_try_insert_with("four", async || Ok::<_, ()>(4)).await;
 /// assert_eq!(length, Ok(4));

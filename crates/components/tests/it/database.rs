@@ -183,7 +183,7 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
         (bench.settings_at("", json!({ "host": "h" })), "/database/name: database: name is missing"),
         (
             bench.settings_at(&at(&format!("127.0.0.1:{closed}")), json!({})),
-            "/database/url: database: 127.0.0.1:",
+            "/database/url: database: cannot use 127.0.0.1:",
         ),
         (
             bench.settings_at(&at(&format!("127.0.0.1:{silent}")), json!({ "connect_timeout_ms": 100 })),
@@ -197,7 +197,7 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
             bench.settings_at(&locked, json!({})),
             "password authentication failed for user \"locked\"; check the user and the password",
         ),
-        (parts, "/database/name: database: 127.0.0.1:"),
+        (parts, "/database/name: database: cannot use 127.0.0.1:"),
     ];
     for (settings, expected) in cases {
         let refused = engine.apply(put(settings.clone())).await.unwrap_err();

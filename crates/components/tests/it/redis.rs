@@ -131,15 +131,21 @@ async fn bad_settings_are_refused_with_their_place_and_cure_and_without_secrets(
         (bench.settings(json!({ "addr": "nothing" })), "/redis/addr: redis: addr is missing or invalid"),
         (bench.settings(json!({ "url": "redis://me:hunter2%40@h" })), "/redis/addr: redis: addr is in url"),
         (by_url("me:hunter2%40@h"), "/redis/url: redis: invalid url: expected redis://"),
-        (bench.settings_at(closed, json!({ "password": "hunter2@" })), "/redis/addr: redis: 127.0.0.1:"),
+        (
+            bench.settings_at(closed, json!({ "password": "hunter2@" })),
+            "/redis/addr: redis: cannot use 127.0.0.1:",
+        ),
         (bench.settings_at(silent, json!({ "connect_timeout_ms": 100 })), "did not answer within 100 ms"),
-        (bench.settings(locked.clone()), "/redis/password: redis: 127.0.0.1:"),
-        (by_url(&format!("redis://locked:hunter2%40@127.0.0.1:{port}")), "/redis/url: redis: 127.0.0.1:"),
+        (bench.settings(locked.clone()), "/redis/password: redis: cannot use 127.0.0.1:"),
+        (
+            by_url(&format!("redis://locked:hunter2%40@127.0.0.1:{port}")),
+            "/redis/url: redis: cannot use 127.0.0.1:",
+        ),
         (
             by_url("redis://me:hunter2%40@nowhere.invalid:1"),
             "/redis/url: redis: cannot use nowhere.invalid:1",
         ),
-        (bench.settings(json!({ "db": 4000 })), "/redis/db: redis: 127.0.0.1:"),
+        (bench.settings(json!({ "db": 4000 })), "/redis/db: redis: cannot use 127.0.0.1:"),
     ];
     for (settings, expected) in cases {
         let refused = engine.apply(put(settings.clone())).await.unwrap_err();

@@ -170,13 +170,19 @@ async fn private_addresses_are_refused_by_number_and_by_name() {
 async fn only_listed_hosts_are_called() {
     let mut setup = Setup::new().await;
     setup
-        .refused(json!({"url": "https://example.com/"}), "host_not_allowed", "\"example.com\" is not one")
+        .refused(
+            json!({"url": "https://example.com/"}),
+            "host_not_allowed",
+            "not forwarded to the host \"example.com\"",
+        )
         .await;
     setup
         .refused(json!({"url": "http://u:p@127.0.0.1:PORT/"}), "host_not_allowed", "no user and password")
         .await;
     setup.options.allowed_hosts = vec!["127.0.0.1:1".to_owned()];
-    setup.refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "is not one").await;
+    setup
+        .refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "not forwarded to the host")
+        .await;
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
                     "remove" => "deleted",
                     _ => "changed",
                 };
-                let effect = if is_scheduled { format!("would be {effect}") } else { effect.to_owned() };
+                let effect = if is_scheduled { format!("will be {effect}") } else { effect.to_owned() };
                 output.line(&printable(&format!(
                     "{}/{} {effect}",
                     text(diff, "kind"),

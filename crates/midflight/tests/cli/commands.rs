@@ -79,7 +79,7 @@ fn the_day_of_an_editor() {
     assert!(server.run(&["reload"]).starts_with("unchanged: revision 5 is served"));
     assert_eq!(json(&server.run(&["reload", "--force", "-o", "json"]))["outcome"], "success");
     assert_eq!(json(&server.run(&["status", "-o", "json"]))["served_revision"], 5);
-    assert!(server.run(&["status"]).contains("served revision     5"));
+    assert!(server.run(&["status"]).contains("served revision   5"));
     assert!(server.run(&["replicas"]).contains(&server.url));
     assert!(server.run(&["status", "--all"]).contains(&server.url));
     assert_eq!(server.run(&["version"]), server.run(&["--version"]));

@@ -51,12 +51,12 @@ fn a_refused_edit_is_shown_again_with_the_reason_and_its_text() {
     // Saved again as it was refused: given up, and the text is kept.
     let given_up = edit(&server, DOCUMENT, "sed -i 's/27000/[/' \"$1\"");
     assert_eq!(given_up.code, Some(1));
-    let kept = given_up.stderr.split("kept in ").nth(1).unwrap().trim();
+    let kept = given_up.stderr.split("saved in ").nth(1).unwrap().trim();
     assert!(std::fs::read_to_string(kept).unwrap().contains("constant: ["));
     std::fs::remove_file(kept).unwrap();
     let renamed = edit(&server, DOCUMENT, "sed -i 's/name: .*enough/name: other/' \"$1\"");
     assert!(renamed.stderr.contains("Expected rules/conditions/earns-enough"), "{}", renamed.stderr);
-    std::fs::remove_file(renamed.stderr.split("kept in ").nth(1).unwrap().trim()).unwrap();
+    std::fs::remove_file(renamed.stderr.split("saved in ").nth(1).unwrap().trim()).unwrap();
 }
 
 #[test]

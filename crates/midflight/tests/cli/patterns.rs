@@ -116,7 +116,11 @@ fn labelled_queries_are_compared_and_become_checks() {
     let server = Server::start(&["--apply-if-empty", EXAMPLE]);
     server.write("queries.tsv", "query\texpected_category\nhello\tGREETING\nwhat is this\tOTHER\n");
     let compared = ran(&server, &["classify", "--labelled", "queries.tsv"]);
-    assert!(compared.code == Some(1) && compared.stderr.contains("1 of 2 queries"), "{}", compared.stderr);
+    assert!(
+        compared.code == Some(1) && compared.stderr.contains("1 of 2 labelled queries"),
+        "{}",
+        compared.stderr
+    );
     assert!(compared.stdout.contains("greeting (exact \"hello\")"), "{}", compared.stdout);
     let taken = ran(&server, &["import", "--format", "labelled-queries", "queries.tsv", "--skip-bad"]);
     let left_out = taken.stderr.contains("excluded: patterns/checks/what-is-this");

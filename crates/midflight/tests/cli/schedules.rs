@@ -13,7 +13,7 @@ fn changes_and_reloads_wait_are_listed_cancelled_and_done() {
     let apply = [&["apply", "-f", "c.yaml"], &later[..]].concat();
     let scheduled = Ran::of(server.command(&apply).output().unwrap());
     assert_eq!(scheduled.code, Some(0), "{}", scheduled.stderr);
-    assert_eq!(scheduled.stdout, "rules/conditions/earns-enough is to be changed\n");
+    assert_eq!(scheduled.stdout, "rules/conditions/earns-enough will be changed\n");
     assert!(scheduled.stderr.contains("scheduled for 2200-01-01T00:00:00"), "{}", scheduled.stderr);
     let nightly =
         ["--window", "0 3 * * *", "--time-zone", "Europe/Rome", "--window-length", "30m", "--repeat"];

@@ -44,7 +44,7 @@ const EXPECTED: &[Line] = &[
         "the ruleset",
         "imported; its actions are kept in its metadata; they are not executed",
     ),
-    ("sample_rules.dmn", "the file", "refused: the rules file is no JSON"),
+    ("sample_rules.dmn", "the file", "refused: the rules file is not JSON"),
     ("test-event.json", "the file", "refused: write rules_set: a list"),
     ("conditions_config.json", "27 conditions", "imported"),
     ("fixture_conditions_config.json", "3 conditions", "imported"),

@@ -45,7 +45,7 @@ impl OwnConfig {
         self
     }
 
-    /// Lays one value over the config. `path` is a JSON Pointer; of several for one key the last counts.
+    /// Lays one value over the config. `path` is a JSON JsonPointer; of several for one key the last counts.
     pub fn cover(&mut self, path: &'static str, text: impl Into<String>, by: Origin) -> &mut Self {
         self.covers.push((path, text.into(), by));
         self

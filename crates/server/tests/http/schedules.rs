@@ -71,7 +71,7 @@ async fn a_schedule_that_is_invalid_now_is_refused() {
         ("not_before=2020-01-31T03:00:00Z", "not_before 2020-01-31T03:00:00Z is in the past"),
         ("window=0%200%2031%202%20*", "never occurs"),
         ("window=0%203%20*%20*%20*&time_zone=Europe/Roma", "unknown IANA time zone"),
-        ("window=0%203%20*%20*%20*&window_ms=59999", "from 60000 to 604800000"),
+        ("window=0%203%20*%20*%20*&window_ms=59999", "expected 60000 to 604800000"),
         ("time_zone=Europe/Rome", "need window"),
         ("schedule_id=x", "add not_before"),
     ] {

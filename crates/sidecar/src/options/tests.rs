@@ -78,9 +78,9 @@ fn invalid_arguments_are_reported_with_a_cure() {
     let watch: &[&str] = &["--watch", "/a"];
     for (line, cure) in [
         (vec![], "--watch PATH"),
-        (vec!["--wach", "/a"], "perhaps --watch"),
+        (vec!["--wach", "/a"], "did you mean --watch?"),
         (vec!["/a"], "--watch PATH"),
-        (vec!["-x"], "written out"),
+        (vec!["-x"], "flags have long names"),
         ([HTTP, &["--interval"]].concat(), "--interval needs a value: TIME"),
         ([HTTP, &["--interval", "5"]].concat(), "--interval is a whole number with its unit"),
         ([HTTP, &["--metrics-addr", "9091"]].concat(), "as 127.0.0.1:9091"),

@@ -107,7 +107,7 @@ fn what_makes_no_sense_ends_with_2_and_what_cannot_start_with_1() {
     let output = program().args(["--wach", "/a"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let stated = String::from_utf8(output.stderr).unwrap();
-    assert!(stated.contains("perhaps --watch") && stated.contains("--help"), "{stated}");
+    assert!(stated.contains("did you mean --watch?") && stated.contains("--help"), "{stated}");
     assert!(output.stdout.is_empty());
 
     let help = program().arg("--help").output().unwrap();

@@ -124,7 +124,10 @@ async fn what_is_out_of_reach_is_not_deleted() {
     // A folder behind a link is gone; then the link leads to itself, which no system can read.
     fs::rename(unavailable.path().join("volume"), unavailable.path().join("gone")).unwrap();
     let status = source.sync_now().await;
-    assert!(status.blocked && status.problems[0].message.contains("is a link to a file"), "{status:?}");
+    assert!(
+        status.blocked && status.problems[0].message.contains("is a link to a missing file"),
+        "{status:?}"
+    );
     fs::remove_file(fixture.path().join("more")).unwrap();
     symlink("more", fixture.path().join("more")).unwrap();
     let status = source.sync_now().await;

@@ -166,7 +166,7 @@ mod tests {
         assert!(shown.contains("db:77/log") && !shown.contains("hunter2"), "{shown}");
         for url in ["sqlite:hunter2", "hunter2", "postgres://anna:hunter2@db:hunter2/log", ""] {
             let refused = url.parse::<PostgresUrl>().unwrap_err().to_string();
-            assert!(refused.contains("write postgres://") && !refused.contains("hunter2"), "{refused}");
+            assert!(refused.contains("expected postgres://") && !refused.contains("hunter2"), "{refused}");
         }
     }
 }

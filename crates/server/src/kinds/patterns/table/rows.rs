@@ -107,7 +107,7 @@ impl TableConnection {
         let select = format!("SELECT row_to_json(t)::text FROM {quoted} AS t LIMIT {}", ROWS_MAX + 1);
         let query = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(select));
         let rows = within(query.fetch_all(&mut self.connection)).await;
-        let rows = rows.map_err(|why| TableError::Unreadable(format!("{name} cannot be read: {why}")))?;
+        let rows = rows.map_err(|why| TableError::Unreadable(format!("cannot read {name}: {why}")))?;
         if rows.len() > ROWS_MAX {
             let why = format!("{name} has more than {ROWS_MAX} rows; import it in parts, by a view");
             return Err(TableError::Unreadable(why));

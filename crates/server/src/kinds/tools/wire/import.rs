@@ -29,7 +29,7 @@ pub(in super::super) struct ImportFailure {
     pub(in super::super) error: String,
     /// `template`, `unknown_shape`, `invalid_tool`, `duplicate_tool`, `too_many`, `unsupported_operation` or `exists`.
     pub(in super::super) reason: String,
-    /// Where it was, as a JSON Pointer; of several documents, counted from 0, the first segment is the document.
+    /// Where it was, as a JSON JsonPointer; of several documents, counted from 0, the first segment is the document.
     pub(in super::super) place: String,
     /// The line at which its document begins, from 1; null where that is not known.
     pub(in super::super) line: Option<u64>,
