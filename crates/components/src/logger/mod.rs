@@ -110,7 +110,7 @@ impl Logger {
     }
 
     /// What is removed from every line, independent of its source. A config that is declared with it
-    /// ([`Shape::redacted_by`](midflight_config::Shape::redacted_by)) registers every secret with it.
+    /// ([`ConfigSchema::redacted_by`](midflight_config::ConfigSchema::redacted_by)) registers every secret with it.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
