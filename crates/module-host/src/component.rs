@@ -10,6 +10,7 @@ use midflight_core::{DocumentId, DocumentName, JsonPointer, KindName, Problem, P
 use midflight_engine::{Committed, Component, Prepared, Section};
 use midflight_live::{SnapshotSlot, World};
 use midflight_modules::{Manifest, ModulesSnapshot};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::error::ReloadFailure;
@@ -38,13 +39,23 @@ pub struct ModulesComponent {
     options: ReloadOptions,
     /// Whether what it prepared was committed once.
     has_started: Arc<AtomicBool>,
+    /// Held by a reload from its begin until its modules answer again and those that are gone are unloaded: the next one
+    /// looks at what runs then.
+    turn: Arc<Mutex<()>>,
 }
 
 impl ModulesComponent {
     /// The component for the kind in that place of the world.
     #[must_use]
     pub fn new(host: ModuleHost, kind: KindName, slot: SnapshotSlot) -> Self {
-        Self { host, slot, kind, options: ReloadOptions::default(), has_started: Arc::default() }
+        Self {
+            host,
+            slot,
+            kind,
+            options: ReloadOptions::default(),
+            has_started: Arc::default(),
+            turn: Arc::default(),
+        }
     }
 
     /// What runs at the start in place of a manifest that cannot be loaded: the last commit, or nothing.
@@ -90,6 +101,7 @@ impl Component for ModulesComponent {
 
     async fn prepare(&self, old: &World, new: &World) -> Result<Option<Box<dyn Prepared>>, Problems> {
         let Some(snapshot) = new.get::<ModulesSnapshot>(self.slot) else { return Ok(None) };
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let old = old.get::<ModulesSnapshot>(self.slot);
         let is_start = !self.has_started.load(Ordering::Acquire);
         let before = |name: &DocumentName| old.and_then(|old| old.manifest(name)).filter(|_| !is_start);
@@ -133,7 +145,7 @@ impl Component for ModulesComponent {
         let (host, kind) = (self.host.clone(), self.kind.clone());
         let has_started = Arc::clone(&self.has_started);
         let paused = Vec::new();
-        let prepared = PreparedModules { host, kind, ready, paused, removed, is_start, has_started };
+        let prepared = PreparedModules { host, kind, ready, paused, removed, is_start, has_started, turn };
         problems.or(Some(Box::new(prepared)))
     }
 }
@@ -147,6 +159,7 @@ struct PreparedModules {
     /// Whether each module is by itself.
     is_start: bool,
     has_started: Arc<AtomicBool>,
+    turn: OwnedMutexGuard<()>,
 }
 
 #[async_trait]
@@ -187,7 +200,7 @@ impl Committed for CommittedModules {
     fn rollback(self: Box<Self>) {}
 
     async fn retire(self: Box<Self>) {
-        let PreparedModules { host, paused, removed, .. } = self.0;
+        let PreparedModules { host, paused, removed, turn, .. } = self.0;
         // Those that are called first answer again.
         for module in paused.into_iter().rev() {
             if let Err(failure) = module.commit().await {
@@ -198,5 +211,6 @@ impl Committed for CommittedModules {
         for name in removed {
             host.unload(&name).await;
         }
+        drop(turn);
     }
 }

@@ -53,7 +53,14 @@ pub(super) async fn call_module(
     let name = module_name(&name)?;
     let payload = payload(body.payload, body.payload_base64)?;
     app.settled(&name).await;
-    let before = app.parts.modules.load().revision().get();
+    let before = {
+        let modules = app.parts.modules.load();
+        // A module that is deleted still answers what it has accepted, and nothing new.
+        if modules.manifest(&name).is_none() {
+            return Err(unknown(&name));
+        }
+        modules.revision().get()
+    };
     let Some(handle) = app.parts.runtime.host.handle(&name) else { return Err(not_here(&app, &name)) };
     let reply = handle.try_call(body.operation, payload).await.map_err(|error| of_call(&error))?;
     Ok(Json(answer(&app, &name, reply, before)))
