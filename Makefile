@@ -103,11 +103,11 @@ test-all: test-needs sdk-needs
 	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
 test-ui: ## Check the web UI: types, lint, units, and pages in Chromium against a server
-	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-needs ui-checks; \
+	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-checks; \
 	else echo "skipped: the web UI is not checked: there is no Node 20 or newer with npm"; fi
 
-# Without it the pages are not opened, which is said then.
-ui-needs: $(UI_PAGE)
+# `make ui-needs test-ui` opens the pages too; without Chromium that is left out, and said.
+ui-needs: ## Install Chromium, which opens the pages of the web UI in `make test-ui`
 	@if ! node ui/scripts/browser.mjs >/dev/null; then echo "installing chromium"; \
 	  if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
 	  $$as apt-get install -y --no-install-recommends chromium >/dev/null 2>&1 \
@@ -118,7 +118,7 @@ ui-checks: $(UI_PAGE)
 	cd ui && npm run --silent api && npm run --silent typecheck && npm run --silent lint && npm run --silent unit
 	@if node ui/scripts/browser.mjs >/dev/null; then \
 	  $(CARGO) build --locked -p midflight --features cli && cd ui && MIDFLIGHT_BIN=$(abspath $(TARGET_DIR))/debug/midflight npm run --silent browser; \
-	else echo "skipped: no page of the web UI is opened: there is no Chromium (apt-get install chromium)"; fi
+	else echo "skipped: no page of the web UI is opened: there is no Chromium (make ui-needs)"; fi
 
 fmt: ## Format the sources
 	$(CARGO) fmt --all
