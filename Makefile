@@ -102,7 +102,7 @@ test-all: test-needs sdk-needs
 	@if [ -f $(SDK)/installed ]; then export MIDFLIGHT_SDK=$(SDK); fi; \
 	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
-test-ui: ## Check the web UI: types, lint, units, and pages in Chromium against a server
+test-ui: test-needs ## Check the web UI: types, lint, units, and pages in Chromium against a server
 	@if $(HAS_NODE); then $(MAKE) --no-print-directory ui-checks; \
 	else echo "skipped: the web UI is not checked: there is no Node 20 or newer with npm"; fi
 

@@ -1,10 +1,9 @@
 /** Three replicas on PostgreSQL: each acknowledges an edit; a revision that none can serve is found, with its reason, and cured. */
 
-import { Postgres, programs } from "./postgres";
+import { Postgres } from "./postgres";
 import { expect, EXAMPLES, Server, signIn, test, writeEditor } from "./server";
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
-test.skip(programs() === undefined, "PostgreSQL is not installed: `apt-get install postgresql`");
 
 test("three replicas acknowledge an edit, and a revision that they quarantine is found and cured", async ({ page }) => {
   const postgres = await Postgres.start();

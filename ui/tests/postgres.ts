@@ -10,11 +10,13 @@ const DEBIAN = "/usr/lib/postgresql";
 /** Longer than a start takes on a busy machine. */
 const START_MS_MAX = 60_000;
 
-/** Where the programs of PostgreSQL are; undefined where there are none. */
-export function programs(): string | undefined {
+/** Where the programs of PostgreSQL are. */
+function programs(): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).map((it) => join(DEBIAN, it, "bin")) : [];
   const folders = [...(process.env["PATH"] ?? "").split(":"), ...versions];
-  return folders.find((it) => ["initdb", "postgres", "pg_isready", "psql"].every((name) => existsSync(join(it, name))));
+  const found = folders.find((it) => ["initdb", "postgres", "pg_isready", "psql"].every((name) => existsSync(join(it, name))));
+  if (found === undefined) throw new Error("PostgreSQL is not installed: run `make test-needs`");
+  return found;
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
@@ -43,7 +45,7 @@ export class Postgres {
   ) {}
 
   static async start(): Promise<Postgres> {
-    const bin = programs() ?? "";
+    const bin = programs();
     const user = servant();
     const folder = mkdtempSync(join(tmpdir(), "midflight-ui-pg-"));
     if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
@@ -71,7 +73,7 @@ export class Postgres {
 
   /** Runs a statement. */
   run(sql: string): void {
-    execFileSync(join(programs() ?? "", "psql"), [this.url, "--no-psqlrc", "--quiet", "-c", sql], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(join(programs(), "psql"), [this.url, "--no-psqlrc", "--quiet", "-c", sql], { stdio: ["ignore", "ignore", "inherit"] });
   }
 
   async stop(): Promise<void> {
