@@ -30,10 +30,10 @@ ui-where-node:
 	else echo "skipped: the server is built without the web UI: there is no Node 20 or newer with npm"; fi
 
 build: ui-where-node ## Build the server and CLI, optimised
-	$(CARGO) build --release --locked -p midflight --features cli
+	$(CARGO) build --release --locked -p midflight-cli
 
 build-quick: ui-where-node ## Build them without optimisation, to try them
-	$(CARGO) build --profile quick --locked -p midflight --features cli
+	$(CARGO) build --profile quick --locked -p midflight-cli
 
 # For the machine's own triple, and named, so that build scripts and macros are not built statically too.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
@@ -117,7 +117,7 @@ ui-needs: ## Install Chromium, which opens the pages of the web UI in `make test
 ui-checks: $(UI_PAGE)
 	cd ui && npm run --silent api && npm run --silent typecheck && npm run --silent lint && npm run --silent unit
 	@if node ui/scripts/browser.mjs >/dev/null; then \
-	  $(CARGO) build --locked -p midflight --features cli && cd ui && MIDFLIGHT_BIN=$(abspath $(TARGET_DIR))/debug/midflight npm run --silent browser; \
+	  $(CARGO) build --locked -p midflight-cli && cd ui && MIDFLIGHT_BIN=$(abspath $(TARGET_DIR))/debug/midflight npm run --silent browser; \
 	else echo "skipped: no page of the web UI is opened: there is no Chromium (make ui-needs)"; fi
 
 fmt: ## Format the sources
@@ -153,7 +153,7 @@ make-image = deploy/image --dockerfile deploy/docker/Dockerfile.$(1) --name $(IM
 
 images: sidecar ui-where-node ## Build the images of the server and the sidecar into target/images, without a daemon
 	@mkdir -p $(IMAGES)/empty
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked -p midflight --features cli --target $(HOST)
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --release --locked -p midflight-cli --target $(HOST)
 	$(call make-image,server,midflight) --built /out/midflight=$(TARGET_DIR)/$(HOST)/release/midflight \
 		--built /etc/ssl/certs/ca-certificates.crt=$(CERTIFICATES) --built /out/data=$(IMAGES)/empty
 	$(call make-image,sidecar,midflight-sidecar) \

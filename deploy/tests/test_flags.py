@@ -12,7 +12,7 @@ from archive import WAIT_SECONDS_MAX, Archive, wait_for
 from each import of_every
 from tools import ROOT, TARGET
 
-SERVE = ROOT / "crates/midflight/src/cli"
+SERVE = ROOT / "crates/cli/src"
 RELOADER = ROOT / "crates/sidecar/src"
 RELOADER_IMAGE = TARGET / "images/midflight-sidecar.tar"
 

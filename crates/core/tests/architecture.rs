@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["ui"],
     &["http"],
     &["server", "sidecar"],
-    &["midflight"],
+    &["midflight", "cli"],
     // Outside of the layering: they may depend on every crate, and no crate depends on them.
     &["testkit", "benches"],
 ];
@@ -372,7 +372,7 @@ fn defined_type(line: &str) -> Option<&str> {
 
 #[test]
 fn types_are_found_at_the_level_of_a_module() {
-    assert_eq!(defined_type("pub(in crate::cli) struct Args<'a> {"), Some("Args"));
+    assert_eq!(defined_type("pub(in crate::program) struct Args<'a> {"), Some("Args"));
     assert_eq!(defined_type("pub trait Kind: Send {"), Some("Kind"));
     assert_eq!(defined_type("type Answer = u8;"), Some("Answer"));
     assert_eq!(defined_type("    struct Inner;"), None);
