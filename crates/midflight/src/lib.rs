@@ -57,7 +57,6 @@
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With
 //!   it, each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`,
 //!   `log` and `cache`. `examples/hot-service` is a whole one.
-//! - `cli`: the binary `midflight`, server and command line, and with it all of the above.
 
 pub use midflight_core::{
     Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditBuilder, EditKey, IntoEdit,
