@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use midflight_core::Trigger;
 use midflight_engine::Engine;
 use midflight_source::{FileOptions, FileWatch, SourceError};
@@ -176,12 +177,15 @@ impl ReloadTask {
 struct CheckBackoff {
     first: Duration,
     next: Duration,
+    later: ExponentialBackoff,
     since: tokio::time::Instant,
 }
 
 impl CheckBackoff {
     fn new(first: Duration) -> Self {
-        Self { first, next: first, since: tokio::time::Instant::now() }
+        let later = ExponentialBuilder::new().with_min_delay((first * 2).min(BACKOFF_MAX));
+        let later = later.with_max_delay(BACKOFF_MAX).without_max_times().build();
+        Self { first, next: first, later, since: tokio::time::Instant::now() }
     }
 
     fn is_over(&self) -> bool {
@@ -189,7 +193,11 @@ impl CheckBackoff {
     }
 
     fn note(&mut self, is_live: bool) {
-        self.since = tokio::time::Instant::now();
-        self.next = if is_live { self.first } else { (self.next * 2).min(BACKOFF_MAX) };
+        if is_live {
+            *self = Self::new(self.first);
+        } else {
+            self.since = tokio::time::Instant::now();
+            self.next = self.later.next().unwrap_or(BACKOFF_MAX);
+        }
     }
 }

@@ -20,6 +20,7 @@ mod subscribers;
 pub use bus::{Bus, BusError, Hints};
 pub use hint::{Hint, HintEvent};
 pub use joined::JoinedBus;
+pub use latest_slot::{Coalesce, LatestSlot};
 pub use memory::MemoryBus;
 #[cfg(feature = "nats")]
 pub use network::nats::{NatsBus, NatsOptions, NatsTransport};

@@ -27,7 +27,7 @@ impl Subscribers {
     }
 
     pub(crate) fn join(&self) -> Box<dyn Hints> {
-        let slot = Arc::new(LatestSlot::new());
+        let slot = Arc::new(LatestSlot::default());
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
         listeners.push(Arc::downgrade(&slot));

@@ -54,13 +54,15 @@
 //! - What is refused leaves what was in use as it was: the same connections, the same work in flight.
 //! - A rollback puts the retained old one back: nothing is dialled, read or built again.
 //! - At most two of a component exist: the one in use, and one beside it that is being prepared or released. A reload
-//!   that comes while the last one's old pool drains waits for it, within the engine's deadline.
+//!   that comes while the last one's old pool drains waits for it, within the engine's deadline. Of an [`Exchange`], a
+//!   part inside of something that stays, there may be more on their way out.
 //! - No secret is in a problem, an error, a log line or what `Debug` prints.
 //!
 //! Each is a feature of its own name (`postgres`, `redis`, `llm`, `log`, `cache`) and draws in only its own library.
 
 #[cfg(any(feature = "postgres", feature = "redis", feature = "llm", feature = "cache"))]
 mod bounds;
+mod exchange;
 mod managed;
 mod settings_source;
 
@@ -84,6 +86,7 @@ pub use database::{
     Database, DatabaseConnection, DatabaseError, DatabaseFactory, DatabaseSettings, DatabaseStatus,
     DatabaseTransaction,
 };
+pub use exchange::{Exchange, ExchangeFactory, ExchangePart};
 #[cfg(feature = "llm")]
 pub use llm::{
     BreakerSettings, BreakerState, ChatAnswer, ChatMessage, ChatRequest, ChatSchema, Llm, LlmCounts,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_core::{Problem, Problems, RevisionNumber};
@@ -92,6 +93,18 @@ pub trait ComponentFactory: Send + Sync + 'static {
         let _ = (from, to);
     }
 
+    /// How long work on what was in use may continue before it is retired. `settings` are those it was made from.
+    fn grace(&self, settings: &Self::Settings) -> Duration {
+        let _ = settings;
+        Duration::ZERO
+    }
+
+    /// How many there may be beside the one in use: prepared, or on their way out. One unless those that end by
+    /// themselves cost little.
+    fn beside_max(&self) -> usize {
+        1
+    }
+
     /// Releases what is not, or no longer, in use. It must end: until then no other one can be prepared.
     async fn retire(&self, left: Arc<Self::Built>, in_use: Option<Arc<Self::Built>>) {
         let _ = (left, in_use);
@@ -133,8 +146,30 @@ impl<M: ComponentFactory> ManagedComponent<M> {
         place: SettingsSource<M::Settings>,
         role: ComponentRole,
     ) -> (Self, CurrentComponent<M>) {
-        let (publisher, live) = Live::new(ServedComponent(None));
-        let beside = Arc::new(Semaphore::new(1));
+        Self::serving(factory, place, role, None)
+    }
+
+    /// A part that is in use before the engine starts, made from `settings`, and what follows it.
+    #[must_use]
+    pub fn in_use(
+        factory: M,
+        place: SettingsSource<M::Settings>,
+        role: ComponentRole,
+        settings: M::Settings,
+        made: M::Built,
+    ) -> (Self, CurrentComponent<M>) {
+        let served = Arc::new(BuiltComponent { settings, made: Arc::new(made) });
+        Self::serving(factory, place, role, Some(served))
+    }
+
+    fn serving(
+        factory: M,
+        place: SettingsSource<M::Settings>,
+        role: ComponentRole,
+        served: Option<Arc<BuiltComponent<M>>>,
+    ) -> (Self, CurrentComponent<M>) {
+        let (publisher, live) = Live::new(ServedComponent(served));
+        let beside = Arc::new(Semaphore::new(factory.beside_max()));
         let follow = CurrentComponent { live: live.clone() };
         let (exclusive, swap) = (Vec::new(), Arc::new(SwapState { factory, publisher, live, beside }));
         let was_in_step = AtomicBool::new(false);
@@ -234,7 +269,7 @@ struct SwapState<M: ComponentFactory> {
     factory: M,
     publisher: Publisher<ServedComponent<M>>,
     live: Live<ServedComponent<M>>,
-    /// The one place beside what is in use. Its holder has the permit, until it is completely released.
+    /// The places beside what is in use. Who has one keeps its permit until it is completely released.
     beside: Arc<Semaphore>,
 }
 
@@ -355,6 +390,10 @@ struct CommittedComponent<M: ComponentFactory> {
 
 #[async_trait]
 impl<M: ComponentFactory> Committed for CommittedComponent<M> {
+    fn grace(&self) -> Duration {
+        self.old.as_ref().map_or(Duration::ZERO, |old| self.swap.factory.grace(&old.settings))
+    }
+
     fn rollback(self: Box<Self>) {
         let Self { swap, old, before, new, beside } = *self;
         swap.publish(before, old);

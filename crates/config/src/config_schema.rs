@@ -1,6 +1,5 @@
 //! A config that a program reads as a type of its own: plain serde types, and what is declared of their keys.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
@@ -187,14 +186,14 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> ConfigSc
     /// Whether the type has a key, as far as its default shows; else what may have been meant.
     fn knows(&self, path: &JsonPointer) -> Result<(), String> {
         let mut here = &self.defaults;
-        for key in crate::tree::keys_of(path) {
+        for key in path.steps() {
             let members = match here {
                 Value::Object(members) if !members.is_empty() => members,
                 // Nothing is known of what would be here.
                 Value::Object(_) | Value::Null => return Ok(()),
                 _ => return Err(String::new()),
             };
-            match members.get(&key) {
+            match members.get(&*key) {
                 Some(value) => here = value,
                 None => return Err(hint(&key, members.keys().map(String::as_str))),
             }
@@ -280,25 +279,8 @@ impl<T: Default + Serialize + DeserializeOwned + Send + Sync + 'static> ConfigSc
             draft.resolved_openly(&keys).or(())?;
         }
         let shown = draft.shown(&keys, pace)?;
-        let LayeredValue { value: used, origins, masked, given, .. } = draft;
-        let (shown, used) = ConfigEntry::in_effect(document, shown, used);
-        let typed: Arc<dyn Any + Send + Sync> = typed;
-        let (document, keys) = (document.cloned(), Arc::new(keys));
-        let typed = Some(typed);
-        let literal_secrets = Vec::new();
-        Ok(ConfigEntry {
-            document,
-            digest,
-            shown,
-            used,
-            origins,
-            masked,
-            given,
-            keys,
-            literal_secrets,
-            typed,
-            in_use,
-        })
+        let entry = ConfigEntry::new(document.zip(digest), draft, shown, Arc::new(keys));
+        Ok(ConfigEntry { typed: Some(typed), in_use, ..entry })
     }
 
     /// The layers in one value, the keys with the secrets among them, and what is wrong so far.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::REDACTED;
 use crate::keys::{ApplyMode, KeyDeclarations};
 use crate::kind::ConfigValues;
+use crate::layered_value::LayeredValue;
 use crate::named_secrets::is_literal;
 use crate::origin::{Masked, Origin};
 use crate::redactor::SecretGuard;
@@ -173,19 +174,35 @@ impl ConfigEntry {
         self.given.iter().any(|input| input.is_stale(environment))
     }
 
-    /// The values in effect, shown and used, each shared with the document or with each other where it is the same.
-    pub(crate) fn in_effect(
-        document: Option<&Arc<Value>>,
+    /// An entry without a typed value, of the layers and of what is shown of them. Both values are shared with the
+    /// document or with each other where they are the same.
+    pub(crate) fn new(
+        document: Option<(&Arc<Value>, Digest)>,
+        layers: LayeredValue,
         shown: Value,
-        used: Value,
-    ) -> (Arc<Value>, Arc<Value>) {
+        keys: Arc<KeyDeclarations>,
+    ) -> Self {
+        let LayeredValue { value: used, origins, masked, given, .. } = layers;
+        let (document, digest) = document.unzip();
         let same = |known: Option<&Arc<Value>>, value: Value| match known.filter(|known| ***known == value) {
             Some(known) => Arc::clone(known),
             None => Arc::new(value),
         };
         let shown = same(document, shown);
         let used = same(Some(&shown), used);
-        (shown, used)
+        Self {
+            document: document.cloned(),
+            digest,
+            shown,
+            used,
+            origins,
+            masked,
+            given,
+            keys,
+            typed: None,
+            literal_secrets: Vec::new(),
+            in_use: SecretGuard::default(),
+        }
     }
 
     /// An empty object, for a config that has no settings.

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use midflight_core::JsonPointer;
 
-use crate::tree::upwards;
-
 /// How a changed value is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ApplyMode {
@@ -60,11 +58,11 @@ impl KeyDeclarations {
 
     /// The nearest declaration above a key, itself included.
     pub(crate) fn takes(&self, path: &JsonPointer) -> ApplyMode {
-        upwards(path).find_map(|path| self.takes.get(path)).copied().unwrap_or_default()
+        path.upwards().find_map(|path| self.takes.get(path)).copied().unwrap_or_default()
     }
 
     pub(crate) fn is_secret(&self, path: &JsonPointer) -> bool {
-        !self.secrets.is_empty() && upwards(path).any(|path| self.secrets.contains(path))
+        !self.secrets.is_empty() && path.upwards().any(|path| self.secrets.contains(path))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::keys::{KeyDeclarations, is_under};
 use crate::origin::{Masked, Origin, Override};
 use crate::pace::Pace;
 use crate::reference::{Resolved, has_reference, is_reference, resolve};
-use crate::tree::{LeafOrigins, forget_under, keys_of, lay_over, leaves, put, scalars, texts_of, upwards};
+use crate::tree::{LeafOrigins, forget_under, lay_over, leaves, put, scalars, texts_of};
 
 /// A config in the making.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ impl LayeredValue {
             if value.is_null() || value.is_boolean() || !keys.is_secret(&path) {
                 return;
             }
-            let written = upwards(&path).find_map(|path| self.written.get(&JsonPointer::parse(path)));
+            let written = path.upwards().find_map(|path| self.written.get(&JsonPointer::parse(path)));
             let is_given = written.is_some_and(|text| is_reference(text));
             if !is_given && *self.origin(&path) == Origin::Document {
                 return;
@@ -238,7 +238,7 @@ impl LayeredValue {
 
     /// Where a value comes from: the nearest layer above a place.
     pub(crate) fn origin(&self, path: &JsonPointer) -> Cow<'_, Origin> {
-        let nearest = upwards(path).find_map(|path| self.origins.get(&JsonPointer::parse(path)));
+        let nearest = path.upwards().find_map(|path| self.origins.get(&JsonPointer::parse(path)));
         nearest.map_or(Cow::Owned(Origin::Document), Cow::Borrowed)
     }
 }
@@ -273,7 +273,7 @@ pub(crate) fn refuse_literal_secrets(
 
 /// The problem that a secret is written out at a place of a document.
 pub(crate) fn literal_secret(path: JsonPointer) -> Problem {
-    let key = keys_of(&path).last().unwrap_or_default();
+    let key = path.split_last().unwrap_or_default().1;
     let message = format!(
         "{key} is a secret, and the log keeps what a document contains: use ${{env:NAME}} or \
          ${{file:PATH}}, or set it by a variable"

@@ -110,10 +110,10 @@ fn problem(
 }
 
 fn unknown_key(path: JsonPointer, defaults: &Value, known: &[&str]) -> Problem {
-    let (above, key) = path.as_str().rsplit_once('/').unwrap_or_default();
+    let (above, key) = path.split_last().unwrap_or_default();
     let defaults = defaults.pointer(above).and_then(Value::as_object);
     let siblings = defaults.into_iter().flat_map(|members| members.keys().map(String::as_str));
-    let hint = hint(key, siblings.chain(known.iter().copied()));
+    let hint = hint(&key, siblings.chain(known.iter().copied()));
     let message = format!("unknown key {key:?}{hint}");
     Problem::new("unknown_key", path, message)
 }

@@ -97,7 +97,8 @@ impl Schema {
         self.validate(&draft.value, work, &mut problems)?;
         problems.or(())?;
         let shown = draft.shown(&self.keys, &mut pace)?;
-        Ok(entry(values, draft, shown, &self.keys))
+        let document = Some((&values.body, values.digest));
+        Ok(ConfigEntry::new(document, draft, shown, Arc::clone(&self.keys)))
     }
 
     fn validate(&self, value: &Value, work: &Work, problems: &mut Problems) -> Result<(), Problems> {
@@ -209,33 +210,6 @@ pub(crate) fn check_paths(value: &Value, pace: &mut Pace<'_>) -> Result<(), Prob
          shorter keys, nest less, or split the config"
     );
     Err(Problem::new("too_large", JsonPointer::root(), message).into())
-}
-
-fn entry(
-    values: &ConfigValues,
-    draft: LayeredValue,
-    shown: Value,
-    keys: &Arc<KeyDeclarations>,
-) -> ConfigEntry {
-    let LayeredValue { value: used, origins, masked, given, .. } = draft;
-    let (document, digest) = (&values.body, Some(values.digest));
-    let (shown, used) = ConfigEntry::in_effect(Some(document), shown, used);
-    let document = Some(Arc::clone(document));
-    let (keys, in_use) = (Arc::clone(keys), SecretGuard::default());
-    let literal_secrets = Vec::new();
-    ConfigEntry {
-        document,
-        digest,
-        shown,
-        used,
-        origins,
-        masked,
-        given,
-        keys,
-        literal_secrets,
-        typed: None,
-        in_use,
-    }
 }
 
 /// A walk through a schema along its properties.

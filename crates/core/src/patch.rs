@@ -229,17 +229,16 @@ mod tests {
     fn applied(mut value: Value, ops: &[PatchOp]) -> Value {
         for op in ops {
             let (PatchOp::Add(at, _) | PatchOp::Remove(at) | PatchOp::Replace(at, _)) = op;
-            let Some((above, last)) = at.as_str().rsplit_once('/') else {
+            let Some((above, key)) = at.split_last() else {
                 let PatchOp::Replace(_, new) = op else { panic!("only a replace is of the root") };
                 value = new.clone();
                 continue;
             };
-            let key = last.replace("~1", "/").replace("~0", "~");
             match (value.pointer_mut(above).unwrap(), op) {
                 (Value::Object(members), PatchOp::Add(_, new) | PatchOp::Replace(_, new)) => {
-                    members.insert(key, new.clone());
+                    members.insert(key.into_owned(), new.clone());
                 }
-                (Value::Object(members), PatchOp::Remove(_)) => drop(members.remove(&key).unwrap()),
+                (Value::Object(members), PatchOp::Remove(_)) => drop(members.remove(&*key).unwrap()),
                 (Value::Array(items), PatchOp::Add(_, new)) => {
                     items.insert(key.parse().unwrap(), new.clone())
                 }

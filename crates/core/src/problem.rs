@@ -3,63 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::DocumentId;
-
-/// A JSON Pointer (RFC 6901): a path into a body. The root is the empty text.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JsonPointer(String);
-
-impl JsonPointer {
-    /// The whole body.
-    #[must_use]
-    pub fn root() -> Self {
-        Self::default()
-    }
-
-    /// This place's member `key`.
-    #[must_use]
-    pub fn key(&self, key: &str) -> Self {
-        Self(format!("{}/{}", self.0, key.replace('~', "~0").replace('/', "~1")))
-    }
-
-    /// This place's item `index`, counted from 0.
-    #[must_use]
-    pub fn index(&self, index: usize) -> Self {
-        Self(format!("{}/{index}", self.0))
-    }
-
-    /// The place that a pointer's text names. Any text is taken; one that was not written by [`Self::as_str`] may name
-    /// nothing.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The pointer's text, as `serde_json::Value::pointer` takes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The place at which serde stopped.
-impl From<&serde_path_to_error::Path> for JsonPointer {
-    fn from(path: &serde_path_to_error::Path) -> Self {
-        use serde_path_to_error::Segment;
-        path.iter().fold(Self::root(), |at, segment| match segment {
-            Segment::Seq { index } => at.index(*index),
-            Segment::Map { key } => at.key(key),
-            Segment::Enum { variant } => at.key(variant),
-            Segment::Unknown => at,
-        })
-    }
-}
-
-impl fmt::Display for JsonPointer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::{DocumentId, JsonPointer};
 
 /// One thing that is wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -157,6 +157,7 @@ pub(crate) fn schema() -> DocumentSchema {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use midflight_testkit::schemas::SchemaComparison;
 
     #[track_caller]
     fn check(expect: Value, answer: Value, exact: bool, failures: &[&str]) {
@@ -198,6 +199,22 @@ mod tests {
         let codes: Vec<_> = problems.iter().map(|problem| problem.code.as_ref()).collect();
         assert_eq!(codes, ["unknown_field", "missing_field", "missing_field", "unknown_value", "wrong_type"]);
         assert!(Check::parse(&json!({"input": {}, "expect": null, "match": "exact"})).is_ok());
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_agree() {
+        let documents = [
+            json!({"input": {"a": 1}, "expect": {"b": 2}}),
+            json!({"input": null, "expect": 3, "match": "exact", "description": "d"}),
+        ];
+        let read = |body: &Value| {
+            let read = Check::parse(body).map(drop);
+            read.map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+        };
+        let schema = &schema().schema;
+        let comparison = SchemaComparison { schema, documents: &documents, read: &read, reader_only: &[] };
+        let compared = comparison.run();
+        assert!(compared.refused > 50 && compared.read > 500, "{compared:?}");
     }
 
     #[test]

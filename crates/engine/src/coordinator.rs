@@ -128,7 +128,7 @@ impl Coordinator {
             tokio::select! {
                 biased;
                 () = self.core.stop.cancelled() => return,
-                wake = self.signal.rung() => {
+                Some(wake) = self.signal.next() => {
                     self.answer(wake).await;
                     has_followed = true;
                 }

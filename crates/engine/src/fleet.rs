@@ -204,7 +204,7 @@ impl FleetView {
                     tracing::debug!(%error, "heartbeat failed");
                     // The reader of the log finds out whether it is unavailable, and polls until it is back.
                     if own.degraded.is_none() {
-                        signal.wake(Wake::look(Trigger::Periodic));
+                        signal.put(Wake::look(Trigger::Periodic));
                     }
                 },
                 () = stop.cancelled() => break,

@@ -1,13 +1,13 @@
 //! The follower: decides when to look at the log. A hint, a period or a start wakes it, and none of them brings
 //! anything with it: what is new is read from the log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use midflight_bus::{Bus, Hint, HintEvent};
+use midflight_bus::{Bus, Coalesce, Hint, HintEvent, LatestSlot};
 use midflight_core::{Appended, LogHead, RevisionNumber, Trigger};
 use midflight_store::Store;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How long to wait before asking a bus again that did not answer.
@@ -29,7 +29,7 @@ impl Default for Refresh {
     }
 }
 
-/// Why the bell was rung.
+/// Why the coordinator is to look at the log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Wake {
     pub(crate) trigger: Trigger,
@@ -53,7 +53,9 @@ impl Wake {
         let Hint { head, announced, change, awaited } = hint;
         Self { trigger: Trigger::Notify, head: Some(head), announced, change, awaited }
     }
+}
 
+impl Coalesce for Wake {
     /// What both ask for: a look if either does, else the newer of two hints.
     fn and(self, later: Self) -> Self {
         let awaited = self.awaited || later.awaited;
@@ -66,36 +68,10 @@ impl Wake {
     }
 }
 
-/// A bell that is rung many times and answered once: triggers that come while it is not answered are one.
-#[derive(Debug, Default)]
-pub(crate) struct WakeSignal {
-    rung: Mutex<Option<Wake>>,
-    notify: Notify,
-}
+/// Wakes the coordinator. Triggers that come while it is busy are answered by one look.
+pub(crate) type WakeSignal = LatestSlot<Wake>;
 
-impl WakeSignal {
-    pub(crate) fn wake(&self, wake: Wake) {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        *rung = Some(match rung.take() {
-            Some(earlier) => earlier.and(wake),
-            None => wake,
-        });
-        drop(rung);
-        self.notify.notify_one();
-    }
-
-    /// Waits until it was rung. Cancelling the wait loses nothing.
-    pub(crate) async fn rung(&self) -> Wake {
-        loop {
-            if let Some(wake) = self.rung.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return wake;
-            }
-            self.notify.notified().await;
-        }
-    }
-}
-
-/// Rings the bell at hints and by the period, until stopped. Counts in `reports` what other replicas report of
+/// Wakes the coordinator at hints and by the period, until stopped. Counts in `reports` what other replicas report of
 /// themselves.
 pub(crate) async fn follow(
     bus: Arc<dyn Bus>,
@@ -115,7 +91,7 @@ pub(crate) async fn follow(
                 }
             };
             tokio::select! {
-                () = tick => signal.wake(Wake::look(Trigger::Periodic)),
+                () = tick => signal.put(Wake::look(Trigger::Periodic)),
                 changed = refresh.changed() => if changed.is_err() { std::future::pending().await },
             }
         }
@@ -127,7 +103,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// Rings the bell when the store is measured to be unavailable, or to be back, until stopped: the look that follows
+/// Wakes the coordinator when the store is measured to be unavailable, or to be back, until stopped: the look that follows
 /// fails at once, or finds what came meanwhile.
 pub(crate) async fn follow_availability(
     store: Arc<dyn Store>,
@@ -138,7 +114,7 @@ pub(crate) async fn follow_availability(
     loop {
         tokio::select! {
             changed = changes.changed() => match changed {
-                Ok(()) => signal.wake(Wake::look(Trigger::Periodic)),
+                Ok(()) => signal.put(Wake::look(Trigger::Periodic)),
                 Err(_) => return,
             },
             () = stop.cancelled() => return,
@@ -151,11 +127,11 @@ async fn receive(bus: &dyn Bus, signal: &WakeSignal, reports: &watch::Sender<u64
         match bus.subscribe().await {
             Ok(mut hints) => {
                 // What was published before the subscription was not received.
-                signal.wake(Wake::look(Trigger::Notify));
+                signal.put(Wake::look(Trigger::Notify));
                 while let Some(received) = hints.next().await {
                     match received {
-                        HintEvent::Hint(hint) => signal.wake(Wake::hint(hint)),
-                        HintEvent::Look => signal.wake(Wake::look(Trigger::Notify)),
+                        HintEvent::Hint(hint) => signal.put(Wake::hint(hint)),
+                        HintEvent::Look => signal.put(Wake::look(Trigger::Notify)),
                         HintEvent::Reported => reports.send_modify(|count| *count += 1),
                     }
                 }
@@ -176,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn hints_and_the_period_ring_and_many_rings_are_one() {
+    async fn hints_and_the_period_wake_and_many_wakes_are_one() {
         let bus = MemoryBus::new();
         let signal = Arc::new(WakeSignal::default());
         let refresh = watch::Sender::new(Refresh { enabled: false, period: Duration::from_secs(30) });
@@ -184,29 +160,29 @@ mod tests {
         let (log, of_log) = (Arc::new(bus.clone()), Arc::clone(&signal));
         let reports = watch::Sender::new(0);
         let follower = tokio::spawn(follow(log, of_log, reports, refresh.subscribe(), stop.clone()));
-        assert_eq!(signal.rung().await, Wake::look(Trigger::Notify), "the start of listening rings");
+        assert_eq!(signal.next().await.unwrap(), Wake::look(Trigger::Notify), "the start of listening wakes");
         for number in 1..100 {
             bus.publish(hint(number)).await.unwrap();
         }
-        assert_eq!(signal.rung().await, Wake::hint(hint(99)));
-        let quiet = tokio::time::timeout(Duration::from_secs(300), signal.rung()).await;
-        assert!(quiet.is_err(), "neither a second ring nor a period that is off");
+        assert_eq!(signal.next().await.unwrap(), Wake::hint(hint(99)));
+        let quiet = tokio::time::timeout(Duration::from_secs(300), signal.next()).await;
+        assert!(quiet.is_err(), "neither a second wake nor a period that is off");
         refresh.send_replace(Refresh { enabled: true, period: Duration::from_secs(30) });
-        assert_eq!(signal.rung().await, Wake::look(Trigger::Periodic));
+        assert_eq!(signal.next().await.unwrap(), Wake::look(Trigger::Periodic));
         stop.cancel();
         follower.await.unwrap();
     }
 
     #[tokio::test]
-    async fn of_several_rings_a_look_or_the_newest_hint_is_answered() {
+    async fn of_several_wakes_a_look_or_the_newest_hint_is_answered() {
         let signal = WakeSignal::default();
         for wake in [Wake::hint(hint(3)), Wake::hint(hint(5)), Wake::hint(hint(4))] {
-            signal.wake(wake);
+            signal.put(wake);
         }
-        assert_eq!(signal.rung().await.head, Some(RevisionNumber::new(5)));
+        assert_eq!(signal.next().await.unwrap().head, Some(RevisionNumber::new(5)));
         for wake in [Wake::hint(hint(6)), Wake::look(Trigger::Periodic), Wake::hint(hint(7))] {
-            signal.wake(wake);
+            signal.put(wake);
         }
-        assert_eq!(signal.rung().await, Wake::look(Trigger::Notify));
+        assert_eq!(signal.next().await.unwrap(), Wake::look(Trigger::Notify));
     }
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use midflight_bus::{Coalesce, LatestSlot};
 use midflight_core::DocumentId;
 use midflight_store::{KeptAt, LastGood, LastGoodFile, LastGoodView};
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::BaseDocuments;
@@ -25,55 +25,59 @@ pub(crate) type StoredBody = (DocumentId, Option<Arc<Value>>);
 #[derive(Debug)]
 pub(crate) struct LastGoodWriter {
     file: Mutex<LastGoodFile>,
-    pending: Mutex<PendingCopy>,
-    notify: Notify,
+    pending: LatestSlot<PendingCopy>,
+    /// Why the last write failed.
+    error: Mutex<Option<String>>,
     path: PathBuf,
     /// What was last read for a caller. One reads at a time.
     view: tokio::sync::Mutex<Option<Arc<LastGoodView>>>,
 }
 
-#[derive(Debug, Default)]
+/// What is to be written.
+#[derive(Debug)]
 struct PendingCopy {
-    /// The revision to be kept; none when there is nothing to do.
-    at: Option<KeptAt>,
+    /// The revision to be kept.
+    at: KeptAt,
     /// Whether `stored` is the complete state, rather than what changed.
     whole: bool,
     stored: BTreeMap<DocumentId, Option<Arc<Value>>>,
-    /// Why the last write failed.
-    error: Option<String>,
+}
+
+impl Coalesce for PendingCopy {
+    fn and(self, later: Self) -> Self {
+        if later.whole {
+            return later;
+        }
+        let mut stored = self.stored;
+        stored.extend(later.stored);
+        Self { at: later.at, whole: self.whole, stored }
+    }
 }
 
 impl LastGoodWriter {
     pub(crate) fn new(file: LastGoodFile) -> Self {
         let path = file.path().to_owned();
-        let (pending, notify) = (Mutex::default(), Notify::new());
-        Self { file: Mutex::new(file), pending, notify, path, view: tokio::sync::Mutex::default() }
-    }
-
-    fn pending(&self) -> MutexGuard<'_, PendingCopy> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        let (pending, error) = (LatestSlot::default(), Mutex::default());
+        Self { file: Mutex::new(file), pending, error, path, view: tokio::sync::Mutex::default() }
     }
 
     /// What is live now: everything, or what changed since the last call.
     pub(crate) fn live(&self, at: KeptAt, stored: Vec<StoredBody>, base: BaseDocuments) {
-        let mut pending = self.pending();
-        pending.at = Some(at);
-        if base == BaseDocuments::Empty {
-            pending.whole = true;
-            pending.stored.clear();
-        }
-        pending.stored.extend(stored);
-        drop(pending);
+        let whole = base == BaseDocuments::Empty;
         // Callers read the log again. A view that is being made now is dropped by the next revision.
         if let Ok(mut view) = self.view.try_lock() {
             view.take();
         }
-        self.notify.notify_one();
+        self.pending.put(PendingCopy { at, whole, stored: stored.into_iter().collect() });
+    }
+
+    fn last_error(&self) -> MutexGuard<'_, Option<String>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the copy is not up to date; none when it is, or will be in a moment.
     pub(crate) fn error(&self) -> Option<String> {
-        self.pending().error.clone()
+        self.last_error().clone()
     }
 
     /// What an earlier process kept.
@@ -103,33 +107,34 @@ impl LastGoodWriter {
     /// Writes until stopped, and then what is left.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
-            let stopping = tokio::select! {
-                () = self.notify.notified() => false,
-                () = stop.cancelled() => true,
+            let (pending, stopping) = tokio::select! {
+                biased;
+                () = stop.cancelled() => (self.pending.take(), true),
+                pending = self.pending.next() => (pending, false),
             };
-            let written = self.write().await;
+            let written = match pending {
+                Some(pending) => self.write(pending).await,
+                None => Ok(()),
+            };
             if stopping {
                 return;
             }
             if let Err(error) = written {
                 tracing::warn!(%error, "local copy is not up to date");
                 tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => self.notify.notify_one(),
+                    () = tokio::time::sleep(AGAIN) => {}
                     () = stop.cancelled() => {}
                 }
             }
         }
     }
 
-    async fn write(self: &Arc<Self>) -> io::Result<()> {
-        let taken = std::mem::take(&mut *self.pending());
-        if taken.at.is_none() {
-            return Ok(());
-        }
-        let taken = Arc::new(taken);
-        let of_task = Arc::clone(&taken);
+    /// Writes it, or keeps it for the next time.
+    async fn write(self: &Arc<Self>, pending: PendingCopy) -> io::Result<()> {
+        let pending = Arc::new(pending);
+        let of_task = Arc::clone(&pending);
         let written = self.with_file(move |file| {
-            let PendingCopy { at: Some(at), stored, whole, .. } = &*of_task else { return Ok(()) };
+            let PendingCopy { at, stored, whole } = &*of_task;
             if *whole {
                 let documents = stored.iter().filter_map(|(id, body)| Some((id, &**body.as_ref()?)));
                 return file.replace(at, documents);
@@ -137,25 +142,14 @@ impl LastGoodWriter {
             file.add(at, stored.iter().map(|(id, body)| (id, body.as_deref())))
         });
         let written = written.await;
-        if let Err(error) = &written {
-            self.put_back(&taken, error);
+        *self.last_error() = written.as_ref().err().map(ToString::to_string);
+        // The work has ended, so nothing else has it.
+        if written.is_err()
+            && let Some(pending) = Arc::into_inner(pending)
+        {
+            self.pending.put_back(pending);
         }
         written
-    }
-
-    /// Keeps what could not be written for the next time, under what has come since.
-    fn put_back(&self, taken: &PendingCopy, error: &io::Error) {
-        let mut pending = self.pending();
-        pending.error = Some(error.to_string());
-        if pending.at.is_none() {
-            pending.at.clone_from(&taken.at);
-        }
-        if !pending.whole {
-            pending.whole = taken.whole;
-            for (id, body) in &taken.stored {
-                pending.stored.entry(id.clone()).or_insert_with(|| body.clone());
-            }
-        }
     }
 
     /// Does blocking work on the file on a thread for that.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use midflight_live::World;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -12,10 +13,15 @@ use tokio::time::Instant;
 use crate::core::Core;
 use crate::parts::{self, PrepareResult};
 
-/// The first pause. Each is twice as long as the one before.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The first pause is up to 100 ms, and each up to twice as long as the one before. They are drawn between this and
+/// twice as much, so that replicas which lost a server together do not come back to it together.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(Duration::from_secs(30))
+    .with_jitter()
+    .without_max_times();
 
 /// Keeps a retry and a reload from preparing a component at the same time: it may need something that it cannot share.
 #[derive(Debug, Default)]
@@ -64,12 +70,17 @@ pub(crate) struct Retried {
 }
 
 /// Waits for the next retry, and runs it on a task of its own.
-#[derive(Default)]
 pub(crate) struct Retrier {
-    pause: Option<Duration>,
+    pauses: ExponentialBackoff,
     /// When the next one begins.
     at: Option<Instant>,
     running: Option<JoinHandle<Option<Retried>>>,
+}
+
+impl Default for Retrier {
+    fn default() -> Self {
+        Self { pauses: PAUSES.build(), at: None, running: None }
+    }
 }
 
 impl Retrier {
@@ -90,11 +101,10 @@ impl Retrier {
                     Err(error) => tracing::error!(%error, "retry of components panicked"),
                 }
             }
-            let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
-            // Drawn, so that replicas which lost a server together do not come back to it together.
-            let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-            tokio::time::sleep_until(*self.at.get_or_insert_with(|| Instant::now() + wait)).await;
-            (self.at, self.pause) = (None, Some(pause));
+            let pauses = &mut self.pauses;
+            let next = || Instant::now() + pauses.next().unwrap_or(PAUSE_MAX);
+            tokio::time::sleep_until(*self.at.get_or_insert_with(next)).await;
+            self.at = None;
             self.running = Some(tokio::spawn(retry(Arc::clone(core), behind.clone())));
         }
     }

@@ -2,23 +2,32 @@
 
 use std::time::Duration;
 
-/// The first pause. Each is up to twice as long as the one before.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The first pause is up to 100 ms, and each up to twice as long as the one before. They are drawn between this and
+/// twice as much, so that replicas which lost their log together do not come back to it together.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(Duration::from_millis(2500))
+    .with_jitter()
+    .without_max_times();
+
 /// Counts how long the log has been missing.
 #[derive(Debug, Default)]
 pub(crate) struct RetryBackoff {
-    pause: Option<Duration>,
+    pauses: Option<ExponentialBackoff>,
 }
 
 impl RetryBackoff {
-    /// Waits for the time to look again; for ever when the log is not missing. The pauses are drawn, so that replicas
-    /// which lost their log together do not come back to it together.
+    /// Waits for the time to look again; for ever when the log is not missing.
     pub(crate) fn look_again(&mut self, is_missing: bool) -> impl Future<Output = ()> + use<> {
-        let next = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
-        self.pause = is_missing.then_some(next);
-        let pause = self.pause.map(|pause| pause.mul_f64(0.5 + fastrand::f64() / 2.0));
+        if !is_missing {
+            self.pauses = None;
+        }
+        let pause =
+            is_missing.then(|| self.pauses.get_or_insert_with(|| PAUSES.build()).next().unwrap_or(PAUSE_MAX));
         async move {
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,

@@ -61,8 +61,9 @@ pub struct Parts {
     pub hot_reload: HotReloadSettings,
     /// The name of this replica.
     pub replica_id: String,
-    /// Where it listens: on loopback reads are open.
-    pub address: SocketAddr,
+    /// Where it listens: on loopback reads are open. None when another program listens for it: then every client may
+    /// come from another machine.
+    pub address: Option<SocketAddr>,
     /// Whether reads need a token even so.
     pub requires_token: bool,
     /// Removes secrets from messages.
@@ -174,7 +175,7 @@ impl AppState {
             is_shared,
             scrape: parts.scrape,
             started_at: Timestamp::now(),
-            is_on_loopback: parts.address.ip().is_loopback(),
+            is_on_loopback: parts.address.is_some_and(|address| address.ip().is_loopback()),
             requires_token: parts.requires_token,
             redact: parts.redact,
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),

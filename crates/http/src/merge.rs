@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::app::AppState;
 use crate::code::Code;
+use crate::conflict::ConflictRetry;
 use crate::log::documents::absent;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::write::{Submitted, WriteParams, answer, submit};
 
-/// How often a patch is made again when other replicas change the document meanwhile. Each time, one of them made its
-/// change, so this many changes in a row would have to be faster.
+/// How often a patch is made when other replicas change the document meanwhile.
 const TRIES_MAX: u32 = 64;
 
 /// How a patch of an absent document is handled.
@@ -57,24 +57,15 @@ pub async fn revise(
     principal.check_sees(id)?;
     // Waiting for other replicas may take long; the other patches of the document do not wait for that.
     let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
-    for _ in 0..TRIES_MAX {
+    let mut retry = ConflictRetry::new("the patch", TRIES_MAX);
+    loop {
+        // Whether the caller's own precondition is fulfilled still is seen when the document is read again.
         let change = altered(app, id, &alter, asked, if_absent).await?;
-        match submit(app, params, params.edit(principal, vec![change])).await {
-            // The document was changed by another writer. Whether the caller's own precondition still holds is seen
-            // when it is read again.
-            Err(error) if is_lost_race(&error) => {}
-            submitted => return submitted,
+        let submitted = submit(app, params, params.edit(principal, vec![change])).await;
+        if let Some(submitted) = retry.settle(submitted)? {
+            return Ok(submitted);
         }
     }
-    let detail = format!("{id} was changed {TRIES_MAX} times while the patch was made; send it again");
-    Err(ApiError::new(Code::CONTENDED, detail))
-}
-
-/// Whether a write was refused since the document or the log was changed meanwhile.
-#[must_use]
-pub fn is_lost_race(error: &ApiError) -> bool {
-    let lost = [Code::PRECONDITION_FAILED, Code::CONTENDED];
-    lost.iter().any(|code| error.body().code == code.as_str())
 }
 
 /// The change to the current version of a document.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::audit::ErrorCode;
 use crate::code::Code;
+use crate::conflict::EditConflict;
 use crate::wire::{DocumentDiffAnswer, ProblemItem, items};
 
 /// The body of every error answer (`application/problem+json`, RFC 9457).
@@ -43,13 +44,13 @@ pub struct ProblemBody {
 
 /// An error on its way to the caller.
 #[derive(Debug)]
-pub struct ApiError(Box<ProblemBody>);
+pub struct ApiError(Box<ProblemBody>, Option<EditConflict>);
 
 impl ApiError {
     /// An error with this code and what is wrong this time.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self(Box::new(ProblemBody {
+        let body = Box::new(ProblemBody {
             kind: format!("/docs/errors/{}", code.as_str()),
             title: code.title(),
             status: code.status().as_u16(),
@@ -60,7 +61,21 @@ impl ApiError {
             reload_id: None,
             first_revision: None,
             request_id: None,
-        }))
+        });
+        Self(body, None)
+    }
+
+    /// The same error, of an edit that may be accepted when it is made again.
+    #[must_use]
+    pub fn because_of(mut self, conflict: EditConflict) -> Self {
+        self.1 = Some(conflict);
+        self
+    }
+
+    /// Whether the edit that was refused may be accepted when it is made again on the newest state, and why.
+    #[must_use]
+    pub fn conflict(&self) -> Option<EditConflict> {
+        self.1
     }
 
     /// A defect: the log has the details, the caller only learns where to look for them.

@@ -5,6 +5,7 @@ use midflight_engine::{Refusal, Refused};
 use midflight_store::StoreError;
 
 use crate::code::Code;
+use crate::conflict::EditConflict;
 use crate::diff_maker::of_refused;
 use crate::kind::Kinds;
 use crate::problem::ApiError;
@@ -54,11 +55,15 @@ impl From<Refusal> for ApiError {
                 "the edit failed verification; the previous revision is served",
                 problems,
             ),
-            Refusal::Precondition(_) => Self::new(Code::PRECONDITION_FAILED, output),
+            Refusal::Precondition(_) => {
+                Self::new(Code::PRECONDITION_FAILED, output).because_of(EditConflict::Document)
+            }
             Refusal::Owned { .. } => Self::new(Code::OWNED, format!("{output} (?take_over=true)")),
             Refusal::TooManyDocuments(_) => Self::new(Code::TOO_MANY_DOCUMENTS, output),
             Refusal::Busy { .. } | Refusal::CallerBusy { .. } => Self::new(Code::BUSY, output),
-            Refusal::Contended { .. } | Refusal::Stale { .. } => Self::new(Code::CONTENDED, output),
+            Refusal::Contended { .. } | Refusal::Stale { .. } => {
+                Self::new(Code::CONTENDED, output).because_of(EditConflict::Log)
+            }
             Refusal::Stopping => Self::new(Code::STOPPING, output),
             Refusal::Unknown { revision, why } => {
                 tracing::warn!(%revision, why, "unknown whether the log appended an edit");

@@ -29,9 +29,6 @@ use crate::refusal::refused;
 use crate::schedule_params::{PlannedSchedule, ScheduleParams};
 use crate::wire::{Ack, PlanAnswer, ProblemItem, SilentReplica, WriteAnswer, Written, ms};
 
-/// How often an edit is computed when the log moves under it.
-const COMPUTED_TRIES_MAX: u32 = 16;
-
 /// When a write is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -327,35 +324,6 @@ pub async fn submit_with(
     let made = make(app, params, put, InvalidPolicy::Refuse).await?;
     let tried = Some(tried);
     Ok(Submitted::Scheduled(Box::new(PendingWrite { planned, tried, made })))
-}
-
-/// Counts how often an edit was computed from the state at the head of the log, as a restore is. It is computed again
-/// when the log moves meanwhile: what is made is right for the state that it is made on, or it is not made.
-#[derive(Debug, Default)]
-pub struct ComputedTries(u32);
-
-impl ComputedTries {
-    /// The head to compute from.
-    pub async fn head(&mut self, app: &AppState) -> Result<RevisionNumber, ApiError> {
-        self.0 += 1;
-        Ok(app.engine.store().head().await?.number)
-    }
-
-    /// Makes the edit if `head` is the newest still; none when it is to be computed again.
-    pub async fn submit(
-        &self,
-        app: &AppState,
-        params: &WriteParams,
-        head: RevisionNumber,
-        edit: Edit,
-    ) -> Result<Option<Submitted>, ApiError> {
-        match submit(app, params, Edit { computed_at: Some(head), ..edit }).await {
-            Err(error) if error.body().code == Code::CONTENDED.as_str() && self.0 < COMPUTED_TRIES_MAX => {
-                Ok(None)
-            }
-            submitted => submitted.map(Some),
-        }
-    }
 }
 
 /// Schedules a reload.

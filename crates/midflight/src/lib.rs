@@ -57,6 +57,8 @@
 //! - `app`: a program whose config changes while it runs, in `midflight::app`, declared by `midflight::config`. With
 //!   it, each for itself, what follows that config, in `midflight::components`: `pool-postgres`, `pool-redis`, `llm`,
 //!   `log` and `cache`. `examples/hot-service` is a whole one.
+//! - `server`: a whole server in the program, or its API as an `axum::Router` beside the program's own routes, in
+//!   `midflight::server`.
 
 pub use midflight_core::{
     Change, Diff, Digest, Document, DocumentId, DocumentName, Edit, EditBuilder, EditKey, IntoEdit,
@@ -154,6 +156,16 @@ pub mod module_host {
 #[cfg(feature = "learning")]
 pub mod learning {
     pub use midflight_learning::*;
+}
+
+/// A server within the program: `Service::router` is its API, for an axum application that mounts it beside its own
+/// routes.
+#[cfg(feature = "server")]
+pub mod server {
+    pub use midflight_server::{
+        Backend, Code, HttpLimits, KindSetup, OwnConfig, RunningServer, ServeError, ServeOptions, Service,
+        start, start_on,
+    };
 }
 
 /// Documents from files, and watched directories.

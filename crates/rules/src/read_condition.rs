@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midflight_core::{JsonPointer, Problem, Problems};
+use midflight_core::{Problem, Problems};
 use serde_json::Value;
 
 use crate::attribute::Attribute;
@@ -63,9 +63,7 @@ pub(crate) fn read_condition<'a>(
 
 /// The problem of a condition, reported where the condition is.
 pub(crate) fn inside(place: &JsonPath<'_>, problem: Problem) -> Problem {
-    let steps = problem.path.as_str().split('/').skip(1);
-    let path: JsonPointer = steps.fold(place.pointer(), |pointer, step| pointer.key(step));
-    Problem { path, ..problem }
+    Problem { path: place.pointer().join(&problem.path), ..problem }
 }
 
 fn read_attribute(reader: &mut ObjectReader<'_, '_>) -> Option<Attribute> {

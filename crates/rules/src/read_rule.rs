@@ -162,7 +162,7 @@ fn read_action(reader: &mut ObjectReader<'_, '_>) -> Option<Template> {
 
 /// The problem of a condition that a rule names or writes out at `place`.
 pub(crate) fn at_item(place: &str, problem: Problem) -> Problem {
-    let path = midflight_core::JsonPath::pointer_of(&format!("{place}{}", problem.path));
+    let path = midflight_core::JsonPointer::parse(&format!("{place}{}", problem.path));
     Problem { path, ..problem }
 }
 

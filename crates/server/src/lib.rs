@@ -1,7 +1,8 @@
 //! The HTTP, WebSocket and SSE edge of Midflight: every endpoint of the log and the rules, who may call it, health,
 //! metrics, and the documentation it carries.
 //!
-//! [`start`] runs a whole server; [`Service`] is the same without a socket.
+//! [`start`] runs a whole server; [`Service`] is the same without a socket, for an axum application that mounts the API
+//! beside its own routes: [`Service::router`].
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), midflight_server::ServeError> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use jiff::SignedDuration;
 use midflight_app::{Bootstrap, ConfigReloader};
 use midflight_components::Llm;
@@ -36,14 +37,15 @@ use crate::kinds::modules::ModuleRuntime;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::{AgentSettings, seal_key};
 use crate::own::{
-    HintsRedis, LogDatabase, MetricsSettings, OwnConfigView, ReplaceableComponent, Settings, left_out,
-    log_place, own_id, try_again,
+    HintsRedis, LogDatabase, MetricsSettings, OwnConfigView, Settings, boot, left_out, log_place, own_id,
+    settings, try_again,
 };
 use crate::retention;
 use crate::token_refresher::{KeyOptions, TokenRefresher};
 use crate::{JwtSettings, ServeOptions};
 
-/// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one.
+/// Everything that answers, but for the socket it answers on; [`crate::start`] puts it behind one. A program that
+/// listens itself opens one, and mounts its [`Self::router`] beside its own routes.
 pub struct Service {
     app: AppState,
     edge: HttpEdge,
@@ -56,8 +58,30 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the engine on a log and puts the routes before it. `address` is where it will listen: reads are open
-    /// when that is loopback.
+    /// Opens the log that the options name and starts the engine on it, as [`crate::start`] does, without a socket.
+    ///
+    /// Of the options, what a listener is for has no effect: `ready_file`, and of the config `metrics.port`.
+    /// `server.host` and `server.port` are the address that other replicas see, and nothing else.
+    ///
+    /// # Errors
+    /// [`ServeError`] names the invalid part of the options.
+    pub async fn open(options: ServeOptions) -> Result<Self, ServeError> {
+        let backend = Backend::open(&options).await?;
+        Self::open_on(options, backend).await
+    }
+
+    /// Starts the engine on a log that is open, without a socket.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_on(options: ServeOptions, backend: Backend) -> Result<Self, ServeError> {
+        let is_there = backend.ready().await?;
+        let boot = boot(&options.config, &backend, is_there).await?;
+        Self::start(&options, backend, boot, is_there, None).await
+    }
+
+    /// Starts the engine on a log and puts the routes before it. `listens` is the address that it will listen on, if it
+    /// does: reads are open when that is loopback.
     ///
     /// # Errors
     /// [`ServeError`] when the log cannot be served, or the token or a directory cannot be read.
@@ -66,8 +90,9 @@ impl Service {
         mut backend: Backend,
         boot: Bootstrap,
         is_there: bool,
-        address: SocketAddr,
+        listens: Option<SocketAddr>,
     ) -> Result<Self, ServeError> {
+        let address = listens.map_or_else(|| settings(&boot).map(|own| own.listen()), Ok)?;
         distinct_directories(&options.watch)?;
         // The log of a single server has no other servers whose users would be refused then.
         let replaces = options.replace_admin_token || !backend.is_shared();
@@ -164,7 +189,7 @@ impl Service {
             limits: options.limits,
             hot_reload: options.hot_reload,
             replica_id,
-            address,
+            address: listens,
             requires_token: options.require_token,
             redact,
             scrape: scrape_settings(configs.clone()),
@@ -191,6 +216,52 @@ impl Service {
     /// What answers requests.
     pub(crate) fn edge(&self) -> HttpEdge {
         self.edge.clone()
+    }
+
+    /// The whole API as a router, for an axum application that mounts it beside its own routes: at the root by
+    /// `Router::fallback_service`, under a prefix by `Router::nest`.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::{Router, routing::get};
+    /// use midflight_server::{ServeOptions, Service};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let data_dir = folder.path();
+    /// let service = Service::open(ServeOptions::new(data_dir)).await?;
+    /// let app: Router = Router::new()
+    ///     .route("/hello", get(|| async { "hello" }))
+    ///     .nest("/midflight", service.router());
+    ///
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// let serving = axum::serve(listener, app).with_graceful_shutdown(async { drop(stopped.await) });
+    /// let serving = tokio::spawn(serving.into_future());
+    ///
+    /// // Watchers and sockets end first, then the listener, then the engine.
+    /// service.begin_stop();
+    /// drop(stop);
+    /// serving.await??;
+    /// service.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What does not depend on the listener is as in a server: tokens and roles, scopes, the check of the Origin
+    /// header, the bounds of bodies, answers and times (`request_ms_max`), the audit, metrics, gzip. Every read needs a
+    /// token, unless its route is open to all, since it is not known who can reach the listener. With
+    /// `into_make_service_with_connect_info::<SocketAddr>()` the audit has the address of each client.
+    ///
+    /// What a listener gives is the program's to give: the bound of connections (`connections_max`), of the time for
+    /// the headers (`receive_ms_max`), of clients that do not read (`write_idle_ms_max`), the turns of connections with
+    /// many requests, a port for the metrics, and waiting for requests that are under way (`drain_ms_max`).
+    ///
+    /// Paths in answers (`href`), in the OpenAPI document and in the audit are without the prefix. The web UI and the
+    /// page `/docs` work where it is mounted at the root.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.edge().into_router()
     }
 
     /// The codes that errors of this server can carry, those of its kinds among them.
@@ -274,10 +345,10 @@ fn add_components(
     if let Some(store) = &backend.postgres {
         let (store, bus) = (Arc::clone(store), backend.buses.postgres.clone());
         let log = LogDatabase { store, bus, replica: backend.replica_id.clone() };
-        builder.component(ReplaceableComponent::new(log, part, settings.database.clone()));
+        builder.component(log.component(part, &settings.database));
     }
     if let Some(bus) = &backend.buses.redis {
-        builder.component(ReplaceableComponent::new(HintsRedis(bus.clone()), part, settings.redis.clone()));
+        builder.component(HintsRedis(bus.clone()).component(part, &settings.redis));
     }
 }
 

@@ -59,7 +59,7 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
         None => None,
     };
     let metrics_address = metrics.as_ref().map(|(_, address)| *address);
-    let service = Arc::new(Service::start(&options, backend, boot, is_there, address).await?);
+    let service = Arc::new(Service::start(&options, backend, boot, is_there, Some(address)).await?);
     let url = format!("http://{address}");
     let stop = CancellationToken::new();
     let serving = accept::serve(listener, service.edge(), options.limits, stop.clone());

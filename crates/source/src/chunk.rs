@@ -169,7 +169,8 @@ pub(crate) fn locate<'a>(
     nodes.into_iter().flat_map(documents_of).flat_map(move |node| {
         let id = text(&node, "kind").zip(text(&node, "name"));
         let here = id.and_then(|id| places.get(&id)).cloned().unwrap_or_default();
-        let place = move |of: usize| (of, node.locate(&format!("/body{}", wanted[of].1)));
+        let body = JsonPointer::root().key("body");
+        let place = move |of: usize| (of, node.locate(&body.join(&wanted[of].1)));
         here.into_iter().map(place)
     })
 }

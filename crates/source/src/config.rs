@@ -27,7 +27,7 @@ impl ConfigText {
     /// it is not known, as in JSON.
     #[must_use]
     pub fn locate(&self, path: &JsonPointer) -> Option<(u64, u64)> {
-        let place = self.node.locate(path.as_str());
+        let place = self.node.locate(path);
         (place.line > 0).then_some((place.line, place.column))
     }
 }

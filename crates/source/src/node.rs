@@ -1,5 +1,6 @@
 //! A value with its place in its text.
 
+use midflight_core::JsonPointer;
 use serde_json::{Map, Value};
 
 /// A place in a text. Line 0 means that it is not known.
@@ -56,11 +57,10 @@ impl TextNode {
     }
 
     /// The place of a JSON Pointer below this node, or of the last part of it that is there.
-    pub(crate) fn locate(&self, pointer: &str) -> TextPosition {
+    pub(crate) fn locate(&self, pointer: &JsonPointer) -> TextPosition {
         let mut node = self;
         let mut place = self.place;
-        for step in pointer.split('/').skip(1) {
-            let step = step.replace("~1", "/").replace("~0", "~");
+        for step in pointer.steps() {
             let next = match &node.content {
                 NodeContent::Leaf(_) => None,
                 NodeContent::List(items) => step

@@ -126,6 +126,8 @@ fn characters(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use midflight_core::JsonPointer;
+
     use super::*;
     use serde_json::json;
 
@@ -149,7 +151,7 @@ mod tests {
         let text = "# é\n\"é\" = \"ü\"\n[log]\nlevel = [\"ä\", \"b\"]\n";
         let node = read(text).unwrap().remove(0);
         let place = |path: &str| {
-            let place = node.locate(path);
+            let place = node.locate(&JsonPointer::parse(path));
             (place.line, place.column)
         };
         assert_eq!(place("/é"), (2, 7));
@@ -159,7 +161,7 @@ mod tests {
         let long =
             format!("a = \"{}\"\nb = \"{}\"\nc = {{d = 1, e = 2}}\n", "é".repeat(300), "x".repeat(300));
         let node = read(&long).unwrap().remove(0);
-        assert_eq!(node.locate("/c/e"), TextPosition { line: 3, column: 17 });
+        assert_eq!(node.locate(&JsonPointer::parse("/c/e")), TextPosition { line: 3, column: 17 });
     }
 
     #[test]

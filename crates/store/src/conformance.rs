@@ -14,6 +14,7 @@ mod fleet;
 mod keys;
 mod log;
 mod pages;
+mod route;
 mod tallies;
 mod tokens;
 
@@ -33,6 +34,7 @@ pub use fleet::*;
 pub use keys::*;
 pub use log::*;
 pub use pages::*;
+pub use route::StoreRoute;
 pub use tallies::*;
 pub use tokens::*;
 

@@ -11,12 +11,15 @@ pub mod guest;
 pub mod http;
 mod llm;
 mod midflight;
+pub mod mutate;
 mod nats;
 mod postgres;
 mod process;
 mod program;
 mod proxy;
 mod redis;
+#[cfg(feature = "schemas")]
+pub mod schemas;
 mod tour;
 mod wait;
 

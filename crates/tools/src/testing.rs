@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use midflight_core::DocumentName;
-use midflight_engine::{Kind as _, KindChange, Work};
+use midflight_engine::Kind as _;
+use midflight_engine::testing::edit_snapshot;
 use serde_json::{Value, json};
 
 use crate::read_tool::read_tool;
@@ -24,18 +24,7 @@ pub(crate) fn edit(
     previous: &ToolsSnapshot,
     documents: &[(&str, Value)],
 ) -> Result<ToolsSnapshot, midflight_core::Problems> {
-    let work = Work::unbounded();
-    let mut changes = Vec::new();
-    for (name, body) in documents {
-        let name = DocumentName::new(name).unwrap();
-        let document = match body {
-            Value::Null => None,
-            body => Some(Tools.validate(&name, &Arc::new(body.clone()), &work)?),
-        };
-        changes.push(KindChange { name, document });
-    }
-    changes.sort_by(|a, b| a.name.cmp(&b.name));
-    Tools.compile(previous, changes, &work)
+    edit_snapshot(&Tools, previous, documents)
 }
 
 /// A snapshot of documents.

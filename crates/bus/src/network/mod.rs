@@ -72,7 +72,7 @@ impl<T> NetworkBus<T> {
     {
         let shared = Arc::new(NetworkBusState {
             subscribers: Subscribers::default(),
-            outbox: LatestSlot::new(),
+            outbox: LatestSlot::default(),
             orders: watch::Sender::new(0),
             record: Record::new(name, address, false),
         });

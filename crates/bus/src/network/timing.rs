@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
 /// How long things may take. The defaults suit a network; tests shorten them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
@@ -14,7 +16,7 @@ pub struct Timing {
     /// this and [`Self::answer_ms_max`]. Cost: one small round trip for each connection and each such silence.
     pub silence_ms_max: u64,
     /// The bound of the first pause before reconnecting, in milliseconds. It doubles with each failed try. A pause is
-    /// of a random length up to its bound, so that a fleet does not come back all at once.
+    /// of a random length between half of its bound and all of it, so that a fleet does not come back all at once.
     pub backoff_ms_first: u64,
     /// What that bound does not go beyond, in milliseconds.
     pub backoff_ms_max: u64,
@@ -49,27 +51,30 @@ impl Timing {
     }
 }
 
-/// The pauses between tries to connect: of a random length up to a bound that doubles.
+/// The pauses between tries to connect.
 #[derive(Debug)]
 pub(crate) struct ReconnectBackoff {
     timing: Timing,
-    bound: Duration,
+    pauses: ExponentialBackoff,
 }
 
 impl ReconnectBackoff {
     pub(crate) fn new(timing: Timing) -> Self {
-        Self { timing, bound: Duration::from_millis(timing.backoff_ms_first) }
+        let longest = Duration::from_millis(timing.backoff_ms_max);
+        let first = Duration::from_millis(timing.backoff_ms_first).min(longest);
+        // A pause is drawn between this and twice as much.
+        let pauses = ExponentialBuilder::new().with_min_delay(first / 2).with_max_delay(longest / 2);
+        Self { timing, pauses: pauses.with_jitter().without_max_times().build() }
     }
 
-    /// How long to pause now. A connection that lasted longer than the next pause may take was a good one, and the
-    /// bounds start again; one that was lost at once counts as a failed try.
+    /// How long to pause now. A connection that lasted longer than the longest pause was a good one, and the pauses
+    /// start again; one that was lost sooner counts as a failed try.
     pub(crate) fn next(&mut self, held: Duration) -> Duration {
-        if held > self.bound {
+        let longest = Duration::from_millis(self.timing.backoff_ms_max);
+        if held > longest {
             *self = Self::new(self.timing);
         }
-        let pause = self.bound.mul_f64(fastrand::f64());
-        self.bound = (self.bound * 2).min(Duration::from_millis(self.timing.backoff_ms_max));
-        pause
+        self.pauses.next().unwrap_or(longest)
     }
 }
 
@@ -80,13 +85,10 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_their_bound_and_start_again_after_a_connection_that_held() {
         let mut backoff = ReconnectBackoff::new(Timing::default());
-        let mut bounds = Vec::new();
-        for _ in 0..9 {
-            bounds.push(backoff.bound.as_millis());
-            let bound = backoff.bound;
-            assert!(backoff.next(Duration::ZERO) <= bound);
+        for bound in [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000].map(Duration::from_millis) {
+            let pause = backoff.next(Duration::ZERO);
+            assert!(pause >= bound / 2 && pause <= bound, "{pause:?} of {bound:?}");
         }
-        assert_eq!(bounds, [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000]);
         assert!(backoff.next(Duration::from_secs(2)) <= Duration::from_millis(50));
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Client as Http, Response, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
@@ -17,10 +18,15 @@ use super::wire::{ChatAnswer, ChatRequest, CompletionBody, answer};
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// The longest part of a refusal that is reported, in characters.
 const REFUSAL_CHARS_MAX: usize = 300;
-/// The pause before it is tried again, doubled each time.
-const PAUSE: Duration = Duration::from_millis(200);
-/// The longest such pause, if the server does not ask for a longer one.
+/// The longest pause before it is tried again, if the server does not ask for a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The first such pause is up to 200 ms, and each up to twice as long as the one before. They are drawn between this
+/// and twice as much, so that those who failed together do not come back together.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_millis(2500))
+    .with_jitter()
+    .without_max_times();
 /// How long proving may take, whatever a chat may.
 const PROVE_MAX: Duration = Duration::from_secs(10);
 
@@ -111,7 +117,7 @@ impl LlmClient {
 
     /// Asks, and retries as often as the settings allow.
     async fn ask(&self, request: &ChatRequest, deadline: Instant) -> Result<ChatAnswer, LlmError> {
-        let mut tries = 0;
+        let (mut tries, mut pauses) = (0, PAUSES.build());
         loop {
             tries += 1;
             let tried = timeout_at(deadline, self.send(request)).await;
@@ -122,7 +128,8 @@ impl LlmClient {
                 TryResult::Failed(error) => return Err(error),
                 TryResult::Again { error, after } => (error, after),
             };
-            let pause = after.unwrap_or_else(|| pause(tries));
+            let next = pauses.next().unwrap_or(PAUSE_MAX);
+            let pause = after.unwrap_or(next);
             // What would only be late is not waited for.
             if tries > self.settings.retries || Instant::now() + pause >= deadline {
                 return Err(error);
@@ -218,12 +225,6 @@ fn is_failure(error: &LlmError) -> bool {
         LlmError::Refused { status, .. } => *status >= 500,
         LlmError::NotConfigured | LlmError::TooLong { .. } | LlmError::Resting { .. } => false,
     }
-}
-
-/// Twice as long each time, and a bit different each time, so that those who failed together do not come back together.
-fn pause(tries: u32) -> Duration {
-    let longest = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(PAUSE_MAX);
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// How long the server asks to be left alone, in seconds (RFC 9110, 10.2.3); a date is not heeded.

@@ -4,6 +4,7 @@
 
 mod cache;
 mod database;
+mod exchange;
 mod llm;
 mod llm_bounds;
 mod logger;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use midflight_config::{Config, Configs};
 use midflight_core::{DocumentName, Problems};
 use midflight_engine::{Kind, KindChange, Work};
+use midflight_testkit::schemas::SchemaComparison;
 use serde_json::{Value, json};
 
 use crate::support::lines;
@@ -86,11 +87,31 @@ fn what_is_no_schema_is_refused() {
     assert!(compile(&Configs::default(), &[("schemas/s", schema), ("s", body)]).is_err());
 }
 
+/// What only the kind knows: which schemas are too expensive, which references lead somewhere, what of a config is a
+/// secret.
+const READER_ONLY: &[&str] = &["invalid_schema"];
+
 #[test]
-fn every_listed_schema_is_valid() {
-    for schema in Kind::schemas(&Config::new()) {
-        let arc = Arc::new(schema.schema);
-        assert!(jsonschema::meta::is_valid(&arc), "{}", schema.title);
+fn the_schemas_and_the_reader_agree_on_broken_documents() {
+    let config = json!({"port": 8080, "labels": {"a": "b"}, "list": [1, {"x": null}], "key": "${env:KEY}"});
+    for (name, document) in [("shop", config), ("schemas/shop", schema())] {
+        let name = DocumentName::new(name).unwrap();
+        let schemas = Kind::schemas(&Config::new());
+        let sort = schemas.iter().find(|schema| schema.ids(&name).is_some()).unwrap();
+        assert!(jsonschema::meta::is_valid(&sort.schema), "{}", sort.title);
+        let read = |body: &Value| {
+            let read = Config::new().validate(&name, &Arc::new(body.clone()), &Work::unbounded());
+            read.map(drop).map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+        };
+        let documents = [document];
+        let comparison = SchemaComparison {
+            schema: &sort.schema,
+            documents: &documents,
+            read: &read,
+            reader_only: READER_ONLY,
+        };
+        let compared = comparison.run();
+        assert!(compared.broken > 100 && compared.refused > 10, "{compared:?}");
     }
 }
 

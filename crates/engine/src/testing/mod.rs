@@ -3,6 +3,7 @@
 //!
 //! They answer `Err` with a sentence rather than panic, so that they fit any test framework.
 
+mod documents;
 mod greetings;
 
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ use crate::component::Component;
 use crate::served_index::ServedIndex;
 use crate::{Engine, Faults, Kind, KindChange, Work};
 
+pub use documents::{edit_snapshot, problem_lines};
 pub use greetings::Greetings;
 
 /// A promise that was broken, in a sentence.

@@ -16,6 +16,7 @@ use super::restore_point::RestorePoint;
 use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
+use crate::conflict::ComputedEdit;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params};
 use crate::principal::Principal;
@@ -24,7 +25,7 @@ use crate::wire::{
     CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, DocumentAnswer, RevisionAnswer, RevisionDetail, RevisionDiff,
     RevisionList, WriteAnswer,
 };
-use crate::write::{ComputedTries, WriteParams, answer};
+use crate::write::{WriteParams, answer};
 
 /// How long a restore waits for another one to be computed.
 const RESTORE_WAIT: Duration = Duration::from_secs(2);
@@ -246,13 +247,13 @@ pub(super) async fn restore(
             "another restore is being computed, and only one runs at a time; try again in a moment",
         )
     })?;
-    let mut tries = ComputedTries::default();
+    let mut computed = ComputedEdit::new("the restore");
     let mut back = RestorePoint::to(RevisionNumber::new(number));
     loop {
-        let head = tries.head(&app).await?;
+        let head = computed.head(&app).await?;
         back.follow(&app, head, wanted).await?;
         let edit = Edit { trigger: Trigger::Manual, ..params.edit(&principal, back.changes()) };
-        if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+        if let Some(submitted) = computed.submit(&app, &params, head, edit).await? {
             drop(turn);
             return Ok(answer(&app, &params, submitted).await);
         }

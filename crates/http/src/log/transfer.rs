@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
+use midflight_core::{Change, DocumentId, JsonPointer, KindName, RevisionNumber};
 use midflight_engine::{InvalidPolicy, SCHEDULES};
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, StoredDocument};
@@ -347,14 +347,9 @@ fn item(problem: &FileProblem) -> ProblemItem {
 
 /// Puts in at which line and column the places of problems are.
 fn place(items: &mut [ProblemItem], text: &str, file: &str) {
-    let pointer = |item: &ProblemItem| {
-        item.path.split('/').skip(1).fold(midflight_core::JsonPointer::root(), |place, key| {
-            place.key(&key.replace("~1", "/").replace("~0", "~"))
-        })
-    };
     let wanted = items.iter_mut().filter_map(|item| {
         let id = item.document.as_ref()?.parse::<DocumentId>().ok()?;
-        Some(((id, pointer(item)), item))
+        Some(((id, JsonPointer::parse(&item.path)), item))
     });
     let (wanted, items): (Vec<_>, Vec<_>) = wanted.unzip();
     for (item, found) in items.into_iter().zip(locate_all(text, file, &wanted)) {

@@ -8,8 +8,8 @@ use crate::limits::PATH_BYTES_MAX;
 /// A JSON Pointer to a member of an object, split into the pointer of that object and the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StatePath {
-    text: String,
-    parent: usize,
+    place: JsonPointer,
+    parent: JsonPointer,
     key: String,
 }
 
@@ -19,7 +19,8 @@ impl StatePath {
     /// # Errors
     /// What it must be instead.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let Some(parent) = text.rfind('/').filter(|_| text.starts_with('/')) else {
+        let place = JsonPointer::parse(text);
+        let Some((parent, key)) = place.split_last().filter(|_| text.starts_with('/')) else {
             return Err(format!(
                 "invalid path {text:?}: write a JSON Pointer to a member, as \"/counters/total\""
             ));
@@ -30,19 +31,17 @@ impl StatePath {
                 text.len()
             ));
         }
-        let key = text[parent + 1..].replace("~1", "/").replace("~0", "~");
-        Ok(Self { text: text.to_owned(), parent, key })
+        let (parent, key) = (JsonPointer::parse(parent), key.into_owned());
+        Ok(Self { place, parent, key })
     }
 
     /// The path of a member beside this one.
     pub(crate) fn sibling(&self, key: &str) -> Self {
-        let escaped = key.replace('~', "~0").replace('/', "~1");
-        let text = format!("{}/{escaped}", &self.text[..self.parent]);
-        Self { text, parent: self.parent, key: key.to_owned() }
+        Self { place: self.parent.key(key), parent: self.parent.clone(), key: key.to_owned() }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.text
+        self.place.as_str()
     }
 
     pub(crate) fn key(&self) -> &str {
@@ -51,11 +50,13 @@ impl StatePath {
 
     /// Whether this is inside of `other`, or equals it.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
-        self.text.strip_prefix(&other.text).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.as_str()
+            .strip_prefix(other.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     pub(crate) fn pointer(&self) -> JsonPointer {
-        JsonPointer::parse(&self.text)
+        self.place.clone()
     }
 
     /// The object that has, or is to have, the member; none when it is not there.
@@ -66,10 +67,10 @@ impl StatePath {
         &self,
         state: &'s mut Value,
     ) -> Result<Option<&'s mut Map<String, Value>>, String> {
-        match state.pointer_mut(&self.text[..self.parent]) {
+        match state.pointer_mut(self.parent.as_str()) {
             None => Ok(None),
             Some(Value::Object(members)) => Ok(Some(members)),
-            Some(_) => Err(format!("{:?} is not an object", &self.text[..self.parent])),
+            Some(_) => Err(format!("{:?} is not an object", self.parent.as_str())),
         }
     }
 
@@ -86,8 +87,7 @@ impl StatePath {
     /// # Errors
     /// There is one, or no object to put it in.
     pub(crate) fn put(&self, state: &mut Value, value: Value) -> Result<(), String> {
-        let members =
-            self.object(state)?.ok_or_else(|| format!("{:?} is absent", &self.text[..self.parent]))?;
+        let members = self.object(state)?.ok_or_else(|| format!("{:?} is absent", self.parent.as_str()))?;
         if members.contains_key(&self.key) {
             return Err("there is a value already, which would be lost".to_owned());
         }

@@ -1,4 +1,8 @@
-use serde_json::json;
+use std::sync::Arc;
+
+use midflight_core::DocumentName;
+use midflight_testkit::schemas::SchemaComparison;
+use serde_json::{Value, json};
 
 use super::{compile, manifest, name};
 use midflight_engine::{Kind as _, KindChange, Work};
@@ -103,4 +107,31 @@ fn the_kind_is_a_pure_function() {
     let manifest = json!({"native": "counter", "version": "1", "schema": 1, "limits": {"call_ms_max": 5}});
     assert!(validator.is_valid(&manifest));
     assert!(!validator.is_valid(&json!({"native": "counter", "schema": 1})));
+}
+
+#[test]
+fn the_schema_and_the_reader_agree_on_broken_and_generated_documents() {
+    let steps = json!([
+        {"add": "/a", "default": 1}, {"remove": "/b"}, {"rename": "/c", "to": "d"}, {"move": "/e", "to": "/f/g"},
+        {"each": "/items", "convert": "/n", "into": "integer"}, {"split": "/s", "separator": " ", "into": ["x", "y"]},
+        {"merge": ["/x", "/y"], "separator": " ", "to": "/s"}
+    ]);
+    let documents = [
+        json!({"native": "counter", "version": "1", "schema": 1, "limits": {"call_ms_max": 5}}),
+        json!({"component": format!("sha256:{}", "0".repeat(64)), "version": "1.0", "schema": 2, "config": {"a": 1},
+            "description": "d", "capabilities": ["log", "call"], "calls": ["storage"], "downgrade": "refuse",
+            "migrations": [{"from": 1, "to": 2, "steps": steps, "before": true, "after": {"type": "object"}}],
+            "probes": [{"operation": "ping", "payload": "p", "expect": {"result": 1}}],
+            "group": {"name": "billing", "after": ["storage"]}}),
+    ];
+    let name = DocumentName::new("counter").unwrap();
+    let read = |body: &Value| {
+        let read = Modules.validate(&name, &Arc::new(body.clone()), &Work::unbounded());
+        read.map(drop).map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+    };
+    let schema = &Modules.schemas()[0].schema;
+    let comparison = SchemaComparison { schema, documents: &documents, read: &read, reader_only: &[] };
+    let compared = comparison.run();
+    assert!(compared.refused * 2 > compared.broken, "{compared:?}");
+    assert!(compared.generated > 200 && compared.read > 50, "{compared:?}");
 }

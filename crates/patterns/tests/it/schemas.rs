@@ -10,7 +10,10 @@ use midflight_patterns::Patterns;
 use midflight_patterns::limits::{
     CATEGORIES_MAX, CATEGORY_BYTES_MAX, PATTERN_CHARS_MAX, TEXTS_MAX, WORDS_MAX,
 };
+use midflight_testkit::schemas::SchemaComparison;
 use serde_json::{Value, json};
+
+use crate::mutations::documents;
 
 static VALIDATORS: LazyLock<Vec<(&str, Validator)>> = LazyLock::new(|| {
     let validator =
@@ -19,7 +22,7 @@ static VALIDATORS: LazyLock<Vec<(&str, Validator)>> = LazyLock::new(|| {
 });
 
 /// Whether the schema of a document's sort takes a body.
-pub(crate) fn by_schema(name: &str, body: &Value) -> bool {
+fn by_schema(name: &str, body: &Value) -> bool {
     let title = match name.split_once('/') {
         None => "pattern",
         Some(("profiles", _)) => "profile",
@@ -28,6 +31,9 @@ pub(crate) fn by_schema(name: &str, body: &Value) -> bool {
     };
     VALIDATORS.iter().find(|(it, _)| *it == title).unwrap().1.is_valid(body)
 }
+
+/// The codes of what only the kind knows: whether a regular expression is one, and whether a text has anything to be seen.
+const READER_ONLY: &[&str] = &["bad_regex", "empty", "invalid_value"];
 
 #[track_caller]
 fn check(name: &str, bodies: &[Value], accepted: bool) {
@@ -225,4 +231,28 @@ fn prompts_agree() {
         ],
         false,
     );
+}
+
+#[test]
+fn the_schemas_and_the_reader_agree_on_broken_and_generated_documents() {
+    for schema in Patterns.schemas() {
+        let is_of_sort = |name: &&str| schema.ids(&DocumentName::new(*name).unwrap()).is_some();
+        let documents = documents();
+        let of_sort: Vec<_> = documents.iter().filter(|(name, _)| is_of_sort(name)).collect();
+        let name = DocumentName::new(of_sort[0].0).unwrap();
+        let bodies: Vec<_> = of_sort.iter().map(|(_, body)| body.clone()).collect();
+        let read = |body: &Value| {
+            let read = Patterns.validate(&name, &Arc::new(body.clone()), &Work::unbounded());
+            read.map(drop).map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+        };
+        let comparison = SchemaComparison {
+            schema: &schema.schema,
+            documents: &bodies,
+            read: &read,
+            reader_only: READER_ONLY,
+        };
+        let compared = comparison.run();
+        assert!(compared.refused * 2 > compared.broken, "{}: {compared:?}", schema.title);
+        assert!(compared.generated > 200 && compared.read > 50, "{}: {compared:?}", schema.title);
+    }
 }

@@ -1,10 +1,10 @@
 //! What the tests of the patterns kind share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use midflight_core::{DocumentName, Problems};
-use midflight_engine::{Kind, KindChange, Work};
+use midflight_core::Problems;
+use midflight_engine::testing::{edit_snapshot, problem_lines};
+use midflight_engine::{Kind, Work};
 use midflight_patterns::import::Imported;
 use midflight_patterns::{Patterns, PatternsSnapshot};
 use serde_json::Value;
@@ -14,18 +14,7 @@ pub(crate) fn edit(
     previous: &PatternsSnapshot,
     documents: &[(&str, Value)],
 ) -> Result<PatternsSnapshot, Problems> {
-    let work = Work::unbounded();
-    let mut changes = Vec::new();
-    for (name, body) in documents {
-        let name = DocumentName::new(name).expect("a name");
-        let document = match body {
-            Value::Null => None,
-            body => Some(Patterns.validate(&name, &Arc::new(body.clone()), &work)?),
-        };
-        changes.push(KindChange { name, document });
-    }
-    changes.sort_by(|a, b| a.name.cmp(&b.name));
-    Patterns.compile(previous, changes, &work)
+    edit_snapshot(&Patterns, previous, documents)
 }
 
 /// A snapshot of documents.
@@ -35,12 +24,7 @@ pub(crate) fn snapshot(documents: &[(&str, Value)]) -> PatternsSnapshot {
 
 /// What an edit is refused for: document, path, code and message.
 pub(crate) fn refusals(previous: &PatternsSnapshot, documents: &[(&str, Value)]) -> Vec<String> {
-    let problems = edit(previous, documents).expect_err("it should be refused");
-    let messages = problems.iter().map(|problem| {
-        let document = problem.document.as_ref().map_or("-", |id| id.name.as_str()).to_owned();
-        format!("{document} {} {}: {}", problem.path, problem.code, problem.message)
-    });
-    messages.collect()
+    problem_lines(&edit(previous, documents).expect_err("it should be refused"))
 }
 
 /// The id of the pattern that answers a query.

@@ -6,27 +6,12 @@ use midflight_core::{DocumentName, check_body};
 use midflight_engine::{Kind, KindChange, Work};
 use midflight_rules::import::import;
 use midflight_rules::{ExecuteRequest, Rules};
+use midflight_testkit::mutate::{self, Seeded};
 use serde_json::{Value, json};
 
 use crate::support::snapshot;
 
-/// A seeded generator of numbers (splitmix64), so that every run breaks the same documents.
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
-    }
-}
-
-fn documents() -> Vec<(&'static str, Value)> {
+pub(crate) fn documents() -> Vec<(&'static str, Value)> {
     vec![
         (
             "r",
@@ -46,63 +31,13 @@ fn documents() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A broken copy of a text or of the value it says.
-fn broken(text: &str, seeded: &mut Seeded) -> Option<Value> {
-    match seeded.below(3) {
-        0 => {
-            let mut bytes = text.as_bytes().to_vec();
-            let at = seeded.below(bytes.len());
-            bytes[at] ^= 1 << seeded.below(8);
-            serde_json::from_slice(&bytes).ok()
-        }
-        1 => {
-            let mut bytes = text.as_bytes().to_vec();
-            let (at, end) = (seeded.below(bytes.len()), seeded.below(bytes.len()));
-            bytes.drain(at.min(end)..at.max(end));
-            serde_json::from_slice(&bytes).ok()
-        }
-        _ => {
-            let mut value: Value = serde_json::from_str(text).ok()?;
-            spoil(&mut value, seeded);
-            Some(value)
-        }
-    }
-}
-
-/// Puts something strange in place of one part of a value.
-fn spoil(value: &mut Value, seeded: &mut Seeded) {
-    let deeper = seeded.below(4) > 0;
-    match value {
-        Value::Object(members) if deeper && !members.is_empty() => {
-            let at = seeded.below(members.len());
-            members.values_mut().nth(at).into_iter().for_each(|member| spoil(member, seeded));
-        }
-        Value::Array(items) if deeper && !items.is_empty() => {
-            let at = seeded.below(items.len());
-            spoil(&mut items[at], seeded);
-        }
-        part => *part = strange(seeded),
-    }
-}
-
-fn strange(seeded: &mut Seeded) -> Value {
-    let all = [
-        json!(null),
-        json!(true),
-        json!(-1),
-        json!(1e308),
-        json!(u64::MAX),
-        json!(""),
-        json!("((((((a{99}){99}){99}){99}"),
-        json!([]),
-        json!({}),
-        json!([[[[[[[[[[1]]]]]]]]]]),
-        (0..60).fold(json!("c1"), |inner, _| json!({ "not": inner })),
+/// What is strange to rules beside what is strange to everything.
+fn strange() -> Vec<Value> {
+    let mut all = mutate::strange();
+    all.push(
         (0..500).map(|n| json!({"attribute": format!("a{n}"), "operator": "equal", "constant": n})).collect(),
-        json!("x".repeat(20_000)),
-        json!("{{{{"),
-    ];
-    all[seeded.below(all.len())].clone()
+    );
+    all
 }
 
 #[test]
@@ -111,10 +46,11 @@ fn a_thousand_broken_documents_are_taken_or_refused_with_a_reason() {
     let before = snapshot(&documents);
     let data = json!({"a": {"b": 5}, "s": "x1", "x": 5});
     let answer = before.execute(&ExecuteRequest::new(None, &data)).unwrap();
-    let (mut seeded, mut tried, mut refused) = (Seeded(42), 0, 0);
+    let strange = strange();
+    let (mut seeded, mut tried, mut refused) = (Seeded::new(42), 0, 0);
     while tried < 1_000 {
         let (name, body) = &documents[seeded.below(documents.len())];
-        let Some(body) = broken(&body.to_string(), &mut seeded) else { continue };
+        let Some(body) = seeded.broken(&body.to_string(), &strange) else { continue };
         tried += 1;
         let (name, work) = (DocumentName::new(name).unwrap(), Work::unbounded());
         let bad_body = check_body(&body);
@@ -148,10 +84,11 @@ fn a_thousand_broken_files_import_or_are_refused_with_a_reason() {
     let conditions = json!({"conditions_set": [
         {"condition_id": "C1", "attribute": "a", "equation": "range", "constant": "['x','y']"}]})
     .to_string();
-    let mut seeded = Seeded(7);
+    let strange = strange();
+    let mut seeded = Seeded::new(7);
     for _ in 0..1_000 {
         let broken = |text: &str, seeded: &mut Seeded| {
-            broken(text, seeded).map_or("{".to_owned(), |value| value.to_string())
+            seeded.broken(text, &strange).map_or("{".to_owned(), |value| value.to_string())
         };
         let (rules, conditions) = match seeded.below(2) {
             0 => (broken(&rules, &mut seeded), conditions.clone()),

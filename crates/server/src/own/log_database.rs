@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use midflight_bus::{OtherServer, PostgresBus, PostgresBusOptions as BusOptions, PostgresTransport};
+use midflight_components::{Exchange, ExchangeFactory, ManagedComponent};
 use midflight_store::{PostgresSessions, PostgresStore};
 
-use super::replaceable::Replaceable;
 use super::settings::{ServerDatabaseSettings, Settings};
+use super::view::{OwnConfigView, own_place};
 
 /// The connections to the log.
 pub(crate) struct LogDatabase {
@@ -19,16 +20,27 @@ pub(crate) struct LogDatabase {
     pub(crate) replica: String,
 }
 
+impl LogDatabase {
+    /// The component, where `in_use` are the settings of the connections at the start.
+    pub(crate) fn component(
+        self,
+        view: OwnConfigView,
+        in_use: &ServerDatabaseSettings,
+    ) -> ManagedComponent<ExchangeFactory<Self>> {
+        let wanted = |settings: &Settings, in_use: &ServerDatabaseSettings| ServerDatabaseSettings {
+            min_conns: in_use.min_conns,
+            ..settings.database.clone()
+        };
+        ExchangeFactory::component(self, own_place(view, in_use, wanted), in_use.clone())
+    }
+}
+
 #[async_trait]
-impl Replaceable for LogDatabase {
+impl Exchange for LogDatabase {
     type Settings = ServerDatabaseSettings;
     type Opened = (PostgresSessions, Option<OtherServer<PostgresTransport>>);
     const NAME: &'static str = "database";
     const ORDER: u32 = 90;
-
-    fn wanted(&self, settings: &Settings, in_use: &ServerDatabaseSettings) -> ServerDatabaseSettings {
-        ServerDatabaseSettings { min_conns: in_use.min_conns, ..settings.database.clone() }
-    }
 
     async fn open(&self, settings: &ServerDatabaseSettings) -> Result<Self::Opened, String> {
         let options = settings.options(&self.replica).map_err(|error| error.to_string())?;
@@ -45,7 +57,7 @@ impl Replaceable for LogDatabase {
         (self.store.swap(sessions), server)
     }
 
-    fn grace(settings: &ServerDatabaseSettings) -> Duration {
+    fn grace(&self, settings: &ServerDatabaseSettings) -> Duration {
         Duration::from_millis(settings.statement_ms())
     }
 }

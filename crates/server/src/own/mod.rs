@@ -3,7 +3,6 @@
 mod hints_redis;
 pub(crate) mod id;
 mod log_database;
-mod replaceable;
 mod scope;
 pub(crate) mod settings;
 pub(crate) mod sources;
@@ -22,7 +21,6 @@ pub use sources::OwnConfig;
 pub(crate) use hints_redis::HintsRedis;
 pub(crate) use id::own_id;
 pub(crate) use log_database::LogDatabase;
-pub(crate) use replaceable::ReplaceableComponent;
 pub(crate) use sources::settings;
 pub(crate) use starting::{boot, left_out, try_again};
 pub(crate) use view::{OwnConfigView, llm_place, log_place};

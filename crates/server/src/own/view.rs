@@ -27,6 +27,20 @@ pub(crate) fn section() -> Section {
     Section { kind, name: Some(name) }
 }
 
+/// Where the server's own connections find their settings. `wanted` picks them from the config; of what cannot change
+/// while the server runs it keeps what is in use.
+pub(crate) fn own_place<S: Clone + Send + Sync + 'static>(
+    view: OwnConfigView,
+    in_use: &S,
+    wanted: impl Fn(&Settings, &S) -> S + Send + Sync + 'static,
+) -> SettingsSource<S> {
+    let in_use = in_use.clone();
+    SettingsSource::new(vec![section()], JsonPointer::root(), move |world| {
+        // Only a start may be without the config.
+        Some(view.of(world).map_or_else(|| in_use.clone(), |settings| wanted(&settings, &in_use)))
+    })
+}
+
 /// Where the logger finds its settings.
 pub(crate) fn log_place(
     read: impl Fn(&World) -> Option<Logged> + Send + Sync + 'static,

@@ -12,6 +12,7 @@ mod budgets;
 mod config;
 mod contention;
 mod directories;
+mod embedded;
 mod greetings;
 mod health;
 mod idempotency;

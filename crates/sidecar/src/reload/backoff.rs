@@ -2,29 +2,31 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
 /// How long to pause before the next attempt.
 #[derive(Debug)]
 pub(crate) struct ReloadBackoff {
-    first: Duration,
     max: Duration,
-    bound: Duration,
+    builder: ExponentialBuilder,
+    pauses: ExponentialBackoff,
 }
 
 impl ReloadBackoff {
     pub(crate) fn new(first: Duration, max: Duration) -> Self {
-        let first = first.min(max);
-        Self { first, max, bound: first }
+        // A pause is drawn between this and twice as much, so that a fleet does not come all at once.
+        let builder = ExponentialBuilder::new().with_min_delay(first.min(max) / 2).with_max_delay(max / 2);
+        let builder = builder.with_jitter().without_max_times();
+        Self { max, builder, pauses: builder.build() }
     }
 
-    /// How long to pause now: between half of the bound and all of it, so that a fleet does not come all at once.
+    /// How long to pause now: between half of the bound and all of it.
     pub(crate) fn next(&mut self) -> Duration {
-        let pause = self.bound.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.bound = (self.bound * 2).min(self.max);
-        pause
+        self.pauses.next().unwrap_or(self.max)
     }
 
     pub(crate) fn reset(&mut self) {
-        self.bound = self.first;
+        self.pauses = self.builder.build();
     }
 }
 

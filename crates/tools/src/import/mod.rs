@@ -169,8 +169,8 @@ impl Importer {
             Value::Object(members) if !members.contains_key("tool_name") => match members.get("tools") {
                 Some(Value::Object(tools)) => {
                     for (name, tool) in tools {
-                        let key = name.replace('~', "~0").replace('/', "~1");
-                        self.read_item(tool, &format!("{place}/tools/{key}"), Some(name));
+                        let place = JsonPointer::parse(place).key("tools").key(name);
+                        self.read_item(tool, place.as_str(), Some(name));
                     }
                 }
                 Some(list @ Value::Array(_)) => self.read(list, &format!("{place}/tools"), None),

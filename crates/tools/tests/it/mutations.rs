@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use midflight_core::{DocumentName, check_body};
 use midflight_engine::{Kind, KindChange, Work};
+use midflight_testkit::mutate::{self, Seeded};
 use midflight_tools::Tools;
 use midflight_tools::diff::diff_catalogues;
 use midflight_tools::import::import;
 use serde_json::{Value, json};
 
-use crate::support::{Seeded, snapshot};
+use crate::support::snapshot;
 
-fn documents() -> Vec<(&'static str, Value)> {
+pub(crate) fn documents() -> Vec<(&'static str, Value)> {
     vec![
         (
             "grep",
@@ -32,65 +33,19 @@ fn documents() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A broken copy of the value that a text says.
-fn broken(text: &str, seeded: &mut Seeded) -> Option<Value> {
-    let mut bytes = text.as_bytes().to_vec();
-    match seeded.below(3) {
-        0 => {
-            let at = seeded.below(bytes.len());
-            bytes[at] ^= 1 << seeded.below(8);
-        }
-        1 => {
-            let (at, end) = (seeded.below(bytes.len()), seeded.below(bytes.len()));
-            bytes.drain(at.min(end)..at.max(end));
-        }
-        _ => {
-            let mut value: Value = serde_json::from_str(text).ok()?;
-            spoil(&mut value, seeded);
-            return Some(value);
-        }
-    }
-    serde_json::from_slice(&bytes).ok()
-}
-
-/// Puts something strange in place of one part of a value.
-fn spoil(value: &mut Value, seeded: &mut Seeded) {
-    let deeper = seeded.below(5) > 0;
-    match value {
-        Value::Object(members) if deeper && !members.is_empty() => {
-            let at = seeded.below(members.len());
-            members.values_mut().nth(at).into_iter().for_each(|member| spoil(member, seeded));
-        }
-        Value::Array(items) if deeper && !items.is_empty() => {
-            let at = seeded.below(items.len());
-            spoil(&mut items[at], seeded);
-        }
-        part => *part = strange(seeded),
-    }
-}
-
-fn strange(seeded: &mut Seeded) -> Value {
-    let all = [
-        json!(null),
-        json!(true),
-        json!(-1),
-        json!(1e308),
-        json!(u64::MAX),
-        json!(""),
+/// What is strange to tools beside what is strange to everything.
+fn strange() -> Vec<Value> {
+    let mut all = mutate::strange();
+    all.extend([
         json!("((((((((((((((((((((((((((((1"),
         json!("10 ** 10 ** 10"),
         json!("N > 1"),
         json!("1 / (N - 100)"),
         json!("é\u{202e}\u{200b}"),
-        json!([]),
-        json!({}),
-        json!([[[[[[[[[[1]]]]]]]]]]),
         (0..60).fold(json!(1), |inner, _| json!({ "properties": inner })),
-        (0..500).map(|n| json!({"name": format!("a{n}")})).collect(),
-        json!("x".repeat(20_000)),
         json!("<PLACEHOLDER>"),
-    ];
-    all[seeded.below(all.len())].clone()
+    ]);
+    all
 }
 
 #[test]
@@ -104,10 +59,10 @@ fn a_thousand_broken_documents_are_taken_or_refused_with_a_reason() {
     ];
     let answer = |of: &_| -> Vec<_> { inputs.iter().map(|input| Tools.answer(of, input)).collect() };
     let wanted = answer(&before);
-    let (mut seeded, mut tried, mut refused) = (Seeded(42), 0, 0);
+    let (mut seeded, mut tried, mut refused) = (Seeded::new(42), 0, 0);
     while tried < 1_000 {
         let (name, body) = &documents[seeded.below(documents.len())];
-        let Some(body) = broken(&body.to_string(), &mut seeded) else { continue };
+        let Some(body) = seeded.broken(&body.to_string(), &strange()) else { continue };
         tried += 1;
         let (name, work) = (DocumentName::new(name).unwrap(), Work::unbounded());
         let valid =
@@ -143,9 +98,9 @@ fn a_thousand_broken_imports_are_read_or_refused_with_a_reason() {
     let listed = json!({"tools": [body, {"tool_name": "b", "description": "d", "capabilities": [
         {"capability_name": "c", "patterns": [{"pattern_name": "p", "time_estimate_ms": 1, "cost_estimate": 1}]}]}]});
     let text = listed.to_string();
-    let (mut seeded, mut refused) = (Seeded(7), 0);
+    let (mut seeded, mut refused) = (Seeded::new(7), 0);
     for _ in 0..1_000 {
-        let Some(value) = broken(&text, &mut seeded) else { continue };
+        let Some(value) = seeded.broken(&text, &strange()) else { continue };
         if !check_body(&value).is_empty() {
             continue;
         }
@@ -178,9 +133,9 @@ fn a_thousand_broken_openapi_documents_are_read_or_refused_with_a_reason() {
         },
     });
     let text = document.to_string();
-    let (mut seeded, mut read, mut refused) = (Seeded(11), 0, 0);
+    let (mut seeded, mut read, mut refused) = (Seeded::new(11), 0, 0);
     for _ in 0..1_000 {
-        let Some(value) = broken(&text, &mut seeded) else { continue };
+        let Some(value) = seeded.broken(&text, &strange()) else { continue };
         let imported = import(&[value]);
         (read, refused) = (read + imported.tools.len(), refused + imported.refused.len());
         for tool in &imported.tools {

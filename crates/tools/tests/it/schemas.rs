@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use midflight_core::DocumentName;
 use midflight_engine::{Kind, Work};
+use midflight_testkit::schemas::SchemaComparison;
 use midflight_tools::Tools;
 use serde_json::{Value, json};
+
+use crate::mutations::documents;
+
+/// The codes of what only the kind knows: .
+const READER_ONLY: &[&str] = &[];
 
 #[track_caller]
 fn check(name: &str, body: &Value, accepted: bool) {
@@ -103,5 +109,29 @@ fn what_one_refuses_the_other_refuses() {
         [json!({"a": {}}), json!({"a/b": 1}), json!({"a/b": {"time_factor": 0}}), json!({"a/b": {"x": 1}})]
     {
         check("corrections/x", &body, false);
+    }
+}
+
+#[test]
+fn the_schemas_and_the_reader_agree_on_broken_and_generated_documents() {
+    for schema in Tools.schemas() {
+        let is_of_sort = |name: &&str| schema.ids(&DocumentName::new(*name).unwrap()).is_some();
+        let documents = documents();
+        let of_sort: Vec<_> = documents.iter().filter(|(name, _)| is_of_sort(name)).collect();
+        let name = DocumentName::new(of_sort[0].0).unwrap();
+        let bodies: Vec<_> = of_sort.iter().map(|(_, body)| body.clone()).collect();
+        let read = |body: &Value| {
+            let read = Tools.validate(&name, &Arc::new(body.clone()), &Work::unbounded());
+            read.map(drop).map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+        };
+        let comparison = SchemaComparison {
+            schema: &schema.schema,
+            documents: &bodies,
+            read: &read,
+            reader_only: READER_ONLY,
+        };
+        let compared = comparison.run();
+        assert!(compared.refused * 2 > compared.broken, "{}: {compared:?}", schema.title);
+        assert!(compared.generated > 200 && compared.read > 50, "{}: {compared:?}", schema.title);
     }
 }

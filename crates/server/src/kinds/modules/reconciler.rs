@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use midflight_core::{Digest, DocumentName};
 use midflight_engine::Kind as _;
 use midflight_http::app::AppState;
@@ -20,15 +21,18 @@ use super::app::ModulesParts;
 
 /// How often it looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The first pause after a manifest failed. Each is twice as long as the one before.
-const PAUSE_MIN: Duration = Duration::from_secs(5);
-/// The longest pause.
+/// The longest pause after a manifest failed.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// The pauses after a manifest failed, each twice as long as the one before.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(5))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
 
 /// When a manifest is tried again.
 struct Attempt {
     manifest: Digest,
-    pause: Duration,
+    pauses: ExponentialBackoff,
     not_before: Instant,
 }
 
@@ -62,11 +66,9 @@ async fn look(parts: &ModulesParts, attempts: &mut BTreeMap<DocumentName, Attemp
     });
     for manifest in behind {
         let name = manifest.name.clone();
-        let before = attempts.get(&name);
-        if before.is_some_and(|attempt| attempt.not_before > Instant::now()) {
+        if attempts.get(&name).is_some_and(|attempt| attempt.not_before > Instant::now()) {
             continue;
         }
-        let pause = before.map_or(PAUSE_MIN, |attempt| (attempt.pause * 2).min(PAUSE_MAX));
         let digest = manifest.digest;
         // While a reload is under way it is that one's business.
         let options = ReloadOptions::default().if_idle().because("behind its manifest");
@@ -76,11 +78,14 @@ async fn look(parts: &ModulesParts, attempts: &mut BTreeMap<DocumentName, Attemp
             }
             Err(failure) if failure.code == "reload_in_progress" => {}
             Err(failure) => {
+                let attempt = attempts.entry(name.clone()).or_insert_with(|| Attempt {
+                    manifest: digest,
+                    pauses: PAUSES.build(),
+                    not_before: Instant::now(),
+                });
+                let pause = attempt.pauses.next().unwrap_or(PAUSE_MAX);
+                attempt.not_before = Instant::now() + pause;
                 tracing::warn!(module = %name, %failure, retry_ms = pause.as_millis(), "module still behind its manifest");
-                attempts.insert(
-                    name.clone(),
-                    Attempt { manifest: digest, pause, not_before: Instant::now() + pause },
-                );
                 recover(parts, &name).await;
             }
         }

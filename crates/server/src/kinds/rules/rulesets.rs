@@ -9,6 +9,7 @@ use midflight_core::{Change, Precondition};
 use super::app::RulesApp;
 use super::items::id;
 use super::wire::{RulesetInfoAnswer, RulesetList};
+use midflight_http::conflict::ComputedEdit;
 use midflight_http::log::collect::every;
 use midflight_http::log::documents::absent;
 use midflight_http::params::{InPath, PageParams, Params, precondition};
@@ -16,7 +17,7 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::resource::Resource;
 use midflight_http::wire::WriteAnswer;
-use midflight_http::write::{ComputedTries, WriteParams, answer};
+use midflight_http::write::{WriteParams, answer};
 
 /// The rulesets that are served, by id, with their counts.
 #[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),
@@ -69,9 +70,9 @@ pub(super) async fn delete_ruleset(
 ) -> Result<Response, ApiError> {
     let id = id(&[&ruleset], "")?;
     let asked = precondition(&headers)?;
-    let mut tries = ComputedTries::default();
+    let mut computed = ComputedEdit::new("the deletion");
     loop {
-        let head = tries.head(&app).await?;
+        let head = computed.head(&app).await?;
         let now = app.engine.store().document_at(&id, head).await?;
         let is_there = now.is_some_and(|document| document.body.is_some());
         if !is_there && asked == Precondition::None && !params.is_repeated(&app, &principal).await? {
@@ -84,7 +85,7 @@ pub(super) async fn delete_ruleset(
             changes.extend(rules.into_iter().map(|rule| Change::delete(rule).when(unchanged)));
         }
         let edit = params.edit(&principal, changes);
-        if let Some(submitted) = tries.submit(&app, &params, head, edit).await? {
+        if let Some(submitted) = computed.submit(&app, &params, head, edit).await? {
             return Ok(answer(&app, &params, submitted).await);
         }
     }

@@ -15,7 +15,7 @@ use super::wire::{ToolBody, WriteToolAnswer, version_text};
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
-use midflight_http::merge::is_lost_race;
+use midflight_http::conflict::ConflictRetry;
 use midflight_http::params::precondition;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
@@ -54,7 +54,8 @@ pub(super) async fn create_tool(
         return Err(error.at(&JsonPointer::root().key("tool_name"), why));
     }
     let is_repeated = params.is_repeated(&app, &principal).await?;
-    for _ in 0..TRIES_MAX {
+    let mut retry = ConflictRetry::new("the tool", TRIES_MAX);
+    loop {
         let tools = app.parts.tools.snapshot();
         let id = document_for(&tools, tool_name, &name).map_err(|why| {
             ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
@@ -64,14 +65,12 @@ pub(super) async fn create_tool(
             false => next_version(&app, &id, &body, asked).await?,
         };
         let change = Change::put(id.clone(), body.clone()).when(precondition);
-        match submit(&app, &params, params.edit(&principal, vec![change])).await {
-            // Another writer changed the tool; whether it may be made on that is checked again.
-            Err(error) if is_lost_race(&error) => {}
-            submitted => return answer_tool(&app, &params, submitted?, &id, StatusCode::CREATED).await,
+        // Where another writer changed the tool, it is checked again whether it may be made on that.
+        let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;
+        if let Some(submitted) = retry.settle(submitted)? {
+            return answer_tool(&app, &params, submitted, &id, StatusCode::CREATED).await;
         }
     }
-    let detail = format!("{name} was changed {TRIES_MAX} times while it was made; send it again");
-    Err(ApiError::new(Code::CONTENDED, detail))
 }
 
 /// Under what condition the tool may be put: there is none yet, or it is the one whose versions were looked at.

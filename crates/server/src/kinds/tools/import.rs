@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, DocumentId, Precondition};
+use midflight_core::{Change, DocumentId, JsonPointer, Precondition};
 use midflight_engine::InvalidPolicy;
 use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_source::parse_values;
@@ -17,7 +17,7 @@ use super::names::document_for;
 use super::wire::{ImportFailure, ImportToolsBody, ImportedTools};
 use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
-use midflight_http::merge::is_lost_race;
+use midflight_http::conflict::ConflictRetry;
 use midflight_http::principal::Principal;
 use midflight_http::problem::{ApiError, ProblemBody};
 use midflight_http::wire::{ProblemItem, WriteAnswer};
@@ -119,7 +119,7 @@ impl ImportedCatalogue {
     fn line(&self, place: &str) -> Option<u64> {
         let document = match self.lines.len() {
             1 => 0,
-            _ => place.split('/').nth(1)?.parse::<usize>().ok()?,
+            _ => JsonPointer::parse(place).steps().next()?.parse::<usize>().ok()?,
         };
         *self.lines.get(document)?
     }
@@ -141,7 +141,8 @@ struct ImportCandidate {
 impl Import<'_> {
     async fn run(&self, catalogue: ImportedCatalogue) -> Result<Response, ApiError> {
         let is_repeated = self.params.is_repeated(self.app, self.principal).await?;
-        for _ in 0..TRIES_MAX {
+        let mut retry = ConflictRetry::new("the import", TRIES_MAX);
+        loop {
             let (candidates, mut failures) = self.candidates(&catalogue, is_repeated).await?;
             failures.extend(catalogue.failures.iter().cloned());
             if candidates.is_empty() {
@@ -149,9 +150,10 @@ impl Import<'_> {
             }
             let changes = candidates.iter().map(|candidate| candidate.change.clone()).collect();
             let edit = self.params.edit(self.principal, changes);
-            match submit_with(self.app, self.params, edit, InvalidPolicy::LeaveOut).await {
+            let submitted = submit_with(self.app, self.params, edit, InvalidPolicy::LeaveOut).await;
+            match retry.settle(submitted) {
                 // Another writer changed one of the tools; whether they exist is checked again.
-                Err(error) if is_lost_race(&error) => {}
+                Ok(None) => {}
                 Err(mut error) => {
                     let items = std::mem::take(&mut error.body_mut().errors);
                     let refused = refused(&catalogue, &candidates, &items);
@@ -163,7 +165,7 @@ impl Import<'_> {
                     failures.extend(refused);
                     return Ok(self.failed(failures, catalogue.notices));
                 }
-                Ok(submitted) => {
+                Ok(Some(submitted)) => {
                     let items = submitted.left_out();
                     let refused = refused(&catalogue, &candidates, &items);
                     let imported = candidates.len() - refused.len();
@@ -174,8 +176,6 @@ impl Import<'_> {
                 }
             }
         }
-        let detail = format!("conflict with other edits, {TRIES_MAX} times; send the import again");
-        Err(ApiError::new(Code::CONTENDED, detail))
     }
 
     /// The tools that may be put, and those that exist and may not be overwritten.
