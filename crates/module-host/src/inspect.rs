@@ -23,6 +23,16 @@ pub struct ComponentDescription {
 }
 
 impl ModuleHost {
+    /// Compiles a component into the cache, so that a reload finds it there. For bytes that a manifest is about to name: a
+    /// large component may compile for longer than a reload may take. Costs a compilation, unless it is there; what was
+    /// begun is compiled to its end, also when the caller does not wait for it.
+    ///
+    /// # Errors
+    /// It is no component, or the compiler refuses it. A reload refuses it for the same reason.
+    pub async fn compile_component(&self, bytes: Arc<[u8]>) -> Result<(), ModuleRefusal> {
+        self.inner.wasm().await?.compile_ahead(bytes).await
+    }
+
     /// Compiles a component and asks an instance of it, which is dropped afterwards, what it is. Costs a compilation.
     ///
     /// # Errors

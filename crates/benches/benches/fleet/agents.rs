@@ -23,7 +23,7 @@ pub(crate) async fn message(postgres: &Postgres, redis: &Redis) {
     let (writer, received) = (serve(&writer, &log, redis).await, serve(&received, &log, redis).await);
     for (listeners, target) in [(1, "p50 5 ms"), (1_000, "20 ms, the last one")] {
         let (changed, acknowledged) = changes(&writer, &received, listeners).await;
-        let reference = bare::redis(redis.url(), listeners, 200).await;
+        let reference = bare::redis(&redis.url(), listeners, 200).await;
         println!(
             "a change of a tool until list_changed is received through another server, the last of {listeners} \
              listeners (aim {target}): {changed}; since it was acknowledged: {acknowledged}\n    \

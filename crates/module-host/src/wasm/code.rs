@@ -28,7 +28,7 @@ pub(crate) struct WasmRuntime {
     scratch: Arc<Linker<GuestState>>,
     cache: Arc<CompileCache>,
     /// Who may compile: it takes a core and memory.
-    compiling: Semaphore,
+    compiling: Arc<Semaphore>,
     /// The largest memory that an instance can have.
     pub(crate) instance_memory_bytes_max: u64,
 }
@@ -43,7 +43,7 @@ impl WasmRuntime {
         let serving = Arc::new(linker(&engines.serving)?);
         let scratch = Arc::new(linker(&engines.scratch)?);
         let cache = Arc::new(CompileCache::new(cache_folder));
-        let compiling = Semaphore::new(compiles_max.max(1));
+        let compiling = Arc::new(Semaphore::new(compiles_max.max(1)));
         let instance_memory_bytes_max = options.instance_memory_bytes_max as u64;
         Ok(Self { engines, serving, scratch, cache, compiling, instance_memory_bytes_max })
     }
@@ -75,14 +75,18 @@ impl WasmRuntime {
         check_digest(digest, &bytes).await?;
         check_form(&bytes)?;
         let (serving, scratch) = self
-            .compile(move |cache, engines| {
-                // First the one that a bad candidate is refused on.
-                let scratch = cache.component(&engines.scratch, digest, &bytes)?;
-                let serving = cache.component(&engines.serving, digest, &bytes)?;
-                Ok((serving, scratch))
-            })
+            .compile(move |cache, engines| for_both_engines(cache, engines, digest, &bytes))
             .await?;
         self.link(&serving, &scratch, manifest)
+    }
+
+    /// Compiles a component into the cache.
+    pub(crate) async fn compile_ahead(&self, bytes: Arc<[u8]>) -> Result<(), ModuleRefusal> {
+        check_form(&bytes)?;
+        self.compile(move |cache, engines| {
+            for_both_engines(cache, engines, Digest::of_bytes(&bytes), &bytes).map(drop)
+        })
+        .await
     }
 
     /// Type checks a component against the world and its manifest.
@@ -118,15 +122,20 @@ impl WasmRuntime {
         Ok((info, capabilities))
     }
 
-    /// Compiles on a blocking thread, in turn.
+    /// Compiles on a blocking thread, in turn. What was begun is compiled to its end, and keeps its turn until then, also
+    /// when nobody waits for it any more: the next one who wants it finds it.
     async fn compile<T: Send + 'static>(
         &self,
         work: impl FnOnce(&CompileCache, &Engines) -> Result<T, ModuleRefusal> + Send + 'static,
     ) -> Result<T, ModuleRefusal> {
         let stopping = |_| ModuleRefusal::new("stopped", "the host is stopping");
-        let _turn = self.compiling.acquire().await.map_err(stopping)?;
+        let turn = Arc::clone(&self.compiling).acquire_owned().await.map_err(stopping)?;
         let (cache, engines) = (Arc::clone(&self.cache), Arc::clone(&self.engines));
-        let compiled = tokio::task::spawn_blocking(move || work(&cache, &engines)).await;
+        let compile = move || {
+            let _turn = turn;
+            work(&cache, &engines)
+        };
+        let compiled = tokio::task::spawn_blocking(compile).await;
         let panicked = |_| {
             Err(ModuleRefusal::new(
                 "compiler_failed",
@@ -135,6 +144,19 @@ impl WasmRuntime {
         };
         compiled.unwrap_or_else(panicked)
     }
+}
+
+/// A component for the engine that serves and for the one that verifies.
+fn for_both_engines(
+    cache: &CompileCache,
+    engines: &Engines,
+    digest: Digest,
+    bytes: &[u8],
+) -> Result<(Component, Component), ModuleRefusal> {
+    // First the one that a bad candidate is refused on.
+    let scratch = cache.component(&engines.scratch, digest, bytes)?;
+    let serving = cache.component(&engines.serving, digest, bytes)?;
+    Ok((serving, scratch))
 }
 
 /// Links a component with what the host offers.

@@ -37,3 +37,17 @@ async fn what_is_no_module_is_refused() {
     );
     assert_eq!(refusal(&setup, &other).await, "unknown_import");
 }
+
+#[tokio::test]
+async fn a_component_that_was_compiled_ahead_is_found_by_the_reload() {
+    let setup = Setup::new();
+    let guest = Guest::new(crate::support::NAME, "1.0.0", 1);
+    setup.host.compile_component(guest.build().into()).await.unwrap();
+    let before = setup.host.cache_counts();
+    assert_eq!((before.compiled, before.memory_hits), (2, 0), "for two engines");
+    setup.load(&guest).await.unwrap();
+    let after = setup.host.cache_counts();
+    assert_eq!((after.compiled, after.memory_hits), (2, 2));
+    let refused = setup.host.compile_component(guest.core().into()).await.unwrap_err();
+    assert_eq!(refused.code, "core_module");
+}

@@ -126,3 +126,17 @@ async fn at_a_start_each_module_is_by_itself_and_runs_its_last_commit_in_need() 
     again.host.reload(wanted, ReloadOptions::default().if_idle()).await.unwrap();
     assert_eq!((version(&again).as_str(), again.add().await), ("2.0.0", Ok(3)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_module_that_is_deleted_and_put_again_at_once_runs() {
+    let setup = Setup::new();
+    let engine = engine(&setup, &MemoryStore::new()).await;
+    let guest = Guest::new(NAME, "1.0.0", 1);
+    for round in 0..20 {
+        // Whatever the deletion still has to do, it is over before this looks at what runs.
+        engine.apply(edit(vec![put(&setup, &guest)])).await.unwrap();
+        engine.retired().await;
+        assert!(setup.host.handle(&name(NAME)).is_some(), "round {round}");
+        engine.apply(edit(vec![Change::delete(id(NAME))])).await.unwrap();
+    }
+}

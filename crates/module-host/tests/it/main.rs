@@ -3,6 +3,7 @@
 
 mod bad;
 mod basics;
+mod chains;
 mod concurrency;
 mod crash;
 mod describe;

@@ -69,6 +69,27 @@ async fn a_module_is_reloaded_with_its_state() {
     assert_eq!(server.counted().await, 13);
 }
 
+/// A large component compiles for longer than an edit may take, so the edit must find it compiled.
+#[tokio::test]
+async fn a_component_is_compiled_when_it_is_put_and_not_when_it_is_named() {
+    let server = server().await;
+    let compiles = async || {
+        let metrics = server.client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = metrics.lines().find(|line| line.starts_with("midflight_module_compiles_total "));
+        line.map_or(0, |line| line.split(' ').nth(1).unwrap().parse().unwrap())
+    };
+    let guest = Guest::new(NAME, "1.0.0", 1);
+    assert_eq!(server.put_blob(&guest.build()).await.status, 201);
+    assert_eq!(compiles().await, 2, "once for each engine");
+    // Put once more, named, named by another manifest; and bytes that are no component.
+    assert_eq!(server.put_blob(&guest.build()).await.status, 200);
+    server.load(&guest).await;
+    server.load_with(&guest, json!({"config": 1})).await.ok();
+    assert_eq!(server.put_blob(b"no WASM at all").await.status, 201);
+    assert_eq!(compiles().await, 2);
+    assert_eq!(server.add().await, 1);
+}
+
 #[tokio::test]
 async fn a_payload_is_json_as_it_was_sent_or_bytes() {
     let server = server().await;

@@ -8,21 +8,30 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::names::DEFAULTS;
 use super::program::{FormulaProgram, Instruction};
 use super::value::{Binary, Comparison, Numeric, Unary, floor_divide, modulo};
+use super::variables::{FormulaVariables, known_place};
 use crate::limits::EXPONENT_MAX;
 
-/// The most variables of a formula that is evaluated this way; a power of two, so that a mask bounds an index.
-pub(super) const VARIABLES_MAX: usize = 8;
+/// How many values of variables a formula that is evaluated this way can reach: those with a default, and beside them
+/// as many others as fit. A power of two, so that a mask bounds an index.
+pub(super) const SLOTS: usize = 16;
 /// Below this every integer is a double of its own; 2^53 itself is also what 2^53 + 1 is rounded to.
 const EXACT_END: f64 = 9_007_199_254_740_992.0;
 
-/// The values of a formula's variables, in order; NaN for one that was not given.
-pub(super) type FastVariables = [f64; VARIABLES_MAX];
+/// The values of variables: those with a default in their order, then the others of a formula; NaN for one that was not
+/// given.
+pub(super) type FastVariables = [f64; SLOTS];
 
 /// A formula on doubles: one call for each operation, with operands that are constants or variables built into it.
 #[derive(Clone)]
-pub(super) struct FastFormula(Arc<FastEvaluator>);
+pub(super) struct FastFormula {
+    evaluator: Arc<FastEvaluator>,
+    /// The variables without a default, in the order of their slots. Mostly there is none, and then the values are read
+    /// where they are.
+    others: Arc<[Box<str>]>,
+}
 
 type FastEvaluator = dyn Fn(&FastVariables) -> f64 + Send + Sync;
 
@@ -35,22 +44,43 @@ impl fmt::Debug for FastFormula {
 impl FastFormula {
     /// Translates a program; none for one with too many variables, too deep, or with a constant past 2^53.
     pub(super) fn of(program: &FormulaProgram) -> Option<Self> {
-        if program.variables.len() > VARIABLES_MAX {
+        let mut others = Vec::new();
+        let slots = program.variables.iter().map(|name| match known_place(name) {
+            Some(place) => place,
+            None => {
+                others.push(name.clone());
+                DEFAULTS.len() + others.len() - 1
+            }
+        });
+        let slots: Vec<u8> = slots.map(|slot| u8::try_from(slot).ok()).collect::<Option<_>>()?;
+        if DEFAULTS.len() + others.len() > SLOTS {
             return None;
         }
-        let mut translator = Translator::default();
+        let mut translator = Translator { slots, ..Translator::default() };
         for (at, instruction) in program.instructions.iter().enumerate() {
             translator.join(at)?;
             translator.translate(instruction)?;
         }
         translator.join(program.instructions.len())?;
-        translator.stack.pop().map(|(node, _)| Self(node.build().into()))
+        let (node, _) = translator.stack.pop()?;
+        Some(Self { evaluator: node.build().into(), others: others.into() })
     }
 
     /// The value; NaN where only the exact program knows it.
     #[inline]
-    pub(super) fn run(&self, variables: &FastVariables) -> f64 {
-        (self.0)(variables)
+    pub(super) fn run(&self, variables: &FormulaVariables) -> f64 {
+        if self.others.is_empty() {
+            return (self.evaluator)(variables.known());
+        }
+        self.run_with_others(variables)
+    }
+
+    fn run_with_others(&self, variables: &FormulaVariables) -> f64 {
+        let mut values = *variables.known();
+        for (value, name) in values[DEFAULTS.len()..].iter_mut().zip(&*self.others) {
+            *value = variables.get(name).map_or(f64::NAN, |value| exact(value.as_f64()));
+        }
+        (self.evaluator)(&values)
     }
 }
 
@@ -72,11 +102,11 @@ impl FastNode {
         match self {
             Self::Constant(value) => Box::new(move |_| value),
             Self::Variable(place) => Box::new(move |variables| variable(variables, place)),
-            Self::Unary(unary, node) => build_unary(unary, *node),
+            Self::Unary(unary, node) => build_unary(None, unary, *node),
             Self::Binary(binary, nodes) => match binary {
                 Binary::Add => build_sum(*nodes),
                 Binary::Subtract => build_binary(|a, b| a - b, *nodes),
-                Binary::Multiply => build_binary(|a, b| a * b, *nodes),
+                Binary::Multiply => build_product(*nodes),
                 Binary::Divide => build_binary(|a, b| a / b, *nodes),
                 Binary::Maximum => build_binary(maximum, *nodes),
                 Binary::Minimum => build_binary(|a, b| -maximum(-a, -b), *nodes),
@@ -113,7 +143,7 @@ impl FastNode {
 /// The value of a variable; a mask bounds the index.
 #[inline(always)]
 fn variable(variables: &FastVariables, place: u8) -> f64 {
-    variables[usize::from(place) % VARIABLES_MAX]
+    variables[usize::from(place) % SLOTS]
 }
 
 fn build_binary(
@@ -145,44 +175,97 @@ fn build_binary(
     }
 }
 
-/// A sum. In estimates the right operand is mostly a multiple, `200 + 5 * N`, which takes no call of its own then.
+/// A sum. In estimates its operands from the right are mostly multiples of variables, as in `200 + 5 * N + 0.1 * p95`:
+/// those take no call of their own, and one look at the end tells whether any of them was past 2^53.
 fn build_sum((left, right): (FastNode, FastNode)) -> Box<FastEvaluator> {
-    let (factor, inner) = match multiple(right) {
-        Ok(multiple) => multiple,
+    let last = match multiple(right) {
+        Ok(last) => last,
         Err(right) => return build_binary(|a, b| a + b, (left, right)),
     };
-    match (left, inner) {
-        (FastNode::Constant(constant), FastNode::Variable(place)) => {
+    let (mut first, mut multiples) = (left, vec![last]);
+    while let FastNode::Binary(Binary::Add, nodes) = first {
+        let (left, right) = *nodes;
+        match multiple(right) {
+            Ok(before) => {
+                multiples.push(before);
+                first = left;
+            }
+            Err(right) => {
+                first = FastNode::Binary(Binary::Add, Box::new((left, right)));
+                break;
+            }
+        }
+    }
+    multiples.reverse();
+    match (multiple(first), &*multiples) {
+        (Err(FastNode::Constant(constant)), [(factor, place)]) => {
+            let (factor, place) = (*factor, *place);
             Box::new(move |variables| exact(constant + exact(factor * variable(variables, place))))
         }
-        (FastNode::Constant(constant), inner) => {
-            let inner = inner.build();
-            Box::new(move |variables| exact(constant + exact(factor * inner(variables))))
+        (Err(FastNode::Constant(constant)), _) => build_multiples(move |_| constant, multiples),
+        (Ok((factor, place)), _) => {
+            build_multiples(move |variables| factor * variable(variables, place), multiples)
         }
-        (left, FastNode::Variable(place)) => {
-            let left = left.build();
-            Box::new(move |variables| exact(left(variables) + exact(factor * variable(variables, place))))
-        }
-        (left, inner) => {
-            let (left, inner) = (left.build(), inner.build());
-            Box::new(move |variables| exact(left(variables) + exact(factor * inner(variables))))
-        }
+        (Err(first), _) => build_multiples(first.build(), multiples),
     }
 }
 
-/// The constant factor and the other one of a product that has one; else the node as it is. The order of factors does
-/// not change a product of doubles.
-fn multiple(node: FastNode) -> Result<(f64, FastNode), FastNode> {
+/// The sum of a part and multiples of variables, from the left.
+fn build_multiples(
+    first: impl Fn(&FastVariables) -> f64 + Send + Sync + 'static,
+    multiples: Vec<(f64, u8)>,
+) -> Box<FastEvaluator> {
+    let multiples: Box<[(f64, u8)]> = multiples.into();
+    Box::new(move |variables| {
+        let mut sum = first(variables);
+        // No sum on the way is larger than this, so all of them are exact while it is.
+        let mut bound = sum.abs();
+        for (factor, place) in &multiples {
+            let multiple = factor * variable(variables, *place);
+            sum += multiple;
+            bound += multiple.abs();
+        }
+        if bound < EXACT_END { sum } else { f64::NAN }
+    })
+}
+
+/// A factor and the place of a variable, where a node is their product or the variable alone; else the node as it is.
+/// The order of factors does not change a product of doubles.
+fn multiple(node: FastNode) -> Result<(f64, u8), FastNode> {
     match node {
+        FastNode::Variable(place) => Ok((1.0, place)),
         FastNode::Binary(Binary::Multiply, nodes) => match *nodes {
-            (FastNode::Constant(factor), inner) | (inner, FastNode::Constant(factor)) => Ok((factor, inner)),
+            (FastNode::Constant(factor), FastNode::Variable(place))
+            | (FastNode::Variable(place), FastNode::Constant(factor)) => Ok((factor, place)),
             nodes => Err(FastNode::Binary(Binary::Multiply, Box::new(nodes))),
         },
         node => Err(node),
     }
 }
 
-fn build_unary(unary: Unary, node: FastNode) -> Box<FastEvaluator> {
+/// A product. That of a constant and a function, `300 * ceil(N / 100)`, takes one call for both.
+fn build_product(nodes: (FastNode, FastNode)) -> Box<FastEvaluator> {
+    match nodes {
+        (FastNode::Constant(factor), FastNode::Unary(unary, node))
+        | (FastNode::Unary(unary, node), FastNode::Constant(factor)) => {
+            build_unary(Some(factor), unary, *node)
+        }
+        nodes => build_binary(|a, b| a * b, nodes),
+    }
+}
+
+/// A function of one operand, and a factor of its value.
+fn build_unary(factor: Option<f64>, unary: Unary, node: FastNode) -> Box<FastEvaluator> {
+    fn times(
+        factor: Option<f64>,
+        operation: impl Fn(f64) -> f64 + Send + Sync + 'static,
+        node: FastNode,
+    ) -> Box<FastEvaluator> {
+        match factor {
+            Some(factor) => over(move |x| factor * exact(operation(x)), node),
+            None => over(operation, node),
+        }
+    }
     /// `ceil(N / 100)` and `log(max(N, 1))` are so common that their operands take no call of their own.
     fn over(operation: impl Fn(f64) -> f64 + Send + Sync + 'static, node: FastNode) -> Box<FastEvaluator> {
         if let FastNode::Binary(binary @ (Binary::Divide | Binary::Maximum), nodes) = &node
@@ -201,15 +284,15 @@ fn build_unary(unary: Unary, node: FastNode) -> Box<FastEvaluator> {
         Box::new(move |variables| exact(operation(node(variables))))
     }
     match unary {
-        Unary::Negate => over(|x| -x, node),
-        Unary::Absolute => over(f64::abs, node),
-        Unary::Ceiling => over(ceiling, node),
-        Unary::Floor => over(|x| -ceiling(-x), node),
-        Unary::Exponential => over(f64::exp, node),
-        Unary::SquareRoot => over(f64::sqrt, node),
-        Unary::Logarithm => over(f64::ln, node),
-        Unary::Logarithm10 => over(f64::log10, node),
-        Unary::Logarithm2 => over(f64::log2, node),
+        Unary::Negate => times(factor, |x| -x, node),
+        Unary::Absolute => times(factor, f64::abs, node),
+        Unary::Ceiling => times(factor, ceiling, node),
+        Unary::Floor => times(factor, |x| -ceiling(-x), node),
+        Unary::Exponential => times(factor, f64::exp, node),
+        Unary::SquareRoot => times(factor, f64::sqrt, node),
+        Unary::Logarithm => times(factor, f64::ln, node),
+        Unary::Logarithm10 => times(factor, f64::log10, node),
+        Unary::Logarithm2 => times(factor, f64::log2, node),
     }
 }
 
@@ -296,6 +379,8 @@ type FormulaPart = (FastNode, usize);
 /// What the exact program would have on its stack, as trees.
 #[derive(Default)]
 struct Translator {
+    /// The slot of each variable of the program.
+    slots: Vec<u8>,
     stack: Vec<FormulaPart>,
     /// What waits for the instruction at a place, to be joined with what is on the stack then; whether by `and`.
     waiting: Vec<(usize, FormulaPart, bool)>,
@@ -340,7 +425,10 @@ impl Translator {
     fn translate(&mut self, instruction: &Instruction) -> Option<()> {
         match *instruction {
             Instruction::Constant(value) => self.push(FastNode::Constant(constant(value)?), 1),
-            Instruction::Load(variable) => self.push(FastNode::Variable(u8::try_from(variable).ok()?), 1),
+            Instruction::Load(variable) => {
+                let slot = *self.slots.get(usize::from(variable))?;
+                self.push(FastNode::Variable(slot), 1)
+            }
             Instruction::Unary(unary) => {
                 let (node, depth) = self.stack.pop()?;
                 self.push(FastNode::Unary(unary, Box::new(node)), 1 + depth)

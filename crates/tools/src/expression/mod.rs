@@ -29,7 +29,7 @@ pub use value::{ArithmeticFault, Numeric};
 pub use variables::FormulaVariables;
 
 use crate::limits::FORMULA_VARIABLES_MAX;
-use fast::{FastFormula, VARIABLES_MAX};
+use fast::FastFormula;
 use parser::FormulaType;
 use program::{FormulaProgram, Instruction};
 
@@ -40,8 +40,6 @@ pub struct Formula {
     program: FormulaProgram,
     /// The same on doubles alone, where it fits.
     fast: Option<FastFormula>,
-    /// The place of each variable among those with a default; past them for any other.
-    places: [u8; VARIABLES_MAX],
 }
 
 /// Why a formula has no value.
@@ -109,12 +107,7 @@ impl Formula {
 
     fn of(text: &str, program: FormulaProgram) -> Self {
         let fast = FastFormula::of(&program);
-        let mut places = [u8::MAX; VARIABLES_MAX];
-        for (place, name) in places.iter_mut().zip(&program.variables) {
-            let known = variables::known_place(name).and_then(|place| u8::try_from(place).ok());
-            *place = known.unwrap_or(u8::MAX);
-        }
-        Self { text: text.into(), program, fast, places }
+        Self { text: text.into(), program, fast }
     }
 
     /// The formula as it was written.
@@ -171,13 +164,7 @@ impl Formula {
     #[inline]
     pub fn evaluate_with(&self, variables: &FormulaVariables) -> Result<f64, EvaluationError> {
         if let Some(formula) = &self.fast {
-            let mut values = [0.0; VARIABLES_MAX];
-            for (at, name) in self.program.variables.iter().enumerate() {
-                // There are no more than that, and a mask costs less than a check.
-                let at = at % VARIABLES_MAX;
-                values[at] = variables.fast(self.places[at], name);
-            }
-            let value = formula.run(&values);
+            let value = formula.run(variables);
             if !value.is_nan() {
                 return Ok(value);
             }

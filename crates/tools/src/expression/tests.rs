@@ -183,6 +183,13 @@ fn doubles_alone_give_what_the_exact_program_gives_or_leave_it_to_it() {
         "2 ** (N + 1)",
         "1e300 * N * 1e10",
         "missing + 1",
+        "N + pages + a1 + 9007199254740000 + 900 * N",
+        "0.1 * N + 0.2 * pages + 0.3 * p95_latency + a1 * 0.7",
+        "a1 - 2 * N + 3 * pages - 4 * cost + N * 1e15 - N * 1e15",
+        "9e15 + N * 1e13 + -1e13 * N",
+        "-0.0 * N + -0.0 * pages",
+        "0.5 * -ceil(a2 / 2) + floor(a3 / 2) * 3 + log(max(N, 1)) * 2",
+        "1e15 * ceil(N / 10)",
         "a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + b1 + b2 + b3 + b4 + b5 + b6 + b7 + b8",
     ] {
         let formula = Formula::number(text, &|_| false).unwrap();

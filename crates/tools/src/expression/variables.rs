@@ -1,6 +1,6 @@
 //! The values of variables, looked up once for many formulas.
 
-use super::fast::exact;
+use super::fast::{FastVariables, SLOTS, exact};
 use super::names::DEFAULTS;
 use super::value::Numeric;
 
@@ -18,8 +18,8 @@ use super::value::Numeric;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FormulaVariables {
-    /// As the fast evaluation takes them; NaN for what is not given, or past 2^53.
-    known: [f64; DEFAULTS.len()],
+    /// Those with a default, as the fast evaluation takes them; NaN for what is not given, or past 2^53.
+    known: FastVariables,
     exact: [Option<Numeric>; DEFAULTS.len()],
     others: Vec<(String, Numeric)>,
 }
@@ -27,7 +27,7 @@ pub struct FormulaVariables {
 impl Default for FormulaVariables {
     /// No variable has a value.
     fn default() -> Self {
-        Self { known: [f64::NAN; DEFAULTS.len()], exact: [None; DEFAULTS.len()], others: Vec::new() }
+        Self { known: [f64::NAN; SLOTS], exact: [None; DEFAULTS.len()], others: Vec::new() }
     }
 }
 
@@ -67,18 +67,10 @@ impl FormulaVariables {
         }
     }
 
-    /// The value of a variable for the fast evaluation, by its place among the known ones or else by its name.
+    /// As the fast evaluation takes them: those with a default, and room for others.
     #[inline]
-    pub(super) fn fast(&self, place: u8, name: &str) -> f64 {
-        match self.known.get(usize::from(place)) {
-            Some(value) => *value,
-            None => self.fast_by_name(name),
-        }
-    }
-
-    #[inline(never)]
-    fn fast_by_name(&self, name: &str) -> f64 {
-        self.get(name).map_or(f64::NAN, |value| exact(value.as_f64()))
+    pub(super) fn known(&self) -> &FastVariables {
+        &self.known
     }
 }
 

@@ -1,5 +1,8 @@
 //! Components as blobs: put under their digest before a manifest names them, and read back.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -15,8 +18,13 @@ use super::app::ModulesApp;
 use super::codes::{BLOB_DIGEST_MISMATCH, BLOBS_FULL};
 use super::wire::BlobAnswer;
 
+/// How long a request waits until its component is compiled. Those of interpreted languages take tens of seconds, on a
+/// machine that is busy minutes.
+const COMPILED_MAX: Duration = Duration::from_secs(300);
+
 /// Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept
-/// once for all replicas. At most `blob_bytes_max`, 32 MiB by default.
+/// once for all replicas. At most `blob_bytes_max`, 32 MiB by default. The answer comes when this replica has compiled
+/// them, so that the manifest that names them is not refused for the time that this takes.
 #[utoipa::path(put, path = "/api/v1/blobs/{digest}", tag = "modules",
     params(("digest" = String, Path, description = "SHA-256 of the bytes, in hex")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -56,8 +64,23 @@ pub(super) async fn put_blob(
         store.put_blob(&bytes).await?;
     }
     let answer = BlobAnswer { digest: digest.to_string(), bytes: bytes.len() as u64 };
+    let component = Arc::from(&*bytes);
+    // What requests occupy is bounded, and this one has been received.
+    drop(bytes);
+    compile(&app, component).await;
     let status = if is_there { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(answer)).into_response())
+}
+
+/// Compiles a component before a manifest names it: edits have a deadline, and later ones wait for their turn.
+async fn compile(app: &ModulesApp, component: Arc<[u8]>) {
+    let compiled = app.parts.runtime.host.compile_component(component);
+    match tokio::time::timeout(COMPILED_MAX, compiled).await {
+        Ok(Ok(())) => {}
+        // The manifest that names it is refused for that, with the module's name.
+        Ok(Err(refusal)) => tracing::debug!(%refusal, "component not compiled"),
+        Err(_) => tracing::warn!("component still being compiled; a manifest that names it may be refused until then"),
+    }
 }
 
 /// The bytes of a blob. `If-None-Match` with its digest answers 304; HEAD says whether it is there.
