@@ -8,6 +8,20 @@ import { FIXED } from "./query";
 /** How often replicas are asked for while one of them has not acknowledged: what they report is in no event. */
 const ACK_MS = 1000;
 
+export type Permission = "read" | "execute" | "edit" | "operate" | "admin";
+
+/** Who this tab is for the server: a token's holder, or an anonymous caller. */
+export function useWhoami(): UseQueryResult<Schemas["Whoami"]> {
+  return useQuery({ queryKey: ["whoami"], queryFn: () => body(api.GET("/api/v1/whoami")) });
+}
+
+/** Why the role of this tab may not do something; undefined when it may, and until the role is known. */
+export function useRefusal(needs: Permission): string | undefined {
+  const { data } = useWhoami();
+  if (data === undefined || data.permissions.includes(needs)) return undefined;
+  return `The role ${data.role} does not include the permission ${needs}. Sign in with a token that has it.`;
+}
+
 export function useStatus(): UseQueryResult<Schemas["StatusAnswer"]> {
   return useQuery({ queryKey: ["status"], queryFn: () => body(api.GET("/api/v1/status")) });
 }

@@ -3,6 +3,7 @@
 import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { useDiff } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Loaded, PageHead } from "../../parts/basic";
 import { DocumentDiffs } from "../../parts/DocumentDiffs";
 import { plural } from "../../parts/format";
@@ -20,9 +21,9 @@ export default function Compare({ from, to }: { from: number; to: number }): Rea
             <Link className="button" href={`/ui/history/compare/${to}/${from}`}>
               Other way round
             </Link>
-            <button className="button" onClick={() => setAsked(true)}>
+            <ActionButton needs="operate" onClick={() => setAsked(true)}>
               Restore the state of {from}…
-            </button>
+            </ActionButton>
           </>
         }
       >
