@@ -4,6 +4,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { api, body, type Schemas } from "../../api/client";
+import { FIXED } from "../../api/query";
 import { Badge, Card, Empty, Loaded, Time, type Tone } from "../../parts/basic";
 
 const PAGE = 50;
@@ -15,14 +16,22 @@ export function Audit(): ReactNode {
   const [since, setSince] = useState("");
   const asked = { ...(actor.trim() === "" ? {} : { actor: actor.trim() }), ...(outcome === "" ? {} : { outcome }), ...(since === "" ? {} : { since: new Date(since).toISOString() }) };
   const list = useInfiniteQuery({
-    queryKey: ["audit", asked],
+    // A read of the audit is in the audit: it is read again by hand alone.
+    queryKey: [FIXED, "audit", asked],
     queryFn: ({ pageParam }) => body(api.GET("/api/v1/audit", { params: { query: { limit: PAGE, ...asked, ...(pageParam === "" ? {} : { cursor: pageParam }) } } })),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <Card title="Audit">
+    <Card
+      title="Audit"
+      aside={
+        <button className="button" onClick={() => void list.refetch()}>
+          Read again
+        </button>
+      }
+    >
       <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
         <label className="field">
           <span className="label">Actor</span>

@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState, type SubmitEvent, type ReactNode } from "react";
 import { api, body } from "../../api/client";
+import { TOKENS_KEY } from "../../api/queries";
 import { queryClient } from "../../api/query";
 import { Failure } from "../../parts/basic";
 import { Modal } from "../../parts/Modal";
@@ -36,7 +37,7 @@ export function CreateToken({ onClose }: { onClose: () => void }): ReactNode {
           body: { name: name.trim(), role, ...(isScoped ? { scopes: wanted } : {}), ...(expires_in_ms === undefined ? {} : { expires_in_ms }) },
         }),
       ),
-    onSuccess: () => void queryClient.invalidateQueries({ queryKey: ["tokens"] }),
+    onSuccess: () => void queryClient.invalidateQueries({ queryKey: TOKENS_KEY }),
   });
   if (create.data !== undefined) return <ShownOnce title={`Token ${create.data.info.name}`} token={create.data.token} onClose={onClose} />;
   function submit(event: SubmitEvent): void {

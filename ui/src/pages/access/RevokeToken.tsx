@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
+import { TOKENS_KEY } from "../../api/queries";
 import { queryClient } from "../../api/query";
 import { Failure, Time } from "../../parts/basic";
 import { Modal } from "../../parts/Modal";
@@ -11,7 +12,7 @@ export function RevokeToken({ token, isSelf, onClose }: { token: Schemas["TokenA
   const revoke = useMutation({
     mutationFn: () => body(api.DELETE("/api/v1/tokens/{name}", { params: { path: { name: token.name } } })),
     onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: ["tokens"] });
+      void queryClient.invalidateQueries({ queryKey: TOKENS_KEY });
       onClose();
     },
   });

@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
+import { TOKENS_KEY } from "../../api/queries";
 import { queryClient } from "../../api/query";
 import { Failure, Time } from "../../parts/basic";
 import { Modal } from "../../parts/Modal";
@@ -22,7 +23,7 @@ export function RotateToken({ token, onClose }: { token: Schemas["TokenAnswer"];
   const overlap_ms = OVERLAPS[overlap]?.[1] ?? 0;
   const rotate = useMutation({
     mutationFn: () => body(api.POST("/api/v1/tokens/{name}/rotate", { params: { path: { name: token.name } }, body: { overlap_ms } })),
-    onSuccess: () => void queryClient.invalidateQueries({ queryKey: ["tokens"] }),
+    onSuccess: () => void queryClient.invalidateQueries({ queryKey: TOKENS_KEY }),
   });
   if (rotate.data !== undefined) {
     const until = rotate.data.info.previous_valid_until;

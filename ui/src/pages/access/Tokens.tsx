@@ -1,8 +1,8 @@
 /** The API tokens: who holds which, with what role and scopes, until when; made, rotated and revoked here. */
 
-import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
-import { api, body, type Schemas } from "../../api/client";
+import type { Schemas } from "../../api/client";
+import { TOKENS_MAX, useTokens } from "../../api/queries";
 import { Badge, Card, Empty, Loaded, Time } from "../../parts/basic";
 import { CreateToken } from "./CreateToken";
 import { RevokeToken } from "./RevokeToken";
@@ -11,11 +11,8 @@ import { RotateToken } from "./RotateToken";
 type Token = Schemas["TokenAnswer"];
 type Asked = { action: "create" } | { action: "rotate" | "revoke"; token: Token };
 
-/** So many tokens are listed; the command line lists more. */
-const LISTED_MAX = 500;
-
 export function Tokens({ self }: { self: string | undefined }): ReactNode {
-  const list = useQuery({ queryKey: ["tokens"], queryFn: () => body(api.GET("/api/v1/tokens", { params: { query: { limit: LISTED_MAX } } })) });
+  const list = useTokens(true);
   const [asked, setAsked] = useState<Asked>();
   const close = (): void => setAsked(undefined);
   return (
@@ -37,7 +34,7 @@ export function Tokens({ self }: { self: string | undefined }): ReactNode {
           ) : (
             <>
               <Table tokens={items} self={self} onAsk={setAsked} />
-              {next_cursor != null && <p className="small soft">The first {LISTED_MAX} are listed; midflight token list has all.</p>}
+              {next_cursor != null && <p className="small soft">The first {TOKENS_MAX} are listed; midflight token list has all.</p>}
             </>
           )
         }

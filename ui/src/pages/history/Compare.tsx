@@ -19,7 +19,7 @@ export default function Compare({ from, to }: { from: number; to: number }): Rea
         aside={
           <>
             <Link className="button" href={`/ui/history/compare/${to}/${from}`}>
-              Other way round
+              Swap
             </Link>
             <ActionButton needs="operate" onClick={() => setAsked(true)}>
               Restore the state of {from}…

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
 import { queryClient } from "../../api/query";
 import { Failure, Loaded } from "../../parts/basic";
-import { bytes, count } from "../../parts/format";
+import { bytes, plural } from "../../parts/format";
 import { Modal } from "../../parts/Modal";
 import { ModuleOutcome } from "./ModuleOutcome";
 
@@ -71,8 +71,7 @@ export function RollbackDialog({ module, onClose }: { module: Schemas["ModuleAns
           <Loaded of={preview} what="The preview" lines={2}>
             {(answer) => (
               <p className={answer.undone > 0 ? "notice bad" : "notice"}>
-                {answer.undone > 0 ? `${count(answer.undone)} acknowledged messages are undone` : "No acknowledged message is undone"}. The state then has{" "}
-                {bytes(answer.state_bytes)}.
+                It undoes {answer.undone === 0 ? "no acknowledged message" : plural(answer.undone, "acknowledged message")}. The state then has {bytes(answer.state_bytes)}.
               </p>
             )}
           </Loaded>

@@ -91,6 +91,8 @@ function Served({ status, replicas, revisions }: ServedProps): ReactNode {
   const alive = (replicas ?? []).filter((it) => !it.silent_since);
   const there = alive.filter((it) => it.applied_revision >= served && !it.quarantined.some((one) => one.revision === served));
   const last = revisions?.find((it) => it.number === served);
+  // What was only scheduled is cancelled, below.
+  const canTakeBack = last === undefined || last.changes.some((it) => it.kind !== "schedules");
   const isBehind = status.desired_revision !== served;
   return (
     <section className="card served">
@@ -116,7 +118,7 @@ function Served({ status, replicas, revisions }: ServedProps): ReactNode {
             )}
           </p>
         </div>
-        {served > 1 && (
+        {served > 1 && canTakeBack && (
           <div className="stack tight take-back">
             <ActionButton needs="operate" onClick={() => setAsked(true)}>
               Take revision {served} back…

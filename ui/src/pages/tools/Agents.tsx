@@ -3,15 +3,12 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { api, body, call, type Schemas } from "../../api/client";
-import { useWhoami } from "../../api/queries";
+import { call, type Schemas } from "../../api/client";
+import { useTokens, useWhoami } from "../../api/queries";
 import { parse, total } from "../../metrics/prometheus";
 import { Badge, Card, Empty, Figure, Loaded, Time } from "../../parts/basic";
 import { count } from "../../parts/format";
 import { words } from "../../parts/tone";
-
-/** So many tokens are listed. */
-const LISTED_MAX = 500;
 
 export function Agents(): ReactNode {
   const read = useQuery({
@@ -58,7 +55,7 @@ export function Agents(): ReactNode {
 /** The tokens that may call tools, with the view of the catalogue that each of them fixes. */
 function Callers(): ReactNode {
   const isAdmin = useWhoami().data?.permissions.includes("admin") === true;
-  const list = useQuery({ queryKey: ["tokens"], queryFn: () => body(api.GET("/api/v1/tokens", { params: { query: { limit: LISTED_MAX } } })), enabled: isAdmin });
+  const list = useTokens(isAdmin);
   if (!isAdmin) {
     return (
       <p className="small soft">
