@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 /** The server that `npm run dev` sends calls to. */
 const server = process.env["MIDFLIGHT_URL"] ?? "http://127.0.0.1:8080";
 const calls = ["/api", "/health", "/metrics", "/openapi.json", "/docs", "/-", "/ws"];
+/** The guides are built into the page from `docs/`, beside this folder. */
+const readable = ["..", "."];
 
 /** The server answers its own page alone, so the page of the development server has to look like it. */
 const proxy = Object.fromEntries(
@@ -22,7 +24,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
   },
-  server: { proxy },
+  server: { proxy, fs: { allow: readable } },
   preview: { proxy },
   test: { include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 });

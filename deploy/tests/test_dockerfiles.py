@@ -1,5 +1,6 @@
 """The Dockerfiles build from pinned images and end in one that holds a program and nothing else."""
 
+import json
 import os
 import re
 import subprocess
@@ -37,9 +38,25 @@ class Dockerfiles(unittest.TestCase):
     @of_every(stages)
     def test_what_they_build_from_is_pinned_to_a_version(self, lines, _):
         version = re.search(r'^rust-version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-        images = [rest for word, rest in lines if word == "FROM" and rest != "scratch"]
-        self.assertEqual(len(images), 1)
-        self.assertRegex(images[0], rf"^rust:{re.escape(version)}\.\d+-slim-\w+ AS build$")
+        *others, build = [rest for word, rest in lines if word == "FROM" and rest != "scratch"]
+        self.assertRegex(build, rf"^rust:{re.escape(version)}\.\d+-slim-\w+ AS build$")
+        for image in others:
+            self.assertRegex(image, r"^node:\d+\.\d+\.\d+-\w+-slim AS page$")
+
+    def test_the_image_of_the_server_has_the_page(self):
+        lines = instructions(ROOT / "deploy/docker/Dockerfile.server")
+        begin = next(at for at, (word, rest) in enumerate(lines) if word == "FROM" and rest.endswith(" AS page"))
+        end = next(at for at, (word, _) in enumerate(lines) if word == "FROM" and at > begin)
+        node = re.search(r"^node:(\d+)\.(\d+)", lines[begin][1])
+        wanted = json.loads((ROOT / "ui/package.json").read_text())["engines"]["node"]
+        self.assertGreaterEqual(tuple(map(int, node.groups())), tuple(map(int, re.findall(r"\d+", wanted))))
+        commands = " ".join(rest for word, rest in lines[begin:end] if word == "RUN")
+        self.assertIn("npm ci ", commands)
+        self.assertIn("npm run build", commands)
+        copied = ("COPY", "--from=page /src/crates/ui/page crates/ui/page")
+        build = next(at for at, (word, rest) in enumerate(lines) if word == "RUN" and "cargo build" in rest)
+        self.assertLess(lines.index(copied), build, "the page must be there before the server is built")
+        self.assertGreater(lines.index(copied), lines.index(("COPY", ". .")), "the sources would replace it")
 
     @of_every(stages)
     def test_they_run_as_a_number_that_is_not_root(self, _, last):
@@ -60,7 +77,7 @@ class Dockerfiles(unittest.TestCase):
 
     @of_every(stages)
     def test_cargo_takes_the_locked_versions_and_links_statically(self, lines, _):
-        build, = [rest for word, rest in lines if word == "RUN"]
+        build, = [rest for word, rest in lines if word == "RUN" and "npm" not in rest]
         self.assertIn("--locked", build)
         self.assertIn("-C target-feature=+crt-static", build)
 
@@ -70,7 +87,8 @@ class Dockerfiles(unittest.TestCase):
         for word, rest in lines:
             if word == "COPY" and "--from" not in rest:
                 for source in rest.split()[:-1]:
-                    self.assertTrue(source == "." or f"!{source}" in ignore, source)
+                    folders = [source, *map(str, Path(source).parents)]
+                    self.assertTrue(source == "." or any(f"!{folder}" in ignore for folder in folders), source)
 
     @of_every(stages)
     def test_the_versions_are_those_of_the_workspace(self, lines, _):

@@ -21,6 +21,8 @@ const Modules = lazy(() => import("./pages/modules/Modules"));
 const Metrics = lazy(() => import("./pages/metrics/Metrics"));
 const Access = lazy(() => import("./pages/access/Access"));
 const Docs = lazy(() => import("./pages/docs/Docs"));
+const Guides = lazy(() => import("./pages/docs/Guides"));
+const ErrorCodes = lazy(() => import("./pages/docs/ErrorCodes"));
 const ErrorPage = lazy(() => import("./pages/docs/ErrorPage"));
 const Tour = lazy(() => import("./pages/tour/Tour"));
 
@@ -85,6 +87,14 @@ export function App(): ReactNode {
           <Route path="/ui/docs">
             <Docs />
           </Route>
+          <Route path="/ui/docs/guides">
+            <Guides name={undefined} />
+          </Route>
+          <Route path="/ui/docs/guides/*">{(params) => <Guides name={params["*"]} />}</Route>
+          <Route path="/ui/docs/errors">
+            <ErrorCodes />
+          </Route>
+          <Route path="/docs/errors/:code">{({ code }) => <ErrorPage code={code} />}</Route>
           <Route path="/ui/docs/errors/:code">{({ code }) => <ErrorPage code={code} />}</Route>
           <Route path="/ui/tour">
             <Tour />

@@ -1,7 +1,7 @@
 //! The documentation that the server carries with it: the OpenAPI document, a page that shows it, the error pages.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use midflight_wire::problem::ProblemBody;
@@ -59,6 +59,8 @@ async fn page(headers: HeaderMap) -> Response {
 }
 
 /// What an error code means and what to do about it, in Markdown.
+///
+/// A browser, which accepts `text/html`, gets the page of the web UI that shows it, if this server has the web UI.
 #[utoipa::path(get, path = "/docs/errors/{code}", tag = "docs",
     params(("code" = String, Path, description = "The `code` of a problem document")),
     responses((status = 200, body = String, content_type = "text/markdown"),
@@ -66,9 +68,38 @@ async fn page(headers: HeaderMap) -> Response {
 async fn error_page(
     State(app): State<AppState>,
     InPath(code): InPath<String>,
-) -> Result<impl IntoResponse, ApiError> {
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let known = app.kinds.codes().find(|known| known.as_str() == code);
     let known = known
         .ok_or_else(|| ApiError::new(Code::NOT_FOUND, "unknown error code; see docs/errors for the list"))?;
-    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], known.page()))
+    let shown = if accepts_html(&headers) { ui::index(&headers) } else { None };
+    let markdown =
+        || ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], known.page()).into_response();
+    let mut response = shown.unwrap_or_else(markdown);
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// Whether a client names HTML among what it accepts, as browsers do when they open an address. `*/*` does not name it.
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(header::ACCEPT).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_is_accepted_by_its_name_alone() {
+        let accepts = |sent: &'static str| {
+            accepts_html(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(sent))]))
+        };
+        assert!(accepts("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8") && accepts("a/b, Text/HTML;q=0.1"));
+        assert!(!accepts("*/*") && !accepts("text/markdown") && !accepts_html(&HeaderMap::new()));
+    }
 }

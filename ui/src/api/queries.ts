@@ -8,6 +8,29 @@ import { FIXED } from "./query";
 /** How often replicas are asked for while one of them has not acknowledged: what they report is in no event. */
 const ACK_MS = 1000;
 
+export type Permission = "read" | "execute" | "edit" | "operate" | "admin";
+
+/** Who this tab is for the server: a token's holder, or an anonymous caller. Asked once for a token, since the audit has each time. */
+export function useWhoami(): UseQueryResult<Schemas["Whoami"]> {
+  return useQuery({ queryKey: [FIXED, "whoami"], queryFn: () => body(api.GET("/api/v1/whoami")), staleTime: Infinity });
+}
+
+/** So many tokens are listed; the command line lists more. */
+export const TOKENS_MAX = 500;
+/** Tokens are in no revision, and each read of them is in the audit: they are read again when this page changed them. */
+export const TOKENS_KEY = [FIXED, "tokens"];
+
+export function useTokens(isAdmin: boolean): UseQueryResult<Schemas["TokenList"]> {
+  return useQuery({ queryKey: TOKENS_KEY, queryFn: () => body(api.GET("/api/v1/tokens", { params: { query: { limit: TOKENS_MAX } } })), enabled: isAdmin });
+}
+
+/** Why the role of this tab may not do something; undefined when it may, and until the role is known. */
+export function useRefusal(needs: Permission): string | undefined {
+  const { data } = useWhoami();
+  if (data === undefined || data.permissions.includes(needs)) return undefined;
+  return `The role ${data.role} does not include the permission ${needs}. Sign in with a token that has it.`;
+}
+
 export function useStatus(): UseQueryResult<Schemas["StatusAnswer"]> {
   return useQuery({ queryKey: ["status"], queryFn: () => body(api.GET("/api/v1/status")) });
 }
@@ -101,7 +124,26 @@ export function useDocuments(kind: string, prefix?: string): UseQueryResult<Sche
       } while (cursor !== undefined);
       return all;
     },
+    structuralSharing: (before, after) => kept(before as Schemas["DocumentAnswer"][] | undefined, after as Schemas["DocumentAnswer"][]),
   });
+}
+
+/** The documents read, each as the object that it was before where its version is the same: ten thousand are not compared by value. */
+function kept(before: readonly Schemas["DocumentAnswer"][] | undefined, after: Schemas["DocumentAnswer"][]): Schemas["DocumentAnswer"][] {
+  const known = new Map(before?.map((it) => [it.name, it]));
+  return after.map((it) => {
+    const same = known.get(it.name);
+    return same !== undefined && same.version === it.version && same.revision === it.revision && same.owner === it.owner ? same : it;
+  });
+}
+
+const searchTexts = new WeakMap<Schemas["DocumentAnswer"], string>();
+
+/** What words are looked for in: the name and the body, in lower case. Made once of each document that was read. */
+export function searchTextOf(document: Schemas["DocumentAnswer"]): string {
+  const text = searchTexts.get(document) ?? `${document.name} ${JSON.stringify(document.body)}`.toLowerCase();
+  searchTexts.set(document, text);
+  return text;
 }
 
 export function useSchemas(): UseQueryResult<Schemas["SchemaList"]> {

@@ -1981,7 +1981,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What an error code means and what to do about it, in Markdown. */
+        /**
+         * What an error code means and what to do about it, in Markdown.
+         * @description A browser, which accepts `text/html`, gets the page of the web UI that shows it, if this server has the web UI.
+         */
         get: operations["error_page"];
         put?: never;
         post?: never;

@@ -5,8 +5,9 @@
  * of rules: whatever has rows and columns of text can use it.
  */
 
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useId, useRef, useState, type ClipboardEvent, type KeyboardEvent, type ReactNode } from "react";
+import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { memo, useEffect, useId, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { CellInput } from "./CellInput";
 import { fromTsv, toTsv } from "./tsv";
 
 export interface Column {
@@ -25,13 +26,16 @@ export interface CellEdit {
   text: string;
 }
 
+export type Mark = "changed" | "bad" | undefined;
+
 interface GridProps {
   label: string;
   columns: readonly Column[];
   rowCount: number;
+  /** The text of a cell. A row is drawn again when this function is another one: keep it while nothing changed. */
   cell: (row: number, column: number) => string;
   /** What marks a row: it is changed, or has a problem. */
-  mark?: (row: number) => "changed" | "bad" | undefined;
+  mark?: (row: number) => Mark;
   /** Edits of cells that are made together: one that is typed, or all that are pasted. */
   onEdit: (edits: readonly CellEdit[]) => void;
   onOpen?: (row: number) => void;
@@ -40,7 +44,7 @@ interface GridProps {
 const ROW_PX = 30;
 const NUMBER_PX = 56;
 
-interface At {
+export interface At {
   row: number;
   column: number;
 }
@@ -51,15 +55,15 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
   const [active, setActive] = useState<At>({ row: 0, column: 0 });
   const [anchor, setAnchor] = useState<At>({ row: 0, column: 0 });
   const [typed, setTyped] = useState<string>();
-  const rows = useVirtualizer({ count: rowCount, getScrollElement: () => viewport.current, estimateSize: () => ROW_PX, overscan: 6, scrollPaddingStart: ROW_PX });
+  const rows = useVirtualizer({ count: rowCount, getScrollElement: () => viewport.current, estimateSize: () => ROW_PX, overscan: 6 });
   const across = useVirtualizer({
     count: columns.length,
     horizontal: true,
     getScrollElement: () => viewport.current,
     estimateSize: (at) => columns[at]?.width ?? 120,
     overscan: 2,
-    scrollPaddingStart: NUMBER_PX,
   });
+  const starts = useMemo(() => startsOf(columns), [columns]);
   const top = Math.min(active.row, anchor.row);
   const bottom = Math.max(active.row, anchor.row);
   const left = Math.min(active.column, anchor.column);
@@ -69,6 +73,17 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
     if (typed === undefined) viewport.current?.focus({ preventScroll: true });
   }, [typed]);
 
+  /** Scrolls a cell into sight: every row is as high as the other, so where it is is known without asking the page. */
+  function reveal({ row, column }: At): void {
+    const box = viewport.current;
+    if (box === null) return;
+    const y = Math.min(row * ROW_PX, Math.max((row + 2) * ROW_PX - box.clientHeight, box.scrollTop));
+    const start = starts[column] ?? 0;
+    const x = Math.min(start, Math.max(NUMBER_PX + start + (columns[column]?.width ?? 0) - box.clientWidth, box.scrollLeft));
+    if (y !== box.scrollTop) box.scrollTop = y;
+    if (x !== box.scrollLeft) box.scrollLeft = x;
+  }
+
   function move(rowStep: number, columnStep: number, isSelecting: boolean): void {
     const next = {
       row: Math.max(0, Math.min(rowCount - 1, active.row + rowStep)),
@@ -76,8 +91,7 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
     };
     setActive(next);
     if (!isSelecting) setAnchor(next);
-    rows.scrollToIndex(next.row);
-    across.scrollToIndex(next.column);
+    reveal(next);
   }
 
   function begin(text: string): void {
@@ -141,7 +155,15 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
     onEdit(edits.filter((it) => it.row < rowCount && it.column < columns.length && columns[it.column]?.isReadOnly !== true));
   }
 
-  const editing = typed === undefined ? undefined : columns[active.column];
+  function onMouseDown(event: MouseEvent): void {
+    const at = atOf(event);
+    if (at === undefined || (typed !== undefined && at.row === active.row && at.column === active.column)) return;
+    setActive(at);
+    if (!event.shiftKey) setAnchor(at);
+  }
+
+  const shown = across.getVirtualItems();
+  const editing: Editing | undefined = typed === undefined ? undefined : { typed, onDone: finish, onCancel: () => setTyped(undefined) };
   return (
     <div
       className="grid"
@@ -149,16 +171,19 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
       aria-label={label}
       aria-rowcount={rowCount + 1}
       aria-colcount={columns.length}
-      aria-activedescendant={`${id}-${active.row}-${active.column}`}
+      aria-multiselectable
+      aria-activedescendant={cellId(id, active.row, active.column)}
       tabIndex={0}
       ref={viewport}
       onKeyDown={onKey}
       onCopy={onCopy}
       onPaste={onPaste}
+      onMouseDown={onMouseDown}
+      onDoubleClick={(event) => atOf(event) !== undefined && begin(cell(active.row, active.column))}
     >
       <div className="grid-window" style={{ height: rows.getTotalSize() + ROW_PX, width: across.getTotalSize() + NUMBER_PX }}>
         <div className="grid-head" role="row" aria-rowindex={1}>
-          {across.getVirtualItems().map((column) => (
+          {shown.map((column) => (
             <div
               key={column.key}
               role="columnheader"
@@ -170,96 +195,104 @@ export function Grid({ label, columns, rowCount, cell, mark, onEdit, onOpen }: G
             </div>
           ))}
         </div>
-        {rows.getVirtualItems().map((row) => (
-          <div key={row.key} role="row" aria-rowindex={row.index + 2} className={`grid-row ${mark?.(row.index) ?? ""}`} style={{ top: row.start + ROW_PX, height: ROW_PX }}>
-            <div className="grid-number" aria-hidden="true">
-              {row.index + 1}
-            </div>
-            {across.getVirtualItems().map((column) => {
-              const isActive = row.index === active.row && column.index === active.column;
-              const isIn = row.index >= top && row.index <= bottom && column.index >= left && column.index <= right;
-              const is = columns[column.index];
-              return (
-                <div
-                  key={column.key}
-                  id={`${id}-${row.index}-${column.index}`}
-                  role="gridcell"
-                  aria-colindex={column.index + 1}
-                  aria-selected={isIn}
-                  aria-readonly={is?.isReadOnly === true}
-                  className={`grid-cell ${isActive ? "active" : ""} ${is?.isNumber === true ? "number" : ""} ${is?.isReadOnly === true ? "fixed" : ""}`}
-                  style={{ left: column.start + NUMBER_PX, width: column.size }}
-                  onMouseDown={(event) => {
-                    const at = { row: row.index, column: column.index };
-                    setActive(at);
-                    if (!event.shiftKey) setAnchor(at);
-                  }}
-                  onDoubleClick={() => begin(cell(row.index, column.index))}
-                >
-                  {isActive && typed !== undefined ? (
-                    <CellInput begun={typed} label={editing?.title ?? ""} values={editing?.values} onDone={finish} onCancel={() => setTyped(undefined)} />
-                  ) : (
-                    cell(row.index, column.index)
-                  )}
-                </div>
-              );
-            })}
-          </div>
-        ))}
+        {rows.getVirtualItems().map(({ key, index, start }) => {
+          const isIn = index >= top && index <= bottom;
+          return (
+            <Row
+              key={key}
+              id={id}
+              row={index}
+              top={start + ROW_PX}
+              columns={columns}
+              shown={shown}
+              cell={cell}
+              mark={mark?.(index)}
+              active={index === active.row ? active.column : undefined}
+              left={isIn ? left : undefined}
+              right={isIn ? right : undefined}
+              editing={index === active.row ? editing : undefined}
+            />
+          );
+        })}
       </div>
     </div>
   );
 }
 
-interface CellInputProps {
-  begun: string;
-  label: string;
-  values: readonly string[] | undefined;
+/** Where each column begins, after the numbers of the rows. */
+function startsOf(columns: readonly Column[]): number[] {
+  let sum = 0;
+  return columns.map(({ width }) => {
+    const start = sum;
+    sum += width;
+    return start;
+  });
+}
+
+function cellId(grid: string, row: number, column: number): string {
+  return `${grid}-${row}-${column}`;
+}
+
+/** The cell that an event of the mouse is in. */
+function atOf(event: MouseEvent): At | undefined {
+  const found = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-row]") : null;
+  return found === null ? undefined : { row: Number(found.dataset["row"]), column: Number(found.dataset["column"]) };
+}
+
+interface Editing {
+  typed: string;
   onDone: (text: string, step: At) => void;
   onCancel: () => void;
 }
 
-/** The text of a cell while it is typed: it is kept here, so that a key changes one input and not the table. */
-function CellInput({ begun, label, values, onDone, onCancel }: CellInputProps): ReactNode {
-  const [text, setText] = useState(begun);
-  const isDone = useRef(false);
-  const list = useId();
-  function done(step: At): void {
-    if (isDone.current) return;
-    isDone.current = true;
-    onDone(text, step);
-  }
-  return (
-    <>
-      <input
-        className="grid-input"
-        aria-label={label}
-        autoFocus
-        value={text}
-        list={values === undefined ? undefined : list}
-        onChange={(event) => setText(event.target.value)}
-        onBlur={() => done({ row: 0, column: 0 })}
-        onKeyDown={(event) => {
-          event.stopPropagation();
-          if (event.key === "Enter") {
-            event.preventDefault();
-            done({ row: event.shiftKey ? -1 : 1, column: 0 });
-          } else if (event.key === "Tab") {
-            event.preventDefault();
-            done({ row: 0, column: event.shiftKey ? -1 : 1 });
-          } else if (event.key === "Escape") {
-            isDone.current = true;
-            onCancel();
-          }
-        }}
-      />
-      {values !== undefined && (
-        <datalist id={list}>
-          {values.map((it) => (
-            <option key={it} value={it} />
-          ))}
-        </datalist>
-      )}
-    </>
-  );
+interface RowProps {
+  id: string;
+  row: number;
+  top: number;
+  columns: readonly Column[];
+  shown: readonly VirtualItem[];
+  cell: GridProps["cell"];
+  mark: Mark;
+  /** The active column, in the active row. */
+  active: number | undefined;
+  /** The first and the last selected column, in a selected row. */
+  left: number | undefined;
+  right: number | undefined;
+  editing: Editing | undefined;
 }
+
+/** A row is drawn again only when something of it changed: of a step with an arrow, that is two of forty. */
+const Row = memo(function Row({ id, row, top, columns, shown, cell, mark, active, left, right, editing }: RowProps): ReactNode {
+  return (
+    <div role="row" aria-rowindex={row + 2} className={`grid-row ${mark ?? ""}`} style={{ top, height: ROW_PX }}>
+      <div className="grid-number" aria-hidden="true">
+        {row + 1}
+      </div>
+      {shown.map(({ key, index, start, size }) => {
+        const column = columns[index];
+        const isActive = index === active;
+        const isSelected = left !== undefined && right !== undefined && index >= left && index <= right;
+        return (
+          <div
+            key={key}
+            id={cellId(id, row, index)}
+            role="gridcell"
+            aria-colindex={index + 1}
+            aria-selected={isSelected}
+            aria-readonly={column?.isReadOnly === true}
+            data-row={row}
+            data-column={index}
+            className={`grid-cell ${isActive ? "active" : ""} ${column?.isNumber === true ? "number" : ""} ${column?.isReadOnly === true ? "fixed" : ""}`}
+            style={{ left: start + NUMBER_PX, width: size }}
+          >
+            {isActive && editing !== undefined ? (
+              <CellInput begun={editing.typed} label={column?.title ?? ""} values={column?.values} onDone={editing.onDone} onCancel={editing.onCancel} />
+            ) : (
+              cell(row, index)
+            )}
+          </div>
+        );
+      })}
+    </div>
+  );
+});

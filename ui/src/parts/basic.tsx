@@ -120,6 +120,16 @@ export function PageHead({ title, children, aside }: { title: string; children?:
   );
 }
 
+/** One figure of a list of them, in a `dl`. */
+export function Figure({ name, children }: { name: string; children: ReactNode }): ReactNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
 export function DocumentLink({ kind, name }: { kind: string; name: string }): ReactNode {
   return (
     <Link className="mono" href={`/ui/edit/${kind}/${name}`}>

@@ -2,7 +2,7 @@
 
 import type { Tone } from "./basic";
 
-const GOOD = new Set(["applied", "committed", "unchanged", "healthy", "ok", "live", "matched", "active", "closed", "repeated"]);
+const GOOD = new Set(["applied", "committed", "success", "reloaded", "returned", "unchanged", "healthy", "ok", "live", "matched", "active", "closed", "repeated"]);
 const BAD = new Set(["refused", "rejected", "rolled_back", "failed", "unhealthy", "stuck", "type_error", "open", "cancelled"]);
 const WARN = new Set(["degraded", "restarting", "pending", "missing_input", "half_open", "draft", "stale"]);
 

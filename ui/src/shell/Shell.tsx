@@ -4,7 +4,7 @@ import { useEffect, useState, useSyncExternalStore, type ReactNode } from "react
 import { Link, useLocation } from "wouter";
 import { live } from "../api/query";
 import icon from "../icon.svg";
-import { useStatus } from "../api/queries";
+import { useStatus, useWhoami } from "../api/queries";
 import { session } from "../api/session";
 import { Modal } from "../parts/Modal";
 import { Palette } from "./Palette";
@@ -63,9 +63,12 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
             Sign in
           </button>
         ) : (
-          <button className="button quiet" onClick={() => session.signOut()}>
-            Sign out
-          </button>
+          <>
+            <Who />
+            <button className="button quiet" onClick={() => session.signOut()}>
+              Sign out
+            </button>
+          </>
         )}
       </header>
       <nav className="nav" id="nav" aria-label="Pages" data-open={open}>
@@ -99,6 +102,17 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
 
 function isAt(path: string, href: string): boolean {
   return href === "/" ? path === "/" : path === href || path.startsWith(`${href}/`);
+}
+
+/** Who is signed in, with which role: what is missing on a page may be for others. */
+function Who(): ReactNode {
+  const { data } = useWhoami();
+  if (data === undefined) return null;
+  return (
+    <Link className="small soft wide-only" href="/ui/access">
+      {data.name === data.role ? data.name : `${data.name}, ${data.role}`}
+    </Link>
+  );
 }
 
 function ConnectionState(): ReactNode {

@@ -18,6 +18,6 @@ export const PLACES: readonly Place[] = [
   { href: "/ui/config", title: "Config", group: "Kinds", hint: "effective values with their origin" },
   { href: "/ui/modules", title: "Modules", group: "Kinds", hint: "versions, reloads, return" },
   { href: "/ui/access", title: "Access", group: "Server", hint: "who you are, tokens, audit" },
-  { href: "/ui/docs", title: "API", group: "Server", hint: "every call, with its errors" },
+  { href: "/ui/docs", title: "Docs", group: "Server", hint: "API, guides, error codes" },
   { href: "/ui/tour", title: "Tour", group: "Server", hint: "five minutes, step by step" },
 ];

@@ -1,104 +1,105 @@
-/** Who this tab is for the server, and for admins the tokens and the audit. */
+/** Who this tab is for the server and what that role may do; for admins the tokens and the audit. */
 
-import { useQuery } from "@tanstack/react-query";
-import { useSyncExternalStore, type ReactNode } from "react";
-import { callJson } from "../../api/client";
-import { Problem } from "../../api/problem";
+import * as Tabs from "@radix-ui/react-tabs";
+import { useState, useSyncExternalStore, type ReactNode } from "react";
+import { Link } from "wouter";
+import { useWhoami, type Permission } from "../../api/queries";
 import { session } from "../../api/session";
-import { Card, Empty, Failure, Loaded, PageHead } from "../../parts/basic";
-import { short } from "../../parts/format";
+import { Badge, Card, Figure, Loaded, PageHead, Time } from "../../parts/basic";
 import { SignIn } from "../../shell/SignIn";
+import { Audit } from "./Audit";
+import { Tokens } from "./Tokens";
 
-type Row = Record<string, unknown>;
+/** What each permission is for, in the order in which roles get them. */
+const PERMISSIONS: readonly (readonly [Permission, string])[] = [
+  ["read", "see every page"],
+  ["execute", "execute rules, classify queries, select and call tools, call modules"],
+  ["edit", "change documents"],
+  ["operate", "reload, restore, roll back"],
+  ["admin", "manage tokens, read the audit"],
+];
 
 export default function Access(): ReactNode {
   const token = useSyncExternalStore(session.subscribe, session.token);
+  const whoami = useWhoami();
+  const isAdmin = whoami.data?.permissions.includes("admin") === true;
+  const [tab, setTab] = useState("tokens");
   return (
     <>
       <PageHead title="Access" />
       <div className="stack">
-        <Card title="You">
-          {token === null ? (
-            <>
-              <p>You are not signed in. Where the server lets anyone read, every page can be looked at; changes need a token.</p>
-              <div className="narrow">
-                <SignIn />
-              </div>
-            </>
-          ) : (
-            <div className="row spread">
-              <p>
-                This tab sends the token <code>{token.slice(0, 6)}…</code>. What its role may not do, the server refuses by name.
-              </p>
-              <button className="button" onClick={() => session.signOut()}>
-                Sign out
-              </button>
-            </div>
-          )}
-        </Card>
-        {token !== null && (
-          <>
-            <List title="Tokens" path="/api/v1/tokens" absent="This server has one token, of the admin; others cannot be made yet." />
-            <List title="Audit" path="/api/v1/audit" absent="This server keeps no audit log. The history names the author of every change." />
-          </>
+        <div className="card-grid">
+          <Card title="You">
+            <Loaded of={whoami} what="Your role">
+              {(who) => (
+                <>
+                  <dl className="figures">
+                    <Figure name="Name">{who.name}</Figure>
+                    <Figure name="Role">{who.role}</Figure>
+                    <Figure name="Expires">{who.expires_at == null ? "never" : <Time at={who.expires_at} />}</Figure>
+                    <Figure name="Documents">{who.scopes == null ? "all" : who.scopes.join(", ")}</Figure>
+                  </dl>
+                  <ul className="checks">
+                    {PERMISSIONS.map(([permission, text]) => {
+                      const may = who.permissions.includes(permission);
+                      return (
+                        <li key={permission}>
+                          <span className={may ? "mark good" : "mark"} aria-hidden="true">
+                            {may ? "✓" : "–"}
+                          </span>
+                          <span className={may ? undefined : "soft"}>
+                            <span className="visually-hidden">{may ? "may: " : "may not: "}</span>
+                            <strong>{permission}</strong> {text}
+                          </span>
+                        </li>
+                      );
+                    })}
+                  </ul>
+                </>
+              )}
+            </Loaded>
+          </Card>
+          <Card title={token === null ? "Sign in" : "Signed in"}>
+            {token === null ? (
+              <SignIn />
+            ) : (
+              <>
+                <p>
+                  This tab sends a token that begins with <code>{token.slice(0, 6)}</code>. It is kept in this tab alone and ends with it.
+                </p>
+                <div>
+                  <button className="button" onClick={() => session.signOut()}>
+                    Sign out
+                  </button>
+                </div>
+              </>
+            )}
+            <p className="small soft">
+              An API token or a JSON Web Token of an issuer that this server trusts. <Link href="/ui/docs/guides/access">How access works</Link>
+            </p>
+          </Card>
+        </div>
+        {isAdmin ? (
+          <Tabs.Root value={tab} onValueChange={setTab} className="stack">
+            <Tabs.List className="tabs" aria-label="For admins">
+              <Tabs.Trigger value="tokens">Tokens</Tabs.Trigger>
+              <Tabs.Trigger value="audit">
+                Audit
+              </Tabs.Trigger>
+            </Tabs.List>
+            <Tabs.Content value="tokens">
+              <Tokens self={whoami.data?.name} />
+            </Tabs.Content>
+            <Tabs.Content value="audit">
+              <Audit />
+            </Tabs.Content>
+          </Tabs.Root>
+        ) : (
+          <p className="soft">
+            Tokens and the audit need the role <Badge>admin</Badge>.
+          </p>
         )}
       </div>
     </>
-  );
-}
-
-/** A list of an admin, if this server has it and the token may read it. */
-function List({ title, path, absent }: { title: string; path: string; absent: string }): ReactNode {
-  const list = useQuery({
-    queryKey: ["access", path],
-    queryFn: async (): Promise<readonly Row[] | "absent" | "forbidden"> => {
-      try {
-        const answer = await callJson<{ items?: Row[] }>(path);
-        return answer.items ?? [];
-      } catch (error) {
-        if (error instanceof Problem && error.status === 404) return "absent";
-        if (error instanceof Problem && error.status === 403) return "forbidden";
-        throw error;
-      }
-    },
-    retry: false,
-  });
-  return (
-    <Card title={title}>
-      {list.error !== null && <Failure error={list.error} what={`${title} could not be read`} />}
-      <Loaded of={{ data: list.data, error: undefined }} what={title}>
-        {(rows) => {
-          if (rows === "absent") return <p className="soft">{absent}</p>;
-          if (rows === "forbidden") return <p className="soft">Only an admin reads this.</p>;
-          return rows.length === 0 ? <Empty title="There is none" /> : <Table rows={rows} />;
-        }}
-      </Loaded>
-    </Card>
-  );
-}
-
-function Table({ rows }: { rows: readonly Row[] }): ReactNode {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  return (
-    <div className="scroll-x" tabIndex={0} role="region" aria-label="Entries">
-      <table>
-        <thead>
-          <tr>
-            {columns.map((it) => (
-              <th key={it}>{it.replaceAll("_", " ")}</th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, at) => (
-            <tr key={at}>
-              {columns.map((it) => (
-                <td key={it}>{short(row[it] ?? "–", 80)}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }

@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState, type ReactNode } from "react";
 import { callJson } from "../../api/client";
 import { FIXED } from "../../api/query";
-import { Badge, Loaded, PageHead } from "../../parts/basic";
+import { Badge, Loaded } from "../../parts/basic";
 import { Call } from "./Call";
+import { DocsHead } from "./DocsHead";
 import { operationsOf, type OpenApi } from "./openapi";
 import { Prose } from "./Prose";
 
@@ -13,9 +14,9 @@ export default function Docs(): ReactNode {
   const read = useQuery({ queryKey: [FIXED, "openapi"], queryFn: () => callJson<OpenApi>("/openapi.json"), staleTime: Infinity });
   return (
     <>
-      <PageHead title="API" aside={<a href="/openapi.json">openapi.json</a>}>
-        Errors are problem documents (RFC 9457); the code of each has its own page.
-      </PageHead>
+      <DocsHead part="api" title="API" aside={<a href="/openapi.json">openapi.json</a>}>
+        Every call of this server, to read and to try. Errors are problem documents (RFC 9457).
+      </DocsHead>
       <Loaded of={read} what="The OpenAPI document" lines={12}>
         {(document) => <Calls document={document} />}
       </Loaded>

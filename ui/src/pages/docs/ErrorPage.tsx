@@ -4,49 +4,23 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { call } from "../../api/client";
 import { FIXED } from "../../api/query";
-import { Loaded, PageHead } from "../../parts/basic";
-import { Prose } from "./Prose";
-import { blocks, type Block } from "./markdown";
+import { Loaded } from "../../parts/basic";
+import { DocsHead } from "./DocsHead";
+import { Markdown } from "./Markdown";
 
 export default function ErrorPage({ code }: { code: string }): ReactNode {
   const page = useQuery({
     queryKey: [FIXED, "error-page", code],
-    queryFn: async () => (await call(`/docs/errors/${encodeURIComponent(code)}`)).text(),
+    // Without a wish for HTML, which is this page itself.
+    queryFn: async () => (await call(`/docs/errors/${encodeURIComponent(code)}`, { headers: { Accept: "text/markdown" } })).text(),
     staleTime: Infinity,
   });
   return (
     <>
-      <PageHead title={code}>An error code of this server.</PageHead>
+      <DocsHead part="errors" title={code} />
       <Loaded of={page} what="The page of the code">
-        {(text) => (
-          <article className="prose">
-            {blocks(text).map((block, at) => (
-              <Shown key={at} block={block} />
-            ))}
-          </article>
-        )}
+        {(text) => <Markdown text={text.replace(/^# .*\n/, "")} from={`errors/${code}`} />}
       </Loaded>
     </>
   );
-}
-
-function Shown({ block }: { block: Block }): ReactNode {
-  switch (block.is) {
-    case "heading":
-      return <h2><Prose text={block.text} /></h2>;
-    case "code":
-      return <pre className="json" tabIndex={0}>{block.text}</pre>;
-    case "list":
-      return (
-        <ul className="bullets">
-          {block.items.map((item) => (
-            <li key={item}>
-              <Prose text={item} />
-            </li>
-          ))}
-        </ul>
-      );
-    case "text":
-      return <p><Prose text={block.text} /></p>;
-  }
 }

@@ -4,7 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef, useState, useSyncExternalStore, type SubmitEvent, type ReactNode } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import type { Schemas } from "../../api/client";
-import { useDocuments, useSchemas, useStatus } from "../../api/queries";
+import { searchTextOf, useDocuments, useSchemas, useStatus } from "../../api/queries";
 import { Badge, Card, Empty, Loaded, PageHead } from "../../parts/basic";
 import { plural, short } from "../../parts/format";
 import { changed, draft } from "./draft";
@@ -55,8 +55,8 @@ export default function Documents(): ReactNode {
         <Loaded of={documents} what="The documents" lines={10}>
           {(all) => {
             const shown = all.filter((it) => {
-              const hay = `${it.name} ${JSON.stringify(it.body)}`.toLowerCase();
-              return words.every((word) => hay.includes(word));
+              const text = searchTextOf(it);
+              return words.every((word) => text.includes(word));
             });
             if (shown.length === 0) {
               return (

@@ -1,10 +1,13 @@
 /** What a draft would do: the diff by meaning, the plan, and what the server says against it. */
 
 import type { ReactNode } from "react";
-import { read } from "../../code/yaml";
 import { Badge, Card, DocumentLink, Failure, Meaning, Patch } from "../../parts/basic";
-import { changed, idOf, type Draft } from "./draft";
+import { plural } from "../../parts/format";
+import { changed, contentOf, idOf, type Draft } from "./draft";
 import type { DryRun } from "./useDryRun";
+
+/** So many documents of a draft are shown. */
+const SHOWN_MAX = 50;
 
 export function Plan({ draft, dryRun }: { draft: Draft; dryRun: DryRun }): ReactNode {
   const documents = changed(draft);
@@ -14,12 +17,13 @@ export function Plan({ draft, dryRun }: { draft: Draft; dryRun: DryRun }): React
   return (
     <>
       <Verdict dryRun={dryRun} />
-      {documents.map((it) => (
+      {documents.slice(0, SHOWN_MAX).map((it) => (
         <Card key={idOf(it.kind, it.name)} title={idOf(it.kind, it.name)} aside={<Badge>{it.isDeleted ? "delete" : it.base === undefined ? "new" : "change"}</Badge>}>
-          {it.isDeleted ? <p>The document is deleted.</p> : <Meaning from={it.base?.body} to={read(it.text).body} />}
+          {it.isDeleted ? <p>The document is deleted.</p> : <Meaning from={it.base?.body} to={contentOf(it).body} />}
           <TextDiff dryRun={dryRun} kind={it.kind} name={it.name} />
         </Card>
       ))}
+      {documents.length > SHOWN_MAX && <p className="small soft">{plural(documents.length - SHOWN_MAX, "more document")} changed, not shown here.</p>}
     </>
   );
 }

@@ -4,6 +4,8 @@ import { useMutation } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { api, body } from "../../api/client";
+import { useRefusal } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Failure } from "../../parts/basic";
 import { plural } from "../../parts/format";
 import { Modal } from "../../parts/Modal";
@@ -19,6 +21,7 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
   const [reason, setReason] = useState("");
   const [takeOver, setTakeOver] = useState(false);
   const [at, setAt] = useState("");
+  const refusal = useRefusal("edit");
   const { changes } = changesOf(draft);
   const save = useMutation({
     mutationFn: () =>
@@ -88,14 +91,15 @@ export function SaveDialog({ draft, dryRun, onClose }: { draft: Draft; dryRun: D
           <span className="label">Not before (optional; it must be valid now too)</span>
           <input className="input" type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />
         </label>
-        {save.error !== null && <Failure error={save.error} what="It was not saved; what is served stayed as it was" />}
+        {refusal !== undefined && <p className="notice warn">{refusal}</p>}
+        {save.error !== null && <Failure error={save.error} what="Save failed; the served revision was kept" />}
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
             Back
           </button>
-          <button className="button primary" disabled={!canSave}>
+          <ActionButton needs="edit" type="submit" className="primary" disabled={!canSave}>
             {save.isPending ? "Saving…" : at === "" ? "Save" : "Schedule"}
-          </button>
+          </ActionButton>
         </div>
       </form>
     </Modal>

@@ -1,13 +1,16 @@
 /** The draft as the server sees it: tried while it is typed, and never made. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { api, body, type Schemas } from "../../api/client";
 import { asProblem, Problem } from "../../api/problem";
 import { changesOf, type Draft } from "./draft";
 
 /** So long after the last key the draft is tried. */
 const PAUSE_MS = 350;
+
+/** Of more documents than these, the server is not asked for diffs as text. */
+const TEXTS_MAX = 50;
 
 export type DryRun =
   | { state: "idle" | "checking" }
@@ -18,11 +21,14 @@ export type DryRun =
 
 export function useDryRun(draft: Draft): DryRun {
   const settled = useSettled(draft);
-  const { changes, unreadable } = changesOf(settled);
+  const { changes, unreadable, key } = useMemo(() => {
+    const of = changesOf(settled);
+    return { ...of, key: JSON.stringify(of.changes) };
+  }, [settled]);
   const isAsked = changes.length > 0 && unreadable.length === 0;
   const tried = useQuery({
-    queryKey: ["dry-run", JSON.stringify(changes)],
-    queryFn: () => body(api.POST("/api/v1/apply", { params: { query: { dry_run: true, text: true } }, body: { changes } })),
+    queryKey: ["dry-run", key],
+    queryFn: () => body(api.POST("/api/v1/apply", { params: { query: { dry_run: true, text: changes.length <= TEXTS_MAX } }, body: { changes } })),
     enabled: isAsked,
     retry: false,
     gcTime: 10_000,

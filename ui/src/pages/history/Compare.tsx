@@ -3,6 +3,7 @@
 import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { useDiff } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Loaded, PageHead } from "../../parts/basic";
 import { DocumentDiffs } from "../../parts/DocumentDiffs";
 import { plural } from "../../parts/format";
@@ -18,11 +19,11 @@ export default function Compare({ from, to }: { from: number; to: number }): Rea
         aside={
           <>
             <Link className="button" href={`/ui/history/compare/${to}/${from}`}>
-              Other way round
+              Swap
             </Link>
-            <button className="button" onClick={() => setAsked(true)}>
+            <ActionButton needs="operate" onClick={() => setAsked(true)}>
               Restore the state of {from}…
-            </button>
+            </ActionButton>
           </>
         }
       >

@@ -3,6 +3,7 @@
 import { useState, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useDiff, useRevision, useStatus } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Badge, Card, Loaded, PageHead, Time } from "../../parts/basic";
 import { DocumentDiffs } from "../../parts/DocumentDiffs";
 import { count } from "../../parts/format";
@@ -72,12 +73,12 @@ export default function Revision({ number }: { number: number }): ReactNode {
                 {revision.principal != null && <> · token {revision.principal}</>}
               </p>
               <div className="row">
-                <button className="button" onClick={() => setAsked({ to: number, title: `Restore the state of revision ${number}` })} disabled={number >= desired}>
+                <ActionButton needs="operate" onClick={() => setAsked({ to: number, title: `Restore the state of revision ${number}` })} disabled={number >= desired}>
                   Restore this state…
-                </button>
-                <button className="button" onClick={() => setAsked({ to: number - 1, title: `Restore the state before revision ${number}` })} disabled={number <= 1}>
+                </ActionButton>
+                <ActionButton needs="operate" onClick={() => setAsked({ to: number - 1, title: `Restore the state before revision ${number}` })} disabled={number <= 1}>
                   Restore the state before it…
-                </button>
+                </ActionButton>
               </div>
             </Card>
           )}
@@ -90,12 +91,13 @@ export default function Revision({ number }: { number: number }): ReactNode {
                 diffs={answer.documents}
                 against={number - 1}
                 action={({ kind, name }) => (
-                  <button
-                    className="button quiet"
+                  <ActionButton
+                    needs="operate"
+                    className="quiet"
                     onClick={() => setAsked({ to: number - 1, only: { kind, name }, title: `Bring ${kind}/${name} back to before revision ${number}` })}
                   >
                     Undo this one…
-                  </button>
+                  </ActionButton>
                 )}
               />
               {answer.next_cursor != null && <p className="soft">More documents changed: the command line lists them all with midflight diff.</p>}

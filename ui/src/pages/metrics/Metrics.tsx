@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
 import { useReloads, useReplicas } from "../../api/queries";
-import { Card, Failure, Loaded, PageHead } from "../../parts/basic";
+import { Card, Failure, Figure, Loaded, PageHead } from "../../parts/basic";
 import { count, duration } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { Chart, type Line } from "./Chart";
@@ -84,12 +84,12 @@ function Reloads(): ReactNode {
       <Loaded of={statistics} what="The statistics">
         {(it) => (
           <dl className="figures">
-            <Figure name="All" value={count(it.total)} />
-            <Figure name="p50" value={it.p50_ms == null ? "–" : duration(it.p50_ms)} />
-            <Figure name="p95" value={it.p95_ms == null ? "–" : duration(it.p95_ms)} />
-            <Figure name="p99" value={it.p99_ms == null ? "–" : duration(it.p99_ms)} />
+            <Figure name="All">{count(it.total)}</Figure>
+            <Figure name="p50">{it.p50_ms == null ? "–" : duration(it.p50_ms)}</Figure>
+            <Figure name="p95">{it.p95_ms == null ? "–" : duration(it.p95_ms)}</Figure>
+            <Figure name="p99">{it.p99_ms == null ? "–" : duration(it.p99_ms)}</Figure>
             {Object.entries(it.by_outcome).map(([outcome, number]) => (
-              <Figure key={outcome} name={words(outcome)} value={count(number)} />
+              <Figure key={outcome} name={words(outcome)}>{count(number)}</Figure>
             ))}
           </dl>
         )}
@@ -160,14 +160,5 @@ function Lag(): ReactNode {
         )}
       </Loaded>
     </Card>
-  );
-}
-
-function Figure({ name, value }: { name: string; value: string }): ReactNode {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

@@ -12,10 +12,10 @@ export function Health({ health }: { health: Schemas["HotReloadHealth"] }): Reac
   const checks: Check[] = [
     ["The log answers", health.store.available, health.store.last_answer_ms != null ? `last answer ${duration(health.store.last_answer_ms)} ago` : undefined],
     ["Hints arrive", health.bus.connected, `${health.bus.name}, ${health.bus.address}`],
-    ["What is served is fresh", health.fresh, health.from_copy ? "from the local copy" : undefined],
+    ["The served revision is fresh", health.fresh, health.from_copy ? "from the local copy" : undefined],
     ["The last reload succeeded", health.checks.last_reload_successful, health.last_reload_status?.replaceAll("_", " ")],
     ["Nothing is quarantined", health.quarantined.length === 0, health.quarantined.length > 0 ? health.quarantined.join(", ") : undefined],
-    ["The log is looked at periodically", health.monitoring_active, undefined],
+    ["The log is polled", health.monitoring_active, undefined],
   ];
   return (
     <>

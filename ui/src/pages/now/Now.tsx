@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { useHealth, useReloads, useReplicas, useRevisions, useStatus } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Badge, Card, DocumentLink, Empty, Loaded, PageHead, Time } from "../../parts/basic";
 import { count, plural } from "../../parts/format";
 import { RestoreDialog } from "../history/RestoreDialog";
@@ -90,6 +91,8 @@ function Served({ status, replicas, revisions }: ServedProps): ReactNode {
   const alive = (replicas ?? []).filter((it) => !it.silent_since);
   const there = alive.filter((it) => it.applied_revision >= served && !it.quarantined.some((one) => one.revision === served));
   const last = revisions?.find((it) => it.number === served);
+  // What was only scheduled is cancelled, below.
+  const canTakeBack = last === undefined || last.changes.some((it) => it.kind !== "schedules");
   const isBehind = status.desired_revision !== served;
   return (
     <section className="card served">
@@ -115,10 +118,13 @@ function Served({ status, replicas, revisions }: ServedProps): ReactNode {
             )}
           </p>
         </div>
-        {served > 1 && (
-          <button className="button" onClick={() => setAsked(true)}>
-            Take revision {served} back…
-          </button>
+        {served > 1 && canTakeBack && (
+          <div className="stack tight take-back">
+            <ActionButton needs="operate" onClick={() => setAsked(true)}>
+              Take revision {served} back…
+            </ActionButton>
+            {last !== undefined && <span className="small soft">touches {touched(last)}</span>}
+          </div>
         )}
       </div>
       {isBehind && (
@@ -138,6 +144,16 @@ function Served({ status, replicas, revisions }: ServedProps): ReactNode {
       {asked && <RestoreDialog to={served - 1} onClose={() => setAsked(false)} title={`Take revision ${served} back`} />}
     </section>
   );
+}
+
+/** So many documents are named; the dialog lists them all. */
+const NAMED_MAX = 3;
+
+/** The documents that taking a revision back touches. */
+function touched(revision: Schemas["RevisionAnswer"]): string {
+  const names = revision.changes.slice(0, NAMED_MAX).map((it) => `${it.kind}/${it.name}`);
+  const more = revision.changes_count - names.length;
+  return names.join(", ") + (more > 0 ? ` and ${plural(more, "other document")}` : "");
 }
 
 function Quarantine({ status }: { status: Schemas["StatusAnswer"] }): ReactNode {
@@ -176,7 +192,7 @@ function LastRefused({ status }: { status: Schemas["StatusAnswer"] }): ReactNode
         The last refused change: <Time at={refused.at} />, {refused.outcome.replaceAll("_", " ")}
       </summary>
       <Problems items={refused.problems} />
-      <p className="small">What is served stayed as it was.</p>
+      <p className="small">The revision that was served was kept.</p>
     </details>
   );
 }

@@ -5,12 +5,13 @@ import { Link } from "wouter";
 import type { Schemas } from "../../api/client";
 import { Badge, Empty, Time, type Tone } from "../../parts/basic";
 import { duration, plural } from "../../parts/format";
+import { PhaseBar, type Phase } from "../../parts/PhaseBar";
 import { words } from "../../parts/tone";
 import { Problems } from "./Now";
 
 const AFTER = new Set(["swap", "verify", "commit"]);
 
-function sideOf(phase: string): string {
+function sideOf(phase: string): Phase["side"] {
   if (phase === "append") return "point";
   return AFTER.has(phase) ? "after" : "before";
 }
@@ -48,31 +49,10 @@ export function Reloads({ reloads }: { reloads: readonly Schemas["ReloadAnswer"]
             <span className="num">{duration(reload.took_ms)}</span>
             <Time at={reload.started_at} />
           </div>
-          <Phases phases={reload.phases} />
+          <PhaseBar phases={reload.phases.map(({ phase, took_ms }) => ({ phase, ms: took_ms, side: sideOf(phase) }))} />
           {reload.problems.length > 0 && <Problems items={reload.problems} />}
         </li>
       ))}
     </ul>
-  );
-}
-
-function Phases({ phases }: { phases: readonly Schemas["PhaseAnswer"][] }): ReactNode {
-  if (phases.length === 0) return null;
-  const said = phases.map((it) => `${it.phase} ${duration(it.took_ms)}`).join(", ");
-  return (
-    <>
-      <div className="phases" role="img" aria-label={`Phases: ${said}`}>
-        {phases.map((it) => (
-          <i key={it.phase} data-side={sideOf(it.phase)} title={`${it.phase} ${duration(it.took_ms)}`} style={{ flexGrow: Math.max(it.took_ms, 0.001), flexBasis: 0 }} />
-        ))}
-      </div>
-      <p className="small soft" aria-hidden="true">
-        {[...phases]
-          .sort((a, b) => b.took_ms - a.took_ms)
-          .slice(0, 4)
-          .map((it) => `${it.phase} ${duration(it.took_ms)}`)
-          .join(" · ")}
-      </p>
-    </>
   );
 }

@@ -1,4 +1,4 @@
-/** Which replica serves which of the last revisions: one row a replica, one column a revision. */
+/** Which replica serves which of the last revisions: one row a replica, one column a revision, the newest first. */
 
 import type { ReactNode } from "react";
 import { Link } from "wouter";
@@ -24,7 +24,7 @@ function cellOf(replica: Replica, revision: number): Cell {
 }
 
 export function ReplicaMatrix({ replicas, revisions }: { replicas: readonly Replica[]; revisions: readonly Schemas["RevisionAnswer"][] }): ReactNode {
-  const columns = revisions.map((it) => it.number).reverse();
+  const columns = revisions.map((it) => it.number);
   return (
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Replicas and revisions">
       <table className="matrix">

@@ -3,6 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
+import { ActionButton } from "../../parts/ActionButton";
 import { Card, Failure, Time } from "../../parts/basic";
 import { plural } from "../../parts/format";
 import { Modal } from "../../parts/Modal";
@@ -30,9 +31,9 @@ export function Schedules(): ReactNode {
                 {it.reason !== "" && `: ${it.reason}`}
               </span>
             </span>
-            <button className="button" onClick={() => setAsked(it)}>
+            <ActionButton needs="edit" onClick={() => setAsked(it)}>
               Cancel…
-            </button>
+            </ActionButton>
           </li>
         ))}
       </ul>

@@ -1,14 +1,13 @@
 /** The rules of a ruleset as a table. What is typed goes into the draft; the draft is checked and saved as anywhere. */
 
-import { useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
+import { useCallback, useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import type { Schemas } from "../../api/client";
-import { useDocuments } from "../../api/queries";
-import { read, write } from "../../code/yaml";
+import { searchTextOf, useDocuments } from "../../api/queries";
 import { Grid, type CellEdit } from "../../grid/Grid";
 import { Badge, Empty, Loaded } from "../../parts/basic";
 import { count, plural } from "../../parts/format";
-import { changed, draft, idOf } from "../editor/draft";
+import { changed, contentOf, draft, idOf } from "../editor/draft";
 import { Plan } from "../editor/Plan";
 import { SaveDialog } from "../editor/SaveDialog";
 import { useDryRun } from "../editor/useDryRun";
@@ -42,20 +41,28 @@ function Table({ ruleset, rules }: { ruleset: string; rules: readonly Schemas["D
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length === 0) return sorted;
     return sorted.filter((it) => {
-      const hay = `${it.name} ${JSON.stringify(it.body)}`.toLowerCase();
-      return words.every((word) => hay.includes(word));
+      const text = searchTextOf(it);
+      return words.every((word) => text.includes(word));
     });
   }, [sorted, text]);
   const bodies = useMemo(() => {
     const known = new Map<string, unknown>();
-    for (const it of Object.values(whole)) if (it.kind === "rules" && !it.isDeleted) known.set(it.name, read(it.text).body);
+    for (const it of Object.values(whole)) if (it.kind === "rules" && !it.isDeleted) known.set(it.name, contentOf(it).body);
     return known;
   }, [whole]);
   const bad = useMemo(
     () => new Set(dryRun.state === "refused" ? dryRun.problem.items.map((it) => it.document) : []),
     [dryRun],
   );
-  const bodyOf = (rule: Schemas["DocumentAnswer"]): unknown => bodies.get(rule.name) ?? rule.body;
+  const cell = useCallback(
+    (row: number, column: number): string => {
+      const rule = shown[row];
+      const key = COLUMNS[column]?.key;
+      if (rule === undefined || key === undefined) return "";
+      return key === "" ? rule.name.slice(ruleset.length + 1) : textOf(bodies.get(rule.name) ?? rule.body, key);
+    },
+    [shown, bodies, ruleset],
+  );
 
   function edit(edits: readonly CellEdit[]): void {
     const next = new Map<string, { rule: Schemas["DocumentAnswer"]; body: unknown }>();
@@ -63,13 +70,17 @@ function Table({ ruleset, rules }: { ruleset: string; rules: readonly Schemas["D
       const rule = shown[row];
       const key = COLUMNS[column]?.key;
       if (rule === undefined || key === undefined) continue;
-      const body = next.get(rule.name)?.body ?? bodyOf(rule);
+      const body = next.get(rule.name)?.body ?? bodies.get(rule.name) ?? rule.body;
       next.set(rule.name, { rule, body: withText(body, key, written) });
     }
-    for (const { rule, body } of next.values()) {
-      const base = whole[idOf("rules", rule.name)]?.base ?? { body: rule.body, version: rule.version ?? 0 };
-      draft.put({ kind: "rules", name: rule.name, text: write(body), isDeleted: false, base });
-    }
+    draft.putBodies(
+      [...next.values()].map(({ rule, body }) => ({
+        kind: "rules",
+        name: rule.name,
+        body,
+        base: whole[idOf("rules", rule.name)]?.base ?? { body: rule.body, version: rule.version ?? 0 },
+      })),
+    );
   }
 
   const open = changed(whole);
@@ -95,12 +106,7 @@ function Table({ ruleset, rules }: { ruleset: string; rules: readonly Schemas["D
         label={`Rules of ${ruleset}`}
         columns={COLUMNS}
         rowCount={shown.length}
-        cell={(row, column) => {
-          const rule = shown[row];
-          const key = COLUMNS[column]?.key;
-          if (rule === undefined || key === undefined) return "";
-          return key === "" ? rule.name.slice(ruleset.length + 1) : textOf(bodyOf(rule), key);
-        }}
+        cell={cell}
         mark={(row) => {
           const name = shown[row]?.name ?? "";
           if (bad.has(`rules/${name}`)) return "bad";
