@@ -12,8 +12,8 @@ use midflight_components::{LogOutput, Logger};
 use midflight_config::Origin;
 use midflight_core::{DocumentName, Trigger};
 use midflight_server::{
-    Backend, BusUrl, HOT_RELOAD_ALIASES, HotReloadSettings, OwnConfig, PatternTable, RunningServer,
-    ServeError, ServeOptions, Settings, StoreUrl, TableOptions,
+    Backend, BusUrl, HOT_RELOAD_ALIASES, HostPattern, HotReloadSettings, OutboundPolicy, OwnConfig,
+    PatternTable, RunningServer, ServeError, ServeOptions, Settings, StoreUrl, TableOptions,
 };
 use midflight_source::NamedDirectory;
 use midflight_store::Durability;
@@ -68,10 +68,15 @@ pub(super) struct ServeArgs {
     /// A host to which calls of tools by agents may be forwarded, as api.example.com, *.example.com or
     /// api.example.com:8443; may be given several times. By default no call is forwarded.
     #[arg(long, env = "MIDFLIGHT_FORWARD_TO", value_delimiter = ',', value_name = "HOST")]
-    forward_to: Vec<String>,
-    /// The same for a host that may be at a private, loopback or link-local address; may be given several times.
+    forward_to: Vec<HostPattern>,
+    /// The same for a host that may be at a private or loopback address; may be given several times.
     #[arg(long, env = "MIDFLIGHT_FORWARD_TO_PRIVATE", value_delimiter = ',', value_name = "HOST")]
-    forward_to_private: Vec<String>,
+    forward_to_private: Vec<HostPattern>,
+    /// A host that this server may call over HTTP (the LLM, the key set of --jwt-keys-url, forwarded calls, webhooks),
+    /// as api.example.com, *.example.com or 10.0.0.7:8443; may be given several times. By default every host may be
+    /// called, but no link-local address and no metadata address of a cloud.
+    #[arg(long, env = "MIDFLIGHT_OUTBOUND_ALLOW", value_delimiter = ',', value_name = "HOST")]
+    outbound_allow: Vec<HostPattern>,
     /// A directory of documents to synchronize into the log; may be given several times. Its documents belong to
     /// file:NAME; the name is the last component of the path by default.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
@@ -381,6 +386,9 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.replica_id.clone_from(&args.replica_id);
     options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
     options.forward.private_hosts.clone_from(&args.forward_to_private);
+    if !args.outbound_allow.is_empty() {
+        options.outbound = OutboundPolicy::only(args.outbound_allow.iter().cloned());
+    }
     options.labels = args.labels.iter().cloned().collect();
     options.hot_reload = HotReloadSettings::from_env(&HOT_RELOAD_ALIASES)
         .map_err(|error| Failure::usage(error.to_string()))?;

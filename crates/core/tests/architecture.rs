@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["core"],
     &["live", "bus", "store", "wire"],
     &["engine"],
-    &["regexes"],
+    &["outbound", "regexes"],
     &["config", "rules", "patterns", "tools", "modules", "source"],
     &["components", "module-host"],
     &["app", "learning", "mcp"],
@@ -213,6 +213,27 @@ fn dependencies_point_down() {
             if depends.iter().any(|name| name == library) && !may_depend {
                 let owners = owners.join(" and ");
                 wrong.push(format!("{member} depends on {library}, which only {owners} may"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A client that is made elsewhere would follow redirects, and call addresses that no policy checked.
+#[test]
+fn what_a_server_calls_over_http_is_called_by_one_client() {
+    let mut wrong = Vec::new();
+    for (member, depends) in members() {
+        let is_of_server = layer(&member) <= layer("server") && member != "outbound";
+        if !is_of_server || !depends.iter().any(|name| name == "reqwest") {
+            continue;
+        }
+        let mut files = Vec::new();
+        sources(&crates_folder().join(&member).join("src"), &mut files);
+        for file in files {
+            let code = code(&file);
+            if ["reqwest::Client", "reqwest::ClientBuilder"].iter().any(|name| code.contains(name)) {
+                wrong.push(format!("{} makes an HTTP client: use midflight_outbound", file.display()));
             }
         }
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_http::jwt::{JwtVerifier, VerifyKeys};
-use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Url};
+use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
+use reqwest::{Method, Url};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ServeError;
@@ -55,7 +55,7 @@ pub(crate) struct KeySource {
 
 /// The key set of an address.
 struct OfUrl {
-    client: Client,
+    client: OutboundClient,
     url: Url,
     /// What it had last, and when that was read.
     last: Option<(VerifyKeys, Instant)>,
@@ -68,12 +68,12 @@ fn wrong(what: impl std::fmt::Display) -> ServeError {
 
 impl KeySource {
     /// Checks where keys come from. Files are read; an address is not asked yet.
-    pub(crate) fn new(sources: KeySources) -> Result<Self, ServeError> {
+    pub(crate) fn new(sources: KeySources, policy: &OutboundPolicy) -> Result<Self, ServeError> {
         if sources.files.is_empty() && sources.secret_file.is_none() && sources.url.is_none() {
             return Err(wrong("no key: give a file, the file of a secret, or the URL of a key set"));
         }
         let of_url = match &sources.url {
-            Some(url) => Some(OfUrl::new(url, sources.authorities.as_deref())?),
+            Some(url) => Some(OfUrl::new(url, sources.authorities.as_deref(), policy)?),
             None => None,
         };
         let source = Self { sources, of_url };
@@ -157,7 +157,7 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 impl OfUrl {
-    fn new(text: &str, authorities: Option<&Path>) -> Result<Self, ServeError> {
+    fn new(text: &str, authorities: Option<&Path>, policy: &OutboundPolicy) -> Result<Self, ServeError> {
         let url =
             Url::parse(text).map_err(|error| wrong(format!("invalid URL of a key set {text:?}: {error}")))?;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -172,13 +172,15 @@ impl OfUrl {
                 "invalid URL of a key set: a set is public, so leave the name and the password out",
             ));
         }
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls(authorities)?)
-            .connect_timeout(CONNECT_MAX)
-            .timeout(ANSWER_MAX)
-            .redirect(Policy::custom(same_origin))
-            .build()
-            .map_err(|error| wrong(error.without_url()))?;
+        policy.check(&url).map_err(|refused| wrong(format!("invalid URL of a key set: {refused}")))?;
+        let how = OutboundOptions {
+            redirects_max: REDIRECTS_MAX,
+            authorities: authorities.map(roots).transpose()?,
+            connect_timeout: Some(CONNECT_MAX),
+            timeout: Some(ANSWER_MAX),
+            may_use_proxy: true,
+        };
+        let client = OutboundClient::new(policy.clone(), how).map_err(wrong)?;
         Ok(Self { client, url, last: None, asked: None })
     }
 
@@ -207,13 +209,17 @@ impl OfUrl {
     }
 
     async fn fetch(&self) -> Result<VerifyKeys, String> {
-        let response = self.client.get(self.url.clone()).send().await;
-        let mut response = response.map_err(|error| deepest(&error.without_url()))?;
+        let request =
+            self.client.request(Method::GET, self.url.clone()).map_err(|refused| refused.to_string());
+        let mut response = request?.send().await.map_err(reason)?;
+        if response.status().is_redirection() {
+            return Err("it redirects to another origin, or too often".to_owned());
+        }
         if !response.status().is_success() {
             return Err(format!("it answered {}", response.status()));
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| deepest(&error.without_url()))? {
+        while let Some(chunk) = response.chunk().await.map_err(reason)? {
             if bytes.len() + chunk.len() > SET_BYTES_MAX {
                 return Err(format!("it has more than {SET_BYTES_MAX} bytes"));
             }
@@ -233,42 +239,17 @@ impl OfUrl {
     }
 }
 
-/// What an error comes from.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut source: &dyn std::error::Error = error;
-    while let Some(deeper) = source.source() {
-        source = deeper;
-    }
-    source.to_string()
-}
-
-/// Follows a redirect within the same origin only: another host has no say in which keys are good.
-fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let previous = attempt.previous();
-    let is_same = previous.first().is_some_and(|first| first.origin() == attempt.url().origin());
-    match is_same && previous.len() <= REDIRECTS_MAX {
-        true => attempt.follow(),
-        false => attempt.error("it redirects to another origin, or too often"),
-    }
-}
-
-fn tls(authorities: Option<&Path>) -> Result<ClientConfig, ServeError> {
+/// The authorities of a file.
+fn roots(file: &Path) -> Result<RootCertStore, ServeError> {
+    let message = |why: String| wrong(format!("{}: {why}", file.display()));
+    let text = read(file).map_err(|error| message(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    match authorities {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(file) => {
-            let message = |why: String| wrong(format!("{}: {why}", file.display()));
-            let text = read(file).map_err(|error| message(error.to_string()))?;
-            for certificate in CertificateDer::pem_slice_iter(&text) {
-                let certificate = certificate.map_err(|error| message(error.to_string()))?;
-                roots.add(certificate).map_err(|error| message(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(message("no certificate in PEM".to_owned()));
-            }
-        }
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| message(error.to_string()))?;
+        roots.add(certificate).map_err(|error| message(error.to_string()))?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(tls.map_err(wrong)?.with_root_certificates(roots).with_no_client_auth())
+    match roots.is_empty() {
+        true => Err(message("no certificate in PEM".to_owned())),
+        false => Ok(roots),
+    }
 }

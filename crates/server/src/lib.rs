@@ -50,6 +50,7 @@ pub use midflight_http::jwt::{JwtAlgorithm, JwtOptions, RoleRule};
 pub use midflight_http::limits::HttpLimits;
 pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
+pub use midflight_outbound::{HostPattern, InvalidHostPattern, OutboundPolicy};
 pub use options::{JwtSettings, ServeOptions};
 pub use own::{
     AuditSettings, BusKind, BusSettings, MetricsSettings, OWN_CONFIG, OwnConfig, ServerDatabaseSettings,

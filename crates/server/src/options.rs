@@ -9,6 +9,7 @@ use midflight_engine::FirstEdit;
 use midflight_mcp::forward::ForwardOptions;
 #[cfg(feature = "modules")]
 use midflight_module_host::NativeModules;
+use midflight_outbound::OutboundPolicy;
 use midflight_source::{DirectoryOptions, NamedDirectory};
 use midflight_store::Durability;
 
@@ -85,7 +86,9 @@ pub struct ServeOptions {
     /// The Rust types that manifests of modules may name as `native`: none unless the program registers some.
     #[cfg(feature = "modules")]
     pub native_modules: NativeModules,
-    /// What calls of agents may be forwarded to: nothing by default.
+    /// What may be called over HTTP at all: the LLM, the keys of an issuer, forwarded calls, webhooks.
+    pub outbound: OutboundPolicy,
+    /// What calls of agents may be forwarded to, within `outbound`: nothing by default.
     #[cfg(feature = "tools")]
     pub forward: ForwardOptions,
     /// Kinds that the program adds to those that every server has.
@@ -127,6 +130,7 @@ impl ServeOptions {
             modules: ModulesLimits::default(),
             #[cfg(feature = "modules")]
             native_modules: NativeModules::default(),
+            outbound: OutboundPolicy::default(),
             #[cfg(feature = "tools")]
             forward: ForwardOptions::default(),
             kinds: Vec::new(),

@@ -111,7 +111,7 @@ impl Service {
             Some(JwtSettings { verify, keys }) => {
                 let verifier = JwtVerifier::new(verify.clone());
                 let verifier = Arc::new(verifier.map_err(|error| ServeError::Jwt(error.to_string()))?);
-                let source = KeySource::new(keys.clone())?;
+                let source = KeySource::new(keys.clone(), &options.outbound)?;
                 (tokens.with_jwt(Arc::clone(&verifier)), Some((source, verifier)))
             }
         };
@@ -139,7 +139,9 @@ impl Service {
         }
         #[cfg(feature = "tools")]
         {
-            let (forward, environment) = (options.forward.clone(), Arc::new(options.config.context()));
+            let mut forward = options.forward.clone();
+            forward.outbound = options.outbound.clone();
+            let environment = Arc::new(options.config.context());
             let seal_key = seal_key(&*backend.store).await?;
             context.agents.get_or_init(|| AgentSettings { seal_key, forward, environment });
         }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy};
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
-use reqwest::{Client as Http, Response, StatusCode};
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -37,7 +37,7 @@ pub(super) struct LlmClient {
     /// Room for as many calls as there may be at the same time.
     room: Semaphore,
     target: LlmTarget,
-    http: Http,
+    http: OutboundClient,
 }
 
 /// The result of one try.
@@ -57,17 +57,16 @@ pub(super) enum LlmProbe {
 }
 
 impl LlmClient {
-    pub(super) fn new(settings: LlmSettings, target: LlmTarget) -> Result<Self, String> {
-        // The roots come along, as for the databases: there may be none where the program runs.
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
-        // A redirect would take the key elsewhere.
-        let http = Http::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
-        let http = http
-            .build()
-            .map_err(|error| target.secrets.redact(&error.without_url().to_string()).into_owned())?;
+    pub(super) fn new(
+        settings: LlmSettings,
+        target: LlmTarget,
+        policy: OutboundPolicy,
+    ) -> Result<Self, String> {
+        policy.check(&target.chat).map_err(|refused| refused.to_string())?;
+        // No redirect: it would take the key elsewhere.
+        let how = OutboundOptions { may_use_proxy: true, ..OutboundOptions::default() };
+        let http = OutboundClient::new(policy, how);
+        let http = http.map_err(|error| target.secrets.redact(&error.to_string()).into_owned())?;
         let (breaker, room) =
             (Breaker::new(settings.breaker), Semaphore::new(settings.concurrency_max as usize));
         Ok(Self { settings, breaker, room, target, http })
@@ -76,7 +75,10 @@ impl LlmClient {
     /// Asks whether the server is there and takes the key.
     pub(super) async fn probe(&self) -> LlmProbe {
         let deadline = Instant::now() + self.settings.timeout().min(PROVE_MAX);
-        let mut request = self.http.get(self.target.models.clone());
+        let mut request = match self.http.request(Method::GET, self.target.models.clone()) {
+            Ok(request) => request,
+            Err(refused) => return LlmProbe::Server(refused.to_string()),
+        };
         if let Some(authorization) = &self.target.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
@@ -140,7 +142,10 @@ impl LlmClient {
 
     async fn send(&self, request: &ChatRequest) -> TryResult {
         let body = CompletionBody::new(request, &self.settings.model);
-        let mut sent = self.http.post(self.target.chat.clone()).json(&body);
+        let mut sent = match self.http.request(Method::POST, self.target.chat.clone()) {
+            Ok(request) => request.json(&body),
+            Err(refused) => return TryResult::Failed(LlmError::Unreachable { why: refused.to_string() }),
+        };
         if let Some(authorization) = &self.target.authorization {
             sent = sent.header(AUTHORIZATION, authorization.clone());
         }
@@ -243,7 +248,7 @@ mod tests {
         let defaults = LlmSettings { model: "one".to_owned(), ..LlmSettings::default() };
         let settings = LlmSettings { timeout_ms: 20, concurrency_max: 2, breaker, ..defaults };
         let target = settings.target(&SettingsSource::named("/llm")).unwrap();
-        LlmClient::new(settings, target).unwrap()
+        LlmClient::new(settings, target, OutboundPolicy::default()).unwrap()
     }
 
     #[tokio::test]

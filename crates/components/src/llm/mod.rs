@@ -12,6 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use midflight_core::Problems;
 use midflight_engine::Criticality;
+use midflight_outbound::OutboundPolicy;
 
 pub use breaker::BreakerState;
 pub use counts::LlmCounts;
@@ -109,8 +110,17 @@ impl Llm {
     /// The part for an engine, and the handle for the program: `llm`, order 50, critical.
     #[must_use]
     pub fn new(place: SettingsSource<LlmSettings>) -> (ManagedComponent<LlmFactory>, Self) {
+        Self::within(OutboundPolicy::default(), place)
+    }
+
+    /// The same, for an LLM that a policy has to allow: settings with another one are refused.
+    #[must_use]
+    pub fn within(
+        policy: OutboundPolicy,
+        place: SettingsSource<LlmSettings>,
+    ) -> (ManagedComponent<LlmFactory>, Self) {
         let role = ComponentRole { name: "llm".to_owned(), order: 50, criticality: Criticality::Critical };
-        let (part, follow) = ManagedComponent::new(LlmFactory, place, role);
+        let (part, follow) = ManagedComponent::new(LlmFactory { policy }, place, role);
         (part, Self { follow, counter: Arc::default() })
     }
 
@@ -160,7 +170,9 @@ impl fmt::Debug for Llm {
 /// How clients are made: asked for their models with the key, beside the old. Calls of the old one continue to their
 /// end.
 #[derive(Debug)]
-pub struct LlmFactory;
+pub struct LlmFactory {
+    policy: OutboundPolicy,
+}
 
 /// A client. Only its handle looks into it.
 pub struct BuiltLlm(LlmClient);
@@ -176,7 +188,7 @@ impl ComponentFactory for LlmFactory {
         place: &SettingsSource<LlmSettings>,
     ) -> Result<BuiltLlm, Problems> {
         let target = settings.target(place)?;
-        let client = LlmClient::new(settings.clone(), target);
+        let client = LlmClient::new(settings.clone(), target, self.policy.clone());
         client.map(BuiltLlm).map_err(|why| place.problem("no_client", "base_url", why).into())
     }
 

@@ -1,34 +1,30 @@
 //! Calls of tools that are forwarded over HTTP to the endpoint that their document declares.
 //!
 //! An editor writes the endpoint, so what it may reach is the operator's to allow: [`ForwardOptions`] lists the hosts,
-//! private and loopback addresses are refused after the name is resolved and the checked address is the one that is
-//! connected to, redirects are refused unless they are allowed, and then only within the same origin. What a caller
-//! authenticates with is not in a [`ToolCall`], so it cannot be passed on. Time and size have bounds.
+//! within what the server may call at all ([`OutboundPolicy`]), and private and loopback addresses are refused unless they
+//! are listed too. What a caller authenticates with is not in a [`ToolCall`], so it cannot be passed on. Time and size
+//! have bounds.
 //!
 //! A document has `forward: {url, method, headers, timeout_ms}`. `{name}` in the path of the URL is replaced by the
 //! argument of that name; the other arguments are the query of a GET or DELETE, else a JSON body. A header refers to
 //! its secret, as `Bearer ${env:NAME}`; [`ResolveReference`] resolves it.
 
-mod address;
 mod secrets;
 mod target;
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use midflight_outbound::{
+    ClientError, HostPattern, OutboundClient, OutboundOptions, OutboundPolicy, OutboundRefused,
+};
+use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
-use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Response, Url};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::{ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget};
-use address::{AddressRefused, CheckedResolver};
 use target::ForwardTarget;
-
-pub use address::is_public;
 
 /// The longest part of a refusal of an endpoint that is reported, in characters.
 const REFUSAL_CHARS_MAX: usize = 2_000;
@@ -37,11 +33,12 @@ const REFUSAL_CHARS_MAX: usize = 2_000;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ForwardOptions {
-    /// The hosts that may be called: a name or address, `*.example.com` for every name below one, each with a port if
-    /// only that one is meant.
-    pub allowed_hosts: Vec<String>,
-    /// The allowed hosts that may also be at a private, loopback or link-local address; written likewise.
-    pub private_hosts: Vec<String>,
+    /// What the server may call at all.
+    pub outbound: OutboundPolicy,
+    /// The hosts that may be called.
+    pub allowed_hosts: Vec<HostPattern>,
+    /// The allowed hosts that may also be at a private or loopback address.
+    pub private_hosts: Vec<HostPattern>,
     /// The most redirects of a call, within the same origin. 0: they are refused.
     pub redirects_max: usize,
     /// The largest answer, in bytes. 1 MiB.
@@ -55,16 +52,9 @@ pub struct ForwardOptions {
 impl Default for ForwardOptions {
     /// Nothing is allowed.
     fn default() -> Self {
-        Self::new([] as [&str; 0])
-    }
-}
-
-impl ForwardOptions {
-    /// These hosts, and the defaults.
-    #[must_use]
-    pub fn new(allowed_hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
-            allowed_hosts: allowed_hosts.into_iter().map(Into::into).collect(),
+            outbound: OutboundPolicy::default(),
+            allowed_hosts: Vec::new(),
             private_hosts: Vec::new(),
             redirects_max: 0,
             answer_bytes_max: 1 << 20,
@@ -83,15 +73,10 @@ pub trait ResolveReference: Send + Sync + 'static {
     fn resolve(&self, reference: &str) -> Result<String, String>;
 }
 
-/// Why calls cannot be forwarded at all.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make an HTTP client: {0}")]
-pub struct ForwardError(String);
-
 /// Forwards calls. Cheap to clone.
 #[derive(Clone)]
 pub struct Forwarder {
-    http: Client,
+    http: OutboundClient,
     options: Arc<ForwardOptions>,
     references: Arc<dyn ResolveReference>,
 }
@@ -100,23 +85,13 @@ impl Forwarder {
     /// A forwarder with a connection pool of its own.
     ///
     /// # Errors
-    /// [`ForwardError`] when TLS cannot be set up.
-    pub fn new(options: ForwardOptions, references: Arc<dyn ResolveReference>) -> Result<Self, ForwardError> {
+    /// [`ClientError`] when TLS cannot be set up.
+    pub fn new(options: ForwardOptions, references: Arc<dyn ResolveReference>) -> Result<Self, ClientError> {
+        let policy =
+            options.outbound.restricted(options.allowed_hosts.clone(), options.private_hosts.clone());
+        let how = OutboundOptions { redirects_max: options.redirects_max, ..OutboundOptions::default() };
+        let http = OutboundClient::new(policy, how)?;
         let options = Arc::new(options);
-        // The roots come along: there may be none where the program runs.
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(|error| ForwardError(error.to_string()))?;
-        let tls = tls.with_root_certificates(roots).with_no_client_auth();
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls)
-            // A proxy of the environment would connect to an unchecked address.
-            .no_proxy()
-            .redirect(redirects(options.redirects_max))
-            .dns_resolver(Arc::new(CheckedResolver(Arc::clone(&options))))
-            .build()
-            .map_err(|error| ForwardError(error.to_string()))?;
         Ok(Self { http, options, references })
     }
 
@@ -148,9 +123,9 @@ impl Forwarder {
 
     async fn send(&self, forward: &Value, call: &ToolCall) -> Result<ToolOutput, ToolFailure> {
         let target = ForwardTarget::new(forward, &call.arguments)?;
-        self.check(&target.url)?;
+        let request = self.http.request(target.method, target.url).map_err(|why| refused(&why))?;
         let headers = secrets::headers(forward, &*self.references)?;
-        let mut request = self.http.request(target.method, target.url).headers(headers.sent.clone());
+        let mut request = request.headers(headers.sent.clone());
         if let Some(body) = target.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
@@ -186,31 +161,6 @@ impl Forwarder {
         }
     }
 
-    /// Refuses a URL that may not be called. A name is resolved later, and its addresses are checked then.
-    fn check(&self, url: &Url) -> Result<(), ToolFailure> {
-        let refused = |message: String| Err(ToolFailure::new("host_not_allowed", message));
-        let Some(host) = url.host_str() else {
-            return refused(format!("invalid endpoint {url}: expected http:// or https:// with a host"));
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return refused("invalid endpoint: a URL has no user and password; use a header".to_owned());
-        }
-        let port = url.port_or_known_default();
-        if !address::lists(&self.options.allowed_hosts, host, port) {
-            let message =
-                format!("calls are not forwarded to the host {host:?}; an operator has to allow it");
-            return refused(message);
-        }
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(ip) = bare.parse()
-            && !is_public(ip)
-            && !address::lists(&self.options.private_hosts, host, port)
-        {
-            return Err(address_failure(&AddressRefused { host: host.to_owned() }));
-        }
-        Ok(())
-    }
-
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, ToolFailure> {
         let max = self.options.answer_bytes_max;
         let mut body = Vec::new();
@@ -231,21 +181,6 @@ impl std::fmt::Debug for Forwarder {
     }
 }
 
-/// Follows redirects within the origin of the first request only: another one would get its headers.
-fn redirects(max: usize) -> Policy {
-    if max == 0 {
-        return Policy::none();
-    }
-    Policy::custom(move |attempt: Attempt<'_>| {
-        let is_same =
-            attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
-        match attempt.previous().len() {
-            hops if hops <= max && is_same => attempt.follow(),
-            _ => attempt.stop(),
-        }
-    })
-}
-
 fn is_json(response: &Response) -> bool {
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
@@ -253,12 +188,8 @@ fn is_json(response: &Response) -> bool {
 }
 
 fn unreachable_endpoint(error: reqwest::Error) -> ToolFailure {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(&error);
-    while let Some(cause) = source {
-        if let Some(refused) = cause.downcast_ref::<AddressRefused>() {
-            return address_failure(refused);
-        }
-        source = cause.source();
+    if let Some(why) = OutboundRefused::of(&error) {
+        return refused(why);
     }
     // The messages of the library can have the URL in them, and the URL arguments.
     tracing::debug!(%error, "endpoint of a tool unreachable");
@@ -270,6 +201,10 @@ fn unreachable_endpoint(error: reqwest::Error) -> ToolFailure {
     ToolFailure::new("endpoint_unavailable", format!("the endpoint {what}; try again later"))
 }
 
-fn address_failure(refused: &AddressRefused) -> ToolFailure {
-    ToolFailure::new("address_not_allowed", refused.to_string())
+fn refused(why: &OutboundRefused) -> ToolFailure {
+    let code = match why {
+        OutboundRefused::Private { .. } | OutboundRefused::Never { .. } => "address_not_allowed",
+        _ => "host_not_allowed",
+    };
+    ToolFailure::new(code, format!("the call is not forwarded: {why}"))
 }

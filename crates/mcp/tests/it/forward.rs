@@ -13,12 +13,17 @@ use midflight_mcp::{
     AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall,
     ToolCaller, ToolOutcome,
 };
+use midflight_outbound::{HostPattern, OutboundPolicy};
 use midflight_tools::ToolsSnapshot;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::support::{KEY, edit, message, modern, text};
+
+fn hosts<const N: usize>(texts: [&str; N]) -> Vec<HostPattern> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
 
 struct Secrets;
 
@@ -88,8 +93,9 @@ impl Setup {
         tokio::spawn(async move {
             axum::serve(listener, axum::Router::new().fallback(endpoint)).await.unwrap();
         });
-        let mut options = ForwardOptions::new(["127.0.0.1", "localhost"]);
-        options.private_hosts = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let mut options = ForwardOptions::default();
+        options.allowed_hosts = hosts(["127.0.0.1", "localhost"]);
+        options.private_hosts = hosts(["127.0.0.1", "localhost"]);
         options.answer_bytes_max = 4_000;
         Self { port, options }
     }
@@ -147,14 +153,10 @@ async fn a_call_follows_its_document_and_omits_the_callers_token() {
 async fn private_addresses_are_refused_by_number_and_by_name() {
     let mut setup = Setup::new().await;
     setup.options.private_hosts.clear();
-    setup
-        .options
-        .allowed_hosts
-        .extend(["169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"].map(str::to_owned));
+    setup.options.allowed_hosts.extend(hosts(["169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"]));
     for host in [
         "127.0.0.1:PORT",
         "localhost:PORT",
-        "169.254.169.254",
         "[::1]:PORT",
         "[::ffff:127.0.0.1]:PORT",
         "10.0.0.1",
@@ -164,6 +166,10 @@ async fn private_addresses_are_refused_by_number_and_by_name() {
         let forward = json!({"url": format!("http://{host}/echo")});
         setup.refused(forward, "address_not_allowed", "private, loopback or link-local").await;
     }
+    // Also where an operator lists it by mistake.
+    setup.options.private_hosts = hosts(["169.254.169.254"]);
+    let forward = json!({"url": "http://169.254.169.254/latest/meta-data"});
+    setup.refused(forward, "address_not_allowed", "never called").await;
 }
 
 #[tokio::test]
@@ -173,16 +179,18 @@ async fn only_listed_hosts_are_called() {
         .refused(
             json!({"url": "https://example.com/"}),
             "host_not_allowed",
-            "not forwarded to the host \"example.com\"",
+            "the host \"example.com\" may not be called",
         )
         .await;
     setup
         .refused(json!({"url": "http://u:p@127.0.0.1:PORT/"}), "host_not_allowed", "no user and password")
         .await;
-    setup.options.allowed_hosts = vec!["127.0.0.1:1".to_owned()];
-    setup
-        .refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "not forwarded to the host")
-        .await;
+    setup.options.allowed_hosts = hosts(["127.0.0.1:1"]);
+    setup.refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "may not be called").await;
+    // What the server may call at all counts too.
+    setup.options.allowed_hosts = hosts(["127.0.0.1"]);
+    setup.options.outbound = OutboundPolicy::only(hosts(["api.example.com"]));
+    setup.refused(json!({"url": "http://127.0.0.1:PORT/"}), "host_not_allowed", "may not be called").await;
 }
 
 #[tokio::test]

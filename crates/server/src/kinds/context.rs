@@ -6,6 +6,7 @@ use midflight_app::ConfigReloader;
 use midflight_bus::RedisBus;
 use midflight_components::Llm;
 use midflight_live::World;
+use midflight_outbound::OutboundPolicy;
 
 #[cfg(feature = "modules")]
 use super::modules::ModuleRuntime;
@@ -34,6 +35,8 @@ pub(crate) struct KindContext {
     pub(crate) own_config: OwnConfig,
     /// Where the server's own config is in a world, once configs were added to the engine.
     pub(crate) own: OnceLock<OwnConfigView>,
+    /// What may be called over HTTP.
+    pub(crate) outbound: OutboundPolicy,
     /// The client of the LLM, once the patterns have their server side.
     pub(crate) llm: OnceLock<Llm>,
     /// The table of patterns to follow, if any.
@@ -58,6 +61,7 @@ impl KindContext {
             modules: OnceLock::new(),
             own_config: options.config.clone(),
             own: OnceLock::new(),
+            outbound: options.outbound.clone(),
             llm: OnceLock::new(),
             follow_table: options.follow_table.clone(),
             redis: OnceLock::new(),

@@ -195,14 +195,16 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_to_private_ones_if_allowe
     assert!(anonymous["isError"] == true && text(&anonymous).contains("needs a token"), "{anonymous}");
     let refused = known(&closed).await;
     assert!(refused["isError"] == true && text(&refused).contains("allow"), "{refused}");
-    let public = server_with(|options| options.forward.allowed_hosts = vec![address.to_string()]).await;
+    let public =
+        server_with(|options| options.forward.allowed_hosts = vec![address.to_string().parse().unwrap()])
+            .await;
     put(&public, "grep", endpoint(false)).await;
     let refused = known(&public).await;
     assert!(refused["isError"] == true && text(&refused).contains("private"), "{refused}");
 
     let open = server_with(|options| {
-        options.forward.allowed_hosts = vec![address.to_string()];
-        options.forward.private_hosts = vec![address.to_string()];
+        options.forward.allowed_hosts = vec![address.to_string().parse().unwrap()];
+        options.forward.private_hosts = vec![address.to_string().parse().unwrap()];
     })
     .await;
     put(&open, "grep", endpoint(true)).await;
@@ -290,8 +292,8 @@ fn check_lines(metrics: &str, lines: &[&str]) {
 async fn forwarded_calls_are_counted_as_uses_if_enabled() {
     let address = endpoint().await;
     let server = server_with(|options| {
-        options.forward.allowed_hosts = vec![address.to_string()];
-        options.forward.private_hosts = vec![address.to_string()];
+        options.forward.allowed_hosts = vec![address.to_string().parse().unwrap()];
+        options.forward.private_hosts = vec![address.to_string().parse().unwrap()];
     })
     .await;
     let forwarded = |path: &str, patterns: Value| {
