@@ -163,16 +163,23 @@ test-deploy: ## Check the charts, the Dockerfiles, the images and the guide
 	@if command -v python3 >/dev/null; then deploy/tests/run; \
 	else echo "skipped: deploy/ is not checked: there is no python3"; fi
 
-# Needs the target wasm32-unknown-unknown (`rustup target add wasm32-unknown-unknown`), which nothing else here does.
-# GUESTS passes on what another toolchain wants, as `-Zbuild-std=std,panic_abort`.
+# What guests are built for. Where cargo's compiler does not have it, that of Debian's packages (rustc-web, rust-web-src, lld)
+# builds the standard library too. GUEST_ENV and GUESTS pass on what another toolchain needs, to cargo's environment and to
+# `cargo build`.
+WASM = wasm32-unknown-unknown
+GUEST_ENV ?= $(shell [ -d "$$(rustc --print target-libdir --target $(WASM) 2>/dev/null)" ] \
+	|| [ ! -d /usr/lib/rustlib/src/rust/library ] || echo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$$(ls /usr/bin/wasm-ld* 2>/dev/null | head -n 1))
+GUESTS ?= $(if $(GUEST_ENV),-Zbuild-std=std$(COMMA)panic_abort)
+COMMA := ,
+GUEST_BUILD = $(GUEST_ENV) $(CARGO) build --release --locked --target $(WASM) --target-dir target
 GUEST_FILES = $(foreach version,1 2 3,guests/target/session-counter-$(version).wasm)
 guests: ## Build the example modules in Rust, test them and their library, and migrate their state from version to version
 	cd guests && $(CARGO) test --locked -p midflight-guest -p rate-limiter --target-dir target
-	cd guests && $(CARGO) build --release --locked -p rate-limiter --target wasm32-unknown-unknown --target-dir target $(GUESTS)
+	cd guests && $(GUEST_BUILD) -p rate-limiter $(GUESTS)
 	for version in 1 2 3; do \
-	  (cd guests && $(CARGO) build --release --locked -p session-counter --no-default-features --features v$$version \
-	    --target wasm32-unknown-unknown --target-dir target $(GUESTS)) || exit 1; \
-	  cp guests/target/wasm32-unknown-unknown/release/session_counter.wasm guests/target/session-counter-$$version.wasm || exit 1; \
+	  (cd guests && $(GUEST_BUILD) -p session-counter --no-default-features --features v$$version $(GUESTS)) || exit 1; \
+	  cp guests/target/$(WASM)/release/session_counter.wasm guests/target/session-counter-$$version.wasm || exit 1; \
 	done
 	$(CARGO) run --release --locked -p midflight-module-host --example sessions -- $(GUEST_FILES) 10000
 

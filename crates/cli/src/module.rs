@@ -10,6 +10,7 @@ mod project;
 mod remote;
 mod report;
 mod state;
+mod toolchain;
 mod trial;
 mod verify;
 mod watch;

@@ -12,14 +12,9 @@ use tokio::process::Command;
 use super::artifact::{component_of_file, encode_failure};
 use super::local::LocalHost;
 use super::report::described;
+use super::toolchain::{TARGET, Toolchain};
 use crate::fail::Failure;
 use crate::output::{Output, eprint_status};
-
-/// The target that projects are built for.
-const TARGET: &str = "wasm32-unknown-unknown";
-/// How to get it.
-const TARGET_CURE: &str = "Install it with `rustup target add wasm32-unknown-unknown`. With Debian's packages, install rustc-web, \
-cargo-web, rust-web-src and lld, and let cargo build the standard library too; docs/modules.md has the settings.";
 
 /// The flags of `module build`.
 #[derive(Debug, Args)]
@@ -77,19 +72,16 @@ pub(super) async fn build_project(folder: &Path, arguments: &[String]) -> Result
 
 /// Runs cargo, whose messages for people go to stderr, and answers the core module that it has built.
 async fn cargo_build(folder: &Path, arguments: &[String]) -> Result<PathBuf, Failure> {
+    let toolchain = Toolchain::of(folder, arguments).await?;
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+    toolchain.set_up(&mut command);
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit());
     let ran = command.output().await.map_err(|error| {
         Failure::failed(format!("cannot run cargo: {error}; install Rust, as from https://rustup.rs"))
     })?;
     if !ran.status.success() {
-        let cure = if has_target(folder).await {
-            String::new()
-        } else {
-            format!("\nThe target {TARGET} is not installed. {TARGET_CURE}")
-        };
-        return Err(Failure::failed(format!("cargo cannot build {}{cure}", folder.display())));
+        return Err(Failure::failed(format!("cargo cannot build {}", folder.display())));
     }
     let built: Vec<PathBuf> = String::from_utf8_lossy(&ran.stdout).lines().filter_map(core_module).collect();
     match built.as_slice() {
@@ -115,14 +107,6 @@ fn core_module(line: &str) -> Option<PathBuf> {
     }
     let files = message.get("filenames")?.as_array()?.iter().filter_map(Value::as_str);
     files.map(PathBuf::from).find(|file| file.extension().is_some_and(|ending| ending == "wasm"))
-}
-
-/// Whether the toolchain of a folder has the target's standard library.
-async fn has_target(folder: &Path) -> bool {
-    let mut command = Command::new("rustc");
-    command.args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder).stderr(Stdio::null());
-    let Ok(ran) = command.output().await else { return false };
-    Path::new(String::from_utf8_lossy(&ran.stdout).trim()).is_dir()
 }
 
 #[cfg(test)]
