@@ -27,6 +27,16 @@ test("a server that is killed and restarted is followed again, and the page says
   await expect(page.getByText("Revision 2 is live")).toBeVisible();
 });
 
+test("an edit of another client is in an open editor, and begins no draft there", async ({ page, server }) => {
+  await signIn(page, server);
+  await page.goto(`${server.url}/ui/edit/rules/conditions/earns-enough`);
+  await expect(page.getByText("Version 1 by startup")).toBeVisible();
+  await server.call("PUT", "/api/v1/documents/rules/conditions/earns-enough", { attribute: "applicant.income", operator: "greater_than_or_equal", constant: 31000 });
+  await expect(page.locator(".cm-content")).toContainText("31000");
+  await expect(page.getByText("Version 2 by admin")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Discard" })).toBeDisabled();
+});
+
 test("a refused change is shown with its reason", async ({ page, server }) => {
   await signIn(page, server);
   await page.goto(server.url);

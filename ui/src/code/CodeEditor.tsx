@@ -7,7 +7,7 @@
 
 import { setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { EditorView, keymap } from "@codemirror/view";
-import { EditorState } from "@codemirror/state";
+import { Annotation, EditorState } from "@codemirror/state";
 import { useEffect, useRef, type ReactNode } from "react";
 import type { Schema } from "./schema";
 import { common, editing } from "./setup";
@@ -22,6 +22,9 @@ interface CodeEditorProps {
   /** Ctrl+S, or Cmd+S. */
   onSave?: () => void;
 }
+
+/** Marks a text that was put there and not typed: it begins no draft. */
+const REPLACED = Annotation.define<boolean>();
 
 export function CodeEditor({ label, text, onChange, problems, schema, onSave }: CodeEditorProps): ReactNode {
   const host = useRef<HTMLDivElement>(null);
@@ -49,7 +52,8 @@ export function CodeEditor({ label, text, onChange, problems, schema, onSave }: 
         editing(() => latest.current.schema),
         common("yaml", label),
         EditorView.updateListener.of((update) => {
-          if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+          const isTyped = update.docChanged && !update.transactions.some((it) => it.annotation(REPLACED) === true);
+          if (isTyped) latest.current.onChange(update.state.doc.toString());
         }),
       ],
     });
@@ -65,7 +69,7 @@ export function CodeEditor({ label, text, onChange, problems, schema, onSave }: 
   useEffect(() => {
     const shown = view.current;
     if (shown === undefined || shown.state.doc.toString() === text) return;
-    shown.dispatch({ changes: { from: 0, to: shown.state.doc.length, insert: text } });
+    shown.dispatch({ changes: { from: 0, to: shown.state.doc.length, insert: text }, annotations: REPLACED.of(true) });
   }, [text]);
 
   useEffect(() => {

@@ -4,19 +4,20 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState, useSyncExternalStore, type ReactNode } from "react";
 import type { Diagnostic } from "@codemirror/lint";
 import { Link } from "wouter";
-import { api, body, callJson, type Schemas } from "../../api/client";
+import { callJson } from "../../api/client";
 import { FIXED } from "../../api/query";
 import { Problem } from "../../api/problem";
 import { readDocument, useSchemas } from "../../api/queries";
 import { CodeEditor } from "../../code/CodeEditor";
 import { sortOf, type Schema } from "../../code/schema";
 import { placeOf, read, write } from "../../code/yaml";
-import { Badge, Card, Loaded, PageHead, Patch, Time } from "../../parts/basic";
+import { Badge, Card, Loaded, PageHead } from "../../parts/basic";
 import { Conflict } from "./Conflict";
 import { changed, draft, idOf, type Draft, type DraftDocument } from "./draft";
 import { SaveDialog } from "./SaveDialog";
 import { Plan } from "./Plan";
 import { useDryRun, type DryRun } from "./useDryRun";
+import { LastChange, UndoLast, Versions } from "./Versions";
 
 interface EditorProps {
   kind: string;
@@ -70,6 +71,7 @@ function LoadedEditor({ kind, name, live, owner }: EditorProps & { live: Live; o
         title={id}
         aside={
           <>
+            {live !== undefined && mine === undefined && <UndoLast kind={kind} name={name} />}
             {live !== undefined && mine?.isDeleted !== true && (
               <button className="button danger" onClick={() => draft.put({ kind, name, text: "", isDeleted: true, base: mine?.base ?? live })}>
                 Delete
@@ -84,7 +86,7 @@ function LoadedEditor({ kind, name, live, owner }: EditorProps & { live: Live; o
           </>
         }
       >
-        {live === undefined ? "A new document." : `Version ${live.version}.`} {owner !== null && `It belongs to ${owner}: a change here must take it over.`}
+        {live === undefined ? "A new document." : <LastChange kind={kind} name={name} />} {owner !== null && `It belongs to ${owner}: a change here must take it over.`}
       </PageHead>
       <div className="stack">
         {isStale && <Conflict mine={mine} live={live} />}
@@ -192,45 +194,3 @@ function Beside({ whole, dryRun, here }: { whole: Draft; dryRun: DryRun; here: s
     </>
   );
 }
-
-function Versions({ kind, name, onTake }: { kind: string; name: string; onTake: (body: unknown) => void }): ReactNode {
-  const list = useQuery({
-    queryKey: ["versions", kind, name],
-    queryFn: () => body(api.GET("/api/v1/documents/{kind}/{name}/versions", { params: { path: { kind, name }, query: { limit: 50 } } })),
-  });
-  const [shown, setShown] = useState<number>();
-  return (
-    <Loaded of={list} what="The versions">
-      {({ items }: Schemas["VersionList"]) => (
-        <ul className="list card flush">
-          {items.map((it) => (
-            <li key={it.version} className="version">
-              <div className="row spread">
-                <span>
-                  Version {it.version} · <Link href={`/ui/history/${it.revision}`}>revision {it.revision}</Link>
-                  {it.op === "delete" && <Badge tone="bad">deleted</Badge>}
-                  <span className="soft small block">
-                    {it.author}, <Time at={it.created_at} />
-                    {it.reason !== "" && `: ${it.reason}`}
-                  </span>
-                </span>
-                <span className="row">
-                  <button className="button quiet" aria-expanded={shown === it.version} onClick={() => setShown(shown === it.version ? undefined : it.version)}>
-                    Show
-                  </button>
-                  {it.op !== "delete" && (
-                    <button className="button" onClick={() => onTake(it.body)}>
-                      Take into the draft
-                    </button>
-                  )}
-                </span>
-              </div>
-              {shown === it.version && <Patch text={write(it.body)} />}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Loaded>
-  );
-}
-

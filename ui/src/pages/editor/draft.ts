@@ -50,7 +50,9 @@ function keep(): void {
   }
 }
 
-globalThis.addEventListener("pagehide", keep);
+globalThis.addEventListener("pagehide", () => {
+  if (keeping !== undefined) keep();
+});
 
 export function idOf(kind: string, name: string): string {
   return `${kind}/${name}`;

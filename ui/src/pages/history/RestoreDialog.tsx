@@ -60,13 +60,13 @@ export function RestoreDialog({ to, only, title, onClose }: RestoreProps): React
   return (
     <Modal title={title} onClose={onClose} wide>
       <p>
-        {only === undefined ? "All documents" : <code>{`${only.kind}/${only.name}`}</code>} come back as they were at revision {to}. This is a new
+        {only === undefined ? "All documents are" : <><code>{`${only.kind}/${only.name}`}</code> is</>} restored to the state at revision {to}. This is a new
         revision; nothing is deleted from the history.
       </p>
       <Loaded of={preview} what="What it would do">
         {(answer) =>
           answer.diff.length === 0 ? (
-            <p className="notice">That is the current state already: there is nothing to bring back.</p>
+            <p className="notice">That is the current state already: nothing would change.</p>
           ) : (
             <>
               <h3>It touches {plural(answer.diff.length, "document")}</h3>
@@ -79,7 +79,7 @@ export function RestoreDialog({ to, only, title, onClose }: RestoreProps): React
         <span className="label">Reason (required; the history keeps it)</span>
         <input className="input" data-autofocus value={reason} maxLength={1000} onChange={(event) => setReason(event.target.value)} placeholder="approves too many" />
       </label>
-      {restore.error !== null && <Failure error={restore.error} what="It was not restored; what is served stayed as it was" />}
+      {restore.error !== null && <Failure error={restore.error} what="Restore failed; the served revision was kept" />}
       <div className="dialog-actions">
         <button className="button" onClick={onClose}>
           Cancel
