@@ -38,7 +38,7 @@ impl From<&Problem> for ProblemItem {
 }
 
 /// The listed problems as they go over the wire.
-pub(crate) fn items(problems: &Problems) -> Vec<ProblemItem> {
+pub fn items(problems: &Problems) -> Vec<ProblemItem> {
     let listed = problems.iter().map(ProblemItem::from);
     let more = (problems.unlisted() > 0).then(|| {
         let message = format!("and {} more problems that are not listed", problems.unlisted());
