@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to run every check.
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui ui-where-node ui-needs ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs test-deploy images bench cost fmt lint loom docs deny check-generated
+.PHONY: help run ui ui-where-node ui-needs ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs schemathesis-needs test-deploy images bench cost fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -98,8 +98,21 @@ sdk-needs: ## Install other implementations of MCP into target/sdk, where Python
 	|| echo "skipped: other implementations of MCP cannot be installed here, so agents are tested without them"; \
 	else echo "skipped: agents are not tested with other implementations of MCP: there is no python3 or no npm"; fi
 
-test-all: test-needs sdk-needs
+# Sends requests by the OpenAPI document, in a folder of its own.
+SCHEMATHESIS = $(abspath $(TARGET_DIR))/schemathesis
+
+$(SCHEMATHESIS)/installed: crates/server/tests/schemathesis/requirements.txt
+	@python3 -m venv $(SCHEMATHESIS) && \
+	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+schemathesis-needs: ## Install schemathesis into target/schemathesis, where Python can
+	@if command -v python3 >/dev/null; then $(MAKE) --no-print-directory $(SCHEMATHESIS)/installed \
+	|| echo "skipped: schemathesis cannot be installed here, so the OpenAPI document is not tried"; \
+	else echo "skipped: the OpenAPI document is not tried: there is no python3"; fi
+
+test-all: test-needs sdk-needs schemathesis-needs
 	@if [ -f $(SDK)/installed ]; then export MIDFLIGHT_SDK=$(SDK); fi; \
+	if [ -f $(SCHEMATHESIS)/installed ]; then export MIDFLIGHT_SCHEMATHESIS=$(SCHEMATHESIS)/bin/st; fi; \
 	echo "$(CARGO) test $(ALL) --locked --all-features"; $(CARGO) test $(ALL) --locked --all-features
 
 test-ui: test-needs ## Check the web UI: types, lint, units, and pages in Chromium against a server

@@ -77,6 +77,9 @@ pub(super) struct ServeArgs {
     /// called, but no link-local address and no metadata address of a cloud.
     #[arg(long, env = "MIDFLIGHT_OUTBOUND_ALLOW", value_delimiter = ',', value_name = "HOST")]
     outbound_allow: Vec<HostPattern>,
+    /// Let webhooks send entries of the audit. Editors write webhooks, and the audit is for admins.
+    #[arg(long, env = "MIDFLIGHT_AUDIT_WEBHOOKS")]
+    audit_webhooks: bool,
     /// A directory of documents to synchronize into the log; may be given several times. Its documents belong to
     /// file:NAME; the name is the last component of the path by default.
     #[arg(long, env = "MIDFLIGHT_WATCH", value_delimiter = ',', value_name = "[NAME=]DIR")]
@@ -386,6 +389,7 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.replica_id.clone_from(&args.replica_id);
     options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
     options.forward.private_hosts.clone_from(&args.forward_to_private);
+    options.audit_webhooks = args.audit_webhooks;
     if !args.outbound_allow.is_empty() {
         options.outbound = OutboundPolicy::only(args.outbound_allow.iter().cloned());
     }

@@ -25,6 +25,7 @@ mod problem;
 mod reader;
 mod revision;
 mod suggest;
+mod wildcard;
 
 pub use body::{BODY_DEPTH_MAX, check_body};
 pub use chain::{LogHead, LogId, ParseLogIdError, RevisionHasher};
@@ -51,3 +52,4 @@ pub use problem::{Problem, Problems};
 pub use reader::{JsonType, ObjectReader, TAGS_MAX, TEXT_BYTES_MAX};
 pub use revision::{Appended, ChangeSummary, Revision, RevisionNumber};
 pub use suggest::{clip, hint, nearest};
+pub use wildcard::matches_wildcard;

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["live", "bus", "store", "wire"],
     &["engine"],
     &["outbound", "regexes"],
-    &["config", "rules", "patterns", "tools", "modules", "source"],
+    &["config", "rules", "patterns", "tools", "modules", "webhooks", "source"],
     &["components", "module-host"],
     &["app", "learning", "mcp"],
     &["ui"],

@@ -81,7 +81,10 @@ pub fn limit(asked: Option<u32>) -> Result<u32, ApiError> {
 }
 
 /// A cursor that is a number.
-pub(crate) fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
+///
+/// # Errors
+/// `invalid_parameter` when it is none.
+pub fn number_cursor(cursor: Option<&str>) -> Result<Option<u64>, ApiError> {
     let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "invalid cursor: it is not from this list");
     cursor.map(str::parse).transpose().map_err(wrong)
 }

@@ -88,6 +88,8 @@ pub struct ServeOptions {
     pub native_modules: NativeModules,
     /// What may be called over HTTP at all: the LLM, the keys of an issuer, forwarded calls, webhooks.
     pub outbound: OutboundPolicy,
+    /// Whether webhooks may send entries of the audit: editors write webhooks, and the audit is for admins.
+    pub audit_webhooks: bool,
     /// What calls of agents may be forwarded to, within `outbound`: nothing by default.
     #[cfg(feature = "tools")]
     pub forward: ForwardOptions,
@@ -131,6 +133,7 @@ impl ServeOptions {
             #[cfg(feature = "modules")]
             native_modules: NativeModules::default(),
             outbound: OutboundPolicy::default(),
+            audit_webhooks: false,
             #[cfg(feature = "tools")]
             forward: ForwardOptions::default(),
             kinds: Vec::new(),

@@ -133,7 +133,7 @@ impl Service {
         if let Some(file) = last_good {
             builder.last_good(file);
         }
-        let context = KindContext::new(options, replica_id.clone());
+        let context = KindContext::new(options, replica_id.clone(), backend.is_shared());
         if let Some(redis) = &backend.buses.redis {
             context.redis.get_or_init(|| redis.clone());
         }

@@ -9,6 +9,7 @@
 mod audit;
 mod blobs;
 mod chain;
+mod deliveries;
 mod events;
 mod fleet;
 mod keys;
@@ -29,6 +30,7 @@ use crate::{AppendError, Appended, DocumentQuery, NewRevision, Store};
 pub use audit::*;
 pub use blobs::*;
 pub use chain::*;
+pub use deliveries::*;
 pub use events::*;
 pub use fleet::*;
 pub use keys::*;
@@ -94,6 +96,12 @@ macro_rules! conformance_tests {
             the_audit_comes_back_newest_first, the_audit_is_filtered, only_the_oldest_of_the_audit_are_forgotten,
         );
     };
+    (DeliveryStore, $make:expr) => {
+        $crate::conformance_tests!(@each $make;
+            deliveries_are_added_once_with_their_cursor, one_of_many_moves_a_cursor, a_delivery_is_claimed_by_one,
+            dead_letters_are_kept_and_sent_again, deliveries_have_pages_and_are_forgotten,
+        );
+    };
     (@each $make:expr; $($case:ident,)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
@@ -109,6 +117,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests!(TallyStore, $make);
         $crate::conformance_tests!(BlobStore, $make);
         $crate::conformance_tests!(AuditStore, $make);
+        $crate::conformance_tests!(DeliveryStore, $make);
     };
 }
 

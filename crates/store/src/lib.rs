@@ -5,6 +5,7 @@ mod availability;
 mod blocking;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod delivery;
 mod error;
 mod last_good;
 mod lead;
@@ -25,6 +26,10 @@ mod token;
 
 pub use audit::{AuditEntry, AuditQuery, AuditRecord};
 pub use availability::Availability;
+pub use delivery::{
+    AttemptEnd, CursorMove, Delivery, DeliveryCounts, DeliveryQuery, DeliveryRetention, DeliveryState,
+    NewDelivery, ResendQuery,
+};
 pub use error::{AppendError, StoreError};
 pub use last_good::{KeptAt, KeptDocument, LastGood, LastGoodFile, LastGoodView};
 pub use lead::Lead;
@@ -40,6 +45,8 @@ pub use replica::{Replica, SeenReplica};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use state::{everything, heads_as, newest_state, state_at};
-pub use store::{AuditStore, BlobStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore};
+pub use store::{
+    AuditStore, BlobStore, DeliveryStore, EventStore, FleetStore, RevisionLog, Store, TallyStore, TokenStore,
+};
 pub use tally::{Tally, TallyQuery};
 pub use token::{AgentLimits, PreviousHash, Token};

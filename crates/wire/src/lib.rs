@@ -38,3 +38,4 @@ pub mod replicas;
 pub mod schedules;
 pub mod status;
 pub mod tokens;
+pub mod webhooks;

@@ -15,7 +15,7 @@ pub fn problem_item(problem: &Problem) -> ProblemItem {
 }
 
 /// The listed problems, and how many there are beside them.
-pub(crate) fn problem_items(problems: &Problems) -> Vec<ProblemItem> {
+pub fn problem_items(problems: &Problems) -> Vec<ProblemItem> {
     let listed = problems.iter().map(problem_item);
     let more = (problems.unlisted() > 0).then(|| {
         let message = format!("and {} more problems that are not listed", problems.unlisted());

@@ -37,6 +37,10 @@ pub(crate) struct KindContext {
     pub(crate) own: OnceLock<OwnConfigView>,
     /// What may be called over HTTP.
     pub(crate) outbound: OutboundPolicy,
+    /// Whether webhooks may send entries of the audit.
+    pub(crate) audit_webhooks: bool,
+    /// Whether other replicas follow the log too.
+    pub(crate) is_shared: bool,
     /// The client of the LLM, once the patterns have their server side.
     pub(crate) llm: OnceLock<Llm>,
     /// The table of patterns to follow, if any.
@@ -48,7 +52,7 @@ pub(crate) struct KindContext {
 }
 
 impl KindContext {
-    pub(crate) fn new(options: &ServeOptions, replica_id: String) -> Arc<Self> {
+    pub(crate) fn new(options: &ServeOptions, replica_id: String, is_shared: bool) -> Arc<Self> {
         Arc::new(Self {
             replica_id,
             rules: options.rules,
@@ -62,6 +66,8 @@ impl KindContext {
             own_config: options.config.clone(),
             own: OnceLock::new(),
             outbound: options.outbound.clone(),
+            audit_webhooks: options.audit_webhooks,
+            is_shared,
             llm: OnceLock::new(),
             follow_table: options.follow_table.clone(),
             redis: OnceLock::new(),

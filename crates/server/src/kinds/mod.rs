@@ -8,6 +8,7 @@ pub(crate) mod patterns;
 pub(crate) mod rules;
 #[cfg(feature = "tools")]
 pub(crate) mod tools;
+pub(crate) mod webhooks;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub(crate) fn kinds(options: &ServeOptions, context: &Arc<KindContext>) -> Vec<K
         tools::setup(context),
         #[cfg(feature = "modules")]
         modules::setup(context),
+        webhooks::setup(context),
         config::setup(context),
     ];
     own.into_iter().chain(options.kinds.iter().cloned()).collect()

@@ -1,8 +1,7 @@
 //! Which documents a webhook may change.
 
-use midflight_core::{Change, DocumentId};
+use midflight_core::{Change, DocumentId, matches_wildcard};
 use midflight_engine::SCHEDULES;
-use midflight_http::scopes::matches;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -64,7 +63,7 @@ impl WebhookScope {
             return Err(format!("may not change {own}: no webhook may; use a token"));
         }
         let name = id.to_string();
-        match self.0.iter().any(|pattern| matches(pattern, &name)) {
+        match self.0.iter().any(|pattern| matches_wildcard(pattern, &name)) {
             true => Ok(()),
             false => Err(format!("may not change {name}: add it to the scope of the webhook in {own}")),
         }

@@ -10,10 +10,11 @@ use midflight_core::{
 };
 
 use crate::{
-    AppendError, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore, ChangedQuery,
+    AppendError, AttemptEnd, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore,
+    ChangedQuery, CursorMove, Delivery, DeliveryCounts, DeliveryQuery, DeliveryRetention, DeliveryStore,
     DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead, ListedRevision,
-    MemoryStore, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica, Store, StoreError,
-    StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    MemoryStore, NewDelivery, NewRevision, Page, Replica, ResendQuery, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
 };
 
 /// One replica's way to a log. What implements it is a [`Store`].
@@ -202,6 +203,45 @@ impl<R: StoreRoute> AuditStore for R {
 
     async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.reach().await?.forget_audit(before).await
+    }
+}
+
+#[async_trait]
+impl<R: StoreRoute> DeliveryStore for R {
+    async fn delivery_cursor(&self, source: &str) -> Result<Option<u64>, StoreError> {
+        self.reach().await?.delivery_cursor(source).await
+    }
+
+    async fn add_deliveries(
+        &self,
+        deliveries: &[NewDelivery],
+        cursor: Option<CursorMove<'_>>,
+    ) -> Result<bool, StoreError> {
+        self.reach().await?.add_deliveries(deliveries, cursor).await
+    }
+
+    async fn claim_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+        self.reach().await?.claim_deliveries(limit, lease).await
+    }
+
+    async fn end_attempt(&self, number: u64, attempt: u32, end: &AttemptEnd) -> Result<bool, StoreError> {
+        self.reach().await?.end_attempt(number, attempt, end).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
+        self.reach().await?.deliveries(query).await
+    }
+
+    async fn resend_deliveries(&self, which: &ResendQuery) -> Result<u64, StoreError> {
+        self.reach().await?.resend_deliveries(which).await
+    }
+
+    async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
+        self.reach().await?.delivery_counts().await
+    }
+
+    async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {
+        self.reach().await?.forget_deliveries(keep).await
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod blobs;
+mod deliveries;
 mod events;
 mod fleet;
 mod log;
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use midflight_core::{Appended, Digest, Document, DocumentId, LogId, Open, ReloadEvent, Revision, Trigger};
 
 use crate::{AppendError, AuditRecord, KeyedRevision, NewRevision, Replica, Store, StoreError, Token};
+use deliveries::Deliveries;
 use tallies::Tallies;
 
 /// A log in memory. Cloning it gives another handle on the same log, as another process would have.
@@ -49,6 +51,7 @@ struct MemoryLog {
     hint_key: Option<[u8; 32]>,
     replicas: BTreeMap<String, (Replica, Instant)>,
     tallies: Tallies,
+    deliveries: Deliveries,
     /// The revisions that were made under a key.
     keys: BTreeMap<String, KeyedRevision>,
 }
@@ -71,6 +74,7 @@ impl Default for MemoryLog {
             hint_key: None,
             replicas: BTreeMap::new(),
             tallies: Tallies::default(),
+            deliveries: Deliveries::default(),
             keys: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod deliveries;
 mod event;
 mod failure;
 mod fleet;
@@ -29,10 +30,12 @@ use tokio::sync::watch;
 
 use crate::rows::token::NameConflict;
 use crate::{
-    AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, Availability,
-    BlobStore, ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
-    KeyedRevision, Lead, ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica,
-    Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore, query::PageBounds,
+    AppendError, Appended, AttemptEnd, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship,
+    Availability, BlobStore, ChangedQuery, CursorMove, Delivery, DeliveryCounts, DeliveryQuery,
+    DeliveryRetention, DeliveryStore, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore,
+    KeyedRevision, Lead, ListedRevision, NewDelivery, NewRevision, Page, Replica, ResendQuery, RevisionLog,
+    RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
+    TokenStore, query::PageBounds,
 };
 pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
 use session::Sessions;
@@ -316,6 +319,45 @@ impl AuditStore for PostgresStore {
 
     async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
         audit::forget(&mut self.sessions().session().await?, before).await
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for PostgresStore {
+    async fn delivery_cursor(&self, source: &str) -> Result<Option<u64>, StoreError> {
+        deliveries::cursor(&mut self.sessions().session().await?, source).await
+    }
+
+    async fn add_deliveries(
+        &self,
+        deliveries: &[NewDelivery],
+        cursor: Option<CursorMove<'_>>,
+    ) -> Result<bool, StoreError> {
+        deliveries::add(&mut self.sessions().session().await?, deliveries, cursor).await
+    }
+
+    async fn claim_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+        deliveries::claim(&mut self.sessions().session().await?, limit, lease).await
+    }
+
+    async fn end_attempt(&self, number: u64, attempt: u32, end: &AttemptEnd) -> Result<bool, StoreError> {
+        deliveries::end_attempt(&mut self.sessions().session().await?, number, attempt, end).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
+        deliveries::list(&mut self.sessions().session().await?, &query).await
+    }
+
+    async fn resend_deliveries(&self, which: &ResendQuery) -> Result<u64, StoreError> {
+        deliveries::resend_all(&mut self.sessions().session().await?, which).await
+    }
+
+    async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
+        deliveries::counts(&mut self.sessions().session().await?).await
+    }
+
+    async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {
+        deliveries::forget(&mut self.sessions().session().await?, keep).await
     }
 }
 

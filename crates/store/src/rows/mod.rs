@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod body;
 pub(crate) mod chain;
+pub(crate) mod delivery;
 pub(crate) mod edit;
 pub(crate) mod event;
 pub(crate) mod page;

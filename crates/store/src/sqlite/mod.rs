@@ -3,6 +3,7 @@
 mod append;
 mod audit;
 mod chain;
+mod deliveries;
 mod event;
 mod failure;
 mod fleet;
@@ -29,10 +30,12 @@ use sqlx::SqlitePool;
 use crate::lead::Alone;
 use crate::rows::token::NameConflict;
 use crate::{
-    AppendError, Appended, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship, BlobStore,
-    ChangedQuery, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead,
-    ListedRevision, NewRevision, Page, Replica, RevisionLog, RevisionQuery, SeenReplica, Store, StoreError,
-    StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore, query::PageBounds,
+    AppendError, Appended, AttemptEnd, AuditEntry, AuditQuery, AuditRecord, AuditStore, Authorship,
+    BlobStore, ChangedQuery, CursorMove, Delivery, DeliveryCounts, DeliveryQuery, DeliveryRetention,
+    DeliveryStore, DocumentQuery, DocumentVersion, EventQuery, EventStore, FleetStore, KeyedRevision, Lead,
+    ListedRevision, NewDelivery, NewRevision, Page, Replica, ResendQuery, RevisionLog, RevisionQuery,
+    SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token, TokenStore,
+    query::PageBounds,
 };
 use failure::failure;
 use lock::Lock;
@@ -273,6 +276,45 @@ impl AuditStore for SqliteStore {
 
     async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
         audit::forget(&self.notes, before).await
+    }
+}
+
+#[async_trait]
+impl DeliveryStore for SqliteStore {
+    async fn delivery_cursor(&self, source: &str) -> Result<Option<u64>, StoreError> {
+        deliveries::cursor(&self.readers, source).await
+    }
+
+    async fn add_deliveries(
+        &self,
+        deliveries: &[NewDelivery],
+        cursor: Option<CursorMove<'_>>,
+    ) -> Result<bool, StoreError> {
+        deliveries::add(&self.notes, deliveries, cursor).await
+    }
+
+    async fn claim_deliveries(&self, limit: u32, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+        deliveries::claim(&self.notes, limit, lease).await
+    }
+
+    async fn end_attempt(&self, number: u64, attempt: u32, end: &AttemptEnd) -> Result<bool, StoreError> {
+        deliveries::end_attempt(&self.notes, number, attempt, end).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
+        deliveries::list(&self.readers, &query).await
+    }
+
+    async fn resend_deliveries(&self, which: &ResendQuery) -> Result<u64, StoreError> {
+        deliveries::resend_all(&self.notes, which).await
+    }
+
+    async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
+        deliveries::counts(&self.readers).await
+    }
+
+    async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {
+        deliveries::forget(&self.notes, keep).await
     }
 }
 

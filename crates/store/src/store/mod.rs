@@ -2,6 +2,7 @@
 
 mod audit;
 mod blobs;
+mod deliveries;
 mod events;
 mod fleet;
 mod log;
@@ -15,6 +16,7 @@ use crate::{Availability, StoreError};
 
 pub use audit::AuditStore;
 pub use blobs::BlobStore;
+pub use deliveries::DeliveryStore;
 pub use events::EventStore;
 pub use fleet::FleetStore;
 pub use log::RevisionLog;
@@ -30,7 +32,15 @@ pub use tokens::TokenStore;
 /// To implement it, implement each part and this; `conformance` has a suite for each.
 #[async_trait]
 pub trait Store:
-    RevisionLog + EventStore + FleetStore + TokenStore + TallyStore + BlobStore + AuditStore + 'static
+    RevisionLog
+    + EventStore
+    + FleetStore
+    + TokenStore
+    + TallyStore
+    + BlobStore
+    + AuditStore
+    + DeliveryStore
+    + 'static
 {
     /// Whether the store answers, as it was measured last, without waiting for it. None for one whose reads are local
     /// and cannot hang, and until something was measured. Cost: a short lock.

@@ -12,13 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use midflight_core::{EditKey, REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
+use midflight_webhooks::SigningKey;
 use midflight_wire::edits::{ApplyRequest, WriteAnswer};
 use midflight_wire::problem::ProblemBody;
 use serde_json::json;
-use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::app::ConfigApp;
@@ -186,12 +185,7 @@ fn verified(
         let detail = format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
         return Err(refused(&detail));
     }
-    let signed = mac(&hook.secret).map(|mut mac| {
-        for part in [id.as_bytes(), b".", sent.as_bytes(), b".", bytes] {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes()
-    });
+    let signed = SigningKey::of(hook.secret.expose()).map(|key| key.code(id, sent, bytes));
     let is_signed = signed.is_some_and(|signed| {
         let sent = signatures.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
         // All are compared, each in constant time.
@@ -203,16 +197,6 @@ fn verified(
     } else {
         Err(refused("the signature is not that of this webhook's secret"))
     }
-}
-
-/// What signs with a secret: `whsec_` and its bytes in base64, or the text itself.
-fn mac(secret: &midflight_config::Secret) -> Option<Hmac<Sha256>> {
-    let text = secret.expose();
-    let key = match text.strip_prefix("whsec_") {
-        Some(encoded) => STANDARD.decode(encoded).ok()?,
-        None => text.as_bytes().to_vec(),
-    };
-    Hmac::new_from_slice(&key).ok()
 }
 
 #[cfg(test)]

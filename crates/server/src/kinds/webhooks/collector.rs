@@ -1,0 +1,272 @@
+//! Makes deliveries of what happened.
+//!
+//! The log and the audit are read from where any replica read them last; the cursor moves with the deliveries, so each
+//! event is added once, whichever replica reads it and whenever one crashes. What happens on this replica alone is added
+//! by it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use midflight_core::{DocumentId, DocumentName, KindName, RevisionNumber};
+use midflight_engine::Engine;
+use midflight_live::Live;
+use midflight_store::{AuditQuery, CursorMove, DeliveryRetention, NewDelivery, RevisionQuery, StoreError};
+use midflight_webhooks::{WEBHOOKS, WebhookEvent, WebhookEventType, WebhookSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::events::{self, DOCUMENTS_MAX};
+use super::metrics::WebhooksMetrics;
+use super::observer::Observer;
+
+/// How often it is looked. Reloads wake it too.
+const LOOK: Duration = Duration::from_millis(500);
+/// How many deliveries may wait. Beyond it the log and the audit are not read further until some were made: nothing is
+/// lost by that.
+const WAITING_MAX: u64 = 10_000;
+/// How many revisions or entries are read at once.
+const PAGE: u32 = 100;
+/// How old the newest entry of the audit has to be known on a shared log: entries that are being added at the same time
+/// by several replicas do not become visible in the order of their numbers.
+const SETTLED: Duration = Duration::from_secs(5);
+/// How often old deliveries are deleted.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// What is kept of those that ended: a delivered event for a week, so that it is known if it is added again.
+const KEPT: DeliveryRetention = DeliveryRetention {
+    delivered: Duration::from_secs(7 * 86_400),
+    dead: Duration::from_secs(30 * 86_400),
+    dead_max: 10_000,
+};
+
+const LOG: &str = "log";
+const AUDIT: &str = "audit";
+
+/// Reads what happened.
+pub(super) struct Collector {
+    engine: Engine,
+    webhooks: Live<WebhookSet>,
+    observer: Observer,
+    metrics: WebhooksMetrics,
+    is_shared: bool,
+    /// The newest entry of the audit, and when it was.
+    audit_seen: Option<(Instant, u64)>,
+    forgot_at: Option<Instant>,
+}
+
+/// Since when each active webhook is there.
+struct Since(Vec<(DocumentName, Timestamp, RevisionNumber)>);
+
+impl Since {
+    fn of(&self, name: &DocumentName) -> Timestamp {
+        self.0.iter().find(|(known, ..)| known == name).map_or(Timestamp::MAX, |(_, since, _)| *since)
+    }
+
+    fn first(&self) -> Timestamp {
+        self.0.iter().map(|(_, since, _)| *since).min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// The revision before the first that one of them may want.
+    fn before_first(&self) -> u64 {
+        self.0.iter().map(|(.., revision)| revision.get().saturating_sub(1)).min().unwrap_or(u64::MAX)
+    }
+}
+
+impl Collector {
+    pub(super) fn new(
+        engine: Engine,
+        webhooks: Live<WebhookSet>,
+        observer: Observer,
+        metrics: WebhooksMetrics,
+        is_shared: bool,
+    ) -> Self {
+        Self { engine, webhooks, observer, metrics, is_shared, audit_seen: None, forgot_at: None }
+    }
+
+    /// Collects until the server stops.
+    pub(super) async fn run(mut self, stopping: CancellationToken) {
+        let mut failed = false;
+        loop {
+            let collected = tokio::select! {
+                collected = self.collect() => collected,
+                () = stopping.cancelled() => return,
+            };
+            match collected {
+                Ok(()) => failed = false,
+                Err(error) if !failed => {
+                    failed = true;
+                    tracing::warn!(%error, "cannot store events for webhooks; trying again");
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.observer.reload(), if !failed => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+
+    async fn collect(&mut self) -> Result<(), StoreError> {
+        let webhooks = self.webhooks.snapshot();
+        if webhooks.active().next().is_none() {
+            return Ok(());
+        }
+        self.observer.look(&self.engine);
+        let store = self.engine.store();
+        let counts = store.delivery_counts().await?;
+        self.metrics.set(counts);
+        if self.forgot_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
+            store.forget_deliveries(KEPT).await?;
+            self.forgot_at = Some(Instant::now());
+        }
+        if counts.waiting >= WAITING_MAX {
+            return Ok(());
+        }
+        let own = self.observer.waiting();
+        if !own.is_empty() {
+            let deliveries: Vec<_> =
+                own.iter().flat_map(|event| deliveries(event, &webhooks, |_| true)).collect();
+            store.add_deliveries(&deliveries, None).await?;
+            self.observer.stored(&own);
+        }
+        let wants = |event| webhooks.active().any(|(_, webhook)| webhook.wants_type(event));
+        if wants(WebhookEventType::RevisionLive) {
+            self.collect_log(&webhooks).await?;
+        }
+        if wants(WebhookEventType::Audit) {
+            self.collect_audit(&webhooks).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the revisions that are served here and that no replica added yet.
+    async fn collect_log(&self, webhooks: &WebhookSet) -> Result<(), StoreError> {
+        let store = self.engine.store();
+        loop {
+            let status = self.engine.status();
+            let (Some(position), None) = (status.position, &status.diverged) else { return Ok(()) };
+            let served = status.served.get();
+            let from = store.delivery_cursor(LOG).await?;
+            if from.is_some_and(|from| from > served) {
+                // Another replica is ahead, or the log went back and was adopted.
+                let head = store.head().await?.number.get();
+                if from.is_some_and(|from| from > head) {
+                    let back = CursorMove { source: LOG, from, to: head };
+                    store.add_deliveries(&[], Some(back)).await?;
+                }
+                return Ok(());
+            }
+            if from == Some(served) {
+                return Ok(());
+            }
+            let since = self.since(webhooks, status.served).await?;
+            let start = from.unwrap_or_else(|| since.before_first()).min(served);
+            let to = served.min(start + u64::from(PAGE));
+            let query = RevisionQuery {
+                before: Some(RevisionNumber::new(to + 1)),
+                limit: PAGE,
+                changes_max: u32::try_from(DOCUMENTS_MAX).ok(),
+                ..RevisionQuery::default()
+            };
+            let listed = store.revisions(query).await?.items;
+            let listed = listed.iter().rev().filter(|listed| {
+                let number = listed.revision.number;
+                number.get() > start && !status.quarantined.contains_key(&number)
+            });
+            let events = listed.map(|listed| events::revision_live(position.log, listed));
+            self.add(webhooks, &since, events.collect(), CursorMove { source: LOG, from, to }).await?;
+            if to == served {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds the entries of the audit that no replica added yet.
+    async fn collect_audit(&mut self, webhooks: &WebhookSet) -> Result<(), StoreError> {
+        let store = self.engine.store();
+        let newest = store.audit(AuditQuery { limit: 1, ..AuditQuery::default() }).await?;
+        let newest = newest.items.first().map_or(0, |record| record.number);
+        let until = match (self.is_shared, self.audit_seen) {
+            (false, _) => newest,
+            (true, Some((at, seen))) if at.elapsed() >= SETTLED => {
+                self.audit_seen = Some((Instant::now(), newest));
+                seen
+            }
+            (true, Some(_)) => return Ok(()),
+            (true, None) => {
+                self.audit_seen = Some((Instant::now(), newest));
+                return Ok(());
+            }
+        };
+        let status = self.engine.status();
+        let Some(position) = status.position else { return Ok(()) };
+        loop {
+            let from = store.delivery_cursor(AUDIT).await?;
+            if from.is_some_and(|from| from >= until) {
+                return Ok(());
+            }
+            let since = self.since(webhooks, status.served).await?;
+            let start = match from {
+                Some(from) => from,
+                None => self.audit_before(since.first()).await?,
+            };
+            let to = until.min(start + u64::from(PAGE));
+            let query = AuditQuery { before: Some(to + 1), limit: PAGE, ..AuditQuery::default() };
+            let records = store.audit(query).await?.items;
+            let records = records.iter().rev().filter(|record| record.number > start);
+            let events = records.map(|record| events::audit(position.log, record)).collect();
+            self.add(webhooks, &since, events, CursorMove { source: AUDIT, from, to }).await?;
+            if to >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The number before the first entry since a time, of the newest [`PAGE`] ones.
+    async fn audit_before(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let query = AuditQuery { since: Some(since), limit: PAGE, ..AuditQuery::default() };
+        let page = self.engine.store().audit(query).await?;
+        Ok(page.items.last().map_or(0, |record| record.number.saturating_sub(1)))
+    }
+
+    async fn add(
+        &self,
+        webhooks: &WebhookSet,
+        since: &Since,
+        events: Vec<WebhookEvent>,
+        cursor: CursorMove<'_>,
+    ) -> Result<(), StoreError> {
+        let all = events.iter().flat_map(|event| {
+            // What happened before a webhook was made is not for it.
+            deliveries(event, webhooks, |name| since.of(name) <= event.at)
+        });
+        // When the cursor is another one, another replica added them.
+        self.engine.store().add_deliveries(&all.collect::<Vec<_>>(), Some(cursor)).await.map(drop)
+    }
+
+    async fn since(&self, webhooks: &WebhookSet, at: RevisionNumber) -> Result<Since, StoreError> {
+        let Ok(kind) = KindName::new(WEBHOOKS) else { return Ok(Since(Vec::new())) };
+        let ids: Vec<_> = webhooks
+            .active()
+            .map(|(name, _)| DocumentId { kind: kind.clone(), name: name.clone() })
+            .collect();
+        let found = self.engine.store().authorship(&ids, at).await?;
+        let since = ids.into_iter().zip(found);
+        Ok(Since(since.filter_map(|(id, it)| it.map(|it| (id.name, it.created_at, it.revision))).collect()))
+    }
+}
+
+/// The deliveries of an event to the webhooks that want it.
+fn deliveries<'a>(
+    event: &'a WebhookEvent,
+    webhooks: &'a WebhookSet,
+    is_for: impl Fn(&DocumentName) -> bool + 'a,
+) -> impl Iterator<Item = NewDelivery> + 'a {
+    let wanting = webhooks.wanting(event).into_iter().filter(move |name| is_for(name));
+    wanting.map(|name| NewDelivery {
+        id: event.id.clone(),
+        webhook: name.clone(),
+        event: event.event.as_str().to_owned(),
+        payload: event.payload(),
+    })
+}

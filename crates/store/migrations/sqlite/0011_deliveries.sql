@@ -1,0 +1,24 @@
+-- Events that are sent to webhooks: those that wait, those that were sent, and those that could not be sent (dead letters).
+CREATE TABLE deliveries (
+    number        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id            TEXT NOT NULL,
+    webhook       TEXT NOT NULL,
+    event         TEXT NOT NULL,
+    payload       TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    attempts      INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    due_at_ms     INTEGER NOT NULL,
+    -- 0 while it waits.
+    ended_at_ms   INTEGER NOT NULL,
+    error         TEXT,
+    UNIQUE (webhook, id)
+);
+CREATE INDEX deliveries_due ON deliveries (due_at_ms) WHERE state = 'waiting';
+CREATE INDEX deliveries_by_state ON deliveries (state, number);
+
+-- Up to where a source of events was read.
+CREATE TABLE delivery_cursors (
+    source   TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+);
