@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The crates, lowest layer first. A crate may depend on crates of lower layers only.
 const LAYERS: &[&[&str]] = &[
     &["core"],
+    &["postgres"],
     &["live", "bus", "store", "wire"],
     &["engine"],
     &["outbound", "regexes"],

@@ -68,6 +68,25 @@ pub async fn revise(
     }
 }
 
+/// The newest version of a document, which may be its deletion, if the caller's precondition is fulfilled; none when
+/// there never was one.
+///
+/// # Errors
+/// `precondition_failed`; the store is unavailable.
+pub async fn newest(
+    app: &AppState,
+    id: &DocumentId,
+    asked: Precondition,
+) -> Result<Option<Document>, ApiError> {
+    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
+    let newest = heads.into_iter().flatten().next();
+    let head = newest.as_ref().map(Document::head);
+    asked
+        .check(id, head.as_ref())
+        .map_err(|failed| ApiError::new(Code::PRECONDITION_FAILED, failed.to_string()))?;
+    Ok(newest)
+}
+
 /// The change to the current version of a document.
 async fn altered(
     app: &AppState,
@@ -76,13 +95,7 @@ async fn altered(
     asked: Precondition,
     if_absent: Absent,
 ) -> Result<Change, ApiError> {
-    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-    let newest = heads.into_iter().flatten().next();
-    let head = newest.as_ref().map(Document::head);
-    asked
-        .check(id, head.as_ref())
-        .map_err(|failed| ApiError::new(Code::PRECONDITION_FAILED, failed.to_string()))?;
-    let now = newest.filter(|document| document.body.is_some());
+    let now = newest(app, id, asked).await?.filter(|document| document.body.is_some());
     if now.is_none() && if_absent == Absent::Refused {
         return Err(absent(id));
     }

@@ -1,5 +1,6 @@
 //! Hints over PostgreSQL's LISTEN and NOTIFY.
 
+use midflight_postgres::{PostgresUrl, PostgresUrlError, address_of};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
@@ -99,18 +100,12 @@ impl NetworkBus<PostgresTransport> {
 impl PostgresTransport {
     /// The server of these options, with its address.
     fn new(options: PostgresBusOptions) -> Result<(Self, String), BusError> {
-        let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| options.url.starts_with(scheme));
-        let connect = options.url.parse::<PgConnectOptions>().ok().filter(|_| is_ours);
-        // The parser's error may quote the URL, and with it the password.
-        let connect = connect.ok_or_else(|| {
-            let cure = "write postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE";
-            BusError::Options(format!("invalid PostgreSQL URL; {cure}"))
-        })?;
+        let url: PostgresUrl =
+            options.url.parse().map_err(|error: PostgresUrlError| BusError::Options(error.to_string()))?;
         // A notification need not be on the disk before it is received.
         let quick = [("synchronous_commit", "off")];
-        let connect = connect.application_name("midflight-bus").options(quick);
-        let database = connect.get_database().unwrap_or_else(|| connect.get_username());
-        let address = format!("{}:{}/{database}", connect.get_host(), connect.get_port());
+        let connect = url.options().clone().application_name("midflight-bus").options(quick);
+        let address = address_of(&connect);
         let PostgresBusOptions { receive_only, timing, .. } = options;
         Ok((Self { connect, receive_only, timing }, address))
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use midflight_postgres::IdleConnections;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout, timeout_at};
@@ -17,8 +18,6 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::failure::DatabaseDialError;
 use super::settings::{DatabaseSettings, DatabaseTarget};
 
-/// A connection that was used this short a time ago is taken to be good: no server restarts in less.
-const TRUSTED: Duration = Duration::from_millis(100);
 /// How long a connection that comes back may take to be whole again. One that was left in the middle of a statement is
 /// not, until the statement ends.
 const WHOLE_MAX: Duration = Duration::from_secs(1);
@@ -34,6 +33,7 @@ pub(super) struct DatabasePool {
     /// One for each connection that there may be. Closed with the pool.
     permits: Arc<Semaphore>,
     state: Mutex<DatabasePoolState>,
+    idle: IdleConnections<PooledConnection>,
     /// Something came back, or went.
     pub(super) changed: Notify,
 }
@@ -50,7 +50,6 @@ enum PoolStage {
 
 struct DatabasePoolState {
     stage: PoolStage,
-    idle: Vec<PooledConnection>,
     /// The server's numbers of all that are open, in use or not.
     open: HashSet<i32>,
     dialling: usize,
@@ -61,7 +60,12 @@ pub(super) struct PooledConnection {
     pub(super) connection: PgConnection,
     pub(super) counted: OpenConnectionCount,
     born: Instant,
-    used: Instant,
+}
+
+impl AsMut<PgConnection> for PooledConnection {
+    fn as_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
 }
 
 impl PooledConnection {
@@ -110,9 +114,9 @@ pub(super) struct Leased {
 impl DatabasePool {
     pub(super) fn new(settings: DatabaseSettings, target: DatabaseTarget) -> Self {
         let permits = Arc::new(Semaphore::new(settings.max_conns as usize));
-        let state =
-            DatabasePoolState { stage: PoolStage::Open, idle: Vec::new(), open: HashSet::new(), dialling: 0 };
-        Self { settings, target, permits, state: Mutex::new(state), changed: Notify::new() }
+        let state = DatabasePoolState { stage: PoolStage::Open, open: HashSet::new(), dialling: 0 };
+        let (state, idle) = (Mutex::new(state), IdleConnections::default());
+        Self { settings, target, permits, state, idle, changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, DatabasePoolState> {
@@ -124,7 +128,7 @@ impl DatabasePool {
         let count = self.settings.min_conns.max(1) as usize;
         let opened = stream::iter(0..count).map(|_| self.dial()).buffer_unordered(OPENED_AT_ONCE);
         let keep = async |kept| {
-            self.state().idle.push(kept);
+            self.idle.keep(kept);
             Ok(())
         };
         opened.try_for_each(keep).await?;
@@ -144,8 +148,8 @@ impl DatabasePool {
         let opened = timeout(max, opened).await.map_err(|_| DatabaseDialError::Late(max))?;
         let (connection, pid) = opened.map_err(DatabaseDialError::Failed)?;
         self.state().open.insert(pid);
-        let (counted, now) = (OpenConnectionCount { pool: Arc::downgrade(self), pid }, Instant::now());
-        Ok(PooledConnection { connection, counted, born: now, used: now })
+        let counted = OpenConnectionCount { pool: Arc::downgrade(self), pid };
+        Ok(PooledConnection { connection, counted, born: Instant::now() })
     }
 
     /// A connection that answers, by `deadline`.
@@ -156,14 +160,9 @@ impl DatabasePool {
             Ok(Err(_)) => return Err(CheckoutError::Closed),
             Ok(Ok(permit)) => permit,
         };
-        while let Some(mut kept) = self.take_idle() {
-            let is_good = kept.used.elapsed() < TRUSTED
-                || matches!(timeout(WHOLE_MAX, kept.connection.ping()).await, Ok(Ok(())));
-            if is_good {
-                return Ok(Leased { kept, permit });
-            }
-            // Where one is dead the others are: the server was restarted, or the network cut.
-            drop(self.idle());
+        let is_open = self.state().stage == PoolStage::Open;
+        if is_open && let Some(kept) = self.idle.take_answering(WHOLE_MAX).await {
+            return Ok(Leased { kept, permit });
         }
         let dialled = timeout_at(deadline, self.dial()).await;
         let kept = dialled
@@ -176,18 +175,11 @@ impl DatabasePool {
         Ok(Leased { kept, permit })
     }
 
-    fn take_idle(&self) -> Option<PooledConnection> {
-        let mut state = self.state();
-        // The one that was used last: what is too many then grows old.
-        if state.stage == PoolStage::Open { state.idle.pop() } else { None }
-    }
-
     /// Takes a connection back, once it is known to be whole: whatever its caller left undone is done first.
     pub(super) async fn take_back(&self, mut kept: PooledConnection, permit: OwnedSemaphorePermit) {
         let is_whole = matches!(timeout(WHOLE_MAX, kept.connection.ping()).await, Ok(Ok(())));
-        kept.used = Instant::now();
         if is_whole && kept.born.elapsed() < self.settings.lifetime_max() {
-            self.state().idle.push(kept);
+            self.idle.keep(kept);
         } else if is_whole {
             kept.goodbye().await;
         }
@@ -203,7 +195,7 @@ impl DatabasePool {
 
     /// Everything that is unused.
     pub(super) fn idle(&self) -> Vec<PooledConnection> {
-        std::mem::take(&mut self.state().idle)
+        self.idle.take_all()
     }
 
     /// Whether something is open or being opened besides `known`.
@@ -221,8 +213,7 @@ impl DatabasePool {
 
     /// How many are open, how many of them are unused.
     pub(super) fn count(&self) -> (usize, usize) {
-        let state = self.state();
-        (state.open.len(), state.idle.len())
+        (self.state().open.len(), self.idle.len())
     }
 
     fn upkeep_period(&self) -> Duration {
@@ -232,16 +223,14 @@ impl DatabasePool {
 
     /// What was unused for too long, and what is too old; the minimum stays open.
     fn worn_out(&self) -> Vec<PooledConnection> {
-        let mut state = self.state();
-        let spare = state.open.len().saturating_sub(self.settings.min_conns as usize);
+        let spare = self.state().open.len().saturating_sub(self.settings.min_conns as usize);
         let (idle_max, lifetime_max) = (self.settings.idle_max(), self.settings.lifetime_max());
         let mut closed = 0;
-        let is_worn_out = |kept: &mut PooledConnection| {
-            let is_spare = kept.used.elapsed() >= idle_max && closed < spare;
+        self.idle.take_if(|kept, unused| {
+            let is_spare = unused >= idle_max && closed < spare;
             closed += usize::from(is_spare);
             is_spare || kept.born.elapsed() >= lifetime_max
-        };
-        state.idle.extract_if(.., is_worn_out).collect()
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a pool of PostgreSQL connections is made from.
 
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use midflight_config::{Redactor, Secret};
 use midflight_core::Problems;
+use midflight_postgres::{PostgresUrl, address_of};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 
@@ -145,17 +145,13 @@ impl DatabaseSettings {
             let message = format!("{setting} is in url too; remove it here, or set everything without url");
             problems.add(place.problem("said_twice", setting, message));
         }
-        // The error may quote the URL, and with it the password.
-        let scheme =
-            ["postgres://", "postgresql://"].iter().any(|scheme| self.url.expose().starts_with(scheme));
-        let Some(connect) = PgConnectOptions::from_str(self.url.expose()).ok().filter(|_| scheme) else {
+        let Ok(url) = self.url.expose().parse::<PostgresUrl>() else {
             let message = "invalid URL: expected postgres://USER:PASSWORD@HOST:PORT/NAME, with %2F for a / \
                            and %40 for an @ of the password";
             problems.add(place.problem("invalid_url", "url", message));
             return None;
         };
-        let name = connect.get_database().unwrap_or_else(|| connect.get_username());
-        let address = format!("{}:{}/{name}", connect.get_host(), connect.get_port());
+        let (connect, address) = (url.options().clone(), address_of(url.options()));
         Some(DatabaseTarget { connect, address, secrets, at: BY_URL })
     }
 

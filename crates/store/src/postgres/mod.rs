@@ -37,7 +37,8 @@ use crate::{
     RevisionQuery, SeenReplica, Store, StoreError, StoredDocument, Tally, TallyQuery, TallyStore, Token,
     TokenStore, query::PageBounds,
 };
-pub use open::{PostgresOptions, PostgresUrl, PostgresUrlError};
+pub use midflight_postgres::{PostgresUrl, PostgresUrlError};
+pub use open::PostgresOptions;
 use session::Sessions;
 
 /// The log in a PostgreSQL database (version 13 or newer, encoding UTF8).

@@ -1,9 +1,8 @@
 //! Where a log is, within what bounds it is asked, and its schema.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
+use midflight_postgres::PostgresUrl;
 use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -13,26 +12,6 @@ use crate::StoreError;
 use crate::rows::{SCHEMA, check_schema, migration_failure, migrator};
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(sqlx::migrate!("./migrations/postgres")));
-
-/// A database, as a URL names it. Shown without its password.
-///
-/// The URL is `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=...`, with what `libpq`
-/// calls the same; what it leaves out comes from the environment (`PGHOST`, `PGPASSWORD`) or from `~/.pgpass`. In a
-/// database that is shared with other programs, `?options[search_path]=midflight` keeps the log in a schema of its own,
-/// which must be there.
-#[derive(Clone)]
-pub struct PostgresUrl {
-    options: PgConnectOptions,
-    text: String,
-}
-
-impl PostgresUrl {
-    /// The URL as it was given, its password too, for other connections to the database.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.text
-    }
-}
 
 /// Where a log in PostgreSQL is, and within what bounds it is asked.
 #[derive(Debug, Clone)]
@@ -66,42 +45,6 @@ pub struct PostgresOptions {
     pub answer_ms_max: u64,
 }
 
-/// A text that is no URL of a PostgreSQL database.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid URL of a PostgreSQL database: {0}; expected postgres://user@host:port/database")]
-pub struct PostgresUrlError(String);
-
-impl FromStr for PostgresUrl {
-    type Err = PostgresUrlError;
-
-    /// # Errors
-    /// [`PostgresUrlError`] for what is no such URL; its text never has the password.
-    fn from_str(url: &str) -> Result<Self, PostgresUrlError> {
-        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-            return Err(PostgresUrlError("it does not start with postgres://".into()));
-        }
-        let options = url.parse().map_err(|error: sqlx::Error| PostgresUrlError(error.to_string()))?;
-        Ok(Self { options, text: url.to_owned() })
-    }
-}
-
-/// Where it connects to.
-impl fmt::Display for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.options.get_socket() {
-            Some(socket) => write!(f, "{}", socket.display())?,
-            None => write!(f, "{}:{}", self.options.get_host(), self.options.get_port())?,
-        }
-        self.options.get_database().map_or(Ok(()), |database| write!(f, "/{database}"))
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresUrl({self})")
-    }
-}
-
 impl PostgresOptions {
     /// The defaults for a database and a replica.
     #[must_use]
@@ -122,7 +65,7 @@ impl PostgresOptions {
     /// How each connection is made. The settings go with the first packet, so that they cost no round trip.
     pub(super) fn connect(&self) -> PgConnectOptions {
         let statement = self.statement_ms_max.to_string();
-        self.url.options.clone().application_name("midflight").options([
+        self.url.options().clone().application_name("midflight").options([
             ("statement_timeout", statement.as_str()),
             // A replica that is cut off or paused within a transaction must not block others for long.
             ("idle_in_transaction_session_timeout", statement.as_str()),
@@ -164,9 +107,5 @@ mod tests {
         let options = PostgresOptions::new(url, "r1");
         let shown = format!("{options:?} {}", options.url);
         assert!(shown.contains("db:77/log") && !shown.contains("hunter2"), "{shown}");
-        for url in ["sqlite:hunter2", "hunter2", "postgres://anna:hunter2@db:hunter2/log", ""] {
-            let refused = url.parse::<PostgresUrl>().unwrap_err().to_string();
-            assert!(refused.contains("expected postgres://") && !refused.contains("hunter2"), "{refused}");
-        }
     }
 }

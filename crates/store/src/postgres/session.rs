@@ -9,10 +9,11 @@
 //! and starts a process for each connection, so closing it would cost more than it saves. Only a transaction, which may
 //! read or write all of the log, is ended by closing its connection.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use midflight_postgres::IdleConnections;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres};
@@ -28,8 +29,6 @@ use super::open::{PostgresOptions, migrate};
 use super::precedence::{Precedence, Preceding};
 use crate::{Lead, StoreError};
 
-/// A connection that was used this short a time ago is taken to be good: no server restarts in less.
-const TRUSTED: Duration = Duration::from_millis(100);
 /// A connection that was unused for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Whatever the default of the server, the database or the role is, what is acknowledged is on the disk; a stronger
@@ -51,7 +50,7 @@ pub(super) struct Sessions {
     /// One for each page that may be read at the same time.
     pages: Arc<Semaphore>,
     precedence: Precedence,
-    idle: Mutex<Vec<Idle>>,
+    idle: IdleConnections<WholeConnection>,
     /// Set once the schema is known to be up to date.
     migrated: OnceCell<()>,
     /// What brings it up to date. It continues when its waiting callers leave.
@@ -61,9 +60,13 @@ pub(super) struct Sessions {
     weak: Weak<Self>,
 }
 
-struct Idle {
-    connection: PgConnection,
-    since: Instant,
+/// A connection of which all was read that was asked of it.
+struct WholeConnection(PgConnection);
+
+impl AsMut<PgConnection> for WholeConnection {
+    fn as_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
 }
 
 impl Sessions {
@@ -80,7 +83,7 @@ impl Sessions {
                 options.page_reads_max.min(options.connections_max.saturating_sub(1)).max(1) as usize,
             )),
             precedence: Precedence::new(),
-            idle: Mutex::default(),
+            idle: IdleConnections::default(),
             migrated: OnceCell::new(),
             migration: tokio::sync::Mutex::default(),
             liveness: Liveness::new(options, changes),
@@ -155,7 +158,7 @@ impl Sessions {
         let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = Arc::new(permit.map_err(silent)?.map_err(|_| self.closed())?);
         let sessions = self.weak.upgrade().ok_or_else(|| self.closed())?;
-        if let Some(connection) = self.trusted() {
+        if let Some(WholeConnection(connection)) = self.idle.take_trusted() {
             return Ok(Session::new(sessions, connection, permit));
         }
         // In a task, which continues when the caller leaves: an unclaimed session is kept.
@@ -172,21 +175,9 @@ impl Sessions {
             .unwrap_or_else(|error| Err(StoreError::Unavailable(format!("connecting ended: {error}"))))
     }
 
-    /// A connection that need not be asked whether it is still there.
-    fn trusted(&self) -> Option<PgConnection> {
-        let mut idle = self.idle();
-        let is_recent = idle.last().is_some_and(|kept| kept.since.elapsed() < TRUSTED);
-        idle.pop_if(|_| is_recent).map(|kept| kept.connection)
-    }
-
     async fn connection(&self) -> Result<PgConnection, StoreError> {
-        let kept = self.idle().pop();
-        if let Some(mut kept) = kept {
-            if self.is_answered(&mut kept.connection).await {
-                return Ok(kept.connection);
-            }
-            // Where one is dead the others are: the server was restarted, or the network cut.
-            self.idle().clear();
+        if let Some(WholeConnection(connection)) = self.idle.take_answering(self.liveness.answer_max).await {
+            return Ok(connection);
         }
         let connected = async {
             let mut connection = PgConnection::connect_with(&self.connect).await?;
@@ -197,10 +188,6 @@ impl Sessions {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", self.address)),
             other => other,
         })
-    }
-
-    async fn is_answered(&self, connection: &mut PgConnection) -> bool {
-        matches!(timeout(self.liveness.answer_max, connection.ping()).await, Ok(Ok(())))
     }
 
     /// The lead, in a dedicated connection.
@@ -214,15 +201,10 @@ impl Sessions {
 
     /// Keeps an intact connection for the next caller.
     fn keep(&self, connection: PgConnection) {
-        let mut idle = self.idle();
-        idle.retain(|idle| idle.since.elapsed() < IDLE_MAX);
+        drop(self.idle.take_if(|_, unused| unused >= IDLE_MAX));
         if !self.permits.is_closed() {
-            idle.push(Idle { connection, since: Instant::now() });
+            self.idle.keep(WholeConnection(connection));
         }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes every unused connection, and the others when they are returned.
@@ -230,7 +212,7 @@ impl Sessions {
         self.permits.close();
         self.pages.close();
         self.liveness.stop();
-        self.idle().clear();
+        drop(self.idle.take_all());
     }
 
     fn closed(&self) -> StoreError {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use midflight_core::{Change, Document, DocumentId, JsonPointer, Precondition, clip};
+use midflight_core::{Change, DocumentId, JsonPointer, Precondition, clip};
 use midflight_tools::import::canonical_tool;
 use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::conflict::ConflictRetry;
+use midflight_http::merge::newest;
 use midflight_http::params::precondition;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
@@ -81,13 +82,7 @@ async fn next_version(
     body: &Value,
     asked: Precondition,
 ) -> Result<Precondition, ApiError> {
-    let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-    let newest = heads.into_iter().flatten().next();
-    let head = newest.as_ref().map(Document::head);
-    asked
-        .check(id, head.as_ref())
-        .map_err(|failed| ApiError::new(Code::PRECONDITION_FAILED, failed.to_string()))?;
-    let Some(newest) = newest.filter(|document| document.body.is_some()) else {
+    let Some(newest) = newest(app, id, asked).await?.filter(|document| document.body.is_some()) else {
         return Ok(Precondition::Absent);
     };
     let version = version_text(body);

@@ -1,11 +1,11 @@
 //! Reads the rows of a table in PostgreSQL.
 
 use std::fmt;
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use midflight_components::drivers::sqlx::postgres::PgConnectOptions;
 use midflight_components::drivers::sqlx::{self, ConnectOptions as _, Connection as _, PgConnection};
+use midflight_store::{PostgresUrl, PostgresUrlError};
 
 /// How many rows are read at most.
 const ROWS_MAX: usize = 1_000_000;
@@ -55,15 +55,9 @@ impl PatternTable {
     /// # Errors
     /// [`TableError::Place`] when either is none; the message does not repeat the URL.
     pub fn new(url: &str, table: &str) -> Result<Self, TableError> {
-        let place = |what: &str| TableError::Place(what.to_owned());
-        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-            return Err(place("expected the URL of a PostgreSQL database, as postgres://user@host/database"));
-        }
-        // The error may quote the URL, and with it the password.
-        let options = PgConnectOptions::from_str(url).map_err(|_| {
-            place("invalid URL of a PostgreSQL database: expected postgres://user@host/database")
-        })?;
-        Ok(Self { options, name: table.to_owned(), quoted: quoted(table)? })
+        let url: PostgresUrl =
+            url.parse().map_err(|error: PostgresUrlError| TableError::Place(error.to_string()))?;
+        Ok(Self { options: url.options().clone(), name: table.to_owned(), quoted: quoted(table)? })
     }
 
     /// The table, as it was named.
