@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The crates, lowest layer first. A crate may depend on crates of lower layers only.
 const LAYERS: &[&[&str]] = &[
     &["core"],
-    &["live", "bus", "store"],
+    &["live", "bus", "store", "wire"],
     &["engine"],
     &["regexes"],
     &["config", "rules", "patterns", "tools", "modules", "source"],

@@ -344,13 +344,13 @@ fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ApplyRequest;
+    use midflight_wire::edits::ApplyRequest;
 
     #[track_caller]
     fn check(body: &str, code: &str, path: Option<&str>, part: &str) {
         let error = parse::<ApplyRequest>(body.as_bytes()).unwrap_err();
         let body = error.body();
-        assert_eq!((body.code, body.errors.first().map(|item| item.path.as_str())), (code, path));
+        assert_eq!((error.code(), body.errors.first().map(|item| item.path.as_str())), (code, path));
         assert!(body.detail.contains(part), "{}", body.detail);
     }
 

@@ -171,7 +171,7 @@ mod tests {
         let known = Principal::with_token("anna", Role::Admin.into(), TokenId::of(&blake3::hash(b"token")));
         let held = budget.take(&no_one, 8 << 10).await.unwrap();
         let refused = budget.take(&no_one, 1).await.unwrap_err();
-        assert_eq!(refused.body().code, "busy");
+        assert_eq!(refused.code(), "busy");
         assert!(refused.body().detail.contains("test_bytes_max"), "{}", refused.body().detail);
         budget.take(&known, 8 << 10).await.unwrap();
         let bytes = held.guard(Bytes::from_static(b"0123456789"));
@@ -192,7 +192,7 @@ mod tests {
         }
         assert_eq!(held.lock().unwrap().units(), 8);
         let mut more = HeldBytes::default();
-        assert_eq!(budget.grow_at_once(&no_one, &mut more, 1).unwrap_err().body().code, "busy");
+        assert_eq!(budget.grow_at_once(&no_one, &mut more, 1).unwrap_err().code(), "busy");
         held.lock().unwrap().shrink_to(3 << 10);
         budget.grow_at_once(&no_one, &mut more, 5 << 10).unwrap();
         assert_eq!((held.lock().unwrap().units(), more.units()), (3, 5));

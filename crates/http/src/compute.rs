@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn code<T>(result: Result<T, ApiError>) -> &'static str {
-        result.map(drop).unwrap_err().body().code
+        result.map(drop).unwrap_err().code()
     }
 
     fn until_interrupted(work: &Work) -> Interrupted {
@@ -354,7 +354,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let refused = pool.run(PoolShare::Anonymous, limit(60_000), |_| ()).await.unwrap_err();
-        assert_eq!(refused.body().code, "busy");
+        assert_eq!(refused.code(), "busy");
         assert!(refused.body().detail.contains("2 requests may wait (compute_queue_max)"));
         assert_eq!(pool.run(PoolShare::Known, limit(60_000), |_| 7).await.unwrap(), 7);
         drop(release);

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use midflight_core::{Diff, DocumentDiff, DocumentId, Effect, PatchBounds, PatchOp, json_bytes, patch};
+use midflight_wire::edits::DocumentDiffAnswer;
 use serde_json::{Value, json};
 
 use crate::href;
-use crate::wire::DocumentDiffAnswer;
 
 /// How many values two versions of a document may be compared in; what is past that is replaced as a whole. A body of 1
 /// MiB has at most half as many values.
@@ -89,7 +89,7 @@ fn entry(diff: &DocumentDiff) -> DocumentDiffAnswer {
     DocumentDiffAnswer {
         kind: diff.id.kind.to_string(),
         name: diff.id.name.to_string(),
-        effect: diff.effect().as_str(),
+        effect: diff.effect().as_str().into(),
         patch: Value::Null,
         text: None,
         truncated: false,
@@ -120,7 +120,7 @@ pub(crate) fn marked_unread(
     DocumentDiffAnswer {
         kind: id.kind.to_string(),
         name: id.name.to_string(),
-        effect: effect.as_str(),
+        effect: effect.as_str().into(),
         patch: Value::Null,
         text: None,
         truncated: true,

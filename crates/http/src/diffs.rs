@@ -2,11 +2,11 @@
 
 use midflight_core::Diff;
 use midflight_engine::Work;
+use midflight_wire::edits::DocumentDiffAnswer;
 
 use crate::app::AppState;
 use crate::compute::{PoolShare, TimeLimit};
 use crate::diff_maker::{DiffMaker, is_short, marked};
-use crate::wire::DocumentDiffAnswer;
 
 /// The diffs of an edit, and what of them is not shown in full. They are bounded by `diff_bytes_max` and `diff_ms_max`.
 pub(crate) async fn of_edit(app: &AppState, diff: &Diff, text: bool) -> Vec<DocumentDiffAnswer> {

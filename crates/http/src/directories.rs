@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use axum::Json;
 use axum::extract::State;
-use midflight_source::{DirectoryHandle, DirectoryStatus, FileProblem, HeldLoss};
+use midflight_source::{DirectoryHandle, DirectoryStatus};
+use midflight_wire::directories::{ConfirmLossBody, DirectoryAnswer};
+use midflight_wire::problem::ProblemBody;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
@@ -12,9 +14,9 @@ use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Permission::Operate;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
-use crate::wire::{ConfirmLossBody, DirectoryAnswer, DirectoryProblem, HeldLossAnswer, stamp};
+use crate::wire::directory_answer;
 
 /// The routes of watched directories.
 pub(crate) fn routes() -> Routes<AppState> {
@@ -42,7 +44,7 @@ async fn confirm_loss(
         );
         return Err(ApiError::new(Code::NOT_FOUND, detail));
     };
-    Ok(Json(answer(&handle.confirm_loss(principal.name()).await)))
+    Ok(Json(directory_answer(&handle.confirm_loss(principal.name()).await)))
 }
 
 /// A directory as the flag of a server names it.
@@ -52,7 +54,7 @@ fn flag(status: &DirectoryStatus) -> String {
 
 /// The state of every directory, for the status page.
 pub(crate) fn answers(directories: &[DirectoryHandle]) -> Vec<DirectoryAnswer> {
-    directories.iter().map(|handle| answer(&handle.status())).collect()
+    directories.iter().map(|handle| directory_answer(&handle.status())).collect()
 }
 
 /// What is wrong with the directories, one sentence each; nothing of those that go into the log.
@@ -61,35 +63,4 @@ pub(crate) fn degraded(directories: &[DirectoryHandle]) -> impl Iterator<Item = 
         let first = status.problems.first().map(ToString::to_string).unwrap_or_default();
         format!("the directory {} is not followed: {first}", status.dir.display())
     })
-}
-
-fn answer(status: &DirectoryStatus) -> DirectoryAnswer {
-    DirectoryAnswer {
-        name: status.name.clone(),
-        dir: status.dir.display().to_string(),
-        owner: status.owner.to_string(),
-        notified: status.notified,
-        files: status.files,
-        documents: status.documents,
-        last_sync_at: status.synced_at.map(stamp),
-        revision: status.revision.map(|revision| revision.get()),
-        blocked: status.blocked,
-        held_loss: status.held.map(held),
-        problems: status.problems.iter().map(problem).collect(),
-    }
-}
-
-fn held(loss: HeldLoss) -> HeldLossAnswer {
-    HeldLossAnswer { deleted: loss.deleted, owned: loss.owned, empty: loss.empty }
-}
-
-fn problem(problem: &FileProblem) -> DirectoryProblem {
-    DirectoryProblem {
-        file: problem.file.to_string(),
-        line: problem.line,
-        column: problem.column,
-        document: problem.document.as_ref().map(ToString::to_string),
-        path: problem.path.as_str().to_owned(),
-        message: problem.message.clone(),
-    }
 }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
+use midflight_wire::problem::ProblemBody;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
@@ -11,7 +12,7 @@ use crate::app::AppState;
 use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::Read;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::reach::Reach;
 use crate::routes::Routes;
 use crate::ui;

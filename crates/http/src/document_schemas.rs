@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use midflight_engine::DocumentSchema;
+use midflight_wire::any_document::AnyDocument;
 use serde_json::{Map, Value};
+use utoipa::ToSchema as _;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AllOf, AnyOf, ObjectBuilder, SchemaType};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 /// Where the components are.
 const COMPONENTS: &str = "#/components/schemas/";
@@ -19,17 +20,6 @@ const COMPONENTS: &str = "#/components/schemas/";
 const DEFINITIONS: &str = "$defs";
 /// What refers to the whole schema.
 const WHOLE: &str = "#";
-
-/// The body of a document of any sort.
-pub(crate) struct AnyDocument;
-
-impl PartialSchema for AnyDocument {
-    fn schema() -> RefOr<Schema> {
-        Ref::from_schema_name(Self::name()).into()
-    }
-}
-
-impl ToSchema for AnyDocument {}
 
 /// Refers to the schema of a sort of document, as the body of a request or a member of an answer.
 ///

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use midflight_bus::BusStatus;
 use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
-use serde::Serialize;
+use midflight_wire::health::{BusAnswer, Checks, HotReloadHealth, LiveAnswer, ReadyAnswer};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -15,45 +15,21 @@ use utoipa_axum::routes;
 use crate::app::{AppState, RedactText};
 use crate::directories;
 use crate::kind::{KindHealth, Members, add_to, members_of};
-use crate::monitoring_status::MonitoringStatus;
+use crate::monitoring_status::monitoring_status;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::Routes;
-use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
+use crate::wire::{ms, quarantined_revisions, store_answer};
 
 /// The routes of health.
 pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Open, routes!(live)).at(Open, routes!(ready)).at(Read, routes!(hot_reload))
 }
 
-/// Whether the process answers.
-#[derive(Debug, Serialize, ToSchema)]
-struct LiveAnswer {
-    /// Always `alive`.
-    status: &'static str,
-}
-
 /// Whether the process answers. Nothing else is looked at: restarting it would help nothing else.
 #[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = LiveAnswer)))]
 async fn live() -> Json<LiveAnswer> {
-    Json(LiveAnswer { status: "alive" })
-}
-
-/// Whether requests should be sent here.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReadyAnswer {
-    /// `ready`, `stopping`, or `nothing_served` while every document of the log is quarantined here.
-    status: &'static str,
-    /// The revision that is served.
-    revision: u64,
-    /// Revisions up to `revision` that are left out on this replica.
-    quarantined: QuarantinedRevisions,
-    /// Whether the log answers. Without it the current revision is served.
-    store_available: bool,
-    /// Whether the log is another than the one that was followed. The current revision is served.
-    log_diverged: bool,
-    /// The kinds whose changes are refused here, and why. Their current revision is served.
-    degraded: Vec<String>,
+    Json(LiveAnswer { status: "alive".into() })
 }
 
 /// Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve. It is
@@ -70,9 +46,9 @@ async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
         false => (StatusCode::OK, "ready"),
     };
     let answer = ReadyAnswer {
-        status: word,
+        status: word.into(),
         revision: status.served.get(),
-        quarantined: app.engine.world().quarantined().into(),
+        quarantined: quarantined_revisions(app.engine.world().quarantined()),
         store_available: status.store.available,
         log_diverged: status.diverged.is_some(),
         degraded: blocked(&status).collect(),
@@ -80,90 +56,17 @@ async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
     (code, Json(answer))
 }
 
-/// The checks of the compatibility endpoint.
-#[derive(Debug, Serialize, ToSchema)]
-struct Checks {
-    /// The log is looked at from time to time.
-    monitoring_active: bool,
-    /// All that was seen of the log is served. An edit that was refused is not in the log and does not count here.
-    last_reload_successful: bool,
-}
-
-/// The health of hot reloading, for the compatibility endpoint.
-#[derive(Debug, Serialize, ToSchema)]
-struct HotReloadHealth {
-    /// `healthy` when every check passes and nothing is wrong, `degraded` when every check passes and `degraded` has
-    /// problems, else `unhealthy`.
-    status: &'static str,
-    /// Whether the log is polled.
-    monitoring_active: bool,
-    /// The value of `HOT_RELOAD_ENABLED`.
-    auto_reload_enabled: bool,
-    /// When the last reload ended.
-    last_reload: Option<String>,
-    /// How many reloads there were.
-    reload_count: u64,
-    /// `success`, or how it ended.
-    last_reload_status: Option<String>,
-    /// The checks.
-    checks: Checks,
-    /// Whether the log answers and was looked at within `HOT_RELOAD_MAX_AGE_SECONDS`.
-    fresh: bool,
-    /// How long ago the log was last looked at for what is new; null before the first look.
-    last_looked_ms: Option<f64>,
-    /// Revisions that are left out here, since they did not hold.
-    quarantined: Vec<u64>,
-    /// Whether the log answers.
-    store_available: bool,
-    /// The same, with since when.
-    store: StoreAnswer,
-    /// Whether what is served comes from the local copy, since the log was unavailable at the start.
-    from_copy: bool,
-    /// What carries the hints.
-    bus: BusAnswer,
-    /// Everything that hints come in by: `bus`, and beside Redis or NATS the notifications of a log in PostgreSQL.
-    hint_sources: Vec<BusAnswer>,
-    /// What is wrong and does not prevent answers.
-    degraded: Vec<String>,
-}
-
-/// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as lost after 500 ms
-/// without an answer.
-#[derive(Debug, Serialize, ToSchema)]
-struct BusAnswer {
-    /// `memory`, `postgres`, `redis` or `nats`.
-    name: &'static str,
-    /// Where its server is.
-    address: String,
-    /// Whether hints go out and come in.
-    connected: bool,
-    /// For how long that has been so.
-    since_ms: f64,
-    /// How often it reconnected.
-    reconnects: u64,
-    /// How many hints went out.
-    published: u64,
-    /// How many came in.
-    heard: u64,
-    /// How many messages were not signed with the log's key.
-    ignored: u64,
-    /// Why it is not connected, or was not the last time.
-    last_error: Option<String>,
-}
-
-impl BusAnswer {
-    fn new(status: BusStatus, redact: &RedactText) -> Self {
-        Self {
-            name: status.name,
-            address: status.address,
-            connected: status.connected,
-            since_ms: ms(status.since.elapsed()),
-            reconnects: status.reconnects,
-            published: status.published,
-            heard: status.heard,
-            ignored: status.ignored,
-            last_error: status.last_error.map(|error| redact(&error)),
-        }
+fn bus_answer(status: BusStatus, redact: &RedactText) -> BusAnswer {
+    BusAnswer {
+        name: status.name.into(),
+        address: status.address,
+        connected: status.connected,
+        since_ms: ms(status.since.elapsed()),
+        reconnects: status.reconnects,
+        published: status.published,
+        heard: status.heard,
+        ignored: status.ignored,
+        last_error: status.last_error.map(|error| redact(&error)),
     }
 }
 
@@ -217,7 +120,7 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
     responses((status = 200, body = HotReloadHealth), (status = 503, body = HotReloadHealth)))]
 async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Members>), ApiError> {
     let status = app.engine.status();
-    let now = MonitoringStatus::new(&app, &status);
+    let now = monitoring_status(&app, &status);
     let succeeded = status
         .last_reload
         .as_ref()
@@ -252,7 +155,8 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
             (true, true) => "healthy",
             (true, false) => "degraded",
             (false, _) => "unhealthy",
-        },
+        }
+        .into(),
         monitoring_active: now.monitoring_active,
         auto_reload_enabled: now.auto_reload_enabled,
         last_reload: now.last_reload_time,
@@ -263,10 +167,10 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
         last_looked_ms,
         quarantined: status.quarantined.keys().map(|revision| revision.get()).collect(),
         store_available: status.store.available,
-        store: StoreAnswer::from(&status.store),
+        store: store_answer(&status.store),
         from_copy: status.from_copy,
-        bus: BusAnswer::new(bus.status(), &app.redact),
-        hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redact)).collect(),
+        bus: bus_answer(bus.status(), &app.redact),
+        hint_sources: sources.into_iter().map(|source| bus_answer(source, &app.redact)).collect(),
         degraded,
     };
     let mut answer = members_of(&answer)?;

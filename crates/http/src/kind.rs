@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::{EngineStatus, ReloadReport};
+use midflight_wire::reload::Reread;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -20,7 +21,6 @@ use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::sorts::DocumentSorts;
-use crate::wire::ProblemItem;
 
 /// Members of a JSON object.
 pub type Members = Map<String, Value>;
@@ -89,19 +89,6 @@ pub trait KindApi: Send + Sync + 'static {
 
     /// Stops what the kind runs. The engine and the store still answer, and no request is answered any more.
     async fn stop(&self) {}
-}
-
-/// Result of reading a source of a kind other than the log.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Reread {
-    /// The source, as `config/midflight`.
-    pub source: String,
-    /// Whether its content is in effect.
-    pub is_live: bool,
-    /// Outcome of the read.
-    pub outcome: &'static str,
-    /// Problems found.
-    pub problems: Vec<ProblemItem>,
 }
 
 /// A kind without anything of its own.

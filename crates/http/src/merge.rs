@@ -74,7 +74,7 @@ pub async fn revise(
 #[must_use]
 pub fn is_lost_race(error: &ApiError) -> bool {
     let lost = [Code::PRECONDITION_FAILED, Code::CONTENDED];
-    lost.iter().any(|code| error.body().code == code.as_str())
+    lost.iter().any(|code| error.code() == code.as_str())
 }
 
 /// The change to the current version of a document.

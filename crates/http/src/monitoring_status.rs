@@ -3,69 +3,32 @@
 use jiff::Timestamp;
 use midflight_core::{Open, Outcome, ReloadEvent};
 use midflight_engine::EngineStatus;
-use serde::Serialize;
-use utoipa::ToSchema;
+use midflight_wire::health::MonitoringStatus;
 
 use crate::app::AppState;
-use crate::wire::{QuarantinedRevisions, stamp};
+use crate::wire::{quarantined_revisions, stamp};
 
-/// The state of hot reloading. Kinds add members to it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = HotReloadStatus)]
-pub struct MonitoringStatus {
-    /// Whether the log is polled.
-    pub(crate) monitoring_active: bool,
-    /// The value of `HOT_RELOAD_ENABLED`.
-    pub(crate) auto_reload_enabled: bool,
-    /// How often.
-    pub(crate) reload_interval_seconds: u64,
-    /// Whether stored checks are asked.
-    pub(crate) validation_enabled: bool,
-    /// When the log was last looked at.
-    pub(crate) last_check_time: Option<String>,
-    /// When the last reload ended.
-    pub(crate) last_reload_time: Option<String>,
-    /// `success`, or how it ended.
-    pub(crate) last_reload_status: Option<String>,
-    /// Why the last reload did not end well; null where it did.
-    pub(crate) last_reload_error: Option<String>,
-    /// How many reloads there were, over restarts too.
-    pub(crate) reload_count: u64,
-    /// The revision that is served.
-    pub(crate) revision: u64,
-    /// Revisions up to `revision` that are left out on this replica.
-    pub(crate) quarantined: QuarantinedRevisions,
-    /// The newest revision known to be in the log.
-    pub(crate) desired_revision: u64,
-    /// Whether the log answers and was looked at within `max_age_seconds`.
-    pub(crate) fresh: bool,
-    /// The value of `HOT_RELOAD_MAX_AGE_SECONDS`.
-    pub(crate) max_age_seconds: u64,
-}
-
-impl MonitoringStatus {
-    /// As it is now.
-    #[must_use]
-    pub fn new(app: &AppState, status: &EngineStatus) -> Self {
-        let max_age_seconds = app.hot_reload.max_age_seconds;
-        let age = status.last_checked_at.map(|at| Timestamp::now().duration_since(at));
-        let is_young = age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64);
-        Self {
-            monitoring_active: status.refresh.enabled,
-            auto_reload_enabled: app.hot_reload.enabled,
-            reload_interval_seconds: status.refresh.period.as_secs(),
-            validation_enabled: app.engine.enforces_checks(),
-            last_check_time: status.last_checked_at.map(stamp),
-            last_reload_time: last_reload_time(status),
-            last_reload_status: status.last_reload.as_ref().map(|event| word(event.outcome)),
-            last_reload_error: status.last_reload.as_deref().and_then(failure),
-            reload_count: reload_count(app),
-            revision: status.served.get(),
-            quarantined: app.engine.world().quarantined().into(),
-            desired_revision: status.desired.get(),
-            fresh: status.store.available && is_young,
-            max_age_seconds,
-        }
+/// The state of hot reloading as it is now. Kinds add members to it.
+#[must_use]
+pub fn monitoring_status(app: &AppState, status: &EngineStatus) -> MonitoringStatus {
+    let max_age_seconds = app.hot_reload.max_age_seconds;
+    let age = status.last_checked_at.map(|at| Timestamp::now().duration_since(at));
+    let is_young = age.is_some_and(|age| age.as_secs_f64() <= max_age_seconds as f64);
+    MonitoringStatus {
+        monitoring_active: status.refresh.enabled,
+        auto_reload_enabled: app.hot_reload.enabled,
+        reload_interval_seconds: status.refresh.period.as_secs(),
+        validation_enabled: app.engine.enforces_checks(),
+        last_check_time: status.last_checked_at.map(stamp),
+        last_reload_time: last_reload_time(status),
+        last_reload_status: status.last_reload.as_ref().map(|event| word(event.outcome)),
+        last_reload_error: status.last_reload.as_deref().and_then(failure),
+        reload_count: reload_count(app),
+        revision: status.served.get(),
+        quarantined: quarantined_revisions(app.engine.world().quarantined()),
+        desired_revision: status.desired.get(),
+        fresh: status.store.available && is_young,
+        max_age_seconds,
     }
 }
 

@@ -87,7 +87,7 @@ mod tests {
         }
         let uri = Uri::from_static("/");
         let checked = check_host(&headers, &uri).and_then(|()| check_origin(&headers, &uri));
-        assert_eq!(checked.map_err(|error| error.body().code), expected, "{host} {origin:?}");
+        assert_eq!(checked.map_err(|error| error.code()), expected, "{host} {origin:?}");
     }
 
     #[test]

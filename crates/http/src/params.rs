@@ -174,7 +174,7 @@ mod tests {
     fn check(name: header::HeaderName, value: &str, expected: Result<Precondition, &str>) {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        assert_eq!(precondition(&headers).map_err(|error| error.body().code), expected, "{value}");
+        assert_eq!(precondition(&headers).map_err(|error| error.code()), expected, "{value}");
     }
 
     #[test]

@@ -432,7 +432,7 @@ mod tests {
         let id = TokenId::of(&blake3::hash(b"token"));
         let refused = |principal: &Principal, closed| {
             let access = Access::new(principal.clone(), closed);
-            ALL.map(|permission| access.check(permission).err().map_or("", |error| error.body().code))
+            ALL.map(|permission| access.check(permission).err().map_or("", |error| error.code()))
         };
         let none = "forbidden";
         for (role, expected) in [

@@ -141,7 +141,7 @@ mod tests {
         ] {
             let answered = ApiError::from(Refusal::Store(error));
             let body = answered.body();
-            assert_eq!((body.status, body.code), (status, code));
+            assert_eq!((body.status, answered.code()), (status, code));
             assert!(!body.detail.contains("anna"), "{}", body.detail);
         }
     }

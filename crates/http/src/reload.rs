@@ -10,7 +10,11 @@ use axum::response::{IntoResponse, Response};
 use midflight_bus::Hint;
 use midflight_core::{DocumentId, KindName, Open, Outcome, ReloadEvent, Trigger};
 use midflight_engine::ReloadScope;
-use serde::{Deserialize, Serialize};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::reload::{ReloadRequest, ReloadedAnswer, ReplicaReload};
+use midflight_wire::replicas::Ack;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -18,15 +22,14 @@ use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
 use crate::directories;
-use crate::kind::Reread;
 use crate::log::documents::absent;
 use crate::params::{Params, document};
 use crate::principal::Permission::Operate;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::schedule_params::ScheduleParams;
-use crate::wire::{Ack, DirectoryAnswer, QuarantinedRevisions, ReloadAnswer, WriteAnswer, ms};
+use crate::wire::{ack, ack_of_reload, ms, quarantined_revisions, reload_answer};
 use crate::write::{Submitted, WriteParams, answer, submit_reload};
 
 /// How long the reports of the other replicas are waited for.
@@ -86,54 +89,6 @@ impl LaterParams {
     }
 }
 
-/// Scope of a reload.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ReloadRequest {
-    /// Limits the sources that are read again to those of this kind, which must exist. The whole log is compiled again,
-    /// because a replica never serves a mix of two revisions.
-    kind: Option<String>,
-    /// Documents of the kind that must exist; at most 500. Requires `kind`.
-    names: Option<Vec<String>>,
-    /// Compiles everything again, changed or not. Implied by `kind`.
-    #[serde(default)]
-    force: bool,
-}
-
-/// Result of one replica.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReplicaReload {
-    /// Whether it serves the revision.
-    #[serde(flatten)]
-    ack: Ack,
-    /// `reloaded`: the replica that received the request; `followed`: it read the log and reported whether it serves
-    /// the revision; `missing`: it did not report in time.
-    done: &'static str,
-}
-
-/// Result of a reload.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReloadedAnswer {
-    /// `success` when this replica serves the log and every source is in effect; else `failed`.
-    status: &'static str,
-    /// Outcome on this replica.
-    outcome: String,
-    /// Revision served by this replica.
-    revision: u64,
-    /// Revisions up to `revision` that are quarantined on this replica.
-    quarantined: QuarantinedRevisions,
-    /// Time of the reload on this replica, in ms.
-    reload_time_ms: f64,
-    /// Reload event of this replica.
-    reload: ReloadAnswer,
-    /// Result of each replica.
-    replicas: Vec<ReplicaReload>,
-    /// Watched directories of this replica; they were read before the reload.
-    directories: Vec<DirectoryAnswer>,
-    /// Other sources of this replica, as the config file; they were read before the reload.
-    sources: Vec<Reread>,
-}
-
 /// Reads the watched directories and the config file of this replica again, and then the log on every replica. The
 /// answer has the result of each replica. 422 when something is invalid; the current revision stays served.
 #[utoipa::path(post, path = "/api/v1/reload", tag = "log", params(LaterParams),
@@ -163,7 +118,8 @@ async fn reload(
     let scope = if force || kind.is_some() { ReloadScope::Everything } else { ReloadScope::New };
     let FleetReload { event, replicas } = everywhere(&app, &principal, scope).await?;
     let here = &app.replica_id;
-    let replicas = replicas.into_iter().map(|ack| ReplicaReload { done: done(&ack, here), ack: ack.into() });
+    let replicas =
+        replicas.into_iter().map(|ack| ReplicaReload { done: done(&ack, here).into(), ack: ack.into() });
     let directories = directories::answers(&app.directories);
     let is_whole = sources.iter().all(|source| source.is_live) && directories.iter().all(|it| !it.blocked);
     let world = app.engine.world();
@@ -172,12 +128,12 @@ async fn reload(
         status => status,
     };
     let answer = ReloadedAnswer {
-        status: if status == StatusCode::OK { "success" } else { "failed" },
+        status: if status == StatusCode::OK { "success" } else { "failed" }.into(),
         outcome: event.outcome.to_string(),
         revision: world.revision().get(),
-        quarantined: world.quarantined().into(),
+        quarantined: quarantined_revisions(world.quarantined()),
         reload_time_ms: ms(event.took),
-        reload: ReloadAnswer::from(&*event),
+        reload: reload_answer(&event),
         replicas: replicas.collect(),
         directories,
         sources,
@@ -260,7 +216,7 @@ pub async fn everywhere(
     let event = app.engine.reload(Trigger::Manual, principal.name(), scope).await?;
     let here = ReplicaReport {
         replica_id: app.replica_id.clone(),
-        ack: Ack::here(&app.replica_id, &event),
+        ack: ack_of_reload(&app.replica_id, &event),
         is_missing: false,
     };
     let mut replicas = vec![here];
@@ -273,9 +229,9 @@ pub async fn everywhere(
         }
         let acks = app.engine.acks(revision, HEARD_MAX).await?;
         let others = acks.announced.into_iter().filter(|(id, _)| *id != app.replica_id);
-        replicas.extend(others.map(|(replica_id, ack)| {
-            let is_missing = matches!(ack, midflight_engine::AckState::Missing);
-            ReplicaReport { ack: Ack::from((replica_id.clone(), ack)), replica_id, is_missing }
+        replicas.extend(others.map(|(replica_id, state)| {
+            let is_missing = matches!(state, midflight_engine::AckState::Missing);
+            ReplicaReport { ack: ack(replica_id.clone(), state), replica_id, is_missing }
         }));
     }
     Ok(FleetReload { event, replicas })

@@ -7,6 +7,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::MethodRouter;
 use midflight_core::DocumentId;
+use midflight_wire::documents::DocumentAnswer;
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::ObjectBuilder;
@@ -25,10 +28,9 @@ use crate::merge::{Absent, merge};
 use crate::params::{InPath, Params, precondition};
 use crate::principal::Permission::{Edit, Read};
 use crate::principal::{Permission, Principal};
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::reach::Reach;
 use crate::routes::Routes;
-use crate::wire::{DocumentAnswer, WriteAnswer};
 use crate::write::WriteParams;
 
 /// One sort of document with addresses of its own.

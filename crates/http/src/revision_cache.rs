@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use midflight_core::{KindName, ReloadId, RevisionNumber};
 use midflight_store::{ListedRevision, RevisionQuery, Store, StoreError};
+use midflight_wire::log::RevisionAnswer;
 use tokio::sync::{Mutex, watch};
 
-use crate::wire::{CHANGES_SHOWN_MAX, RevisionAnswer, WatchedRevision};
+use crate::wire::{CHANGES_SHOWN_MAX, revision_answer, served_revision};
 
 /// How many revisions are read from the log at once.
 const PAGE: u32 = 64;
@@ -30,11 +31,11 @@ pub(crate) struct Summary {
 
 impl From<&ListedRevision> for Summary {
     fn from(listed: &ListedRevision) -> Self {
-        let answer = RevisionAnswer::from(listed);
+        let answer = revision_answer(listed);
         Self {
             number: listed.revision.number,
             kinds: listed.kinds.iter().map(|(kind, _)| kind.clone()).collect(),
-            data: serde_json::to_string(&WatchedRevision::served(&answer)).unwrap_or_default(),
+            data: serde_json::to_string(&served_revision(&answer)).unwrap_or_default(),
             answer,
         }
     }

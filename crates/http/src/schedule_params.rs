@@ -3,10 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use midflight_core::{Change, DocumentId, Precondition};
 use midflight_engine::{Schedule, ScheduledAction, WindowText, schedule_id};
+use midflight_wire::schedules::PlannedAnswer;
 
 use crate::code::Code;
 use crate::problem::ApiError;
-use crate::wire::{PlannedAnswer, stamp};
+use crate::wire::stamp;
 
 /// When to run a change, by the parameters of an address.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use midflight_core::{JsonPointer, Open, Vocabulary as _};
 use midflight_store::{AgentLimits, PreviousHash, Token};
-use serde::{Deserialize, Serialize};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tokens::{CreatedToken, RotateBody, TokenAnswer, TokenBody, TokenList};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -17,7 +18,7 @@ use crate::code::Code;
 use crate::params::{InPath, PageParams, Params};
 use crate::principal::Permission::Admin;
 use crate::principal::{ANONYMOUS, Principal, Role, TokenId};
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::scopes::Scopes;
 use crate::tokens::{Tokens, fresh_token, hash_of};
@@ -46,93 +47,6 @@ pub(crate) fn routes() -> Routes<AppState> {
         .at(Admin, routes!(rotate_token))
 }
 
-/// A token to make.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct TokenBody {
-    /// Its name, the author of what it changes: 1 to 128 of `A-Z a-z 0-9 . _ @ + -`.
-    name: String,
-    /// `viewer`, `executor`, `editor`, `operator` or `admin`.
-    role: String,
-    /// The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
-    /// most 100. All documents without. Not for admins.
-    #[serde(default)]
-    scopes: Option<Vec<String>>,
-    /// From when on it is refused, as `2026-01-31T03:00:00Z`; it does not expire without.
-    #[serde(default)]
-    expires_at: Option<String>,
-    /// The same as a time from now, in ms, at most a hundred years; instead of `expires_at`.
-    #[serde(default)]
-    expires_in_ms: Option<u64>,
-    /// For agents over MCP: the revision whose catalogue they work with, whatever is served.
-    #[serde(default)]
-    at: Option<u64>,
-    /// For agents over MCP: `all` or `search`; what the address says without.
-    #[serde(default)]
-    expose: Option<String>,
-    /// For agents over MCP: tools that are listed beside the search, at most 100.
-    #[serde(default)]
-    pin: Vec<String>,
-}
-
-/// How to rotate a token.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RotateBody {
-    /// How long the earlier token stays valid, in ms: an hour by default, at most 30 days, 0 for not at all.
-    #[serde(default)]
-    overlap_ms: Option<u64>,
-}
-
-/// What is known of a token: never the token itself.
-#[derive(Debug, Serialize, ToSchema)]
-struct TokenAnswer {
-    /// Its name.
-    name: String,
-    /// Its id: the `principal` of revisions that it made since its last rotation.
-    id: Option<String>,
-    /// Its role; one that this version does not know allows nothing.
-    role: String,
-    /// The documents that it may see and change; null for all.
-    scopes: Option<Vec<String>>,
-    /// When it was made.
-    created_at: String,
-    /// The token that made it.
-    created_by: Option<String>,
-    /// From when on it is refused.
-    expires_at: Option<String>,
-    /// Whether it is refused already.
-    expired: bool,
-    /// When a replica last saw it used; up to a minute late.
-    last_used_at: Option<String>,
-    /// Until when the token of before the last rotation is valid.
-    previous_valid_until: Option<String>,
-    /// For agents: the revision that they work with.
-    at: Option<u64>,
-    /// For agents: `all` or `search`.
-    expose: Option<String>,
-    /// For agents: tools that are listed beside the search.
-    pin: Vec<String>,
-}
-
-/// A token that was made, or made again.
-#[derive(Debug, Serialize, ToSchema)]
-struct CreatedToken {
-    /// The token. No other answer has it.
-    token: String,
-    /// What is known of it.
-    info: TokenAnswer,
-}
-
-/// A page of tokens, by name.
-#[derive(Debug, Serialize, ToSchema)]
-struct TokenList {
-    /// The tokens.
-    items: Vec<TokenAnswer>,
-    /// What to pass as `cursor` for the next page; null on the last.
-    next_cursor: Option<String>,
-}
-
 /// The tokens, by name.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(PageParams),
     responses((status = 200, body = TokenList), (status = "default", body = ProblemBody)))]
@@ -143,7 +57,7 @@ async fn list_tokens(
     let limit = page.limit()? as usize;
     let (tokens, uses) = all(&app).await?;
     let after = tokens.iter().filter(|token| page.text().is_none_or(|after| token.name.as_str() > after));
-    let mut items: Vec<_> = after.take(limit + 1).map(|token| TokenAnswer::new(token, &uses)).collect();
+    let mut items: Vec<_> = after.take(limit + 1).map(|token| token_answer(token, &uses)).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(|last| last.name.clone());
@@ -159,7 +73,7 @@ async fn get_token(
     InPath(name): InPath<String>,
 ) -> Result<Json<TokenAnswer>, ApiError> {
     let (tokens, uses) = all(&app).await?;
-    Ok(Json(TokenAnswer::new(named(&tokens, &name)?, &uses)))
+    Ok(Json(token_answer(named(&tokens, &name)?, &uses)))
 }
 
 /// Makes a token. The answer is the only one that has it: what is kept is its hash.
@@ -182,7 +96,7 @@ async fn create_token(
         return Err(ApiError::new(Code::TOKEN_EXISTS, detail));
     }
     know(&app).await?;
-    let info = TokenAnswer::new(&token, &[]);
+    let info = token_answer(&token, &[]);
     Ok((StatusCode::CREATED, Json(CreatedToken { token: secret, info })))
 }
 
@@ -212,7 +126,7 @@ async fn rotate_token(
         return Err(ApiError::new(Code::CONTENDED, detail));
     }
     know(&app).await?;
-    Ok(Json(CreatedToken { token: secret, info: TokenAnswer::new(&token, &uses) }))
+    Ok(Json(CreatedToken { token: secret, info: token_answer(&token, &uses) }))
 }
 
 /// Revokes a token: this replica refuses it from the answer on, the others within a second, and streams that it opened
@@ -319,25 +233,24 @@ fn checked(body: TokenBody, secret: &str, created_by: &str) -> Result<Token, Api
     })
 }
 
-impl TokenAnswer {
-    fn new(token: &Token, uses: &Uses) -> Self {
-        let now = Timestamp::now();
-        let used = uses.iter().filter(|(name, _)| *name == token.name).map(|(_, at)| *at).max();
-        let previous = token.previous.as_ref().map(|previous| previous.until).filter(|until| *until > now);
-        Self {
-            name: token.name.clone(),
-            id: blake3::Hash::from_hex(&token.hash).ok().map(|hash| TokenId::of(&hash).to_string()),
-            role: token.role.clone(),
-            scopes: token.scopes.clone(),
-            created_at: stamp(token.created_at),
-            created_by: token.created_by.clone(),
-            expires_at: token.expires_at.map(stamp),
-            expired: token.expires_at.is_some_and(|until| until <= now),
-            last_used_at: used.map(stamp),
-            previous_valid_until: previous.map(stamp),
-            at: token.agent.at,
-            expose: token.agent.expose.clone(),
-            pin: token.agent.pin.clone(),
-        }
+/// What is known of a token, and when it was used.
+fn token_answer(token: &Token, uses: &Uses) -> TokenAnswer {
+    let now = Timestamp::now();
+    let used = uses.iter().filter(|(name, _)| *name == token.name).map(|(_, at)| *at).max();
+    let previous = token.previous.as_ref().map(|previous| previous.until).filter(|until| *until > now);
+    TokenAnswer {
+        name: token.name.clone(),
+        id: blake3::Hash::from_hex(&token.hash).ok().map(|hash| TokenId::of(&hash).to_string()),
+        role: token.role.clone(),
+        scopes: token.scopes.clone(),
+        created_at: stamp(token.created_at),
+        created_by: token.created_by.clone(),
+        expires_at: token.expires_at.map(stamp),
+        expired: token.expires_at.is_some_and(|until| until <= now),
+        last_used_at: used.map(stamp),
+        previous_valid_until: previous.map(stamp),
+        at: token.agent.at,
+        expose: token.agent.expose.clone(),
+        pin: token.agent.pin.clone(),
     }
 }

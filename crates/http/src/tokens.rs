@@ -273,7 +273,7 @@ mod tests {
         let principal = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            tokens.principal(&headers).map_err(|error| error.body().code)
+            tokens.principal(&headers).map_err(|error| error.code())
         };
         let admin = principal(&format!("bearer {new}")).unwrap();
         assert_eq!((admin.name(), admin.role()), (ADMIN, Role::Admin.into()));
@@ -284,7 +284,7 @@ mod tests {
         let mut twice = HeaderMap::new();
         twice.append(header::AUTHORIZATION, format!("Bearer {new}").parse().unwrap());
         twice.append(header::AUTHORIZATION, format!("Bearer {old}").parse().unwrap());
-        assert_eq!(tokens.principal(&twice).unwrap_err().body().code, "unauthenticated");
+        assert_eq!(tokens.principal(&twice).unwrap_err().code(), "unauthenticated");
     }
 
     fn ask(tokens: &Tokens, token: &str) -> Result<Principal, String> {

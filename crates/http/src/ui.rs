@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use midflight_ui::{File, INDEX, file};
+use midflight_wire::problem::ProblemBody;
 use utoipa::OpenApi;
 use utoipa_axum::routes;
 
@@ -15,7 +16,7 @@ use crate::app::AppState;
 use crate::code::Code;
 use crate::params::InPath;
 use crate::principal::Permission::{self, Open};
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::reach::Reach;
 use crate::routes::Routes;
 

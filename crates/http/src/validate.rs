@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::{DocumentId, Problems};
 use midflight_engine::Validated;
-use serde::{Deserialize, Serialize};
+use midflight_wire::edits::{ValidateRequest, ValidatedAnswer};
+use midflight_wire::problem::ProblemBody;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -15,35 +16,14 @@ use crate::body::OptionalJsonBody;
 use crate::log::apply::changes;
 use crate::principal::Permission::Operate;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
-use crate::wire::{ChangeRequest, ProblemItem, items};
+use crate::wire::problem_items;
 use crate::write::WriteParams;
 
 /// The route of validations.
 pub(crate) fn routes() -> Routes<AppState> {
     Routes::new().at(Operate, routes!(validate))
-}
-
-/// What to validate.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ValidateRequest {
-    /// Changes, in the form of `/api/v1/apply`. By default the whole log is validated.
-    changes: Option<Vec<ChangeRequest>>,
-}
-
-/// Result of a validation.
-#[derive(Debug, Serialize, ToSchema)]
-struct ValidatedAnswer {
-    /// Whether all documents compile and all checks pass.
-    valid: bool,
-    /// Revision that was validated, or to which the changes were applied.
-    revision: u64,
-    /// Number of validated documents, by kind.
-    documents: BTreeMap<String, usize>,
-    /// Problems found.
-    problems: Vec<ProblemItem>,
 }
 
 /// Validates the whole log, or changes to it: compiles a candidate and runs the checks. Nothing is changed.
@@ -78,5 +58,10 @@ fn counts<'a>(documents: impl IntoIterator<Item = &'a DocumentId>) -> BTreeMap<S
 }
 
 fn answer(revision: u64, documents: BTreeMap<String, usize>, problems: &Problems) -> Json<ValidatedAnswer> {
-    Json(ValidatedAnswer { valid: problems.is_empty(), revision, documents, problems: items(problems) })
+    Json(ValidatedAnswer {
+        valid: problems.is_empty(),
+        revision,
+        documents,
+        problems: problem_items(problems),
+    })
 }

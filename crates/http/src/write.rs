@@ -12,6 +12,9 @@ use midflight_core::{Change, Edit, Effect, PlanStep, RevisionNumber, Trigger};
 use midflight_engine::{
     AcceptedEdit, AckState as EngineAck, AwaitScope, EditMode, InvalidPolicy, Refused, ScheduledAction,
 };
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemItem;
+use midflight_wire::replicas::{Ack, SilentReplica};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -27,7 +30,7 @@ use crate::principal::{Access, Principal};
 use crate::problem::ApiError;
 use crate::refusal::refused;
 use crate::schedule_params::{PlannedSchedule, ScheduleParams};
-use crate::wire::{Ack, PlanAnswer, ProblemItem, SilentReplica, WriteAnswer, Written, ms};
+use crate::wire::{ack, ms, plan_answer, problem_item, silent_replica, written};
 
 /// How often an edit is computed when the log moves under it.
 const COMPUTED_TRIES_MAX: u32 = 16;
@@ -230,7 +233,7 @@ impl Submitted {
             Self::Scheduled(waiting) => waiting.tried.as_ref(),
             Self::Queued => None,
         };
-        accepted.into_iter().flat_map(|accepted| &accepted.left_out).map(ProblemItem::from).collect()
+        accepted.into_iter().flat_map(|accepted| &accepted.left_out).map(problem_item).collect()
     }
 }
 
@@ -266,8 +269,8 @@ impl ReplicaReports {
         match acks {
             Ok(acks) => Self {
                 is_missing: acks.announced.iter().any(|(_, ack)| *ack == EngineAck::Missing),
-                acks: acks.announced.into_iter().map(Ack::from).collect(),
-                silent: acks.silent.iter().map(SilentReplica::from).collect(),
+                acks: acks.announced.into_iter().map(|(id, state)| ack(id, state)).collect(),
+                silent: acks.silent.iter().map(silent_replica).collect(),
             },
             Err(error) => {
                 tracing::warn!(%error, %revision, "cannot read the reports of the other replicas");
@@ -278,7 +281,7 @@ impl ReplicaReports {
 
     /// Only that it is served here.
     fn here(app: &AppState) -> Self {
-        let acks = vec![(app.replica_id.clone(), EngineAck::Serves).into()];
+        let acks = vec![ack(app.replica_id.clone(), EngineAck::Serves)];
         Self { acks, silent: Vec::new(), is_missing: true }
     }
 
@@ -350,9 +353,7 @@ impl ComputedTries {
         edit: Edit,
     ) -> Result<Option<Submitted>, ApiError> {
         match submit(app, params, Edit { computed_at: Some(head), ..edit }).await {
-            Err(error) if error.body().code == Code::CONTENDED.as_str() && self.0 < COMPUTED_TRIES_MAX => {
-                Ok(None)
-            }
+            Err(error) if error.code() == Code::CONTENDED.as_str() && self.0 < COMPUTED_TRIES_MAX => Ok(None),
             submitted => submitted.map(Some),
         }
     }
@@ -460,7 +461,8 @@ async fn answer_of(
         Submitted::Queued => (StatusCode::ACCEPTED, Json(queued(app, params))).into_response(),
         Submitted::Done(accepted, _) if accepted.repeats.is_some() => {
             let revision = accepted.repeats.map(RevisionNumber::get);
-            let answer = WriteAnswer { outcome: "repeated", revision, acks: None, ..queued(app, params) };
+            let answer =
+                WriteAnswer { outcome: "repeated".into(), revision, acks: None, ..queued(app, params) };
             let (status, own) = own.unwrap_or_default();
             with_members(status, own, answer, Members::new())
         }
@@ -525,9 +527,9 @@ async fn scheduled(app: &AppState, params: &WriteParams, waiting: PendingWrite) 
         None => Vec::new(),
     };
     WriteAnswer {
-        outcome: "scheduled",
+        outcome: "scheduled".into(),
         diff,
-        plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(PlanAnswer::from),
+        plan: tried.as_ref().and_then(|tried| tried.plan.as_ref()).map(plan_answer),
         not_tried: tried.as_ref().map_or_else(Vec::new, not_tried),
         schedule: Some(planned.answer()),
         ..made
@@ -545,9 +547,9 @@ fn not_tried(tried: &AcceptedEdit) -> Vec<String> {
 }
 
 fn queued(app: &AppState, params: &WriteParams) -> WriteAnswer {
-    let missing = || vec![(app.replica_id.clone(), EngineAck::Missing).into()];
+    let missing = || vec![ack(app.replica_id.clone(), EngineAck::Missing)];
     WriteAnswer {
-        outcome: "queued",
+        outcome: "queued".into(),
         revision: None,
         dry_run: false,
         documents: Vec::new(),
@@ -588,12 +590,12 @@ async fn live(
     let (acks, silent) = heard.map(|heard| (heard.acks, heard.silent)).unzip();
     let silent = silent.unwrap_or_default();
     WriteAnswer {
-        outcome,
+        outcome: outcome.into(),
         revision,
         dry_run: params.dry_run,
-        documents: accepted.documents.iter().map(Written::from).collect(),
+        documents: accepted.documents.iter().map(written).collect(),
         diff: of_edit(app, &accepted.diff, params.text).await,
-        plan: accepted.plan.as_ref().map(PlanAnswer::from),
+        plan: accepted.plan.as_ref().map(plan_answer),
         not_tried: if params.dry_run { not_tried(accepted) } else { Vec::new() },
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),

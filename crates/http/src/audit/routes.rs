@@ -8,7 +8,9 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 use jiff::Timestamp;
 use midflight_store::{AuditQuery, AuditRecord};
-use serde::{Deserialize, Serialize};
+use midflight_wire::audit::{AuditItem, AuditList};
+use midflight_wire::problem::ProblemBody;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -16,7 +18,7 @@ use crate::app::AppState;
 use crate::code::Code;
 use crate::params::{Params, limit, number_cursor};
 use crate::principal::Permission::Admin;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::wire::stamp;
 
@@ -47,50 +49,6 @@ struct AuditParams {
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-/// One thing that was done or refused.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuditItem {
-    /// Its number, which only grows; some are missing.
-    number: u64,
-    /// When it was answered.
-    at: String,
-    /// The replica that answered it.
-    replica: String,
-    /// Who asked: the author of what it changed.
-    actor: String,
-    /// The id of the token or the subject; null without one.
-    principal: Option<String>,
-    /// The role of who asked; `signer` for a webhook.
-    role: String,
-    /// The method and the route.
-    action: String,
-    /// The path.
-    target: String,
-    /// `success`, `refused`, `failed`, or `unknown` when the connection was closed before the answer.
-    outcome: String,
-    /// The HTTP status.
-    status: u16,
-    /// The code of the error.
-    code: Option<String>,
-    /// The address at the other end of the connection; that of a proxy behind one.
-    from: Option<String>,
-    /// The id of the request.
-    request_id: Option<String>,
-    /// The revision that it made.
-    revision: Option<u64>,
-    /// How many equal refusals in a row this entry stands for.
-    count: u64,
-}
-
-/// A page of the audit, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuditList {
-    /// The entries.
-    items: Vec<AuditItem>,
-    /// What to pass as `cursor` for the next page; null on the last.
-    next_cursor: Option<String>,
 }
 
 impl AuditParams {
@@ -135,7 +93,7 @@ async fn list_audit(
     app.audit.write(store).await?;
     let page = store.audit(query).await?;
     Ok(Json(AuditList {
-        items: page.items.into_iter().map(AuditItem::from).collect(),
+        items: page.items.into_iter().map(audit_item).collect(),
         next_cursor: page.next.map(|number| number.to_string()),
     }))
 }
@@ -161,7 +119,7 @@ async fn export_audit(
             Err(error) => return Some((Err(error), None)),
         };
         let mut text = String::new();
-        for item in page.items.into_iter().map(AuditItem::from) {
+        for item in page.items.into_iter().map(audit_item) {
             text.push_str(&serde_json::to_string(&item).unwrap_or_default());
             text.push('\n');
         }
@@ -171,24 +129,22 @@ async fn export_audit(
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(chunks)).into_response())
 }
 
-impl From<AuditRecord> for AuditItem {
-    fn from(AuditRecord { number, entry }: AuditRecord) -> Self {
-        Self {
-            number,
-            at: stamp(entry.at),
-            replica: entry.replica,
-            actor: entry.actor,
-            principal: entry.principal,
-            role: entry.role,
-            action: entry.action,
-            target: entry.target,
-            outcome: entry.outcome,
-            status: entry.status,
-            code: entry.code,
-            from: entry.from,
-            request_id: entry.request_id,
-            revision: entry.revision,
-            count: entry.count,
-        }
+fn audit_item(AuditRecord { number, entry }: AuditRecord) -> AuditItem {
+    AuditItem {
+        number,
+        at: stamp(entry.at),
+        replica: entry.replica,
+        actor: entry.actor,
+        principal: entry.principal,
+        role: entry.role,
+        action: entry.action,
+        target: entry.target,
+        outcome: entry.outcome,
+        status: entry.status,
+        code: entry.code,
+        from: entry.from,
+        request_id: entry.request_id,
+        revision: entry.revision,
+        count: entry.count,
     }
 }

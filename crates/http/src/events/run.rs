@@ -10,7 +10,7 @@ use super::event::Event;
 use crate::app::AppState;
 use crate::kind::{Kinds, add_to};
 use crate::sorts::DocumentSorts;
-use crate::wire::{items, ms, stamp};
+use crate::wire::{ms, problem_items, stamp};
 
 /// Passes every reload on until the server stops.
 pub(crate) async fn run(app: AppState, mut reports: broadcast::Receiver<ReloadReport>) {
@@ -100,7 +100,7 @@ fn summary(kinds: &Kinds, kind: &KindName, reload: &ReloadEvent) -> Value {
         "trigger": reload.trigger.as_str(),
         "revision": reload.to.get(),
         "documents_changed": reload.documents_changed,
-        "errors": items(&reload.problems),
+        "errors": problem_items(&reload.problems),
     });
     if let (Some(kind), Some(members)) = (kinds.of(kind), summary.as_object_mut()) {
         add_to(members, kind.summary());

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use crate::monitoring_status::monitoring_status;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use jiff::Timestamp;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
@@ -19,10 +21,9 @@ use super::event::Event;
 use crate::app::AppState;
 use crate::code::Code;
 use crate::kind::add_to;
-use crate::monitoring_status::MonitoringStatus;
 use crate::principal::Permission::Read;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::wire::stamp;
 
@@ -165,7 +166,7 @@ impl SocketClient {
 
     fn status(&self) -> Utf8Bytes {
         let status = self.app.engine.status();
-        let mut data = json!(MonitoringStatus::new(&self.app, &status));
+        let mut data = json!(monitoring_status(&self.app, &status));
         if let Some(members) = data.as_object_mut() {
             self.app.kinds.health(&status).into_iter().for_each(|kind| add_to(members, kind.members));
             // Clients of the rule engine read them there.

@@ -3,23 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Open, Outcome, REASON_BYTES_MAX};
-use serde::Deserialize;
+use midflight_wire::log::AdoptRequest;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::reload::ReloadAnswer;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::ReloadAnswer;
-
-/// Why the log is adopted.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AdoptRequest {
-    /// Why, for those who read the history; not empty.
-    reason: String,
-}
+use crate::problem::ApiError;
+use crate::wire::reload_answer;
 
 /// Makes this replica follow the log as it is now: everything is read from it, and the served revision may go back. It
 /// is for a log that was restored or lost revisions (`log_diverged`), and is done on each replica. The reload event has
@@ -44,7 +38,7 @@ pub(super) async fn adopt_log(
         app.recent.adopted(event.id).await;
     }
     match event.outcome {
-        outcome if outcome.is_live() => Ok(Json(ReloadAnswer::from(&*event))),
+        outcome if outcome.is_live() => Ok(Json(reload_answer(&event))),
         Open::Known(Outcome::LoadFailed) => {
             Err(ApiError::new(Code::STORE_UNAVAILABLE, "the log cannot be read; nothing was changed"))
         }

@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumber};
-use serde::{Deserialize, Serialize};
+use midflight_wire::edits::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
+use midflight_wire::log::{CompactAnswer, CompactRequest};
+use midflight_wire::problem::ProblemBody;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
+use crate::problem::ApiError;
 use crate::write::{WriteParams, answer, submit};
 
 /// Makes several changes, across kinds, as one revision: all or none.
@@ -56,23 +57,6 @@ fn change(request: ChangeRequest, place: &JsonPointer) -> Result<Change, (JsonPo
         (OpWord::Delete, Some(_)) => return Err((place.key("body"), "delete takes no body".to_owned())),
     };
     Ok(change.when(request.if_version.map_or(Precondition::None, Precondition::Version)))
-}
-
-/// What to forget.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CompactRequest {
-    /// The first revision to keep in full.
-    keep_from: u64,
-}
-
-/// What was forgotten.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct CompactAnswer {
-    /// The first revision that can be read in full.
-    first_revision: u64,
-    /// How many document versions were forgotten.
-    forgotten: u64,
 }
 
 /// Forgets what was before a revision. The current state stays, and so does the state at that revision.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use midflight_core::{Diff, DocumentId, RevisionNumber};
 use midflight_store::{StoreError, StoredDocument};
+use midflight_wire::edits::DocumentDiffAnswer;
 
 use super::collect::{changed, stored};
 use crate::app::AppState;
@@ -12,7 +13,6 @@ use crate::compute::TimeLimit;
 use crate::diff_maker::{DiffMaker, marked, marked_unread};
 use crate::principal::Principal;
 use crate::problem::ApiError;
-use crate::wire::DocumentDiffAnswer;
 
 /// One page of a comparison.
 pub(super) struct ComparisonPage {
@@ -102,7 +102,7 @@ async fn compare(
     });
     let (one, made_by) = match done.await {
         // It is one document that takes so long, so asking for less would not help: it is only marked as different.
-        Err(error) if error.body().code == Code::TOO_EXPENSIVE.as_str() => {
+        Err(error) if error.code() == Code::TOO_EXPENSIVE.as_str() => {
             return Ok(ComparedDocument::Differs(marked_unread(id, old_bytes, new_bytes)));
         }
         done => done??,

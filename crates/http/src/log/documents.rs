@@ -5,6 +5,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber};
 use midflight_store::{DocumentQuery, DocumentVersion, StoreError, StoredDocument};
+use midflight_wire::any_document::AnyDocument;
+use midflight_wire::documents::{DocumentAnswer, DocumentList, VersionList};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -14,12 +18,11 @@ use super::{from_copy, known_kind};
 use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
-use crate::document_schemas::AnyDocument;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params, etag, precondition};
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{DocumentAnswer, DocumentList, VersionAnswer, VersionList, WriteAnswer};
+use crate::problem::ApiError;
+use crate::wire::{document_answer, version_answer};
 use crate::write::{WriteParams, answer, submit};
 
 /// Which documents to list.
@@ -80,7 +83,7 @@ pub(super) async fn list_documents(
     page.items.retain(|document| principal.sees(&document.id));
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
-        items: page.items.iter().map(DocumentAnswer::from).collect(),
+        items: page.items.iter().map(document_answer).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),
         from_copy: None,
     };
@@ -159,7 +162,7 @@ pub async fn read(
     if known.is_some_and(|known| *known == tag) {
         return Ok(unchanged(tag));
     }
-    let answer = json(document.bytes(), room, move || DocumentAnswer::from(&document)).await?;
+    let answer = json(document.bytes(), room, move || document_answer(&document)).await?;
     Ok(([(header::ETAG, tag)], answer).into_response())
 }
 
@@ -192,7 +195,7 @@ pub(super) async fn list_versions(
     let long = |version: &DocumentVersion| version.author.len() + version.reason.len();
     let bytes = versions.items.iter().map(|version| version.document.bytes() + long(version) as u64).sum();
     let list = move || VersionList {
-        items: versions.items.iter().map(VersionAnswer::from).collect(),
+        items: versions.items.iter().map(version_answer).collect(),
         next_cursor: versions.next.map(|version| version.to_string()),
     };
     json(bytes, room, list).await

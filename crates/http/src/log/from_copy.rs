@@ -8,13 +8,14 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use midflight_core::DocumentId;
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreError};
+use midflight_wire::documents::DocumentList;
 
 use crate::app::AppState;
 use crate::byte_budget::HeldBytes;
 use crate::long_answer::json;
 use crate::principal::Principal;
 use crate::problem::ApiError;
-use crate::wire::{DocumentAnswer, DocumentList};
+use crate::wire::document_answer_of_copy;
 
 /// How long the first reader of a copy waits for it to be read. Those after it find it in memory.
 const COPY_WAIT: Duration = Duration::from_millis(500);
@@ -72,7 +73,7 @@ pub(super) async fn list(
     let bytes = page.items.iter().map(|document| document.body.len() as u64).sum();
     let revision = copy.at().served();
     let list = move || DocumentList {
-        items: page.items.iter().map(|document| DocumentAnswer::of_copy(document, revision)).collect(),
+        items: page.items.iter().map(|document| document_answer_of_copy(document, revision)).collect(),
         next_cursor: page.next.map(|id| id.name.to_string()),
         from_copy: Some(revision.get()),
     };
@@ -96,6 +97,6 @@ pub(super) async fn document(
     };
     let revision = copy.at().served();
     let bytes = document.body.len() as u64;
-    let answer = json(bytes, room, move || DocumentAnswer::of_copy(&document, revision)).await?;
+    let answer = json(bytes, room, move || document_answer_of_copy(&document, revision)).await?;
     Ok(mark(&copy, answer.into_response()))
 }

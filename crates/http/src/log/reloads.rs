@@ -5,14 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Open, Outcome, ReloadEvent, Trigger};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::reload::{ReloadList, StatisticsAnswer};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::known_kind;
 use crate::app::AppState;
 use crate::params::{self, Params};
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ReloadAnswer, ReloadList, StatisticsAnswer};
+use crate::problem::ApiError;
+use crate::wire::{reload_answer, statistics_answer};
 
 /// Which reloads to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -40,10 +42,7 @@ pub(super) async fn list_reloads(
 ) -> Result<Json<ReloadList>, ApiError> {
     known_kind::filter(&app, params.kind.as_deref()).await?;
     let ReloadPage { events, next_cursor, .. } = page(&app, &params)?;
-    Ok(Json(ReloadList {
-        items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(),
-        next_cursor,
-    }))
+    Ok(Json(ReloadList { items: events.iter().map(|event| reload_answer(event)).collect(), next_cursor }))
 }
 
 /// A page of reloads, newest first.
@@ -84,5 +83,5 @@ pub fn page(app: &AppState, asked: &ReloadListParams) -> Result<ReloadPage, ApiE
 #[utoipa::path(get, path = "/api/v1/reloads/statistics", tag = "log",
     responses((status = 200, body = StatisticsAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn statistics(State(app): State<AppState>) -> Json<StatisticsAnswer> {
-    Json(app.engine.history().statistics(|_| true).into())
+    Json(statistics_answer(&app.engine.history().statistics(|_| true)))
 }

@@ -7,6 +7,9 @@ use axum::response::Response;
 use midflight_core::{DocumentId, DocumentName, Edit, RevisionNumber, Trigger};
 use midflight_engine::SCHEDULES;
 use midflight_store::{DocumentQuery, ListedRevision, RevisionQuery, StoreError, StoredDocument};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::log::{RestoreRequest, RevisionDetail, RevisionDiff, RevisionList};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,11 +22,8 @@ use crate::code::Code;
 use crate::long_answer::{json, room_for_document, room_for_page};
 use crate::params::{self, InPath, PageParams, Params};
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{
-    CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, DocumentAnswer, RevisionAnswer, RevisionDetail, RevisionDiff,
-    RevisionList, WriteAnswer,
-};
+use crate::problem::ApiError;
+use crate::wire::{CHANGES_LISTED_MAX, CHANGES_SHOWN_MAX, document_answer, revision_answer};
 use crate::write::{ComputedTries, WriteParams, answer};
 
 /// How long a restore waits for another one to be computed.
@@ -63,7 +63,7 @@ pub(super) async fn list_revisions(
     page.items.retain_mut(|listed| show_to(&principal, listed));
     let bytes = page.items.iter().map(listed_bytes).sum();
     let list = move || RevisionList {
-        items: page.items.iter().map(RevisionAnswer::from).collect(),
+        items: page.items.iter().map(revision_answer).collect(),
         next_cursor: page.next.map(|number| number.to_string()),
     };
     json(bytes, room, list).await
@@ -116,8 +116,8 @@ pub(super) async fn get_revision(
     found.items.retain(|document| principal.sees(&document.id));
     let bytes = found.items.iter().map(StoredDocument::bytes).sum();
     let detail = move || RevisionDetail {
-        revision: RevisionAnswer::from(&listed),
-        documents: found.items.iter().map(DocumentAnswer::from).collect(),
+        revision: revision_answer(&listed),
+        documents: found.items.iter().map(document_answer).collect(),
         next_cursor: found.next.map(|id| id.to_string()),
     };
     json(bytes, room, detail).await
@@ -186,21 +186,6 @@ pub(super) async fn diff_revisions(
         next_cursor: next.map(|id| id.to_string()),
     };
     json(app.limits.diff_bytes_max as u64, room, diff).await
-}
-
-/// What of a state to bring back.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RestoreRequest {
-    /// Only documents of this kind; all but schedules without.
-    #[serde(default)]
-    kind: Option<String>,
-    /// Only this document, or those below it (`loans` is the ruleset and its rules).
-    #[serde(default)]
-    name: Option<String>,
-    /// Why.
-    #[serde(default)]
-    reason: String,
 }
 
 /// Appends a revision that brings the state at a revision back, or a part of it.

@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_engine::{Scheduled, schedule_id};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::schedules::{ScheduleAnswer, ScheduleList};
 
 use super::documents;
 use crate::app::AppState;
 use crate::params::{InPath, PageParams, Params};
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ScheduleAnswer, ScheduleList, WriteAnswer};
+use crate::problem::ApiError;
+use crate::wire::schedule_answer;
 use crate::write::WriteParams;
 
 /// What waits for its time, and what was refused at it, by name.
@@ -71,5 +74,5 @@ pub(super) async fn cancel_schedule(
 async fn message(app: &AppState, scheduled: &Scheduled) -> Result<Option<ScheduleAnswer>, ApiError> {
     let newest = app.engine.store().versions(&scheduled.id, None, 1, None).await?.items.pop();
     let newest = newest.filter(|version| version.document.body.is_some());
-    Ok(newest.map(|version| ScheduleAnswer::new(scheduled, &version)))
+    Ok(newest.map(|version| schedule_answer(scheduled, &version)))
 }

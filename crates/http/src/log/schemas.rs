@@ -4,36 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde::Serialize;
+use midflight_wire::documents::{SchemaInfo, SchemaList};
+use midflight_wire::problem::ProblemBody;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::code::Code;
 use crate::href::escaped;
 use crate::params::InPath;
-use crate::problem::{ApiError, ProblemBody};
-
-/// A sort of document.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SchemaInfo {
-    /// The kind, as `rules`.
-    kind: String,
-    /// A word for the sort, as `rule`.
-    title: &'static str,
-    /// The names it holds for, as `{ruleset}/{rule_id}`.
-    names: &'static str,
-    /// Where the schema is.
-    href: String,
-}
-
-/// The sorts of documents.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SchemaList {
-    /// The sorts.
-    items: Vec<SchemaInfo>,
-    /// Always null: there is one page.
-    next_cursor: Option<String>,
-}
+use crate::problem::ApiError;
 
 /// The sorts of documents and where their schemas are.
 #[utoipa::path(get, path = "/api/v1/schemas", tag = "log",
@@ -42,8 +21,8 @@ pub(super) async fn list_schemas(State(app): State<AppState>) -> Json<SchemaList
     let info = |(kind, schema): (String, midflight_engine::DocumentSchema)| SchemaInfo {
         href: format!("/api/v1/schemas/{}/{}", escaped(&kind), escaped(schema.title)),
         kind,
-        title: schema.title,
-        names: schema.names,
+        title: schema.title.into(),
+        names: schema.names.into(),
     };
     Json(SchemaList { items: app.engine.schemas().into_iter().map(info).collect(), next_cursor: None })
 }

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use midflight_core::RevisionNumber;
 use midflight_engine::differing_inputs;
 use midflight_store::{RevisionQuery, StoreError};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::replicas::{ReplicaAnswer, ReplicaList};
+use midflight_wire::status::StatusAnswer;
 
 use crate::app::AppState;
 use crate::directories;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{AnsweringReplica, Missing, ReplicaAnswer, ReplicaList, StatusAnswer, stamp};
+use crate::problem::ApiError;
+use crate::wire::{AnsweringReplica, Missing, replica_answer, stamp, status_answer};
 
 /// Desired, served and last refused, of this replica and of each kind.
 #[utoipa::path(get, path = "/api/v1/status", tag = "log",
@@ -23,7 +26,7 @@ pub(super) async fn get_status(State(app): State<AppState>) -> Json<StatusAnswer
         started_at: stamp(app.started_at),
         directories: directories::answers(&app.directories),
     };
-    Json(StatusAnswer::new(&app.engine.status(), answering))
+    Json(status_answer(&app.engine.status(), answering))
 }
 
 /// The replicas that follow the log and reported in the last five minutes. While the log is unavailable: this one.
@@ -54,14 +57,14 @@ async fn everyone(app: &AppState) -> Result<Vec<ReplicaAnswer>, StoreError> {
             Some(since) => since.map_or(Missing::Unknown, Missing::Since),
         };
         let inputs_differ = differing.remove(&one.replica.id).unwrap_or_default();
-        items.push(ReplicaAnswer::new(one, now, missing, inputs_differ));
+        items.push(replica_answer(one, now, missing, inputs_differ));
     }
     Ok(items)
 }
 
 /// This replica, while nothing is known of the others nor of the log.
 fn alone(app: &AppState) -> ReplicaAnswer {
-    ReplicaAnswer::new(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown, Vec::new())
+    replica_answer(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown, Vec::new())
 }
 
 /// When the first revision after that one came into the log; none when that cannot be read any more.

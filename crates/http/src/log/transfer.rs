@@ -13,6 +13,8 @@ use midflight_core::{Change, DocumentId, KindName, RevisionNumber};
 use midflight_engine::{InvalidPolicy, SCHEDULES};
 use midflight_source::{FileProblem, duplicates, locate_all, parse_documents, write_documents};
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, StoredDocument};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::{ProblemBody, ProblemItem};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -27,8 +29,7 @@ use crate::diff_maker::pretty_bytes;
 use crate::params::{Params, REVISION};
 use crate::parsed_size;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
-use crate::wire::{ProblemItem, WriteAnswer};
+use crate::problem::ApiError;
 use crate::write::{WriteParams, answer_without, submit_with};
 
 /// How many documents are read from the store at once.

@@ -16,6 +16,8 @@ use futures_util::{Stream, StreamExt as _};
 use midflight_core::{KindName, RevisionNumber};
 use midflight_live::Changes;
 use midflight_store::StoreError;
+use midflight_wire::log::ChangeAnswer;
+use midflight_wire::problem::{ProblemBody, ProblemItem};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 use utoipa::IntoParams;
@@ -25,9 +27,9 @@ use crate::app::AppState;
 use crate::code::Code;
 use crate::params::Params;
 use crate::principal::Principal;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 use crate::revision_cache::Summary;
-use crate::wire::{ChangeAnswer, ProblemItem, WatchedRevision, items};
+use crate::wire::{problem_items, quarantined_revision, served_revision};
 
 /// How many revisions wait for one client to read them.
 const READY_MAX: usize = 64;
@@ -261,14 +263,14 @@ impl RevisionWatcher {
         let mut answer = one.answer.clone();
         answer.changes.retain(|change| self.shows(change));
         let watched = match is_quarantined {
-            false => WatchedRevision::served(&answer),
+            false => served_revision(&answer),
             true => {
                 // Cost: a copy of what is known of the engine; few revisions are left out.
                 let status = self.app.engine.status();
-                let problems = status.quarantined.get(&one.number).map(|it| items(&it.problems));
+                let problems = status.quarantined.get(&one.number).map(|it| problem_items(&it.problems));
                 let mut problems = problems.unwrap_or_default();
                 problems.retain(|problem| !has_scopes || self.shows_problem(problem));
-                WatchedRevision::quarantined(&answer, problems)
+                quarantined_revision(&answer, problems)
             }
         };
         event.data(serde_json::to_string(&watched).unwrap_or_default())

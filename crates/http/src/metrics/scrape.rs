@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use metrics::Label;
+use midflight_wire::problem::ProblemBody;
 
 use super::registry::set_truth;
 use super::replica::ReplicaMetrics;
 use crate::app::AppState;
 use crate::code::Code;
-use crate::problem::{ApiError, ProblemBody};
+use crate::problem::ApiError;
 
 /// Reads what is known of the replica at this moment.
 fn refresh(metrics: &ReplicaMetrics, app: &AppState) {

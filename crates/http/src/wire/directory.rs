@@ -1,67 +1,38 @@
-//! Watched directories on the wire.
+//! Watched directories.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use midflight_source::{DirectoryStatus, FileProblem, HeldLoss};
+use midflight_wire::directories::{DirectoryAnswer, DirectoryProblem, HeldLossAnswer};
 
-/// A directory that the log is kept in step with.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DirectoryAnswer {
-    /// The name as which it owns its documents.
-    pub name: String,
-    /// Where.
-    pub dir: String,
-    /// As whom it owns its documents.
-    pub owner: String,
-    /// Whether the system reports changes; else they are found by polling.
-    pub notified: bool,
-    /// How many files it has.
-    pub files: usize,
-    /// How many documents they hold.
-    pub documents: usize,
-    /// When it was last brought into the log.
-    pub last_sync_at: Option<String>,
-    /// The last revision that it made.
-    pub revision: Option<u64>,
-    /// Whether its changes wait, since something is wrong with the directory as a whole or with any of its files.
-    pub blocked: bool,
-    /// The deletions that wait to be confirmed; null when there are none.
-    pub held_loss: Option<HeldLossAnswer>,
-    /// What is wrong with its files; the log keeps what it had.
-    pub problems: Vec<DirectoryProblem>,
+use super::time::stamp;
+
+/// The state of a directory.
+pub(crate) fn directory_answer(status: &DirectoryStatus) -> DirectoryAnswer {
+    DirectoryAnswer {
+        name: status.name.clone(),
+        dir: status.dir.display().to_string(),
+        owner: status.owner.to_string(),
+        notified: status.notified,
+        files: status.files,
+        documents: status.documents,
+        last_sync_at: status.synced_at.map(stamp),
+        revision: status.revision.map(|revision| revision.get()),
+        blocked: status.blocked,
+        held_loss: status.held.map(held_loss_answer),
+        problems: status.problems.iter().map(directory_problem).collect(),
+    }
 }
 
-/// Deletions that were not made, since they would remove too many documents at once.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct HeldLossAnswer {
-    /// How many documents would be deleted.
-    pub deleted: usize,
-    /// How many documents the directory owns in the log.
-    pub owned: usize,
-    /// Whether the directory has no document at all.
-    pub empty: bool,
+fn held_loss_answer(loss: HeldLoss) -> HeldLossAnswer {
+    HeldLossAnswer { deleted: loss.deleted, owned: loss.owned, empty: loss.empty }
 }
 
-/// The directory that the log is to follow.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ConfirmLossBody {
-    /// The directory, by its name or its path (`directories[].name` or `dir` of `/api/v1/status`).
-    pub(crate) dir: String,
-}
-
-/// Something wrong in a file.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DirectoryProblem {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: Option<u64>,
-    /// The column, from 1.
-    pub column: Option<u64>,
-    /// The document, once that much is known.
-    pub document: Option<String>,
-    /// The place in the document's body, as a JSON Pointer.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
+fn directory_problem(problem: &FileProblem) -> DirectoryProblem {
+    DirectoryProblem {
+        file: problem.file.to_string(),
+        line: problem.line,
+        column: problem.column,
+        document: problem.document.as_ref().map(ToString::to_string),
+        path: problem.path.as_str().to_owned(),
+        message: problem.message.clone(),
+    }
 }

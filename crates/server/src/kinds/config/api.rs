@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use midflight_config::{Config, Masked, differences};
 use midflight_core::{Diff, KindName, Trigger};
 use midflight_engine::EngineStatus;
+use midflight_wire::problem::ProblemItem;
+use midflight_wire::reload::Reread;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,13 +20,12 @@ use super::{documents, reload, webhooks};
 use crate::kinds::context::KindContext;
 use crate::own::{OwnConfigView, left_out, own_id};
 use midflight_http::app::AppState;
-use midflight_http::kind::{KindApi, KindHealth, Members, Reread, describe, members_of};
+use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
 use midflight_http::principal::Principal;
 use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
-use midflight_http::wire::ProblemItem;
 use midflight_source::FileProblem;
 
 /// Adds configs to a server, with the server's own among them.
@@ -133,7 +134,7 @@ impl KindApi for ConfigApi {
         vec![Reread {
             source: own_id().to_string(),
             is_live: report.is_live(),
-            outcome: report.status.as_str(),
+            outcome: report.status.as_str().into(),
             problems: report.problems.iter().map(problem).collect(),
         }]
     }

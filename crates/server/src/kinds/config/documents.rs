@@ -8,6 +8,8 @@ use axum::response::Response;
 use midflight_config::{ConfigEntry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
 use midflight_store::{StoreError, StoredDocument};
+use midflight_wire::edits::{DocumentDiffAnswer, WriteAnswer};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -24,9 +26,9 @@ use midflight_http::log::documents::absent;
 use midflight_http::long_answer::{json, of_written, room_for_page};
 use midflight_http::params::{self, InPath, PageParams, Params};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
-use midflight_http::wire::{DocumentDiffAnswer, WriteAnswer};
+use midflight_http::wire::quarantined_revisions;
 use midflight_http::write::{WriteParams, answer, submit};
 
 /// How many bytes the keys that a diff lists may have together.
@@ -51,7 +53,7 @@ pub(crate) async fn list_configs(
         next_cursor: items.last().filter(|_| more).map(|last| last.name.clone()),
         items,
         revision: configs.revision().get(),
-        quarantined: configs.quarantined().into(),
+        quarantined: quarantined_revisions(configs.quarantined()),
     }))
 }
 

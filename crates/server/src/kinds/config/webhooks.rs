@@ -15,6 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use midflight_core::{EditKey, REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
+use midflight_wire::edits::{ApplyRequest, WriteAnswer};
+use midflight_wire::problem::ProblemBody;
 use serde_json::json;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
@@ -27,8 +29,7 @@ use midflight_http::code::Code;
 use midflight_http::log::apply::changes;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::{ApplyRequest, WriteAnswer};
+use midflight_http::problem::ApiError;
 use midflight_http::write::{WriteParams, answer, submit};
 
 /// How far the time of a request may be from ours, in seconds.

@@ -2,12 +2,13 @@
 
 use midflight_config::{ConfigEntry, Masked};
 use midflight_core::{DocumentName, JsonPointer, json_bytes};
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::World;
+use midflight_wire::edits::DocumentDiffAnswer;
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use midflight_http::wire::{DocumentDiffAnswer, QuarantinedRevisions};
 
 /// A config in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -126,7 +127,7 @@ impl EffectiveAnswer {
             masked: entry.masked().iter().map(MaskedAnswer::from).collect(),
             restart_required: restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
             revision: world.revision().get(),
-            quarantined: world.quarantined().into(),
+            quarantined: quarantined_revisions(world.quarantined()),
         })
     }
 }

@@ -8,7 +8,8 @@ use midflight_core::Digest;
 use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_wire::problem::ProblemBody;
 
 use super::app::ModulesApp;
 use super::codes::{BLOB_DIGEST_MISMATCH, BLOBS_FULL};

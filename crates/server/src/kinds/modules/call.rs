@@ -10,8 +10,10 @@ use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ModuleReply;
+use midflight_wire::problem::ProblemBody;
 use serde_json::value::RawValue;
 
 use super::app::ModulesApp;
@@ -108,6 +110,6 @@ fn answer(app: &ModulesApp, name: &DocumentName, reply: ModuleReply, before: u64
         module_version: live.manifest.version.clone(),
         generation: live.generation,
         revision: if is_current { modules.revision().get() } else { before },
-        quarantined: modules.quarantined().into(),
+        quarantined: quarantined_revisions(modules.quarantined()),
     }
 }

@@ -3,8 +3,8 @@
 use midflight_core::DocumentName;
 use midflight_http::code::Code;
 use midflight_http::problem::ApiError;
-use midflight_http::wire::ProblemItem;
 use midflight_module_host::{CallError, ModuleRefusal, ReloadFailure, Trap};
+use midflight_wire::problem::ProblemItem;
 
 use super::codes::{
     MODULE_FAILED, MODULE_MAILBOX_FULL, MODULE_NOT_RETURNED, MODULE_RELOAD_FAILED, MODULE_RELOAD_IN_PROGRESS,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use midflight_http::params::{self, InPath, PageParams, Params};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
+use midflight_http::wire::quarantined_revisions;
 use midflight_modules::{Manifest, ModuleLimits};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -51,7 +53,7 @@ pub(super) async fn list_modules(
         next_cursor: items.last().filter(|_| more).map(|last| last.name.clone()),
         items,
         revision: modules.revision().get(),
-        quarantined: modules.quarantined().into(),
+        quarantined: quarantined_revisions(modules.quarantined()),
     }))
 }
 
@@ -85,7 +87,7 @@ pub(super) async fn get_module(
         parked: seen.status.parked.iter().map(ParkedAnswer::from).collect(),
         last_reload: runtime.history.last(&name).as_ref().map(ModuleReloadItem::from),
         revision: modules.revision().get(),
-        quarantined: modules.quarantined().into(),
+        quarantined: quarantined_revisions(modules.quarantined()),
     }))
 }
 

@@ -8,9 +8,11 @@ use midflight_core::DocumentName;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ReloadOptions;
 use midflight_modules::Manifest;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::ModulesApp;
@@ -76,5 +78,9 @@ pub(super) fn served(app: &ModulesApp, name: &DocumentName) -> Served {
         (None, Some(_)) => true,
         (_, None) => false,
     };
-    Served { behind, revision: modules.revision().get(), quarantined: modules.quarantined().into() }
+    Served {
+        behind,
+        revision: modules.revision().get(),
+        quarantined: quarantined_revisions(modules.quarantined()),
+    }
 }

@@ -6,7 +6,8 @@ use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_wire::problem::ProblemBody;
 
 use super::app::ModulesApp;
 use super::failures::{of_reload, of_return};

@@ -9,8 +9,9 @@ use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_module_host::StateSnapshot;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

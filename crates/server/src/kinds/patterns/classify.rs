@@ -7,6 +7,7 @@ use axum::extract::State;
 use midflight_engine::Work;
 use midflight_learning::{AskedBy, PatternLookup};
 use midflight_patterns::ClassifyError;
+use midflight_wire::problem::ProblemBody;
 use serde_json::json;
 
 use super::app::PatternsApp;
@@ -16,7 +17,8 @@ use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::compute::{TimeLimit, brief};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
 #[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,
@@ -95,7 +97,7 @@ pub(super) async fn normalize(
     Ok(Json(NormalizedAnswer {
         normalized,
         revision: patterns.revision().get(),
-        quarantined: patterns.quarantined().into(),
+        quarantined: quarantined_revisions(patterns.quarantined()),
     }))
 }
 

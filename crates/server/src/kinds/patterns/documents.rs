@@ -3,6 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::{Change, Digest, DocumentId, JsonPointer, Precondition};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 use serde_json::{Value, json};
 
 use super::app::PatternsApp;
@@ -12,9 +14,8 @@ use midflight_http::code::Code;
 use midflight_http::merge::{Absent, merge};
 use midflight_http::params::{InPath, document};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
-use midflight_http::wire::WriteAnswer;
 use midflight_http::write::{WriteParams, answer, submit};
 
 /// The kind of the documents.

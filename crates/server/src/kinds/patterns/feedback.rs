@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
 use midflight_learning::{Feedback, FeedbackError, Sender};
+use midflight_wire::problem::ProblemBody;
 
 use super::app::PatternsApp;
 use super::classify::refused;
@@ -12,7 +13,7 @@ use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::idempotency::RequestKey;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use midflight_live::Pinned;
 use midflight_patterns::{CreatedBy, Match, Pattern, PatternStatus, PatternsSnapshot};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,7 +14,8 @@ use super::app::PatternsApp;
 use super::wire::{PatternItem, PatternList};
 use midflight_http::code::Code;
 use midflight_http::params::{self, Params};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// Which patterns to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -66,7 +68,7 @@ pub(super) async fn list_patterns(
         q: params.q.map(|q| q.to_lowercase()),
     };
     let patterns = app.parts.patterns.snapshot();
-    let (revision, quarantined) = (patterns.revision().get(), patterns.quarantined().into());
+    let (revision, quarantined) = (patterns.revision().get(), quarantined_revisions(patterns.quarantined()));
     let cursor = params.cursor;
     // Among a million, those that are wanted may be far apart; other requests must not wait for them.
     let found = tokio::task::spawn_blocking(move || page(&patterns, &filter, cursor.as_deref(), limit)).await;

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::PatternsApp;
 use super::wire::PerformanceAnswer;
 use midflight_http::params::{self, Params};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// How many to rank.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use midflight_core::Head;
 use midflight_engine::{Kind as _, ReloadScope};
 use midflight_patterns::Patterns;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::replicas::Ack;
 
 use serde_json::Value;
 
@@ -18,9 +20,9 @@ use midflight_http::code::Code;
 use midflight_http::log::documents::absent;
 use midflight_http::params::document;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::reload::{FleetReload, everywhere, status_of};
-use midflight_http::wire::{Ack, ReloadAnswer, ms, stamp};
+use midflight_http::wire::{ms, quarantined_revisions, reload_answer, stamp, statistics_answer};
 
 /// Makes every replica look at the log, and reports which of them serve it. A pattern that is named must be there.
 #[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",
@@ -119,7 +121,7 @@ async fn run(app: &PatternsApp, principal: &Principal, body: ReloadPatterns) -> 
         outcome: event.outcome.to_string(),
         patterns: app.parts.patterns.load().pattern_count(),
         revision: revision.get(),
-        quarantined: world.quarantined().into(),
+        quarantined: quarantined_revisions(world.quarantined()),
         reload_time_ms: ms(event.took),
         timestamp: stamp(event.started_at),
     };
@@ -141,12 +143,12 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
         patterns: patterns.pattern_count(),
         categories: patterns.categories().map(|(name, count)| (name.to_owned(), count)).collect(),
         revision: patterns.revision().get(),
-        quarantined: patterns.quarantined().into(),
+        quarantined: quarantined_revisions(patterns.quarantined()),
         desired_revision: status.desired.get(),
         listening: bus.connected,
         reconnects: bus.reconnects,
-        reloads: history.statistics(of_patterns).into(),
-        last_reload: last.first().map(|event| ReloadAnswer::from(&**event)),
+        reloads: statistics_answer(&history.statistics(of_patterns)),
+        last_reload: last.first().map(|event| reload_answer(event)),
         classifications: app.parts.classifier.counts().into(),
         llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
         table: app.parts.table.as_ref().map(|table| table.status().into()),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
 use midflight_patterns::import::UseCount;
+use midflight_wire::problem::ProblemBody;
 
 use super::app::PatternsApp;
 use super::table::foreign;
@@ -11,7 +12,7 @@ use super::wire::{UsageBody, UsageTaken};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::document;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// How many patterns one request may be about.
 const ITEMS_MAX: usize = 10_000;

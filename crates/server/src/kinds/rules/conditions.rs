@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_wire::problem::ProblemBody;
 
 use super::app::RulesApp;
 use super::items::id;
 use super::wire::{ConditionInfoAnswer, ConditionList};
 use midflight_http::params::{PageParams, Params};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
+use midflight_http::wire::quarantined_revisions;
 
 /// The conditions that are served, by id, with the rules that name them.
 #[utoipa::path(get, path = "/api/v1/conditions", tag = "rules", params(PageParams),
@@ -29,7 +31,7 @@ pub(super) async fn list_conditions(
         next_cursor: items.last().filter(|_| more).map(|last| last.condition_id.clone()),
         items,
         revision: rules.revision().get(),
-        quarantined: rules.quarantined().into(),
+        quarantined: quarantined_revisions(rules.quarantined()),
     }))
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use midflight_core::DocumentId;
 use midflight_engine::{Interrupted, Work};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
+use midflight_wire::problem::ProblemBody;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -20,8 +21,8 @@ use midflight_http::compute::{TimeLimit, brief};
 use midflight_http::long_answer::of_written;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::{ProblemItem, ms};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::{ms, problem_item, quarantined_revisions};
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;
@@ -275,7 +276,7 @@ impl ExecutionBatch {
                 // What is wrong with the input is the input's; anything else is wrong for the whole batch.
                 Err(error) if is_of_input(&error) => {
                     summary.failed += 1;
-                    let error = Some(ProblemItem::from(&error.to_problem()));
+                    let error = Some(problem_item(&error.to_problem()));
                     self.add(&BatchItem { result: None, error })?;
                 }
                 Err(error) => return Err(refused(&error)),
@@ -284,7 +285,7 @@ impl ExecutionBatch {
         summary.execution_time_ms = ms(began.elapsed());
         self.app.parts.metrics.executed(began.elapsed());
         let revision = rules.revision().get();
-        let quarantined = rules.quarantined().into();
+        let quarantined = quarantined_revisions(rules.quarantined());
         let results = std::mem::take(&mut self.results);
         let answer = BatchAnswer { results, summary, registry_version: revision, revision, quarantined };
         let mut written = Vec::with_capacity(self.bytes + ANSWER_BYTES);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use midflight_engine::Refresh;
+use midflight_wire::health::MonitoringStatus;
+use midflight_wire::problem::ProblemBody;
 
 use super::api::RulesHealth;
 use super::app::RulesApp;
@@ -13,11 +15,11 @@ use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
 use midflight_http::log::reloads::{ReloadListParams, ReloadPage, page};
-use midflight_http::monitoring_status::MonitoringStatus;
+use midflight_http::monitoring_status::monitoring_status;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::ReloadAnswer;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::reload_answer;
 
 /// How often the log may be looked at, in seconds.
 const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
@@ -27,7 +29,7 @@ const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
     responses((status = 200, body = MonitoringStatus), (status = "default", body = ProblemBody)))]
 pub(super) async fn status(State(app): State<RulesApp>) -> Result<Json<Members>, ApiError> {
     let status = app.engine.status();
-    let mut answer = members_of(&MonitoringStatus::new(&app, &status))?;
+    let mut answer = members_of(&monitoring_status(&app, &status))?;
     add_to(&mut answer, members_of(&RulesHealth::new(&app.parts.rules, &status))?);
     Ok(Json(answer))
 }
@@ -45,7 +47,7 @@ pub(super) async fn history(
         limit,
         count: events.len(),
         history: events.iter().map(|event| RulesReloadItem::from(&**event)).collect(),
-        items: events.iter().map(|event| ReloadAnswer::from(&**event)).collect(),
+        items: events.iter().map(|event| reload_answer(event)).collect(),
         next_cursor,
     }))
 }

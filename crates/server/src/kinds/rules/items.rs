@@ -6,6 +6,7 @@ use midflight_core::DocumentId;
 use midflight_engine::{Kind as _, Work};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
+use midflight_wire::problem::ProblemBody;
 
 use super::app::RulesApp;
 use super::wire::{RuleInfoAnswer, RuleList};
@@ -13,8 +14,9 @@ use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::params::{InPath, PageParams, Params, document};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
+use midflight_http::wire::quarantined_revisions;
 
 /// The rules of a ruleset that are served, in the order they execute in, all statuses. The cursor is a position, so a
 /// page that is read after an edit may shift; each page has its revision.
@@ -52,7 +54,7 @@ fn list(
         next_cursor: (end < total).then(|| end.to_string()),
         ruleset,
         revision: snapshot.revision().get(),
-        quarantined: snapshot.quarantined().into(),
+        quarantined: quarantined_revisions(snapshot.quarantined()),
     })
 }
 

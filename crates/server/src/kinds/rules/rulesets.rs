@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_core::{Change, Precondition};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 
 use super::app::RulesApp;
 use super::items::id;
@@ -13,9 +15,9 @@ use midflight_http::log::collect::every;
 use midflight_http::log::documents::absent;
 use midflight_http::params::{InPath, PageParams, Params, precondition};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
-use midflight_http::wire::WriteAnswer;
+use midflight_http::wire::quarantined_revisions;
 use midflight_http::write::{ComputedTries, WriteParams, answer};
 
 /// The rulesets that are served, by id, with their counts.
@@ -35,7 +37,7 @@ pub(super) async fn list_rulesets(
         next_cursor: items.last().filter(|_| more).map(|last| last.ruleset.clone()),
         items,
         revision: rules.revision().get(),
-        quarantined: rules.quarantined().into(),
+        quarantined: quarantined_revisions(rules.quarantined()),
     }))
 }
 

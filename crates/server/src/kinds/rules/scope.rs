@@ -6,6 +6,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, JsonPointer, Trigger};
 use midflight_engine::{Refusal, ReloadScope};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::RulesApp;
@@ -16,9 +18,9 @@ use midflight_http::events::run::reloaded;
 use midflight_http::monitoring_status::{ended_at, reload_count};
 use midflight_http::params::{InPath, Params, document};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::reload::{LaterParams, status_of};
-use midflight_http::wire::{ReloadAnswer, WriteAnswer, ms, stamp};
+use midflight_http::wire::{ms, quarantined_revisions, reload_answer, stamp};
 use midflight_http::write::{WriteParams, answer};
 
 /// Looks at the log and serves what it holds.
@@ -145,8 +147,8 @@ async fn run(
         filtered_by,
         outcome: event.outcome.to_string(),
         revision: rules.revision().get(),
-        quarantined: rules.quarantined().into(),
-        reload: ReloadAnswer::from(&*event),
+        quarantined: quarantined_revisions(rules.quarantined()),
+        reload: reload_answer(&event),
     };
     Ok((status_of(&event), Json(done)).into_response())
 }

@@ -5,6 +5,7 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use midflight_live::Pinned;
 use midflight_tools::{Capability, Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use midflight_http::code::Code;
 use midflight_http::long_answer::{json as long_json, room_for_page};
 use midflight_http::params::{InPath, REVISION};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
 /// revision that they are of.
@@ -87,7 +89,7 @@ pub(super) async fn tools_of_capability(
             capability: name,
             total,
             revision: snapshot.revision().get(),
-            quarantined: snapshot.quarantined().into(),
+            quarantined: quarantined_revisions(snapshot.quarantined()),
         }
     };
     long_json(bytes, room, answer).await

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{Change, Document, DocumentId, JsonPointer, Precondition, clip};
 use midflight_tools::import::canonical_tool;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::api::DUPLICATE_TOOL;
@@ -18,7 +19,7 @@ use midflight_http::code::Code;
 use midflight_http::merge::is_lost_race;
 use midflight_http::params::precondition;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::write::{WriteParams, submit};
 
 /// How often a tool is made when others change it meanwhile.

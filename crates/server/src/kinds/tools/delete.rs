@@ -5,6 +5,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber, clip};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -15,8 +17,7 @@ use super::versions::{LogVersion, VersionRef, document_at, log_versions};
 use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params, REVISION, precondition};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::WriteAnswer;
+use midflight_http::problem::ApiError;
 use midflight_http::write::{Submitted, WriteParams, answer, submit};
 
 /// Which version to delete.

@@ -7,6 +7,7 @@ use midflight_engine::{Kind as _, Work};
 use midflight_tools::diff::{Impact, diff_tools};
 use midflight_tools::lint::escape_hidden;
 use midflight_tools::{Tool, Tools};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -17,7 +18,7 @@ use super::versions::{LogVersion, VersionRef, document_at, log_versions};
 use super::wire::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
 use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// Which versions to compare.
 #[derive(Debug, Deserialize, IntoParams)]

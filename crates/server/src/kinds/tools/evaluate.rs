@@ -7,14 +7,14 @@ use midflight_tools::expression::{
     EvaluationError, Formula, FormulaError, FormulaFault, Numeric, default_of,
 };
 use midflight_tools::limits::REQUEST_ITEMS_MAX;
+use midflight_wire::problem::{ProblemBody, ProblemItem};
 use serde_json::{Map, Number, Value, json};
 
 use super::app::ToolsApp;
 use super::wire::{EvaluateBody, EvaluatedAnswer, EvaluatedVariable};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::ProblemItem;
+use midflight_http::problem::ApiError;
 
 /// Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults
 /// where a catalogue has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422:

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use midflight_source::write_value;
 use midflight_tools::export::export_tool;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// How many tools may be named.
 const NAMES_MAX: usize = 10_000;
@@ -56,7 +58,7 @@ pub(super) async fn export_tools(
     }
     let room = room_for_page(&app, &principal).await?;
     let bytes_max = app.limits.answer_bytes_max;
-    let (revision, quarantined) = (tools.revision().get(), tools.quarantined().into());
+    let (revision, quarantined) = (tools.revision().get(), quarantined_revisions(tools.quarantined()));
     let tool_count = wanted.len();
     let written = tokio::task::spawn_blocking(move || write(&wanted, bytes_max)).await;
     let yaml_content = written.map_err(|error| ApiError::internal(&error))??;

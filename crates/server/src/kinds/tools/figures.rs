@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use midflight_wire::problem::ProblemBody;
 use std::collections::BTreeMap;
 
 use super::app::ToolsApp;
@@ -12,8 +13,8 @@ use super::wire::{
     PerformanceStats, ReloadTimes, StoreFigures, TableFigures, ToolFigures, ToolsMetricsAnswer,
 };
 use midflight_http::metrics::scrape::exposition;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::{StoreAnswer, ms};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::{ms, quarantined_revisions, statistics_answer, store_answer};
 
 /// What the catalogue has, and what was asked of it since this replica started.
 #[utoipa::path(get, path = "/api/v1/tools/metrics", tag = "tools",
@@ -30,10 +31,10 @@ pub(super) async fn metrics(State(app): State<ToolsApp>) -> Json<ToolsMetricsAns
             categories: counts(tools.categories()),
         },
         requests: app.parts.metrics.counts(),
-        reloads: app.engine.history().statistics(is_of_tools).into(),
+        reloads: statistics_answer(&app.engine.history().statistics(is_of_tools)),
         digest: tools.digest().to_string(),
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
         desired_revision: app.engine.status().desired.get(),
     })
 }
@@ -59,7 +60,7 @@ pub(super) async fn performance(State(app): State<ToolsApp>) -> Json<Performance
     let tools = app.parts.tools.load();
     let reloads = app.engine.history().statistics(is_of_tools);
     Json(PerformanceStats {
-        pool: StoreFigures { store: StoreAnswer::from(&status.store), from_copy: status.from_copy },
+        pool: StoreFigures { store: store_answer(&status.store), from_copy: status.from_copy },
         cache: TableFigures {
             tools: tools.tool_count(),
             capabilities: tools.capabilities().count(),
@@ -72,6 +73,6 @@ pub(super) async fn performance(State(app): State<ToolsApp>) -> Json<Performance
             p99_ms: reloads.p99.map(ms),
         },
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
     })
 }

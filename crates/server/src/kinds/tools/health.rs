@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_http::wire::quarantined_revisions;
 
 use super::app::ToolsApp;
 use super::wire::ToolsHealth;
@@ -26,6 +27,6 @@ pub(super) async fn health(State(app): State<ToolsApp>) -> Json<ToolsHealth> {
         database: if is_available { "connected" } else { "unavailable" },
         error,
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
     })
 }

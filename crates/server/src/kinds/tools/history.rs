@@ -6,6 +6,7 @@ use midflight_core::{Open, ReloadEvent, RevisionNumber, Trigger, clip};
 use midflight_engine::Kind as _;
 use midflight_store::{ListedRevision, RevisionQuery};
 use midflight_tools::Tools;
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::wire::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
 use midflight_http::code::Code;
 use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::wire::{ms, stamp};
 
 /// How many reloads are listed unless asked, and at most.

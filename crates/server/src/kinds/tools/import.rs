@@ -6,8 +6,11 @@ use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition};
 use midflight_engine::InvalidPolicy;
 use midflight_http::compute::{PoolShare, TimeLimit};
+use midflight_http::wire::quarantined_revisions;
 use midflight_source::parse_values;
 use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::{ProblemBody, ProblemItem};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -19,8 +22,7 @@ use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
 use midflight_http::merge::is_lost_race;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::{ProblemItem, WriteAnswer};
+use midflight_http::problem::ApiError;
 use midflight_http::write::{Submitted, WriteParams, answer, submit_with};
 
 /// How often an import is made when other edits come between.
@@ -275,7 +277,7 @@ impl Import<'_> {
             outcome,
             dry_run: self.params.is_dry_run(),
             revision,
-            quarantined: self.app.engine.world().quarantined().into(),
+            quarantined: quarantined_revisions(self.app.engine.world().quarantined()),
         })
         .into_response()
     }
@@ -323,7 +325,7 @@ mod tests {
     fn a_text_that_is_no_catalogue_is_refused_as_a_whole() {
         for text in ["", "just words", "a: [1", "- *x", "42"] {
             let error = ImportedCatalogue::read(text).map(|_| ()).unwrap_err();
-            assert_eq!(error.body().code, "malformed_body", "{text}");
+            assert_eq!(error.code(), "malformed_body", "{text}");
         }
     }
 }

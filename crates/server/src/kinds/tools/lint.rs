@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::Diff;
 use midflight_http::compute::TimeLimit;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::lint::lint;
 use midflight_tools::{Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -17,7 +19,7 @@ use super::names::{KIND, served};
 use super::wire::{LintItem, LintList};
 use midflight_http::params::{self, Params};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// How many tools of one edit are looked at for its answer, and among how many names of others: it delays the answer.
 const EDITED_MAX: usize = 10;
@@ -80,7 +82,7 @@ fn list(
         tools: wanted.len(),
         next_cursor,
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
     }
 }
 

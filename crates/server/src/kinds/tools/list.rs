@@ -6,6 +6,7 @@ use axum::response::Response;
 use midflight_core::DocumentId;
 use midflight_live::Pinned;
 use midflight_tools::{Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -18,7 +19,8 @@ use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::params::{InPath, Params, document};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// How many tools a page has unless asked, and at most.
 const PAGE_SIZE: usize = 50;
@@ -95,7 +97,7 @@ pub(super) async fn list_tools(
 ) -> Result<Json<ToolList>, ApiError> {
     let (page, page_size) = params.check()?;
     let tools = app.parts.tools.snapshot();
-    let (revision, quarantined) = (tools.revision(), tools.quarantined().into());
+    let (revision, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
     // Among many, those that are wanted may be far apart; other requests must not wait for them.
     let found = tokio::task::spawn_blocking(move || {
         let skip = (page - 1).saturating_mul(page_size);
@@ -167,7 +169,7 @@ pub(super) async fn of_platform(
     let snapshot = app.parts.tools.snapshot();
     let (found, total) = listed(snapshot.of_platform(&platform));
     let (tools, room, bytes) = prepared(&app, &principal, &snapshot, &found).await?;
-    let (revision, quarantined) = (snapshot.revision().get(), snapshot.quarantined().into());
+    let (revision, quarantined) = (snapshot.revision().get(), quarantined_revisions(snapshot.quarantined()));
     json(bytes, room, move || PlatformTools { platform, tools, total, revision, quarantined }).await
 }
 
@@ -183,7 +185,7 @@ pub(super) async fn of_category(
     let snapshot = app.parts.tools.snapshot();
     let (found, total) = listed(snapshot.of_category(&category));
     let (tools, room, bytes) = prepared(&app, &principal, &snapshot, &found).await?;
-    let (revision, quarantined) = (snapshot.revision().get(), snapshot.quarantined().into());
+    let (revision, quarantined) = (snapshot.revision().get(), quarantined_revisions(snapshot.quarantined()));
     json(bytes, room, move || CategoryTools { category, tools, total, revision, quarantined }).await
 }
 

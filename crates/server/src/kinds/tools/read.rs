@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use midflight_wire::problem::ProblemBody;
 use std::sync::Arc;
 
 use super::app::ToolsApp;
@@ -11,7 +12,8 @@ use super::authors::authors;
 use super::names::{KIND, served};
 use super::wire::{ToolAnswer, ToolBasis, ToolDetail};
 use midflight_http::params::{InPath, document, etag};
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match`
 /// with its `ETag` answers 304 while it is unchanged.
@@ -36,7 +38,10 @@ pub(super) async fn get_tool(
     }
     let detail = ToolDetail {
         tool: ToolAnswer::new(tool.id(), tool.body(), authors.as_ref()),
-        basis: ToolBasis { revision: snapshot.revision().get(), quarantined: snapshot.quarantined().into() },
+        basis: ToolBasis {
+            revision: snapshot.revision().get(),
+            quarantined: quarantined_revisions(snapshot.quarantined()),
+        },
     };
     let mut response = Json(detail).into_response();
     if let Some(tag) = tag {

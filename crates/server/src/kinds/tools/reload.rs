@@ -5,6 +5,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_engine::ReloadScope;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::replicas::Ack;
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
@@ -17,9 +19,9 @@ use midflight_http::log::documents::absent;
 use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::reload::{FleetReload, everywhere};
-use midflight_http::wire::{Ack, ms, stamp};
+use midflight_http::wire::{ms, quarantined_revisions, stamp};
 
 /// What to reload.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -79,7 +81,7 @@ pub(super) async fn reload_tools(
         documents_changed: event.documents_changed,
         replicas,
         revision: world.revision().get(),
-        quarantined: world.quarantined().into(),
+        quarantined: quarantined_revisions(world.quarantined()),
     };
     Ok(Json(answer).into_response())
 }

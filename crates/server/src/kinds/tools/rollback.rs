@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, RevisionNumber};
+use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use midflight_http::code::Code;
 use midflight_http::merge::{Absent, revise};
 use midflight_http::params::{InPath, precondition};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::write::WriteParams;
 
 /// Where to go back to: a version or a revision.

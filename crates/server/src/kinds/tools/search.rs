@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::clip;
 use midflight_http::compute::TimeLimit;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::limits::QUERY_BYTES_MAX;
 use midflight_tools::{Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
 use std::sync::Arc;
 use utoipa::IntoParams;
 
@@ -17,7 +19,7 @@ use super::wire::{FoundTool, FoundTools};
 use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// How many tools are answered unless asked, and at most.
 const LIMIT: usize = 50;
@@ -163,7 +165,7 @@ pub(super) async fn search_tools(
 ) -> Result<Json<FoundTools>, ApiError> {
     let search = Search::read(&params)?;
     let tools = app.parts.tools.snapshot();
-    let (revision, quarantined) = (tools.revision(), tools.quarantined().into());
+    let (revision, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
     let fields: Vec<_> = match search.fields.is_empty() {
         true => INDEXED.map(str::to_owned).into(),
         false => search.fields.iter().map(|field| field.word().to_owned()).collect(),

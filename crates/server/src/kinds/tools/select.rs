@@ -5,9 +5,11 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::State;
 use midflight_http::compute::TimeLimit;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::ToolsSnapshot;
 use midflight_tools::selection::{SelectionError, SelectionRequest};
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::ToolsApp;
@@ -18,7 +20,7 @@ use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 
 /// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question
 /// where the best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as
@@ -37,7 +39,10 @@ pub(super) async fn select_tools(
     let tools = app.parts.tools.snapshot();
     let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
     let is_brief = tools.pattern_count() <= BRIEF_ITEMS_MAX;
-    let basis = ToolBasis { revision: tools.revision().get(), quarantined: tools.quarantined().into() };
+    let basis = ToolBasis {
+        revision: tools.revision().get(),
+        quarantined: quarantined_revisions(tools.quarantined()),
+    };
     let chosen = computed(&app, &principal, time, is_brief, move || choose(&tools, &request)).await??;
     let took = began.elapsed();
     let selected = Selected { tool: chosen.tool.as_deref(), is_ambiguous: chosen.is_ambiguous, took };

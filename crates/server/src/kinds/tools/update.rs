@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, clip};
+use midflight_wire::problem::ProblemBody;
 use serde_json::{Map, Value, json};
 
 use super::app::ToolsApp;
@@ -15,7 +16,7 @@ use midflight_http::code::Code;
 use midflight_http::merge::{Absent, revise};
 use midflight_http::params::{InPath, precondition};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::write::WriteParams;
 
 /// The members that can be changed so, and `updated_by`, which is ignored.

@@ -6,6 +6,7 @@ use midflight_core::{Change, DocumentId, Precondition, Problem, Problems};
 use midflight_engine::{Kind as _, Work};
 use midflight_tools::Tools;
 use midflight_tools::import::canonical_tool;
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::ProblemItem;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::problem_item;
 use midflight_http::write::WriteParams;
 
 /// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with
@@ -46,7 +47,7 @@ pub(super) async fn validate_tool(
         valid: problems.is_empty(),
         errors: problems.iter().map(|problem| sentence(problem, &id)).collect(),
         warnings,
-        problems: problems.iter().map(ProblemItem::from).collect(),
+        problems: problems.iter().map(problem_item).collect(),
     }))
 }
 

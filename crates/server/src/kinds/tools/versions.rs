@@ -5,6 +5,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::{Document, DocumentId, RevisionNumber, clip};
 use midflight_store::{DocumentVersion, Page};
+use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::ToolsApp;
@@ -12,7 +13,7 @@ use super::names::{document_of, unknown};
 use super::wire::{VersionItem, Versions, tool_id, version_text};
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
-use midflight_http::problem::{ApiError, ProblemBody};
+use midflight_http::problem::ApiError;
 use midflight_http::wire::stamp;
 
 /// How many versions of a document are read at once, and in all.

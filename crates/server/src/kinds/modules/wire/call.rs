@@ -1,6 +1,6 @@
 //! Calls of modules on the wire.
 
-use midflight_http::wire::QuarantinedRevisions;
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use midflight_http::wire::QuarantinedRevisions;
 use midflight_module_host::{MetricsSnapshot, ModulePhase, ParkedMessage};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use midflight_http::wire::{QuarantinedRevisions, stamp};
+use midflight_http::wire::stamp;
 use midflight_module_host::{DryRunReport, ModuleReloadReport, PhaseDuration, ReloadOutcome};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

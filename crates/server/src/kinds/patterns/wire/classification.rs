@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use midflight_http::wire::quarantined_revisions;
 use midflight_learning::{Matched, QueryAnswer};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// A query to classify.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -87,7 +87,7 @@ impl ClassificationAnswer {
             llm_used: answer.llm_used,
             why: answer.why,
             revision: answer.revision.get(),
-            quarantined: (&*answer.quarantined).into(),
+            quarantined: quarantined_revisions(&answer.quarantined),
             time_us: took.as_secs_f64() * 1e6,
         }
     }

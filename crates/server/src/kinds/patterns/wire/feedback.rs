@@ -1,10 +1,10 @@
 //! Feedback on answers, and its results.
 
+use midflight_http::wire::quarantined_revisions;
 use midflight_learning::{Correction, FeedbackAnswer};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 use super::classification::MatchedAnswer;
 
@@ -100,7 +100,7 @@ impl From<FeedbackAnswer> for FeedbackDone {
             matched: answer.matched.map(MatchedAnswer::from),
             correction,
             revision: answer.revision.get(),
-            quarantined: (&*answer.quarantined).into(),
+            quarantined: quarantined_revisions(&answer.quarantined),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use midflight_learning::PatternUsage;
 use midflight_patterns::Pattern;
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use midflight_http::wire::{QuarantinedRevisions, stamp};
+use midflight_http::wire::stamp;
 
 /// A pattern that is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]

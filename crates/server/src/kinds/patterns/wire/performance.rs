@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use midflight_http::wire::quarantined_revisions;
 use midflight_learning::{PatternPerformance, Performance, Savings};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 use super::item::UsageAnswer;
 
@@ -61,7 +61,7 @@ impl From<Performance> for PerformanceAnswer {
             ranked: performance.ranked,
             profiles: profiles.map(|(name, savings)| (name.to_string(), savings.into())).collect(),
             revision: performance.revision.get(),
-            quarantined: (&*performance.quarantined).into(),
+            quarantined: quarantined_revisions(&performance.quarantined),
         }
     }
 }

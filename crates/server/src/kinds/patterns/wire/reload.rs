@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use midflight_components::{BreakerState, LlmCounts, LlmStatus};
 use midflight_learning::{AnswerSource, Counts};
 use midflight_patterns::NotLearned;
+use midflight_wire::log::QuarantinedRevisions;
+use midflight_wire::reload::{ReloadAnswer, StatisticsAnswer};
+use midflight_wire::replicas::Ack;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::table::TableAnswer;
-use midflight_http::wire::{Ack, QuarantinedRevisions, ReloadAnswer, StatisticsAnswer};
 
 /// What to reload. Every replica looks at the log as a whole, so that it never serves a mix of two revisions. Of a
 /// table that is followed only the row of a pattern that is named is taken over.

@@ -2,11 +2,11 @@
 
 use midflight_live::Loaded;
 use midflight_rules::RulesSnapshot;
+use midflight_wire::log::QuarantinedRevisions;
+use midflight_wire::reload::ReloadAnswer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-
-use midflight_http::wire::{QuarantinedRevisions, ReloadAnswer};
 
 /// What is served, in the format of the compatibility API.
 #[derive(Debug, Clone, Serialize, ToSchema)]

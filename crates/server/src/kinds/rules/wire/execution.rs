@@ -1,12 +1,13 @@
 //! Executions: what is asked, and what is answered.
 
+use midflight_http::wire::quarantined_revisions;
 use midflight_rules::{Execution, RuleEvaluation};
+use midflight_wire::log::QuarantinedRevisions;
+use midflight_wire::problem::ProblemItem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-
-use midflight_http::wire::{ProblemItem, QuarantinedRevisions};
 
 /// An input to execute.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -161,7 +162,7 @@ impl<'s> ExecutionAnswer<'s> {
             registry_version: world.revision().get(),
             revision: world.revision().get(),
             ruleset: execution.ruleset,
-            quarantined: world.quarantined().into(),
+            quarantined: quarantined_revisions(world.quarantined()),
             correlation_id: None,
             rule_evaluations: evaluations
                 .map(|evaluations| evaluations.into_iter().map(EvaluationAnswer::from).collect()),

@@ -1,11 +1,12 @@
 //! Reloads in the shape of the rule engine.
 
 use midflight_core::ReloadEvent;
+use midflight_wire::reload::ReloadAnswer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use midflight_http::monitoring_status::{ended_at, failure, word};
-use midflight_http::wire::{ReloadAnswer, stamp};
+use midflight_http::wire::stamp;
 
 /// A reload.
 #[derive(Debug, Clone, Serialize, ToSchema)]

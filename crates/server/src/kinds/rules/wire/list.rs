@@ -1,10 +1,9 @@
 //! Lists of rulesets, rules and conditions, as they are served.
 
 use midflight_rules::{RuleInfo, RulesetInfo};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// A ruleset as it is served.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -162,7 +162,7 @@ fn failed(error: &ApiError) -> ToolOutcome {
     for item in &body.errors {
         message += &format!("; at {}: {}", item.path, item.message);
     }
-    ToolOutcome::failed(body.code, message)
+    ToolOutcome::failed(error.code(), message)
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ use midflight_tools::limits::REQUEST_ITEMS_MAX;
 use midflight_tools::selection::context_variables;
 use midflight_tools::telemetry::{Observation, PatternTelemetry};
 use midflight_tools::{EstimateCorrection, Tool, ToolPattern, ToolsSnapshot};
+use midflight_wire::problem::{ProblemBody, ProblemItem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -25,8 +26,8 @@ use midflight_http::code::Code;
 use midflight_http::idempotency::RequestKey;
 use midflight_http::params::{self, Params};
 use midflight_http::principal::Principal;
-use midflight_http::problem::{ApiError, ProblemBody};
-use midflight_http::wire::ProblemItem;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// How many observations one request may have.
 const OBSERVATIONS_MAX: usize = 1_000;
@@ -71,7 +72,7 @@ pub(in super::super) async fn observe(
         observed: observed.len(),
         compared: observed.iter().filter(|it| it.is_compared).count(),
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
     };
     let telemetry = &app.parts.telemetry.0;
     let counted: Vec<_> = observed.iter().map(|it| (it.name.clone(), it.observation)).collect();
@@ -227,7 +228,7 @@ pub(in super::super) async fn get_telemetry(
         next_cursor,
         learns_corrections: tools.settings().learns_corrections(),
         revision: tools.revision().get(),
-        quarantined: tools.quarantined().into(),
+        quarantined: quarantined_revisions(tools.quarantined()),
     }))
 }
 

@@ -1,11 +1,11 @@
 //! Capabilities, and the tools that have one.
 
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::tool::ToolAnswer;
-use midflight_http::wire::QuarantinedRevisions;
 
 /// A capability, and who has it.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use midflight_wire::log::QuarantinedRevisions;
+use midflight_wire::reload::StatisticsAnswer;
+use midflight_wire::status::StoreAnswer;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use midflight_http::wire::{QuarantinedRevisions, StatisticsAnswer, StoreAnswer};
 
 /// The health of the catalogue.
 #[derive(Debug, Clone, Serialize, ToSchema)]

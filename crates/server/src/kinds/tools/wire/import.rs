@@ -1,9 +1,8 @@
 //! Imports and exports of the original's shape.
 
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// What to import.
 #[derive(Debug, Deserialize, ToSchema)]

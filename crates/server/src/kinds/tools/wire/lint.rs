@@ -2,10 +2,9 @@
 
 use midflight_tools::Tool;
 use midflight_tools::lint::{LintFinding, escape_hidden};
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// Something in the texts of a tool that a reader should look at.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use midflight_wire::log::QuarantinedRevisions;
+use midflight_wire::replicas::Ack;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use midflight_http::wire::{Ack, QuarantinedRevisions};
 
 /// What to reload, for clients that send it in the body.
 #[derive(Debug, Default, Deserialize, ToSchema)]

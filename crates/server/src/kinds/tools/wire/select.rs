@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// What is to be done. At least one of query, capabilities, tool_name, platform and category is needed.
 #[derive(Debug, Serialize, ToSchema)]

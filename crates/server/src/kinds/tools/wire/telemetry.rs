@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use midflight_wire::log::QuarantinedRevisions;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use midflight_http::wire::QuarantinedRevisions;
 
 /// One use of a pattern.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -2,12 +2,14 @@
 
 use midflight_core::Digest;
 use midflight_store::Authorship;
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::log::QuarantinedRevisions;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::lint::LintItem;
-use midflight_http::wire::{QuarantinedRevisions, WriteAnswer, stamp};
+use midflight_http::wire::stamp;
 
 /// A tool, without its capabilities; those are in its document.
 #[derive(Debug, Clone, Serialize, ToSchema)]

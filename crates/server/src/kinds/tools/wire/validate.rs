@@ -1,9 +1,8 @@
 //! Whether a tool is valid.
 
+use midflight_wire::problem::ProblemItem;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use midflight_http::wire::ProblemItem;
 
 /// Whether a tool is valid, by itself and beside the others.
 #[derive(Debug, Clone, Serialize, ToSchema)]
