@@ -58,4 +58,5 @@ mod transcripts;
 mod transfer;
 mod ui;
 mod watch;
+mod wire;
 mod writes;
