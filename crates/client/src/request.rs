@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use backon::Retryable as _;
+use backon::ExponentialBackoff;
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{
@@ -185,17 +185,24 @@ impl<'c> ApiRequest<'c> {
 
     async fn text(self, max: Option<Duration>) -> Result<Bytes, ClientError> {
         let request = self.checked()?;
-        let read = async || {
-            let response = request.success(max).await?;
-            let address = request.client.address();
-            response.bytes().await.map_err(|error| FailedAttempt::of_connection(address, &error))
-        };
-        request.repeat(read).await
+        let mut pauses = request.client.retry.pauses();
+        loop {
+            match request.read(max).await {
+                Ok(text) => return Ok(text),
+                Err(failed) => request.pause(&mut pauses, failed).await?,
+            }
+        }
     }
 
     async fn succeed(self, max: Option<Duration>) -> Result<Response, ClientError> {
         let request = self.checked()?;
-        request.repeat(async || request.success(max).await).await
+        let mut pauses = request.client.retry.pauses();
+        loop {
+            match request.success(max).await {
+                Ok(response) => return Ok(response),
+                Err(failed) => request.pause(&mut pauses, failed).await?,
+            }
+        }
     }
 
     fn checked(mut self) -> Result<Self, ClientError> {
@@ -210,26 +217,29 @@ impl<'c> ApiRequest<'c> {
         Ok(self)
     }
 
-    /// Attempts until one succeeds, or another one would not help.
-    async fn repeat<T>(&self, attempt: impl AsyncFn() -> Result<T, FailedAttempt>) -> Result<T, ClientError> {
-        let client = self.client;
-        let delay_max = client.retry.delay_max;
-        let may_repeat = |failed: &FailedAttempt| {
-            failed.is_transient && (!failed.was_sent || self.repeatable != Repeatable::Unsent)
-        };
-        // None when there were as many attempts as there may be.
-        let pause = |failed: &FailedAttempt, pause: Option<Duration>| {
-            pause.map(|pause| failed.retry_after.map_or(pause, |asked| asked.min(delay_max)))
-        };
-        let repeated = (|| attempt())
-            .retry(client.retry.builder())
-            .sleep(tokio::time::sleep)
-            .when(may_repeat)
-            .adjust(pause)
-            .notify(|failed: &FailedAttempt, after| {
-                client.observer.notify(ClientEvent::Retrying { error: &failed.error, after });
-            });
-        repeated.await.map_err(|failed| failed.error)
+    /// Waits before another attempt.
+    ///
+    /// # Errors
+    /// The error of the attempt when another one would not help, might do harm, or would be one too many.
+    async fn pause(
+        &self,
+        pauses: &mut ExponentialBackoff,
+        failed: FailedAttempt,
+    ) -> Result<(), ClientError> {
+        let FailedAttempt { error, was_sent, is_transient, retry_after } = failed;
+        let may_repeat = is_transient && (!was_sent || self.repeatable != Repeatable::Unsent);
+        let Some(pause) = may_repeat.then(|| pauses.next()).flatten() else { return Err(error) };
+        let after = retry_after.map_or(pause, |asked| asked.min(self.client.retry.delay_max));
+        self.client.observer.notify(ClientEvent::Retrying { error: &error, after });
+        tokio::time::sleep(after).await;
+        Ok(())
+    }
+
+    /// One attempt, with the whole of its answer.
+    async fn read(&self, max: Option<Duration>) -> Result<Bytes, FailedAttempt> {
+        let response = self.success(max).await?;
+        let address = self.client.address();
+        response.bytes().await.map_err(|error| FailedAttempt::of_connection(address, &error))
     }
 
     /// One attempt, whose answer must be a success.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::ExponentialBuilder;
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use uuid::Uuid;
 
 /// How often a failed request is sent again, and after which pauses. Each pause is about twice the one before, with
@@ -29,12 +29,13 @@ impl RetryPolicy {
     /// No request is sent again.
     pub const NONE: Self = Self { retries_max: 0, delay_min: Duration::ZERO, delay_max: Duration::ZERO };
 
-    pub(crate) fn builder(self) -> ExponentialBuilder {
+    pub(crate) fn pauses(self) -> ExponentialBackoff {
         ExponentialBuilder::new()
             .with_jitter()
             .with_min_delay(self.delay_min)
             .with_max_delay(self.delay_max)
             .with_max_times(self.retries_max)
+            .build()
     }
 }
 

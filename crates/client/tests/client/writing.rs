@@ -7,6 +7,20 @@ use serde_json::Value;
 
 use crate::support::{body, client, id, server};
 
+/// A program spawns what it asks on any runtime.
+#[test]
+fn futures_can_be_sent_to_other_threads() {
+    fn check<T: Send>(_: T) {}
+    let client = Client::builder("127.0.0.1:1").build().unwrap();
+    let (id, options, kind) = (id("a"), WriteOptions::default(), "rules".parse().unwrap());
+    check(client.document(&id));
+    check(client.documents(&kind, "a", None, 10));
+    check(client.put_document(&id, &Value::Null, Precondition::None, &options));
+    check(client.update_document(&id, &options, |body| body));
+    check(client.export(None));
+    check(client.watch(None, None).next());
+}
+
 #[tokio::test]
 async fn an_edit_whose_answer_is_lost_is_made_once() {
     let (_server, network) = server();
