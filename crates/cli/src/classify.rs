@@ -88,7 +88,12 @@ fn matched(matched: Option<&MatchedAnswer>) -> String {
     optional(matched.map(|matched| format!("{} ({} {:?})", matched.id, matched.r#match, matched.key)))
 }
 
-async fn compare(client: &Client, output: &Output, file: &Path, profile: Option<&str>) -> Result<(), Failure> {
+async fn compare(
+    client: &Client,
+    output: &Output,
+    file: &Path,
+    profile: Option<&str>,
+) -> Result<(), Failure> {
     let queries = labelled(&files::text(file)?);
     let queries = queries.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
     let mut compared = Vec::with_capacity(queries.len());

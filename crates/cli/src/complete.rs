@@ -8,8 +8,8 @@ use clap_complete::engine::CompletionCandidate;
 use midflight_client::{Client, RetryPolicy};
 use midflight_core::KindName;
 
-use super::fail::Failure;
 use super::connection::Global;
+use super::fail::Failure;
 
 /// How long a person at a shell waits for names.
 const WAIT_MAX: Duration = Duration::from_secs(1);

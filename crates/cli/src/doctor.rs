@@ -205,9 +205,7 @@ async fn token(client: &Client) -> Finding {
     let request = ApplyRequest { changes: Vec::new(), reason: String::new() };
     let options = WriteOptions { dry_run: true, ..WriteOptions::default() };
     match client.apply(&request, &options).await {
-        Err(error) if matches!(error.code(), Some("unauthenticated" | "forbidden")) => {
-            failed("token", error)
-        }
+        Err(error) if matches!(error.code(), Some("unauthenticated" | "forbidden")) => failed("token", error),
         _ => good("token", "valid, and may make changes"),
     }
 }

@@ -150,8 +150,9 @@ fn documents(output: &Output, found: &[Answer<DocumentAnswer>]) -> Result<(), Fa
 
 /// A document of an answer.
 pub(super) fn read(found: &DocumentAnswer) -> Result<(DocumentId, Value), Failure> {
-    let invalid =
-        |error: &dyn std::fmt::Display| Failure::failed(format!("the server sent an invalid document: {error}"));
+    let invalid = |error: &dyn std::fmt::Display| {
+        Failure::failed(format!("the server sent an invalid document: {error}"))
+    };
     let id = DocumentId::new(&found.kind, &found.name).map_err(|error| invalid(&error))?;
     let body = serde_json::from_str(found.body.get()).map_err(|error| invalid(&error))?;
     Ok((id, body))

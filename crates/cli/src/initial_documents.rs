@@ -52,7 +52,9 @@ impl FirstDocuments {
             eprint_status(&format!("applied {} initial documents to the empty log", self.edit.changes.len()));
         } else {
             let served = server.service().engine().served();
-            eprint_status(&format!("the log has documents (revision {served}); initial documents were not applied"));
+            eprint_status(&format!(
+                "the log has documents (revision {served}); initial documents were not applied"
+            ));
         }
     }
 }

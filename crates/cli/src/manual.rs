@@ -56,6 +56,8 @@ pub(super) fn pages(args: &ManArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.folder)
         .and_then(|()| clap_mangen::generate_to(super::command(), &args.folder))
         .map_err(|error| Failure::failed(format!("cannot write manual pages to {folder}: {error}")))?;
-    eprint_status(&format!("manual pages written to {folder}; read the first one with: man {folder}/midflight.1"));
+    eprint_status(&format!(
+        "manual pages written to {folder}; read the first one with: man {folder}/midflight.1"
+    ));
     Ok(())
 }

@@ -60,9 +60,11 @@ fn text(status: &StatusAnswer) -> String {
         ("quarantined here".to_owned(), format!("revision {}: {problems}", quarantined.revision))
     }));
     let directories = status.directories.iter().filter(|directory| !directory.problems.is_empty());
-    rows.extend(directories.map(|directory| {
-        (format!("directory {}", directory.name), directory_problems(&directory.problems))
-    }));
+    rows.extend(
+        directories.map(|directory| {
+            (format!("directory {}", directory.name), directory_problems(&directory.problems))
+        }),
+    );
     record(rows.iter().map(|(name, value)| (name.as_str(), value.clone())))
 }
 

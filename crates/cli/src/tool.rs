@@ -259,9 +259,8 @@ struct PatternEstimates {
 
 async fn show(client: &Client, output: &Output, args: &NameArgs) -> Result<(), Failure> {
     let tool = client.tool(&args.name).await?;
-    let invalid = |error: &dyn std::fmt::Display| {
-        Failure::failed(format!("the server sent an invalid tool: {error}"))
-    };
+    let invalid =
+        |error: &dyn std::fmt::Display| Failure::failed(format!("the server sent an invalid tool: {error}"));
     let id = DocumentId::new("tools", &tool.tool.document).map_err(|error| invalid(&error))?;
     let document = client.document(&id).await?;
     let body = serde_json::from_str(document.body.get()).map_err(|error| invalid(&error))?;
@@ -336,7 +335,7 @@ async fn export(client: &Client, output: &Output, args: &ToolExportArgs) -> Resu
 
 async fn rollback(client: &Client, output: &Output, args: ToolRollbackArgs) -> Result<(), Failure> {
     let ToolRollbackArgs { name, to, revision, write } = args;
-    let body = RollbackBody { version: to, revision, ..RollbackBody::default() };
+    let body = RollbackBody { version: to, revision, reason: String::new() };
     let options = write.options();
     let answer = write.made(client.roll_back_tool(&name, &body, &options)).await?;
     tell(client, output, &answer).await

@@ -46,7 +46,10 @@ pub(super) async fn run(client: &Client, output: &Output, args: &WatchArgs) -> R
 /// Why the server does not continue, with where to begin when that is known.
 fn ended(error: ClientError) -> Failure {
     if let Some(first) = error.problem().and_then(|problem| problem.first_revision) {
-        eprint_status(&format!("the log begins at revision {first}: watch --since {}", first.saturating_sub(1)));
+        eprint_status(&format!(
+            "the log begins at revision {first}: watch --since {}",
+            first.saturating_sub(1)
+        ));
     }
     error.into()
 }

@@ -174,7 +174,8 @@ impl FailedAttempt {
     ) -> Self {
         let error = ClientError::of_answer(address, status, text);
         let is_proxy = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS);
-        let is_transient = is_proxy || status == StatusCode::SERVICE_UNAVAILABLE && error.code() != Some("store_read_only");
+        let is_transient =
+            is_proxy || status == StatusCode::SERVICE_UNAVAILABLE && error.code() != Some("store_read_only");
         Self { error, was_sent: true, is_transient, retry_after }
     }
 }

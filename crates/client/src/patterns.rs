@@ -3,8 +3,8 @@
 use midflight_core::Precondition;
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::patterns::{
-    ClassificationAnswer, ClassifyBody, FeedbackBody, FeedbackDone, PatternItem, PerformanceAnswer, UsageBody,
-    UsageTaken,
+    ClassificationAnswer, ClassifyBody, FeedbackBody, FeedbackDone, PatternItem, PerformanceAnswer,
+    UsageBody, UsageTaken,
 };
 use reqwest::Method;
 use serde::Serialize;

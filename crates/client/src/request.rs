@@ -178,9 +178,8 @@ impl<'c> ApiRequest<'c> {
         let response = request.attempt(Some(request.client.request_max)).await.map_err(broken)?;
         let status = response.status();
         let text = response.bytes().await.map_err(broken)?;
-        serde_json::from_slice(&text).map_err(|_| {
-            ClientError::of_answer(address, status, &String::from_utf8_lossy(&text))
-        })
+        serde_json::from_slice(&text)
+            .map_err(|_| ClientError::of_answer(address, status, &String::from_utf8_lossy(&text)))
     }
 
     async fn text(self, max: Option<Duration>) -> Result<Bytes, ClientError> {
@@ -221,11 +220,7 @@ impl<'c> ApiRequest<'c> {
     ///
     /// # Errors
     /// The error of the attempt when another one would not help, might do harm, or would be one too many.
-    async fn pause(
-        &self,
-        pauses: &mut ExponentialBackoff,
-        failed: FailedAttempt,
-    ) -> Result<(), ClientError> {
+    async fn pause(&self, pauses: &mut ExponentialBackoff, failed: FailedAttempt) -> Result<(), ClientError> {
         let FailedAttempt { error, was_sent, is_transient, retry_after } = failed;
         let may_repeat = is_transient && (!was_sent || self.repeatable != Repeatable::Unsent);
         let Some(pause) = may_repeat.then(|| pauses.next()).flatten() else { return Err(error) };
@@ -255,7 +250,8 @@ impl<'c> ApiRequest<'c> {
             }
             return Ok(response);
         }
-        let retry_after = header(RETRY_AFTER.as_str()).and_then(|it| it.parse().ok()).map(Duration::from_secs);
+        let retry_after =
+            header(RETRY_AFTER.as_str()).and_then(|it| it.parse().ok()).map(Duration::from_secs);
         let text = response.text().await.unwrap_or_default();
         Err(FailedAttempt::of_answer(address, status, &text, retry_after))
     }

@@ -13,8 +13,9 @@ use crate::error::ClientError;
 pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = ca_file {
-        add(&mut roots, file)
-            .map_err(|why| ClientError::Invalid(format!("cannot read the CA file {}: {why}", file.display())))?;
+        add(&mut roots, file).map_err(|why| {
+            ClientError::Invalid(format!("cannot read the CA file {}: {why}", file.display()))
+        })?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -53,12 +53,7 @@ struct PendingRequest {
 }
 
 impl McpBridge {
-    pub(super) fn new(
-        client: Client,
-        url: Url,
-        out: mpsc::Sender<String>,
-        can_change: bool,
-    ) -> Arc<Self> {
+    pub(super) fn new(client: Client, url: Url, out: mpsc::Sender<String>, can_change: bool) -> Arc<Self> {
         Arc::new(Self {
             client,
             url,

@@ -141,7 +141,9 @@ impl McpBridge {
         let response = self.exchange(Method::GET, headers, "").await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK if is_stream(&response) => Ok(Some(MessageStream::new(self.client.address(), response))),
+            StatusCode::OK if is_stream(&response) => {
+                Ok(Some(MessageStream::new(self.client.address(), response)))
+            }
             _ => Err(self.refused(response).await),
         }
     }

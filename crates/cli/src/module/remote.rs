@@ -119,7 +119,8 @@ fn text(answer: &ModuleAnswer) -> String {
         ("code", optional(module.code.as_ref())),
         ("retained_generation", optional(answer.retained_generation)),
     ]);
-    let generations = answer.generations.iter().map(|(number, version)| [number.to_string(), version.clone()]);
+    let generations =
+        answer.generations.iter().map(|(number, version)| [number.to_string(), version.clone()]);
     shown += &("\n".to_owned() + &table(&["GENERATION", ""], generations));
     shown += &("\n".to_owned() + &table(&["COUNTER", ""], counters(module)));
     let limits = answer.limits.iter().map(|(name, value)| [name.clone(), value.to_string()]);

@@ -81,7 +81,8 @@ async fn export(client: &Client, output: &Output, args: &ModuleExportArgs) -> Re
 async fn import(client: &Client, output: &Output, args: &ModuleImportArgs) -> Result<(), Failure> {
     let bytes = std::fs::read(&args.file)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", args.file.display())))?;
-    let report = client.import_module_state(&args.name, args.schema, Bytes::from(bytes), &args.reason).await?;
+    let report =
+        client.import_module_state(&args.name, args.schema, Bytes::from(bytes), &args.reason).await?;
     let shown = ShownReload::of_answer(&report);
     output.data(&report, || shown.text())?;
     eprint_status(&shown.summary());

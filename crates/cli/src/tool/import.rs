@@ -113,7 +113,7 @@ impl JoinedFiles {
 
 pub(crate) async fn validate(client: &Client, output: &Output, args: &ValidateArgs) -> Result<(), Failure> {
     let joined = JoinedFiles::read(&args.paths)?;
-    let answer = joined.send(client, true, true, &WriteOptions::default()).await?;
+    let answer: Answer<ImportedTools> = joined.send(client, true, true, &WriteOptions::default()).await?;
     let failures = joined.failures(&answer.errors);
     detail(output, &answer, "valid", &failures)?;
     check_none(&failures, "")
@@ -124,7 +124,7 @@ pub(crate) async fn run(client: &Client, output: &Output, args: ToolImportArgs) 
     let joined = JoinedFiles::read(&paths)?;
     let options = write.options();
     if write.dry_run || !skip_bad {
-        let answer = joined.send(client, overwrite, true, &options).await?;
+        let answer: Answer<ImportedTools> = joined.send(client, overwrite, true, &options).await?;
         let failures = joined.failures(&answer.errors);
         if write.dry_run || !failures.is_empty() {
             detail(output, &answer, "would be imported", &failures)?;

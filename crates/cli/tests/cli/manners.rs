@@ -80,7 +80,10 @@ fn a_diff_is_of_the_format_of_its_files_and_has_colors_only_where_they_are_wante
         Ran::of(command.env("CLICOLOR_FORCE", force).output().unwrap()).stdout
     };
     let plain = diff("c.yaml", "0");
-    assert!(plain.contains("-  constant: 30000\n+  constant: 25000\n") && !plain.contains('\u{1b}'), "{plain}");
+    assert!(
+        plain.contains("-  constant: 30000\n+  constant: 25000\n") && !plain.contains('\u{1b}'),
+        "{plain}"
+    );
     assert!(diff("c.json", "0").contains("+  \"constant\": 25000"));
     let colored = diff("c.yaml", "1");
     assert!(colored.contains("\u{1b}[32m+  constant: 25000\u{1b}[0m"), "{colored:?}");

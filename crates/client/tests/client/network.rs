@@ -23,8 +23,11 @@ impl Network {
     pub(crate) fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let line =
-            Arc::new(Line { port: AtomicU16::new(port), losses: AtomicUsize::new(0), lost: AtomicUsize::new(0) });
+        let line = Arc::new(Line {
+            port: AtomicU16::new(port),
+            losses: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+        });
         let of_thread = Arc::clone(&line);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -70,7 +73,8 @@ fn pass(line: &Arc<Line>, client: &TcpStream, server: &TcpStream) {
     thread::spawn(move || {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(count @ 1..) = answers.read(&mut buffer) {
-            let is_lost = line.losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            let is_lost =
+                line.losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             if is_lost.is_ok() {
                 line.lost.fetch_add(1, Ordering::Relaxed);
                 break;

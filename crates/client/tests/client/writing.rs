@@ -73,7 +73,10 @@ async fn a_write_on_an_old_version_is_a_conflict_and_an_update_reads_again() {
     put(1, Precondition::Absent).await.unwrap();
     put(2, Precondition::Version(1)).await.unwrap();
     let conflict = put(3, Precondition::Version(1)).await.unwrap_err();
-    assert!(matches!(&conflict, ClientError::Conflict(it) if it.code == "precondition_failed"), "{conflict:?}");
+    assert!(
+        matches!(&conflict, ClientError::Conflict(it) if it.code == "precondition_failed"),
+        "{conflict:?}"
+    );
     assert!(matches!(put(3, Precondition::Absent).await.unwrap_err(), ClientError::Conflict(_)));
 
     // Another writer is first, once: the change is computed again, on what that one wrote.

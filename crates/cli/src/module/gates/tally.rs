@@ -145,7 +145,9 @@ impl GateTally {
             pause_p50_us_at_most: p(0.5),
             pause_p99_us_at_most: p(0.99),
             pause_max_us: self.pauses.max_us,
-            pauses: buckets.map(|(bound, count)| PauseBucket { us_at_most: *bound, pauses: *count }).collect(),
+            pauses: buckets
+                .map(|(bound, count)| PauseBucket { us_at_most: *bound, pauses: *count })
+                .collect(),
         };
         output.data(&answer, || answer.text())?;
         for wrong in &self.wrong {
