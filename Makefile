@@ -48,7 +48,8 @@ sidecar: ## Build the config-reloader: one small static file
 	echo "$$file: $$bytes bytes"; [ $$bytes -le 2097152 ] || { echo "it must have at most 2 MiB"; exit 1; }
 
 run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
-	@rm -f $(DATA)/ready; \
+	@rm -f $(DATA)/ready; data="$(DATA)"; \
+	[ ! -e $(DATA)/midflight.db ] || data="$(DATA) was there already and is served as it is; for the examples: rm -r $(DATA)"; \
 	./target/quick/midflight serve --listen $(LISTEN) --data-dir $(DATA) --ready-file $(DATA)/ready \
 		--admin-token-file $(DATA)/admin-token --apply-if-empty examples/loans,examples/helpdesk,examples/operations & server=$$!; \
 	trap : INT; trap 'kill $$server' TERM; \
@@ -58,7 +59,8 @@ run: build-quick ## Build, and serve the examples on SQLite in ./midflight-data
 	  midflight module show counter >/dev/null 2>&1 || midflight module load examples/modules/counter.wat); \
 	printf '%s\n' "" \
 	  "  URL    $$url     in a browser: $$url/ui/tour leads through it in five minutes" \
-	  "  token  $$(cat $(DATA)/admin-token)" "" \
+	  "  token  $$(cat $(DATA)/admin-token)" \
+	  "  data   $$data" "" \
 	  "Three commands to try in another terminal, in this folder:" "" \
 	  "  export MIDFLIGHT_URL=$$url MIDFLIGHT_TOKEN=\$$(cat $(DATA)/admin-token) PATH=\$$PWD/target/quick:\$$PATH" "" \
 	  "  1. ask:    midflight execute --data '{\"amount\": 20000, \"applicant\": {\"income\": 52000, \"years_employed\": 6, \"defaults\": 0}}'" \

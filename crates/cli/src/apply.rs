@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use midflight_client::wire::edits::WriteAnswer;
+use midflight_client::{Answer, Client, InvalidDocuments};
 use midflight_core::cut_reason;
-use reqwest::Method;
-use serde_json::Value;
 
-use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
 use super::files::{self, Documents};
 use super::output::Output;
-use super::write::{WriteArgs, tell};
+use super::write::{WriteArgs, show};
 
 /// The flags of `apply`.
 #[derive(Debug, Args)]
@@ -23,7 +22,7 @@ pub(super) struct ApplyArgs {
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, mut args: ApplyArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, mut args: ApplyArgs) -> Result<(), Failure> {
     let documents = files::read(&args.files)?;
     if args.write.reason.is_empty() {
         let files: Vec<_> = args.files.iter().map(|file| file.display().to_string()).collect();
@@ -35,15 +34,14 @@ pub(super) async fn run(client: &ServerClient, output: &Output, mut args: ApplyA
 
 /// Puts documents as one revision, tells what became of it, and gives the answer.
 pub(super) async fn put(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
     documents: &Documents,
     write: &WriteArgs,
-) -> Result<Value, Failure> {
-    let url = client.url(&["api", "v1", "import"], &write.query());
-    let body = RequestBody::Bytes("application/json", documents.to_body());
-    let answer = client.send(Method::POST, url, body, &[]).await;
-    let answer = answer.map_err(|failure| documents.placed(failure))?.body;
-    tell(output, &answer)?;
+) -> Result<Answer<WriteAnswer>, Failure> {
+    let options = write.options();
+    let import = client.import(documents.to_body(), InvalidDocuments::Refuse, &options);
+    let answer = write.made(import).await.map_err(|failure| documents.placed(failure))?;
+    show(client, output, &answer, documents.are_yaml()).await?;
     Ok(answer)
 }

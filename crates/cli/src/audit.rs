@@ -1,11 +1,29 @@
 //! `audit`: who did what, from where, and what came of it.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use midflight_client::wire::audit::AuditItem;
+use midflight_client::{AuditFilter, Client};
 
-use super::client::ServerClient;
+use super::columns::{Column, optional};
 use super::fail::Failure;
-use super::output::{Output, table, text};
+use super::output::Output;
+use super::progress::Waiting;
+
+const ENTRIES: &[Column<AuditItem>] = &[
+    Column::new("AT", |entry| entry.at.clone()),
+    Column::new("ACTOR", |entry| entry.actor.clone()),
+    Column::new("ACTION", |entry| entry.action.clone()),
+    Column::new("OUTCOME", |entry| match &entry.code {
+        Some(code) => format!("{} ({code})", entry.outcome),
+        None => entry.outcome.clone(),
+    }),
+    Column::new("FROM", |entry| optional(entry.from.as_ref())),
+    Column::new("REVISION", |entry| optional(entry.revision)),
+    Column::wide("ROLE", |entry| entry.role.clone()),
+    Column::wide("TARGET", |entry| entry.target.clone()),
+    Column::wide("REPLICA", |entry| entry.replica.clone()),
+    Column::wide("REQUEST", |entry| optional(entry.request_id.as_ref())),
+];
 
 /// The commands of `audit`.
 #[derive(Debug, Subcommand)]
@@ -47,46 +65,27 @@ pub(super) struct FilterArgs {
 }
 
 impl FilterArgs {
-    fn query(self) -> [(&'static str, String); 5] {
+    fn filter(self) -> AuditFilter {
         let Self { actor, action, outcome, since, until } = self;
-        [("actor", actor), ("action", action), ("outcome", outcome), ("since", since), ("until", until)]
+        AuditFilter { actor, action, outcome, since, until }
     }
 }
 
-pub(super) async fn run(
-    client: &ServerClient,
-    output: &Output,
-    command: AuditCommand,
-) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, command: AuditCommand) -> Result<(), Failure> {
     match command {
-        AuditCommand::List(args) => list(client, output, args).await,
-        AuditCommand::Export(filter) => export(client, output, filter).await,
+        AuditCommand::List(args) => {
+            let found = client.audit(&args.filter.filter(), args.limit).await?;
+            output.list(&found, found.iter().map(|it| &**it), ENTRIES, |entry| entry.number.to_string())
+        }
+        AuditCommand::Export(filter) => {
+            let mut download = client.audit_export(&filter.filter()).await?;
+            let (waiting, mut received) = (Waiting::new("reading the audit"), 0);
+            while let Some(part) = download.next().await? {
+                output.raw(&part)?;
+                received += part.len() as u64;
+                waiting.received("reading the audit", received);
+            }
+            Ok(())
+        }
     }
-}
-
-async fn list(client: &ServerClient, output: &Output, args: ListArgs) -> Result<(), Failure> {
-    let mut found = client.up_to(&["api", "v1", "audit"], &args.filter.query(), args.limit).await?;
-    found.truncate(args.limit);
-    let list = Value::from(found);
-    output.data(&list, || {
-        let rows = list.as_array().into_iter().flatten().map(|entry| {
-            let outcome = match text(entry, "code") {
-                code if code.is_empty() => text(entry, "outcome"),
-                code => format!("{} ({code})", text(entry, "outcome")),
-            };
-            let [at, actor, action, from, revision] =
-                ["at", "actor", "action", "from", "revision"].map(|key| text(entry, key));
-            [at, actor, action, outcome, from, revision]
-        });
-        table(&["AT", "ACTOR", "ACTION", "OUTCOME", "FROM", "REVISION"], rows)
-    })
-}
-
-async fn export(client: &ServerClient, output: &Output, filter: FilterArgs) -> Result<(), Failure> {
-    let mut response =
-        client.open(client.url(&["api", "v1", "audit", "export"], &filter.query()), &[]).await?;
-    while let Some(part) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
-        output.raw(&part)?;
-    }
-    Ok(())
 }

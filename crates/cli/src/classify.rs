@@ -1,16 +1,17 @@
 //! `classify`: what a query is; or how queries with labels are answered.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use midflight_client::wire::patterns::{ClassificationAnswer, ClassifyBody, MatchedAnswer};
+use midflight_client::{Answer, Client};
 use midflight_patterns::import::{LabelledQuery, labelled};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, optional, record};
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, eprint_status, table, text};
+use super::output::{Output, eprint_status};
 
 /// The flags of `classify`.
 #[derive(Debug, Args)]
@@ -28,84 +29,95 @@ pub(super) struct ClassifyArgs {
     labelled: Option<PathBuf>,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: &ClassifyArgs) -> Result<(), Failure> {
+/// How a query with a label is answered.
+#[derive(Debug, Serialize)]
+struct ComparedQuery {
+    line: usize,
+    query: String,
+    expected_category: Option<String>,
+    taxonomy: Option<String>,
+    category: Option<String>,
+    source: String,
+    matched: Option<MatchedAnswer>,
+    agrees: Option<bool>,
+    revision: u64,
+}
+
+const COMPARED: &[Column<ComparedQuery>] = &[
+    Column::new("LINE", |one| one.line.to_string()),
+    Column::new("QUERY", |one| one.query.clone()),
+    Column::new("LABEL", |one| optional(one.expected_category.as_ref())),
+    Column::new("CATEGORY", |one| optional(one.category.as_ref())),
+    Column::new("AGREES", |one| optional(one.agrees.map(|agrees| if agrees { "yes" } else { "no" }))),
+    Column::new("MATCHED", |one| matched(one.matched.as_ref())),
+    Column::wide("SOURCE", |one| one.source.clone()),
+];
+
+pub(super) async fn run(client: &Client, output: &Output, args: &ClassifyArgs) -> Result<(), Failure> {
     if let Some(file) = &args.labelled {
         return compare(client, output, file, args.profile.as_deref()).await;
     }
     let answer = ask(client, args.query.as_deref().unwrap_or_default(), args.profile.as_deref()).await?;
     output.data(&answer, || {
-        let keys = [
-            "category",
-            "confidence",
-            "action",
-            "direct_response",
-            "source",
-            "normalized",
-            "revision",
-            "why",
-        ];
-        let mut rows: Vec<_> = keys.map(|key| [key.to_owned(), text(&answer, key)]).into();
-        rows.insert(4, ["matched".to_owned(), matched(&answer)]);
-        rows.retain(|[_, value]| !value.is_empty());
-        table(&["", ""], rows).trim_start().to_owned()
+        record([
+            ("category", optional(answer.category.as_ref())),
+            ("confidence", answer.confidence.to_string()),
+            ("action", optional(answer.action.as_ref())),
+            ("direct_response", optional(answer.direct_response.as_ref())),
+            ("matched", matched(answer.matched.as_ref())),
+            ("source", answer.source.to_string()),
+            ("normalized", answer.normalized.clone()),
+            ("revision", answer.revision.to_string()),
+            ("why", optional(answer.why.as_ref())),
+        ])
     })
 }
 
-async fn ask(client: &ServerClient, query: &str, profile: Option<&str>) -> Result<Value, Failure> {
-    let url = client.url(&["api", "v1", "patterns", "classify"], &[]);
-    let body = json!({ "query": query, "profile": profile });
-    Ok(client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body)
+async fn ask(
+    client: &Client,
+    query: &str,
+    profile: Option<&str>,
+) -> Result<Answer<ClassificationAnswer>, Failure> {
+    let body =
+        ClassifyBody { query: query.to_owned(), profile: profile.map(str::to_owned), session_id: None };
+    Ok(client.classify(&body).await?)
 }
 
 /// The pattern that matched, and by what.
-fn matched(answer: &Value) -> String {
-    match answer.get("matched").filter(|matched| matched.is_object()) {
-        Some(matched) => {
-            format!("{} ({} {:?})", text(matched, "id"), text(matched, "match"), text(matched, "key"))
-        }
-        None => String::new(),
-    }
+fn matched(matched: Option<&MatchedAnswer>) -> String {
+    optional(matched.map(|matched| format!("{} ({} {:?})", matched.id, matched.r#match, matched.key)))
 }
 
 async fn compare(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
-    file: &std::path::Path,
+    file: &Path,
     profile: Option<&str>,
 ) -> Result<(), Failure> {
     let queries = labelled(&files::text(file)?);
     let queries = queries.map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
     let mut compared = Vec::with_capacity(queries.len());
     for LabelledQuery { line, query, category, any, taxonomy } in queries {
-        let answer = ask(client, &query, profile).await?;
+        let answer = ask(client, &query, profile).await?.into_value();
         let agrees = match &category {
-            Some(category) => Some(*category == text(&answer, "category")),
+            Some(expected) => Some(answer.category.as_deref() == Some(expected.as_str())),
             None => any.then_some(true),
         };
-        let category = if any { Some("(any)".to_owned()) } else { category };
-        compared.push(json!({
-            "line": line, "query": query, "expected_category": category, "taxonomy": taxonomy,
-            "category": answer["category"], "source": answer["source"], "matched": answer["matched"],
-            "agrees": agrees, "revision": answer["revision"],
-        }));
+        compared.push(ComparedQuery {
+            line,
+            query,
+            expected_category: if any { Some("(any)".to_owned()) } else { category },
+            taxonomy,
+            category: answer.category.as_deref().map(str::to_owned),
+            source: answer.source.into_owned(),
+            matched: answer.matched,
+            agrees,
+            revision: answer.revision,
+        });
     }
-    let agree = compared.iter().filter(|one| one["agrees"] == true).count();
-    let reported = compared.iter().filter(|one| one["agrees"].is_boolean()).count();
-    let compared = Value::Array(compared);
-    output.data(&compared, || {
-        let row = |one: &Value| {
-            let agrees = match one["agrees"].as_bool() {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "",
-            };
-            let [line, query, expected, category] =
-                ["line", "query", "expected_category", "category"].map(|key| text(one, key));
-            [line, query, expected, category, agrees.to_owned(), matched(one)]
-        };
-        let rows = compared.as_array().into_iter().flatten().map(row);
-        table(&["LINE", "QUERY", "LABEL", "CATEGORY", "AGREES", "MATCHED"], rows)
-    })?;
+    output.list(&compared, &compared, COMPARED, |one| one.query.clone())?;
+    let agree = compared.iter().filter(|one| one.agrees == Some(true)).count();
+    let reported = compared.iter().filter(|one| one.agrees.is_some()).count();
     let message = format!("{agree} of {reported} labelled queries are answered as labelled");
     if agree == reported {
         eprint_status(&message);

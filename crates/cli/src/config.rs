@@ -4,17 +4,21 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use midflight_app::Process;
+use midflight_client::wire::config::{ConfigItem, KeyAnswer, KeyChangeAnswer, RollbackRequest};
+use midflight_client::{Answer, Client, OwnConfigProblem, OwnConfigReport, RevisionNumber};
 use midflight_config::{SCHEMAS_FOLDER, infer_schema};
 use midflight_core::{DocumentId, JsonPointer};
 use midflight_server::OwnConfig;
-use reqwest::{Method, Url};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, optional, record};
+use super::effects::{report_masked, report_restarts};
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, OutputFormat, eprint_status, printable, table, text};
-use super::write::{WriteArgs, show_effects, tell};
+use super::get::read;
+use super::output::{Output, OutputFormat, eprint_status, printable};
+use super::write::{WriteArgs, tell};
 
 /// The commands of `config`.
 #[derive(Debug, Subcommand)]
@@ -101,8 +105,42 @@ pub(super) struct InferArgs {
     name: Option<String>,
 }
 
+const CONFIGS: &[Column<ConfigItem>] = &[
+    Column::new("CONFIG", |config| config.name.clone()),
+    Column::new("OWN", |config| config.own.to_string()),
+    Column::new("DIGEST", |config| optional(config.digest.as_ref())),
+];
+
+const KEYS: &[Column<KeyAnswer>] = &[
+    Column::new("KEY", |key| dotted(&key.path)),
+    Column::new("VALUE", |key| shown(&key.value)),
+    Column::new("FROM", |key| key.origin.clone()),
+    Column::new("TAKES", |key| key.takes.to_string()),
+];
+
+const CHANGES: &[Column<KeyChangeAnswer>] = &[
+    Column::new("KEY", |change| dotted(&change.path)),
+    Column::new("FROM", |change| shown(&change.from)),
+    Column::new("TO", |change| shown(&change.to)),
+    Column::new("TAKES", |change| change.takes.to_string()),
+];
+
+/// A path as flags have it: `log.level`.
+fn dotted(path: &str) -> String {
+    path.trim_start_matches('/').replace('/', ".")
+}
+
+/// A value in a cell: a text without quotes, nothing for null.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 pub(super) async fn run(
-    client: impl FnOnce() -> Result<ServerClient, Failure>,
+    client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
     command: ConfigCommand,
 ) -> Result<(), Failure> {
@@ -114,62 +152,39 @@ pub(super) async fn run(
         ConfigCommand::Set(args) => set(&client()?, output, &args).await,
         ConfigCommand::Diff(args) => diff(&client()?, output, &args).await,
         ConfigCommand::Rollback(args) => rollback(&client()?, output, &args).await,
-        ConfigCommand::Reload => report(&client()?, output, Method::POST, &["-", "reload"]).await,
-        ConfigCommand::Status => report(&client()?, output, Method::GET, &["health", "reload"]).await,
+        ConfigCommand::Reload => report(output, &client()?.reload_own_config().await?),
+        ConfigCommand::Status => report(output, &client()?.own_config().await?),
     }
 }
 
-/// The address of a config, whose name may have slashes, and of what is below it.
-fn url(client: &ServerClient, name: &str, under: &[&str], query: &[(&str, String)]) -> Url {
-    let mut url = client.url(&["api", "v1", "config"], query);
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.push(name).extend(under);
-    }
-    url
+async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let found = client.configs().await?;
+    output.list(&found, found.iter().map(|it| &**it), CONFIGS, |config| config.name.clone())
 }
 
-async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
-    let configs = Value::Array(client.all(&["api", "v1", "config"], &[]).await?);
-    output.data(&configs, || {
-        let rows = configs.as_array().into_iter().flatten();
-        table(
-            &["CONFIG", "OWN", "DIGEST"],
-            rows.map(|config| ["name", "own", "digest"].map(|key| text(config, key))),
-        )
-    })
-}
-
-async fn show(client: &ServerClient, output: &Output, named: &ConfigNameArgs) -> Result<(), Failure> {
-    let address = url(client, &named.name, &["effective"], &[]);
-    let effective = client.send(Method::GET, address, RequestBody::None, &[]).await?.body;
-    output.data(&effective, || {
-        let keys = effective.get("keys").and_then(Value::as_array).into_iter().flatten();
-        let row = |key: &Value| {
-            let path = text(key, "path").trim_start_matches('/').replace('/', ".");
-            [path, text(key, "value"), text(key, "origin"), text(key, "takes")]
-        };
-        table(&["KEY", "VALUE", "FROM", "TAKES"], keys.map(row))
-    })?;
-    show_effects(&effective);
+async fn show(client: &Client, output: &Output, named: &ConfigNameArgs) -> Result<(), Failure> {
+    let effective = client.effective_config(&named.name).await?;
+    output.list(&effective, &effective.keys, KEYS, |key| dotted(&key.path))?;
+    report_masked(&effective.masked);
+    report_restarts(&effective.restart_required);
     Ok(())
 }
 
-async fn set(client: &ServerClient, output: &Output, args: &SetArgs) -> Result<(), Failure> {
+async fn set(client: &Client, output: &Output, args: &SetArgs) -> Result<(), Failure> {
     let mut patch = Value::Object(Map::new());
     for change in &args.changes {
         let Some((key, value)) = change.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             return Err(Failure::usage(format!(
-                "invalid change {change:?}: expected KEY=VALUE, as \
-                                               log.level=debug"
+                "invalid change {change:?}: expected KEY=VALUE, as log.level=debug"
             )));
         };
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         let nested = key.split('.').rev().fold(value, |value, key| json!({ key: value }));
         merge(&mut patch, nested);
     }
-    let address = url(client, &args.name, &[], &args.write.query());
-    let answer = client.send(Method::PATCH, address, RequestBody::Json(patch), &[]).await?;
-    tell(output, &answer.body)
+    let options = args.write.options();
+    let answer = args.write.made(client.patch_config(&args.name, &patch, &options)).await?;
+    tell(client, output, &answer).await
 }
 
 /// Puts the members of one object into another, deeply.
@@ -184,67 +199,55 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-async fn diff(client: &ServerClient, output: &Output, args: &ConfigDiffArgs) -> Result<(), Failure> {
-    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
-    let query = [("revision", number(args.revision)), ("against", number(args.against))];
-    let address = url(client, &args.named.name, &["diff"], &query);
-    let diff = client.send(Method::GET, address, RequestBody::None, &[]).await?.body;
-    let changes = diff.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if changes.is_empty() && output.format() == OutputFormat::Table {
+async fn diff(client: &Client, output: &Output, args: &ConfigDiffArgs) -> Result<(), Failure> {
+    let [revision, against] = [args.revision, args.against].map(|it| it.map(RevisionNumber::new));
+    let diff = client.config_diff(&args.named.name, revision, against).await?;
+    if diff.changes.is_empty() && output.is_text() {
         eprint_status("no differences");
         return Ok(());
     }
-    output.data(&diff, || {
-        let row = |change: &Value| {
-            let path = text(change, "path").trim_start_matches('/').replace('/', ".");
-            [path, text(change, "from"), text(change, "to"), text(change, "takes")]
-        };
-        table(&["KEY", "FROM", "TO", "TAKES"], changes.iter().map(row))
-    })
+    output.list(&diff, &diff.changes, CHANGES, |change| dotted(&change.path))
 }
 
-async fn rollback(client: &ServerClient, output: &Output, args: &ConfigRollbackArgs) -> Result<(), Failure> {
-    let address = url(client, &args.name, &["rollback"], &args.write.query());
-    let body = RequestBody::Json(json!({ "revision": args.revision }));
-    let answer = client.send(Method::POST, address, body, &[]).await?;
-    tell(output, &answer.body)
+async fn rollback(client: &Client, output: &Output, args: &ConfigRollbackArgs) -> Result<(), Failure> {
+    let body = RollbackRequest { revision: args.revision, reason: String::new() };
+    let options = args.write.options();
+    let answer = args.write.made(client.roll_back_config(&args.name, &body, &options)).await?;
+    tell(client, output, &answer).await
 }
 
 /// Prints the state of the server's own config, and fails when the desired config is not in effect.
-async fn report(
-    client: &ServerClient,
-    output: &Output,
-    method: Method,
-    path: &[&str],
-) -> Result<(), Failure> {
-    let report = client.report(method, client.url(path, &[])).await?;
-    output.data(&report, || {
-        let rows = ["status", "hash", "served_hash", "revision", "trigger", "triggered_by", "at", "took_ms"];
-        table(&["", ""], rows.map(|key| [key.to_owned(), text(&report, key)])).trim_start().to_owned()
+fn report(output: &Output, report: &Answer<OwnConfigReport>) -> Result<(), Failure> {
+    output.data(report, || {
+        record([
+            ("status", report.status.clone()),
+            ("hash", optional(report.hash.as_ref())),
+            ("served_hash", optional(report.served_hash.as_ref())),
+            ("revision", report.revision.to_string()),
+            ("trigger", report.trigger.clone()),
+            ("triggered_by", report.triggered_by.clone()),
+            ("at", report.at.clone()),
+            ("took_ms", report.took_ms.to_string()),
+        ])
     })?;
-    show_effects(&report);
-    let listed = report.get("problems").and_then(Value::as_array).into_iter().flatten();
-    let problems: Vec<_> = listed.map(problem).collect();
-    match text(&report, "status").as_str() {
+    report_masked(&report.masked);
+    report_restarts(&report.restart_required);
+    match report.status.as_str() {
         "success" | "unchanged" => Ok(()),
         status => {
+            let problems: Vec<_> = report.problems.iter().map(problem).collect();
             let problems = problems.join("\n  ");
             Err(Failure::failed(format!("{status}; keeping the previous config:\n  {problems}")))
         }
     }
 }
 
-fn problem(problem: &Value) -> String {
-    let mut place = text(problem, "file");
-    for number in ["line", "column"] {
-        let number = text(problem, number);
-        if !number.is_empty() {
-            place += &format!(":{number}");
-        }
-    }
-    let path = JsonPointer::parse(&text(problem, "path"));
+fn problem(problem: &OwnConfigProblem) -> String {
+    let numbers = [problem.line, problem.column].into_iter().flatten();
+    let place = numbers.fold(problem.file.clone(), |place, number| format!("{place}:{number}"));
+    let path = JsonPointer::parse(&problem.path);
     let at = if path.as_str().is_empty() { String::new() } else { format!("at {path}: ") };
-    printable(&format!("{place}: {at}{}", text(problem, "message")))
+    printable(&format!("{place}: {at}{}", problem.message))
 }
 
 fn check(args: CheckArgs) -> Result<(), Failure> {
@@ -257,15 +260,16 @@ fn check(args: CheckArgs) -> Result<(), Failure> {
 
 /// Prints the schema that is inferred from a config: that of a file, or else that of a server.
 async fn infer(
-    client: impl FnOnce() -> Result<ServerClient, Failure>,
+    client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
     args: &InferArgs,
 ) -> Result<(), Failure> {
     let (name, body) = match file_of(&args.what) {
         Some(path) => config_of(path)?,
         None => {
-            let found = client()?.get(&["api", "v1", "documents", "config", &args.what], &[]).await?.body;
-            (Some(args.what.clone()), found.get("body").cloned().unwrap_or_default())
+            let id = DocumentId::new("config", &args.what);
+            let found = client()?.document(&id.map_err(|error| Failure::usage(error.to_string()))?).await?;
+            (Some(args.what.clone()), read(&found)?.1)
         }
     };
     let Some(name) = args.name.clone().or(name) else {
@@ -276,9 +280,8 @@ async fn infer(
     let inferred = infer_schema(&body);
     match output.format() {
         OutputFormat::Json => {
-            let document =
-                json!({"kind": id.kind.as_str(), "name": id.name.as_str(), "body": inferred.schema});
-            output.data(&document, String::new)?;
+            let (kind, name) = (id.kind.as_str(), id.name.as_str());
+            output.data(&InferredDocument { kind, name, body: &inferred.schema }, String::new)?;
         }
         _ => output.documents(&[(id, inferred.schema)])?,
     }
@@ -307,12 +310,27 @@ fn config_of(path: &Path) -> Result<(Option<String>, Value), Failure> {
     let shown = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
     let config = midflight_source::parse_config(&files::text(path)?, &shown).map_err(Failure::Files)?;
     let body = Value::clone(config.body());
-    let is_document = body.get("kind").and_then(Value::as_str) == Some("config");
-    match (is_document, body.get("name").and_then(Value::as_str), body.get("body")) {
-        (true, Some(name), Some(inner)) if inner.is_object() => Ok((Some(name.to_owned()), inner.clone())),
-        _ => {
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| *stem != "-");
-            Ok((stem.map(str::to_owned), body))
-        }
+    if let Ok(document) = ConfigDocument::deserialize(&body)
+        && document.kind == "config"
+    {
+        return Ok((Some(document.name), Value::Object(document.body)));
     }
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| *stem != "-");
+    Ok((stem.map(str::to_owned), body))
+}
+
+/// A config in a file of documents.
+#[derive(Debug, Deserialize)]
+struct ConfigDocument {
+    kind: String,
+    name: String,
+    body: Map<String, Value>,
+}
+
+/// A schema as a document.
+#[derive(Debug, Serialize)]
+struct InferredDocument<'a> {
+    kind: &'a str,
+    name: &'a str,
+    body: &'a Value,
 }

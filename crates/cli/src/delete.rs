@@ -1,13 +1,14 @@
 //! `delete`: documents out of the current state, as one revision.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use midflight_client::Client;
+use midflight_client::wire::edits::{ApplyRequest, ChangeRequest, OpWord};
 use midflight_core::DocumentId;
-use reqwest::Method;
-use serde_json::json;
 
-use super::client::{RequestBody, ServerClient};
+use super::complete;
 use super::fail::Failure;
-use super::get::newest;
+use super::get::check_is_of_log;
 use super::output::Output;
 use super::write::{WriteArgs, tell};
 
@@ -15,22 +16,27 @@ use super::write::{WriteArgs, tell};
 #[derive(Debug, Args)]
 pub(super) struct DeleteArgs {
     /// The documents, as rules/loans/R1.
-    #[arg(required = true, value_name = "KIND/NAME")]
+    #[arg(required = true, value_name = "KIND/NAME", add = ArgValueCompleter::new(complete::document_ids))]
     documents: Vec<DocumentId>,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: DeleteArgs) -> Result<(), Failure> {
-    let mut changes = Vec::new();
+pub(super) async fn run(client: &Client, output: &Output, args: DeleteArgs) -> Result<(), Failure> {
+    let mut request = ApplyRequest { changes: Vec::new(), reason: String::new() };
     for id in &args.documents {
-        let (kind, name) = (id.kind.as_str(), id.name.as_str());
         // A document that is not there is a slip of the pen, and one that changes meanwhile is not what was meant.
-        let found = newest(client, id).await?.body;
-        changes.push(json!({ "op": "delete", "kind": kind, "name": name, "if_version": found["version"] }));
+        let found = client.document(id).await?;
+        check_is_of_log(&found)?;
+        request.changes.push(ChangeRequest {
+            op: OpWord::Delete,
+            kind: id.kind.to_string(),
+            name: id.name.to_string(),
+            body: None,
+            if_version: found.version,
+        });
     }
-    let url = client.url(&["api", "v1", "apply"], &args.write.query());
-    let body = RequestBody::Json(json!({ "changes": changes }));
-    let answer = client.send(Method::POST, url, body, &[]).await?;
-    tell(output, &answer.body)
+    let options = args.write.options();
+    let answer = args.write.made(client.apply(&request, &options)).await?;
+    tell(client, output, &answer).await
 }

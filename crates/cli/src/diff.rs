@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use serde_json::Value;
+use midflight_client::Client;
+use midflight_client::wire::log::RevisionDiff;
+use midflight_core::RevisionNumber;
 
 use super::apply::put;
-use super::client::ServerClient;
+use super::diffs;
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, eprint_status, text};
-use super::write::{WriteArgs, diff_text};
+use super::output::{Output, OutputFormat, eprint_status};
+use super::write::WriteArgs;
 
 /// The flags of `diff`.
 #[derive(Debug, Args)]
@@ -21,60 +23,63 @@ pub(super) struct DiffArgs {
     /// The revision to compare with; by default the one before.
     #[arg(long, requires = "revision", value_name = "REVISION")]
     against: Option<u64>,
-    /// A YAML or JSON file, a directory of them, or - for stdin; may be given several times.
+    /// A YAML, JSON or TOML file, a directory of them, or - for stdin; may be given several times.
     #[arg(long = "file", short = 'f', num_args = 1.., value_name = "PATH")]
     files: Vec<PathBuf>,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: DiffArgs) -> Result<(), Failure> {
-    let Some(revision) = args.revision else {
-        let documents = files::read(&args.files)?;
-        documents.check_not_empty()?;
-        // Looking is not an attempt to change documents of other owners.
-        let write = WriteArgs { dry_run: true, take_over: true, ..WriteArgs::default() };
-        let answer = put(client, output, &documents, &write).await?;
-        return ended(text(&answer, "outcome") != "unchanged");
-    };
-    let revision = revision.to_string();
-    let against = args.against.map(|against| against.to_string()).unwrap_or_default();
-    let mut answer = Value::Null;
-    let mut cursor = String::new();
-    loop {
-        let query = [("against", against.clone()), ("text", "true".to_owned()), ("cursor", cursor)];
-        let page = client.get(&["api", "v1", "revisions", &revision, "diff"], &query).await?.body;
-        cursor = text(&page, "next_cursor");
-        add(&mut answer, page);
-        if cursor.is_empty() {
-            break;
+pub(super) async fn run(client: &Client, output: &Output, args: DiffArgs) -> Result<(), Failure> {
+    let is_different = match args.revision {
+        Some(revision) => revisions(client, output, revision, args.against).await?,
+        None => {
+            let documents = files::read(&args.files)?;
+            documents.check_not_empty()?;
+            // Looking is not an attempt to change documents of other owners.
+            let write = WriteArgs { dry_run: true, take_over: true, ..WriteArgs::default() };
+            put(client, output, &documents, &write).await?.outcome != "unchanged"
         }
-    }
-    let diffs = answer.get("documents").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if diffs.is_empty() {
-        eprint_status("nothing differs");
-    }
-    output.data(&answer, || diff_text(diffs))?;
-    ended(!diffs.is_empty())
-}
-
-/// As `diff` of files does: exit code 1 when there are differences.
-fn ended(is_different: bool) -> Result<(), Failure> {
+    };
+    // As `diff` of files does: exit code 1 when there are differences.
     if is_different { Err(Failure::Different) } else { Ok(()) }
 }
 
-/// Adds the documents of a page to those before.
-fn add(answer: &mut Value, mut page: Value) {
-    let more = page.get_mut("documents").map(Value::take);
-    match (answer.get_mut("documents"), more) {
-        (Some(Value::Array(documents)), Some(Value::Array(more))) => documents.extend(more),
-        (_, more) => {
-            if let (Some(documents), Some(more)) = (page.get_mut("documents"), more) {
-                *documents = more;
+/// Prints what a revision changed, and says whether there is anything.
+async fn revisions(
+    client: &Client,
+    output: &Output,
+    revision: u64,
+    against: Option<u64>,
+) -> Result<bool, Failure> {
+    let against = against.map(RevisionNumber::new);
+    let mut whole: Option<RevisionDiff> = None;
+    loop {
+        let cursor = whole.as_ref().and_then(|whole| whole.next_cursor.clone());
+        let page = client.revision_diff(RevisionNumber::new(revision), against, cursor.as_deref()).await?;
+        let page = page.into_value();
+        let whole = match &mut whole {
+            None => whole.insert(page),
+            Some(whole) => {
+                whole.documents.extend(page.documents);
+                whole.next_cursor = page.next_cursor;
+                whole
             }
-            *answer = page;
+        };
+        if whole.next_cursor.is_none() {
+            break;
         }
     }
-    if let Some(members) = answer.as_object_mut() {
-        // All pages are one answer.
-        members.insert("next_cursor".to_owned(), Value::Null);
+    let Some(whole) = whole else { return Ok(false) };
+    if whole.documents.is_empty() {
+        eprint_status("no differences");
     }
+    match output.format() {
+        OutputFormat::Table | OutputFormat::Wide => {
+            let text = diffs::as_yaml(client, &whole.documents, RevisionNumber::new(whole.against)).await?;
+            output.diff(&text)?;
+        }
+        _ => output.data(&whole, || {
+            whole.documents.iter().map(|diff| format!("{}/{}\n", diff.kind, diff.name)).collect()
+        })?,
+    }
+    Ok(!whole.documents.is_empty())
 }

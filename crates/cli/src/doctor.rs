@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use midflight_client::wire::directories::DirectoryAnswer;
+use midflight_client::wire::edits::ApplyRequest;
+use midflight_client::wire::replicas::ReplicaAnswer;
+use midflight_client::wire::status::StatusAnswer;
+use midflight_client::{Client, ClientError, WriteOptions};
 use midflight_store::{RevisionLog as _, SqliteOptions, SqliteStore, Store as _, StoreError};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::Global;
-use super::client::{RequestBody, ServerClient};
+use super::columns::Column;
+use super::connection::Global;
 use super::fail::Failure;
-use super::output::{Output, table, text};
-use super::status::{has_problems, problems};
+use super::output::Output;
+use super::status::{directory_problems, faults, problems};
 
 /// The flags of `doctor`.
 #[derive(Debug, Args)]
@@ -22,143 +26,187 @@ pub(super) struct DoctorArgs {
 }
 
 /// The result of one check.
+#[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
     verdict: FindingVerdict,
+    #[serde(rename = "told")]
     detail: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum FindingVerdict {
+    #[serde(rename = "ok")]
     Good,
-    /// A note: it may be intended.
+    /// It may be intended.
+    #[serde(rename = "note")]
     Note,
+    #[serde(rename = "wrong")]
     Bad,
 }
 
-impl FindingVerdict {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Bad => "wrong",
-        }
-    }
+const FINDINGS: &[Column<Finding>] = &[
+    Column::new("", |finding| {
+        let word = match finding.verdict {
+            FindingVerdict::Good => "ok",
+            FindingVerdict::Note => "note",
+            FindingVerdict::Bad => "wrong",
+        };
+        word.to_owned()
+    }),
+    Column::new("", |finding| finding.what.to_owned()),
+    Column::new("", |finding| finding.detail.clone()),
+];
+
+fn good(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { what, verdict: FindingVerdict::Good, detail: detail.into() }
 }
 
-fn finding(what: &'static str, verdict: FindingVerdict, detail: impl Into<String>) -> Finding {
-    Finding { what, verdict, detail: detail.into() }
+fn note(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { what, verdict: FindingVerdict::Note, detail: detail.into() }
+}
+
+fn bad(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { what, verdict: FindingVerdict::Bad, detail: detail.into() }
+}
+
+fn failed(what: &'static str, error: ClientError) -> Finding {
+    bad(what, Failure::from(error).text())
 }
 
 pub(super) async fn run(global: &Global, output: &Output, args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
-    let client = global.target();
-    let client =
-        client.and_then(|target| ServerClient::new(&target.url, target.token, global.ca_file.as_deref()));
-    match client {
-        Err(failure) => findings.push(finding("address", FindingVerdict::Bad, failure.text())),
+    match global.client() {
+        Err(failure) => findings.push(bad("address", failure.text())),
         Ok(client) => server(&client, &mut findings).await,
     }
     if let Some(dir) = &args.data_dir {
         findings.push(data(dir).await);
     }
-    let bad = findings.iter().filter(|finding| finding.verdict == FindingVerdict::Bad).count();
-    let list: Vec<_> = findings
-        .iter()
-        .map(|one| json!({ "what": one.what, "verdict": one.verdict.word(), "told": one.detail }))
-        .collect();
-    output.data(&Value::from(list), || {
-        let row = |one: &Finding| [one.verdict.word().to_owned(), one.what.to_owned(), one.detail.clone()];
-        table(&["", "", ""], findings.iter().map(row)).trim_start().to_owned()
-    })?;
-    match bad {
+    output.list(&findings, &findings, FINDINGS, |finding| finding.what.to_owned())?;
+    match findings.iter().filter(|finding| finding.verdict == FindingVerdict::Bad).count() {
         0 => Ok(()),
         1 => Err(Failure::failed("one problem found")),
         bad => Err(Failure::failed(format!("{bad} problems found"))),
     }
 }
 
-async fn server(client: &ServerClient, findings: &mut Vec<Finding>) {
-    let status = match client.get(&["api", "v1", "status"], &[]).await {
-        Ok(status) => status.body,
-        Err(failure) if matches!(failure.code(), Some("unauthenticated" | "forbidden")) => {
-            findings.push(finding("server", FindingVerdict::Good, format!("{} answers", client.base())));
-            return findings.push(finding("token", FindingVerdict::Bad, failure.text()));
+async fn server(client: &Client, findings: &mut Vec<Finding>) {
+    let status = match client.status().await {
+        Ok(status) => status,
+        Err(error) if matches!(error.code(), Some("unauthenticated" | "forbidden")) => {
+            findings.push(good("server", format!("{} answers", client.address())));
+            return findings.push(failed("token", error));
         }
-        Err(failure) => return findings.push(finding("server", FindingVerdict::Bad, failure.text())),
+        Err(error) => return findings.push(failed("server", error)),
     };
-    let version = text(&status, "version");
-    let (own, detail) = (env!("CARGO_PKG_VERSION"), format!("{} responds, version {version}", client.base()));
-    let same = version == own;
-    findings.push(if same {
-        finding("server", FindingVerdict::Good, detail)
-    } else {
-        finding("server", FindingVerdict::Note, format!("{detail}; this program is {own}"))
+    let own = env!("CARGO_PKG_VERSION");
+    let detail = format!("{} responds, version {}", client.address(), status.version);
+    findings.push(match status.version == own {
+        true => good("server", detail),
+        false => note("server", format!("{detail}; this program is {own}")),
     });
-    findings.push(match client.get(&["health", "ready"], &[]).await {
-        Ok(_) => finding("health", FindingVerdict::Good, "ready"),
-        Err(failure) => finding("health", FindingVerdict::Bad, failure.text()),
+    findings.push(match client.ready().await {
+        Ok(ready) if ready.degraded.is_empty() => good("health", "ready"),
+        Ok(ready) => note("health", format!("ready, but degraded: {}", ready.degraded.join("; "))),
+        Err(error) => failed("health", error),
     });
     findings.push(revision(&status));
-    findings.push(match status.get("last_refused").filter(|refused| refused.is_object()) {
-        None => finding("refused", FindingVerdict::Good, "nothing refused"),
-        Some(refused) => finding(
-            "refused",
-            FindingVerdict::Note,
-            format!("at {}: {}", text(refused, "at"), problems(refused)),
-        ),
+    findings.push(match &status.last_refused {
+        None => good("refused", "nothing refused"),
+        Some(refused) => note("refused", format!("at {}: {}", refused.at, problems(&refused.problems))),
     });
-    findings.extend(directories(&status));
+    findings.extend(status.directories.iter().map(directory));
+    findings.extend(fleet(client, &status).await);
     findings.push(token(client).await);
 }
 
-/// The state of each watched directory.
-fn directories(status: &Value) -> impl Iterator<Item = Finding> {
-    status.get("directories").and_then(Value::as_array).into_iter().flatten().map(|directory| {
-        let (name, dir) = (text(directory, "name"), text(directory, "dir"));
-        let (verdict, detail) = match directory.get("blocked").and_then(Value::as_bool) {
-            Some(true) => (FindingVerdict::Bad, format!("is not followed: {}", problems(directory))),
-            _ if has_problems(directory) => (FindingVerdict::Note, problems(directory)),
-            _ => (FindingVerdict::Good, format!("{} documents are in the log", text(directory, "documents"))),
-        };
-        finding("directory", verdict, format!("{name} ({dir}): {detail}"))
+fn directory(directory: &DirectoryAnswer) -> Finding {
+    let problems = directory_problems(&directory.problems);
+    let named = |detail: &str| format!("{} ({}): {detail}", directory.name, directory.dir);
+    match (directory.blocked, directory.problems.is_empty()) {
+        (true, _) => bad("directory", named(&format!("is not followed: {problems}"))),
+        (false, false) => note("directory", named(&problems)),
+        (false, true) => {
+            good("directory", named(&format!("{} documents are in the log", directory.documents)))
+        }
+    }
+}
+
+fn revision(status: &StatusAnswer) -> Finding {
+    let (desired, served) = (status.desired_revision, status.served_revision);
+    if !status.store_available {
+        return bad("log", format!("log unavailable; serving revision {served}"));
+    }
+    if let Some(diverged) = &status.log_diverged {
+        return bad(
+            "log",
+            format!("the log has diverged: {diverged}; restore the log, or run `midflight log adopt`"),
+        );
+    }
+    if let Some(first) = status.quarantined.first() {
+        let detail = format!("revision {} is quarantined: {}", first.revision, problems(&first.problems));
+        return bad("log", format!("{detail}; fix it with a new revision, or restore an earlier one"));
+    }
+    match desired == served {
+        true => good("log", format!("revision {served} is desired and served")),
+        false => note("log", format!("revision {served} is served, {desired} is desired")),
+    }
+}
+
+/// The replicas that are not as this one: behind, silent, diverged, with quarantined revisions. One finding for all that
+/// are well.
+async fn fleet(client: &Client, status: &StatusAnswer) -> Vec<Finding> {
+    let replicas = match client.replicas().await {
+        Ok(replicas) => replicas,
+        Err(error) => return vec![failed("fleet", error)],
+    };
+    let (mut findings, mut well) = (Vec::new(), 0);
+    for replica in &replicas {
+        match replica_finding(replica, status) {
+            Some(finding) => findings.push(finding),
+            None => well += 1,
+        }
+    }
+    let detail = match (well, replicas.len()) {
+        (_, 0) => return findings,
+        (1, 1) => format!("the only replica serves revision {}", status.desired_revision),
+        (well, all) => format!("{well} of {all} replicas serve revision {}", status.desired_revision),
+    };
+    findings.insert(0, if well == replicas.len() { good("fleet", detail) } else { note("fleet", detail) });
+    findings
+}
+
+/// What is wrong with a replica, if anything is.
+fn replica_finding(replica: &ReplicaAnswer, status: &StatusAnswer) -> Option<Finding> {
+    let faults = faults(replica);
+    if !faults.is_empty() {
+        return Some(bad("replica", format!("{}: {}", replica.id, faults.join("; "))));
+    }
+    if let Some(since) = &replica.silent_since {
+        let detail = format!("{} has not reported since {since}; check that it runs", replica.id);
+        return Some(note("replica", detail));
+    }
+    let behind = status.desired_revision.saturating_sub(replica.applied_revision);
+    (behind > 0).then(|| {
+        let detail = format!(
+            "{} serves revision {}, {behind} behind; see the status of {}",
+            replica.id, replica.applied_revision, replica.address
+        );
+        note("replica", detail)
     })
 }
 
-fn revision(status: &Value) -> Finding {
-    let (wanted, served) = (text(status, "desired_revision"), text(status, "served_revision"));
-    let left_out = status.get("quarantined").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if status.get("store_available").and_then(Value::as_bool) == Some(false) {
-        finding("log", FindingVerdict::Bad, format!("log unavailable; serving revision {served}"))
-    } else if let Some(first) = left_out.first() {
-        let detail = format!("revision {} is quarantined: {}", text(first, "revision"), problems(first));
-        finding(
-            "log",
-            FindingVerdict::Bad,
-            format!("{detail}; fix it with a new revision, or restore an earlier one"),
-        )
-    } else if wanted != served {
-        finding("log", FindingVerdict::Note, format!("revision {served} is served, {wanted} is desired"))
-    } else {
-        finding("log", FindingVerdict::Good, format!("revision {served} is desired and served"))
-    }
-}
-
-async fn token(client: &ServerClient) -> Finding {
+async fn token(client: &Client) -> Finding {
     if !client.has_token() {
-        return finding(
-            "token",
-            FindingVerdict::Note,
-            "none; reads may be allowed without one, changes need one",
-        );
+        return note("token", "none; reads may be allowed without one, changes need one");
     }
     // An edit of nothing, and only tried: it comes as far as the token and no further.
-    let url = client.url(&["api", "v1", "apply"], &[("dry_run", "true".to_owned())]);
-    match client.send(Method::POST, url, RequestBody::Json(json!({ "changes": [] })), &[]).await {
-        Err(failure) if matches!(failure.code(), Some("unauthenticated" | "forbidden")) => {
-            finding("token", FindingVerdict::Bad, failure.text())
-        }
-        _ => finding("token", FindingVerdict::Good, "valid, and may make changes"),
+    let request = ApplyRequest { changes: Vec::new(), reason: String::new() };
+    let options = WriteOptions { dry_run: true, ..WriteOptions::default() };
+    match client.apply(&request, &options).await {
+        Err(error) if matches!(error.code(), Some("unauthenticated" | "forbidden")) => failed("token", error),
+        _ => good("token", "valid, and may make changes"),
     }
 }
 
@@ -166,31 +214,61 @@ async fn data(dir: &Path) -> Finding {
     let path = dir.join("midflight.db");
     let shown = path.display();
     if !path.exists() {
-        return finding("data", FindingVerdict::Note, format!("no log at {shown} yet"));
+        return note("data", format!("no log at {shown} yet"));
     }
     let store = match SqliteStore::open(SqliteOptions::new(&path)).await {
         Ok(store) => store,
         Err(StoreError::InUse(_)) => {
-            return finding(
-                "data",
-                FindingVerdict::Good,
-                format!(
-                    "{shown} is in use by a server; stop it to check \
-                                                           the log"
-                ),
-            );
+            return good("data", format!("{shown} is in use by a server; stop it to check the log"));
         }
-        Err(error) => return finding("data", FindingVerdict::Bad, error.to_string()),
+        Err(error) => return bad("data", error.to_string()),
     };
     let found = match store.diagnose().await {
         Ok(problems) if problems.is_empty() => {
             let head =
                 store.head().await.map_or_else(|error| error.to_string(), |head| head.number.to_string());
-            finding("data", FindingVerdict::Good, format!("{shown} is intact, at revision {head}"))
+            good("data", format!("{shown} is intact, at revision {head}"))
         }
-        Ok(problems) => finding("data", FindingVerdict::Bad, format!("{shown}: {}", problems.join("; "))),
-        Err(error) => finding("data", FindingVerdict::Bad, error.to_string()),
+        Ok(problems) => bad("data", format!("{shown}: {}", problems.join("; "))),
+        Err(error) => bad("data", error.to_string()),
     };
     store.close().await;
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn finding(applied: u64, more: serde_json::Value) -> Option<Finding> {
+        let mut replica = json!({"id": "b", "address": "http://b", "labels": {}, "version": "1", "started_at": "t",
+            "last_seen": "t", "silent_since": null, "applied_revision": applied, "applied_digest": null,
+            "log_diverged": false, "quarantined": [], "inputs_differ": [], "degraded": null, "lag_ms": 1.0});
+        replica.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let status = json!({"replica_id": "a", "version": "1", "started_at": "t", "desired_revision": 7,
+            "served_revision": 7, "served_since": "t", "last_checked_at": null, "last_refused": null,
+            "quarantined": [], "store_available": true, "store": {"available": true, "since_ms": null,
+            "last_answer_ms": null}, "log_id": null, "position": null, "digest": null, "log_diverged": null,
+            "last_reload": null, "runaways": 0, "blocked_kinds": {}, "kinds": [], "directories": []});
+        replica_finding(&serde_json::from_value(replica).unwrap(), &serde_json::from_value(status).unwrap())
+    }
+
+    #[test]
+    fn a_replica_is_found_when_it_is_not_as_it_should_be() {
+        assert!(finding(7, json!({})).is_none());
+        let behind = finding(5, json!({})).unwrap();
+        assert!(behind.verdict == FindingVerdict::Note && behind.detail.contains("2 behind"), "{behind:?}");
+        let silent = finding(7, json!({"silent_since": "2026-01-01T00:00:00Z"})).unwrap();
+        assert!(silent.detail.contains("has not reported since 2026"), "{silent:?}");
+        for (more, detail) in [
+            (json!({"log_diverged": true}), "its log has diverged"),
+            (json!({"quarantined": [{"revision": 6, "reason": "x"}]}), "refuses 6: x"),
+            (json!({"inputs_differ": ["env:A"]}), "env:A differs"),
+        ] {
+            let wrong = finding(7, more).unwrap();
+            assert!(wrong.verdict == FindingVerdict::Bad && wrong.detail.contains(detail), "{wrong:?}");
+        }
+    }
 }

@@ -4,15 +4,17 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::Args;
-use midflight_core::DocumentId;
+use clap_complete::engine::ArgValueCompleter;
+use midflight_client::wire::edits::WriteAnswer;
+use midflight_client::{Answer, Client};
+use midflight_core::{DocumentId, Precondition};
 use midflight_source::{FileDocument, parse_documents};
-use reqwest::Method;
-use reqwest::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::client::{RequestBody, ServerClient};
-use super::fail::Failure;
-use super::get::{newest, read};
+use super::comments::comment_lines;
+use super::complete;
+use super::fail::{Failure, TOKEN_HINT};
+use super::get::{check_is_of_log, read};
 use super::output::{Output, documents_text, eprint_status};
 use super::write::{WriteArgs, tell};
 
@@ -26,7 +28,7 @@ const ROUNDS_MAX: usize = 100;
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
     /// The document, as rules/loans/R1. It is created if it does not exist.
-    #[arg(value_name = "KIND/NAME")]
+    #[arg(value_name = "KIND/NAME", add = ArgValueCompleter::new(complete::document_ids))]
     document: DocumentId,
     #[command(flatten)]
     write: WriteArgs,
@@ -36,23 +38,25 @@ pub(super) struct EditArgs {
 struct EditBase {
     /// As YAML.
     text: String,
-    precondition: (HeaderName, String),
+    precondition: Precondition,
 }
 
 /// The result of one round in the editor.
 enum EditRound {
-    Saved(Value),
+    Saved(Box<Answer<WriteAnswer>>),
     /// The comment at the top of the next round.
     Again(String),
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: EditArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, args: EditArgs) -> Result<(), Failure> {
+    check_may_edit(client).await?;
     let mut base = base(client, &args.document).await?;
     let file = tempfile::Builder::new().prefix("midflight-").suffix(".yaml").tempfile();
     let file = file.map_err(|error| Failure::failed(format!("cannot create a file to edit: {error}")))?;
     let mut text = base.text.clone();
     let mut note = format!(
-        "{} is applied when you save it and close the editor. Leave it unchanged to change nothing.",
+        "{} is applied when you save it and close the editor. Leave it unchanged to change nothing.\nThe log keeps \
+         the contents, not the comments: say why with --reason.",
         args.document
     );
     let mut is_conflict = false;
@@ -73,7 +77,11 @@ pub(super) async fn run(client: &ServerClient, output: &Output, args: EditArgs) 
         text = saved;
         is_conflict = false;
         note = match save(client, &args, &base, &text).await {
-            Ok(EditRound::Saved(answer)) => return tell(output, &answer),
+            Ok(EditRound::Saved(answer)) => {
+                tell(client, output, &answer).await?;
+                report_comments(&text);
+                return Ok(());
+            }
             Ok(EditRound::Again(note)) => note,
             Err(failure) if failure.code() == Some("precondition_failed") => {
                 is_conflict = true;
@@ -91,6 +99,21 @@ pub(super) async fn run(client: &ServerClient, output: &Output, args: EditArgs) 
     Err(kept(file, &note))
 }
 
+/// Fails before the editor is opened when the server would refuse whatever is saved.
+async fn check_may_edit(client: &Client) -> Result<(), Failure> {
+    if !client.has_token() {
+        return Err(Failure::failed(format!("an edit needs a token; nothing was opened\n{TOKEN_HINT}")));
+    }
+    let caller = client.whoami().await?;
+    match caller.permissions.iter().any(|permission| permission == "edit") {
+        true => Ok(()),
+        false => Err(Failure::failed(format!(
+            "the token {} has the role {}, which may not edit; nothing was opened; use one of an editor",
+            caller.name, caller.role
+        ))),
+    }
+}
+
 /// Whether another text would not help.
 fn is_final(failure: &Failure) -> bool {
     !matches!(
@@ -99,26 +122,24 @@ fn is_final(failure: &Failure) -> bool {
     )
 }
 
-async fn base(client: &ServerClient, id: &DocumentId) -> Result<EditBase, Failure> {
-    match newest(client, id).await {
-        Ok(found) => Ok(EditBase {
-            text: documents_text(&[read(found.body)?])?,
-            precondition: (IF_MATCH, found.etag.unwrap_or_else(|| "*".to_owned())),
-        }),
-        Err(failure) if failure.code() == Some("not_found") => Ok(EditBase {
+async fn base(client: &Client, id: &DocumentId) -> Result<EditBase, Failure> {
+    match client.document(id).await {
+        Ok(found) => {
+            check_is_of_log(&found)?;
+            Ok(EditBase {
+                text: documents_text(&[read(&found)?])?,
+                precondition: found.version.map_or(Precondition::Present, Precondition::Version),
+            })
+        }
+        Err(error) if error.is_not_found() => Ok(EditBase {
             text: documents_text(&[(id.clone(), json!({}))])?,
-            precondition: (IF_NONE_MATCH, "*".to_owned()),
+            precondition: Precondition::Absent,
         }),
-        Err(failure) => Err(failure),
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn save(
-    client: &ServerClient,
-    args: &EditArgs,
-    base: &EditBase,
-    text: &str,
-) -> Result<EditRound, Failure> {
+async fn save(client: &Client, args: &EditArgs, base: &EditBase, text: &str) -> Result<EditRound, Failure> {
     let again = |note: &str| Ok(EditRound::Again(note.to_owned()));
     let documents = match parse_documents(text, "line") {
         Ok(documents) => documents,
@@ -133,18 +154,25 @@ async fn save(
     if *id != args.document {
         return again(&format!("Expected {}. To change another document, edit that one.", args.document));
     }
-    let segments = ["api", "v1", "documents", id.kind.as_str(), id.name.as_str()];
-    let url = client.url(&segments, &args.write.query());
-    let sent = client
-        .send(Method::PUT, url, RequestBody::Json((**body).clone()), std::slice::from_ref(&base.precondition))
-        .await;
-    Ok(EditRound::Saved(sent?.body))
+    let options = args.write.options();
+    let put = client.put_document(id, body, base.precondition, &options);
+    Ok(EditRound::Saved(Box::new(args.write.made(put).await?)))
+}
+
+/// Says which comments of the text are in no document.
+fn report_comments(text: &str) {
+    match comment_lines(text) {
+        0 => {}
+        1 => eprint_status("1 line had a comment, which the log does not keep"),
+        many => eprint_status(&format!("{many} lines had comments, which the log does not keep")),
+    }
 }
 
 fn noted(note: &str) -> String {
     note.lines().map(|line| format!("{NOTE}{line}\n")).collect()
 }
 
+/// The text of the editor's user: their comments stay from round to round.
 fn without_notes(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with(NOTE.trim_end())).map(|line| format!("{line}\n")).collect()
 }

@@ -3,13 +3,23 @@
 use std::path::Path;
 
 use clap::Args;
-use reqwest::Method;
-use serde_json::{Value, json};
+use midflight_client::Client;
+use midflight_client::wire::rules::{EvaluationAnswer, ExecuteBody, ExecutionAnswer};
+use serde_json::Value;
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, Detail, list_text, optional, record};
 use super::fail::Failure;
 use super::files;
-use super::output::{Output, table, text};
+use super::output::Output;
+
+const EVALUATIONS: &[Column<EvaluationAnswer<'static>>] = &[
+    Column::new("RULE", |one| one.rule_id.to_string()),
+    Column::new("OUTCOME", |one| one.outcome.to_string()),
+    Column::new("POINT", |one| one.rule_point.to_string()),
+    Column::new("WEIGHT", |one| one.weight.to_string()),
+    Column::new("CONDITION", |one| one.condition.clone()),
+    Column::new("DETAIL", |one| optional(one.detail.as_ref())),
+];
 
 /// The flags of `execute`.
 #[derive(Debug, Args)]
@@ -24,31 +34,35 @@ pub(super) struct ExecuteArgs {
     explain: bool,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: ExecuteArgs) -> Result<(), Failure> {
-    let data = data(&args.data)?;
-    let url = client.url(&["api", "v1", "rules", "execute"], &[]);
-    let body = json!({ "ruleset": args.ruleset, "data": data, "explain": args.explain });
-    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
-    output.data(&answer, || {
-        let keys = [
-            "ruleset",
-            "pattern_result",
-            "action_recommendation",
-            "total_points",
-            "rules_matched",
-            "rules_executed",
-            "revision",
-        ];
-        let mut messages =
-            table(&["", ""], keys.map(|key| [key.to_owned(), text(&answer, key)])).trim_start().to_owned();
-        if let Some(evaluations) = answer.get("rule_evaluations").and_then(Value::as_array) {
-            let keys = ["rule_id", "outcome", "rule_point", "weight", "condition", "detail"];
-            let rows = evaluations.iter().map(|one| keys.map(|key| text(one, key)));
-            messages += "\n";
-            messages += &table(&["RULE", "OUTCOME", "POINT", "WEIGHT", "CONDITION", "DETAIL"], rows);
-        }
-        messages
-    })
+pub(super) async fn run(client: &Client, output: &Output, args: ExecuteArgs) -> Result<(), Failure> {
+    let body = ExecuteBody {
+        ruleset: args.ruleset,
+        ruleset_id: None,
+        correlation_id: None,
+        data: data(&args.data)?,
+        rule_ids: None,
+        dry_run: false,
+        explain: args.explain,
+    };
+    let answer = client.execute(&body).await?;
+    output.data(&answer, || text(&answer))
+}
+
+fn text(answer: &ExecutionAnswer<'static>) -> String {
+    let mut text = record([
+        ("ruleset", answer.ruleset.to_string()),
+        ("pattern_result", answer.pattern_result.clone()),
+        ("action_recommendation", optional(answer.action_recommendation.as_ref())),
+        ("total_points", answer.total_points.to_string()),
+        ("rules_matched", answer.rules_matched.to_string()),
+        ("rules_executed", answer.rules_executed.to_string()),
+        ("revision", answer.revision.to_string()),
+    ]);
+    if let Some(evaluations) = &answer.rule_evaluations {
+        text += "\n";
+        text += &list_text(EVALUATIONS, evaluations, Detail::of_terminal());
+    }
+    text
 }
 
 fn data(given: &str) -> Result<Value, Failure> {

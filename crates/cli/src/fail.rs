@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use midflight_client::wire::problem::{ProblemBody, ProblemItem};
+use midflight_client::{ClientError, UnreachableKind};
 use midflight_source::FileProblem;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::output::{self, OutputFormat, printable};
@@ -22,45 +23,17 @@ pub(super) enum Failure {
     /// Files are invalid: exit 1.
     Files(Vec<FileProblem>),
     /// The server refused: exit 1.
-    Refused(Box<ServerProblem>),
+    Refused(Box<RefusedRequest>),
     /// The reader of the output closed it: exit 0.
     Closed,
 }
 
-/// An error answer of a server (RFC 9457), as far as the command line uses it.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct ServerProblem {
-    #[serde(default)]
-    pub(super) title: String,
-    #[serde(default)]
-    pub(super) status: u16,
-    #[serde(default)]
-    pub(super) code: String,
-    #[serde(default)]
-    pub(super) detail: String,
-    #[serde(default)]
-    pub(super) errors: Vec<ReportedProblem>,
-    #[serde(default)]
-    pub(super) first_revision: Option<u64>,
-    #[serde(default)]
-    pub(super) request_id: Option<String>,
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct ReportedProblem {
-    #[serde(default)]
-    pub(super) path: String,
-    #[serde(default)]
-    pub(super) message: String,
-    #[serde(default)]
-    pub(super) document: Option<String>,
-    /// The line of what was sent, from 1.
-    #[serde(default)]
-    pub(super) line: Option<u64>,
-    /// Where it is in a file of the caller, as `loans.yaml:3:5`. Not sent: the command knows its files.
-    #[serde(skip)]
-    pub(super) place: Option<String>,
+/// What the server refused, with places in the files of the caller.
+#[derive(Debug)]
+pub(super) struct RefusedRequest {
+    pub(super) problem: ProblemBody,
+    /// Where each of its `errors` is, as `loans.yaml:3:5`. Not sent: the command knows its files. Empty without files.
+    pub(super) places: Vec<Option<String>>,
 }
 
 impl Failure {
@@ -75,7 +48,7 @@ impl Failure {
     /// The server's code, when it is the server that refused.
     pub(super) fn code(&self) -> Option<&str> {
         match self {
-            Self::Refused(problem) => Some(&problem.code),
+            Self::Refused(refused) => Some(&refused.problem.code),
             _ => None,
         }
     }
@@ -90,7 +63,7 @@ impl Failure {
                 let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 lines.join("\n")
             }
-            Self::Refused(problem) => problem.text(),
+            Self::Refused(refused) => refused.text(),
         }
     }
 
@@ -107,13 +80,14 @@ impl Failure {
     /// The same for programs.
     fn json(&self) -> Value {
         let mut error = json!({"exit_code": self.exit_code(), "message": self.text()});
-        if let (Self::Refused(problem), Some(members)) = (self, error.as_object_mut()) {
-            let item = |item: &ReportedProblem| json!({"document": item.document, "path": item.path, "message": item.message, "place": item.place});
+        if let (Self::Refused(refused), Some(members)) = (self, error.as_object_mut()) {
+            let RefusedRequest { problem, .. } = &**refused;
+            let item = |(item, place): (&ProblemItem, Option<&str>)| json!({"document": item.document, "path": item.path, "message": item.message, "place": place});
             members.extend([
                 ("code".to_owned(), json!(problem.code)),
                 ("status".to_owned(), json!(problem.status)),
                 ("detail".to_owned(), json!(problem.detail)),
-                ("errors".to_owned(), problem.errors.iter().map(item).collect()),
+                ("errors".to_owned(), refused.items().map(item).collect()),
                 ("request_id".to_owned(), json!(problem.request_id)),
             ]);
         }
@@ -121,21 +95,57 @@ impl Failure {
     }
 }
 
-impl ServerProblem {
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(problem)
+            | ClientError::Conflict(problem)
+            | ClientError::Unavailable(problem) => {
+                Self::Refused(Box::new(RefusedRequest { problem: *problem, places: Vec::new() }))
+            }
+            ClientError::Unreachable(unreachable) => {
+                let (address, cause) = (&unreachable.address, &unreachable.cause);
+                Self::Unreachable(match unreachable.kind {
+                    UnreachableKind::NotConnected => format!(
+                        "cannot connect to {address} ({cause})\nStart a server with `midflight serve`, or give \
+                         the address of another with --url or MIDFLIGHT_URL."
+                    ),
+                    UnreachableKind::TimedOut => {
+                        format!("{address} did not respond in time; run `midflight doctor`")
+                    }
+                    _ => format!(
+                        "the connection to {address} failed: {cause}; run `midflight doctor`, then try again"
+                    ),
+                })
+            }
+            ClientError::Invalid(message) => Self::Usage(message),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl RefusedRequest {
+    /// What is wrong, each with its place.
+    fn items(&self) -> impl Iterator<Item = (&ProblemItem, Option<&str>)> {
+        let places = self.places.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        self.problem.errors.iter().zip(places)
+    }
+
     /// A message of a server has no line breaks of its own, so that none of it looks like a line of ours.
     fn text(&self) -> String {
-        let mut text = match (self.title.as_str(), self.code.as_str()) {
-            ("", _) => format!("the server answered {}", self.status),
+        let problem = &self.problem;
+        let mut text = match (&*problem.title, &*problem.code) {
+            ("", _) => format!("the server answered {}", problem.status),
             (title, "") => printable(title),
             (title, code) => printable(&format!("{title} ({code})")),
         };
-        if !self.detail.is_empty() {
-            text += &format!(": {}", printable(&self.detail));
+        if !problem.detail.is_empty() {
+            text += &format!(": {}", printable(&problem.detail));
         }
-        for item in &self.errors {
-            text += &format!("\n  {}", printable(&item.to_string()));
+        for (item, place) in self.items() {
+            text += &format!("\n  {}", printable(&item_text(item, place)));
         }
-        if let Some(id) = &self.request_id {
+        if let Some(id) = &problem.request_id {
             text += &format!("\n  request_id: {}", printable(id));
         }
         if let Some(cure) = self.cure() {
@@ -146,29 +156,25 @@ impl ServerProblem {
 
     /// What to do on this side, where that is known.
     fn cure(&self) -> Option<&'static str> {
-        match self.code.as_str() {
-            "unauthenticated" => Some(
-                "Give the token with --token or MIDFLIGHT_TOKEN; the server prints the token, or the path \
-                 of its file, at its first start.",
-            ),
+        match &*self.problem.code {
+            "unauthenticated" => Some(TOKEN_HINT),
             "owned" => Some("Use --take-over to become its owner."),
             _ => None,
         }
     }
 }
 
-impl std::fmt::Display for ReportedProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        if let Some(document) = &self.document {
-            write!(f, "{document} ")?;
-        }
-        match self.path.as_str() {
-            "" => f.write_str(&self.message),
-            path => write!(f, "at {path}: {}", self.message),
-        }
+/// Where a token is given, and where it comes from.
+pub(super) const TOKEN_HINT: &str = "Give the token with --token, --token-file, MIDFLIGHT_TOKEN or `midflight login`; the \
+                                     server prints the token, or the path of its file, at its first start.";
+
+/// One thing that is wrong, in one line.
+fn item_text(item: &ProblemItem, place: Option<&str>) -> String {
+    let place = place.map_or_else(String::new, |place| format!("{place}: "));
+    let document = item.document.as_ref().map_or_else(String::new, |document| format!("{document} "));
+    match item.path.as_str() {
+        "" => format!("{place}{document}{}", item.message),
+        path => format!("{place}{document}at {path}: {}", item.message),
     }
 }
 

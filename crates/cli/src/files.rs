@@ -1,15 +1,17 @@
 //! Reads the documents of files, of directories and of stdin, with all that is wrong with them.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use midflight_client::wire::problem::ProblemItem;
 use midflight_core::{DocumentId, JsonPointer};
-use midflight_source::{FileDocument, FileProblem, duplicates, locate, parse_documents};
+use midflight_source::{FileDocument, FileProblem, duplicates, locate_all, parse_documents};
 use serde_json::{Value, json};
 
-use super::fail::{Failure, ReportedProblem, ServerProblem};
+use super::fail::Failure;
 
 /// The largest file that is read, in bytes: as much as an import may have.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -107,34 +109,47 @@ impl Documents {
         to_body(self.documents.iter().map(|document| (&document.id, &*document.body)))
     }
 
+    /// Whether people read them as YAML: so they do unless each file is of another format.
+    pub(super) fn are_yaml(&self) -> bool {
+        let is_other = |name: &str| name.ends_with(".json") || name.ends_with(".toml");
+        !self.texts.iter().all(|(name, _)| is_other(name))
+    }
+
     /// The same failure, with the places in the files that its problems are about.
     pub(super) fn placed(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Refused(mut problem) => {
-                self.place(&mut problem);
-                Failure::Refused(problem)
+            Failure::Refused(mut refused) => {
+                refused.places = self.places(&refused.problem.errors);
+                Failure::Refused(refused)
             }
             other => other,
         }
     }
 
-    fn place(&self, problem: &mut ServerProblem) {
-        for item in &mut problem.errors {
-            item.place = self.place_of(item);
+    /// Where each problem is. Cost: each file that has one is read once more.
+    fn places(&self, problems: &[ProblemItem]) -> Vec<Option<String>> {
+        let files: HashMap<_, _> =
+            self.documents.iter().map(|document| (&document.id, &*document.file)).collect();
+        // Of each file: which problems it has, and what to look for.
+        let mut wanted: HashMap<&str, (Vec<usize>, Vec<(DocumentId, JsonPointer)>)> = HashMap::new();
+        for (number, problem) in problems.iter().enumerate() {
+            let id = problem.document.as_deref().and_then(|id| id.parse::<DocumentId>().ok());
+            let Some((file, id)) = id.and_then(|id| Some((*files.get(&id)?, id))) else { continue };
+            let (numbers, places) = wanted.entry(file).or_default();
+            numbers.push(number);
+            places.push((id, JsonPointer::parse(&problem.path)));
         }
-    }
-
-    fn place_of(&self, item: &ReportedProblem) -> Option<String> {
-        let id: DocumentId = item.document.as_ref()?.parse().ok()?;
-        let document = self.documents.iter().find(|document| document.id == id)?;
-        let (name, text) = self.texts.iter().find(|(name, _)| **name == *document.file)?;
-        let unescape = |key: &str| key.replace("~1", "/").replace("~0", "~");
-        let path =
-            item.path.split('/').skip(1).fold(JsonPointer::root(), |path, key| path.key(&unescape(key)));
-        Some(match locate(text, name, &id, &path) {
-            Some((line, column)) => format!("{name}:{line}:{column}"),
-            None => name.clone(),
-        })
+        let mut found = vec![None; problems.len()];
+        for (name, text) in &self.texts {
+            let Some((numbers, places)) = wanted.get(name.as_str()) else { continue };
+            for (number, place) in numbers.iter().zip(locate_all(text, name, places)) {
+                found[*number] = Some(match place {
+                    Some((line, column)) => format!("{name}:{line}:{column}"),
+                    None => name.clone(),
+                });
+            }
+        }
+        found
     }
 
     /// A problem with a file as a whole, when there is nothing in any of them.

@@ -1,74 +1,82 @@
 //! `history`: the entries of the log, or the versions of a document.
 
 use clap::Args;
-use midflight_core::KindName;
-use serde_json::Value;
+use clap_complete::engine::ArgValueCompleter;
+use midflight_client::Client;
+use midflight_client::wire::documents::VersionAnswer;
+use midflight_client::wire::log::RevisionAnswer;
 
-use super::client::ServerClient;
+use super::columns::{Column, optional};
+use super::complete;
 use super::fail::Failure;
 use super::get::GetTarget;
-use super::output::{Output, table, text};
+use super::output::Output;
 
 /// How many changes of a revision a line names.
 const NAMED_MAX: usize = 3;
+
+const VERSIONS: &[Column<VersionAnswer>] = &[
+    Column::new("VERSION", |version| version.version.to_string()),
+    Column::new("REVISION", |version| version.revision.to_string()),
+    Column::new("WHEN", |version| version.created_at.clone()),
+    Column::new("OP", |version| version.op.to_string()),
+    Column::new("AUTHOR", |version| version.author.clone()),
+    Column::new("REASON", |version| version.reason.clone()),
+    Column::wide("BYTES", |version| version.body.get().len().to_string()),
+];
+
+const REVISIONS: &[Column<RevisionAnswer>] = &[
+    Column::new("REVISION", |revision| revision.number.to_string()),
+    Column::new("WHEN", |revision| revision.created_at.clone()),
+    Column::new("AUTHOR", |revision| revision.author.clone()),
+    Column::new("CHANGES", changes),
+    Column::new("REASON", |revision| revision.reason.clone()),
+    Column::wide("TRIGGER", |revision| revision.trigger.clone()),
+    Column::wide("PRINCIPAL", |revision| optional(revision.principal.as_ref())),
+    Column::wide("DIGEST", |revision| revision.digest.clone()),
+];
 
 /// The flags of `history`.
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     /// A kind, as rules, or a document, as rules/loans/R1; by default everything.
-    #[arg(value_name = "KIND[/NAME]")]
+    #[arg(value_name = "KIND[/NAME]", add = ArgValueCompleter::new(complete::kinds_and_documents))]
     what: Option<String>,
     /// The maximum number, newest first.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     limit: u32,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: HistoryArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, args: HistoryArgs) -> Result<(), Failure> {
     let limit = args.limit as usize;
-    match args.what.as_deref().map(GetTarget::parse).transpose()? {
-        None => revisions(client, output, None, limit).await,
-        Some(GetTarget::Kind(kind)) => revisions(client, output, Some(kind), limit).await,
+    let kind = match args.what.as_deref().map(GetTarget::parse).transpose()? {
+        None => None,
+        Some(GetTarget::Kind(kind)) => Some(kind),
         Some(GetTarget::Document(id)) => {
-            let (kind, name) = (id.kind.as_str(), id.name.as_str());
-            let found = client.up_to(&["api", "v1", "documents", kind, name, "versions"], &[], limit).await?;
-            let list = Value::from(found);
-            output.data(&list, || {
-                let keys = ["version", "revision", "created_at", "op", "author", "reason"];
-                let rows = list.as_array().into_iter().flatten().map(|it| keys.map(|key| text(it, key)));
-                table(&["VERSION", "REVISION", "WHEN", "OP", "AUTHOR", "REASON"], rows)
-            })
+            let found = client.versions(&id, limit).await?;
+            let name = |version: &VersionAnswer| version.version.to_string();
+            return output.list(&found, found.iter().map(|it| &**it), VERSIONS, name);
         }
-    }
-}
-
-async fn revisions(
-    client: &ServerClient,
-    output: &Output,
-    kind: Option<KindName>,
-    limit: usize,
-) -> Result<(), Failure> {
-    let kind = kind.map(|kind| kind.to_string()).unwrap_or_default();
-    let found = client.up_to(&["api", "v1", "revisions"], &[("kind", kind)], limit).await?;
-    let list = Value::from(found);
-    output.data(&list, || {
-        let row = |revision: &Value| {
-            let [number, when, author, reason] =
-                ["number", "created_at", "author", "reason"].map(|key| text(revision, key));
-            [number, when, author, changes(revision), reason]
-        };
-        let rows = list.as_array().into_iter().flatten().map(row);
-        table(&["REVISION", "WHEN", "AUTHOR", "CHANGES", "REASON"], rows)
-    })
+    };
+    let found = client.revisions(kind.as_ref(), limit).await?;
+    let name = |revision: &RevisionAnswer| revision.number.to_string();
+    output.list(&found, found.iter().map(|it| &**it), REVISIONS, name)
 }
 
 /// The changes of a revision in a few words.
-pub(super) fn changes(revision: &Value) -> String {
-    let changes = revision.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let name =
-        |change: &Value| format!("{} {}/{}", text(change, "op"), text(change, "kind"), text(change, "name"));
-    let mut named: Vec<_> = changes.iter().take(NAMED_MAX).map(name).collect();
+pub(super) fn changes(revision: &RevisionAnswer) -> String {
+    let changes = revision.changes.iter().map(|it| (&*it.op, &*it.kind, &*it.name));
     // Of many changes a server lists the first, and their count.
-    let count = revision.get("changes_count").and_then(Value::as_u64).unwrap_or(changes.len() as u64);
+    some_changes(changes, revision.changes_count)
+}
+
+/// The first of so many changes, each with its op, kind and name.
+pub(super) fn some_changes<'a>(
+    changes: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    count: u64,
+) -> String {
+    let named = changes.take(NAMED_MAX).map(|(op, kind, name)| format!("{op} {kind}/{name}"));
+    let mut named: Vec<_> = named.collect();
     let more = count.saturating_sub(named.len() as u64);
     if more > 0 {
         named.push(format!("and {more} more"));

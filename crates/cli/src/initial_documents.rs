@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use midflight_client::wire::problem::{ProblemBody, ProblemItem};
 use midflight_core::{Change, Edit, Trigger, cut_reason};
 use midflight_engine::{FirstEdit, FirstEditWhen, Refusal, Refused, StartError};
 use midflight_server::{RunningServer, ServeError};
 use midflight_source::FileDocument;
 use serde_json::Value;
 
-use super::fail::{Failure, ReportedProblem, ServerProblem};
+use super::fail::{Failure, RefusedRequest};
 use super::files::{self, Documents};
 use super::output::eprint_status;
 
@@ -49,6 +50,11 @@ impl FirstDocuments {
     pub(super) fn report(&self, server: &RunningServer) {
         if server.service().engine().first_edits().last().is_some_and(Option::is_some) {
             eprint_status(&format!("applied {} initial documents to the empty log", self.edit.changes.len()));
+        } else {
+            let served = server.service().engine().served();
+            eprint_status(&format!(
+                "the log has documents (revision {served}); initial documents were not applied"
+            ));
         }
     }
 }
@@ -64,20 +70,23 @@ fn failure(refused: &Refused) -> Failure {
     let (Refusal::Invalid(problems) | Refusal::Rejected(problems)) = &refused.refusal else {
         return Failure::failed(refused.to_string());
     };
-    let item = |problem: &midflight_core::Problem| ReportedProblem {
-        line: None,
+    let item = |problem: &midflight_core::Problem| ProblemItem {
         path: problem.path.as_str().to_owned(),
         message: problem.message.clone(),
         document: problem.document.as_ref().map(ToString::to_string),
-        place: None,
+        ..ProblemItem::default()
     };
-    Failure::Refused(Box::new(ServerProblem {
-        title: "Initial documents are invalid".to_owned(),
+    let problem = ProblemBody {
+        kind: "about:blank".to_owned(),
+        title: "Initial documents are invalid".into(),
         status: 0,
-        code: String::new(),
+        code: "".into(),
         detail: String::new(),
         errors: problems.iter().map(item).collect(),
+        diff: None,
+        reload_id: None,
         first_revision: None,
         request_id: None,
-    }))
+    };
+    Failure::Refused(Box::new(RefusedRequest { problem, places: Vec::new() }))
 }

@@ -1,12 +1,11 @@
 //! `log`: what a replica does about a log that is not the one that it followed.
 
 use clap::Subcommand;
-use reqwest::Method;
-use serde_json::json;
+use midflight_client::Client;
+use midflight_client::wire::log::AdoptRequest;
 
-use super::client::{RequestBody, ServerClient};
 use super::fail::Failure;
-use super::output::{Output, text};
+use super::output::Output;
 
 /// The commands of `log`.
 #[derive(Debug, Subcommand)]
@@ -20,10 +19,8 @@ pub(super) enum LogCommand {
     },
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, command: LogCommand) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, command: LogCommand) -> Result<(), Failure> {
     let LogCommand::Adopt { reason } = command;
-    let url = client.url(&["api", "v1", "log", "adopt"], &[]);
-    let answer =
-        client.send(Method::POST, url, RequestBody::Json(json!({ "reason": reason })), &[]).await?.body;
-    output.data(&answer, || format!("log adopted: revision {} is served\n", text(&answer, "to")))
+    let answer = client.adopt_log(&AdoptRequest { reason }).await?;
+    output.data(&answer, || format!("log adopted: revision {} is served\n", answer.to))
 }

@@ -1,16 +1,17 @@
 //! `login` and `context`: which servers a person uses, and which of them commands talk to.
 
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use midflight_client::Answer;
+use midflight_client::wire::tokens::Whoami;
+use serde::Serialize;
 
-use super::Global;
-use super::client::ServerClient;
+use super::columns::Column;
+use super::connection::{Global, connect};
 use super::contexts::{Context, Contexts, name_of};
 use super::fail::Failure;
-use super::output::{Output, eprint_status, table, text};
+use super::output::{Output, eprint_status};
 
 /// The longest line that is read as a token, in bytes. 16 KiB: a JSON Web Token with many claims.
 const TOKEN_BYTES_MAX: u64 = 16 << 10;
@@ -24,9 +25,23 @@ pub(super) struct LoginArgs {
     /// The name of the context; the host and port of the address by default.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// A file with the token. By default it is --token or MIDFLIGHT_TOKEN, and else it is read from standard input.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+}
+
+/// A login that was made.
+#[derive(Debug, Serialize)]
+struct LoginAnswer<'a> {
+    context: &'a str,
+    url: &'a str,
+    whoami: &'a Answer<Whoami>,
+}
+
+/// A known server, without its token.
+#[derive(Debug, Serialize)]
+struct KnownServer {
+    name: String,
+    url: String,
+    current: bool,
+    has_token: bool,
 }
 
 /// The commands of `context`.
@@ -48,29 +63,26 @@ pub(super) enum ContextCommand {
 
 /// Checks a token with a server, and keeps both.
 pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> Result<(), Failure> {
-    let token = match (&args.token_file, global.token.clone().filter(|token| !token.is_empty())) {
-        (Some(file), _) => std::fs::read_to_string(file)
-            .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))?,
-        (None, Some(token)) => token,
-        (None, None) => ask()?,
+    let token = match global.given_token()? {
+        Some(token) => token,
+        None => ask()?.trim().to_owned(),
     };
-    let token = token.trim().to_owned();
     if token.is_empty() {
         return Err(Failure::usage(
             "no token given: use --token, --token-file, MIDFLIGHT_TOKEN or standard input",
         ));
     }
-    let client = ServerClient::new(&args.address, Some(token.clone()), global.ca_file.as_deref())?;
-    let who = client.get(&["api", "v1", "whoami"], &[]).await?.body;
-    let name = args.name.unwrap_or_else(|| name_of(client.base()));
+    let target = Context { url: args.address, token: Some(token.clone()) };
+    let client = connect(&target, global.ca_file.as_deref())?;
+    let whoami = client.whoami().await?;
+    let name = args.name.unwrap_or_else(|| name_of(client.address()));
     let mut contexts = Contexts::read()?;
-    contexts.add(&name, Context { url: client.base().to_owned(), token: Some(token) });
+    contexts.add(&name, Context { url: client.address().to_owned(), token: Some(token) });
     contexts.current = Some(name.clone());
     let file = contexts.write()?;
     eprint_status(&format!("token kept in {}", file.display()));
-    output.data(&json!({ "context": name, "url": client.base(), "whoami": who }), || {
-        format!("logged in to {} as {} ({})\n", client.base(), text(&who, "name"), text(&who, "role"))
-    })
+    let answer = LoginAnswer { context: &name, url: client.address(), whoami: &whoami };
+    output.data(&answer, || format!("logged in to {} as {} ({})\n", answer.url, whoami.name, whoami.role))
 }
 
 /// Reads a token from standard input, without showing it at a terminal.
@@ -155,22 +167,25 @@ fn known(contexts: &Contexts, name: &str) -> Result<(), Failure> {
     )))
 }
 
+const SERVERS: &[Column<KnownServer>] = &[
+    Column::new("", |server| if server.current { "*".to_owned() } else { String::new() }),
+    Column::new("NAME", |server| server.name.clone()),
+    Column::new("URL", |server| server.url.clone()),
+    Column::wide("TOKEN", |server| if server.has_token { "yes".to_owned() } else { "no".to_owned() }),
+];
+
 /// The contexts, without their tokens.
 fn list(output: &Output, contexts: &Contexts) -> Result<(), Failure> {
     let current = contexts.current().map(|(name, _)| name);
-    let list = contexts.contexts.iter().map(|(name, context)| {
-        json!({ "name": name, "url": context.url, "current": current == Some(name.as_str()),
-            "has_token": context.token.is_some() })
-    });
-    let list = Value::Array(list.collect());
-    output.data(&list, || {
-        let rows = list.as_array().into_iter().flatten().map(|row| {
-            let mark = if row.get("current") == Some(&Value::Bool(true)) { "*" } else { "" };
-            [mark.to_owned(), text(row, "name"), text(row, "url")]
-        });
-        table(&["", "NAME", "URL"], rows)
-    })?;
-    if contexts.contexts.is_empty() {
+    let server = |(name, context): (&String, &Context)| KnownServer {
+        name: name.clone(),
+        url: context.url.clone(),
+        current: current == Some(name.as_str()),
+        has_token: context.token.is_some(),
+    };
+    let servers: Vec<_> = contexts.contexts.iter().map(server).collect();
+    output.list(&servers, &servers, SERVERS, |server| server.name.clone())?;
+    if servers.is_empty() {
         eprint_status("no context; add one with `midflight login URL`");
     }
     Ok(())

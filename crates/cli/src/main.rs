@@ -4,14 +4,20 @@
 mod apply;
 mod audit;
 mod classify;
-mod client;
+mod columns;
+mod comments;
+mod complete;
 mod config;
+mod connection;
 mod contexts;
 mod delete;
 mod diff;
+mod diffs;
 mod doctor;
 mod edit;
+mod effects;
 mod execute;
+mod export;
 mod fail;
 mod files;
 mod get;
@@ -20,33 +26,34 @@ mod import;
 mod initial_documents;
 mod log;
 mod login;
+mod manual;
 mod mcp;
 #[cfg(feature = "modules")]
 mod module;
 mod output;
 mod pattern;
 mod progress;
+mod reload;
 mod restore;
+mod rule;
 mod schedules;
 mod scheduling;
 mod select;
 mod serve;
-mod sse;
 mod status;
 mod token;
 mod tool;
 mod watch;
 mod write;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
-use client::ServerClient;
-use contexts::Context;
+use connection::Global;
 use fail::Failure;
-use output::{Output, OutputFormat};
+use output::Output;
 
 /// Answers of megabytes are made on many threads at once. The allocator of glibc keeps what each thread has freed; this
 /// one gives it back.
@@ -64,32 +71,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Flags of every command that connects to a server.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection")]
-struct Global {
-    /// The server's address, as http://host:port, https://host:port or host:port; by default that of the current
-    /// context, or http://127.0.0.1:8080 without one.
-    #[arg(long, global = true, env = "MIDFLIGHT_URL", value_name = "URL")]
-    url: Option<String>,
-    /// The API token; by default that of the context of the address.
-    #[arg(long, global = true, env = "MIDFLIGHT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    token: Option<String>,
-    /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
-    #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// The output format.
-    #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
-    output: OutputFormat,
-}
-
-impl Global {
-    /// The server to talk to, by flags and variables, and else by the contexts.
-    fn target(&self) -> Result<Context, Failure> {
-        contexts::target(self.url.as_ref(), self.token.as_ref())
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,7 +97,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Read the sources and the log again and apply what changed, now or at a later time.
-    Reload(status::ReloadArgs),
+    Reload(reload::ReloadArgs),
     /// Resolve a log that has diverged from the one that a replica followed.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -128,18 +109,21 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the replicas that follow the log.
     Replicas,
-    /// Execute a ruleset on an input.
+    /// List and execute rulesets.
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
+    /// Execute a ruleset on an input; also `rule execute`.
     Execute(execute::ExecuteArgs),
-    /// Classify a query.
-    Classify(classify::ClassifyArgs),
-    /// List, add, approve and disable patterns.
+    /// List, add, approve and disable patterns, and classify queries.
     #[command(subcommand)]
     Pattern(pattern::PatternCommand),
-    /// Select the best tool for a task, with the reasons.
-    Select(Box<select::SelectArgs>),
-    /// Show the catalogue of tools, fill it, compare and roll back versions.
+    /// Classify a query; also `pattern classify`.
+    Classify(classify::ClassifyArgs),
+    /// Show the catalogue of tools, fill it, select from it, compare and roll back versions.
     #[command(subcommand)]
     Tool(Box<tool::ToolCommand>),
+    /// Select the best tool for a task, with the reasons; also `tool select`.
+    Select(Box<select::SelectArgs>),
     /// Write, build and try modules; load, call and reload them, and go back.
     #[cfg(feature = "modules")]
     #[command(subcommand)]
@@ -147,7 +131,7 @@ enum Command {
     /// Serve agents over standard input and output, from a running server.
     Mcp(mcp::McpArgs),
     /// Write all documents but schedules as YAML.
-    Export(import::ExportArgs),
+    Export(export::ExportArgs),
     /// Put the documents of a file into the log; also reads the formats of other systems.
     Import(Box<import::ImportArgs>),
     /// Keep the address and the token of a server, so that commands talk to it.
@@ -161,15 +145,14 @@ enum Command {
     /// Look at who did what, from where, and what came of it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Diagnose a server, a token or a data folder.
+    /// Diagnose a server, its fleet, a token or a data folder.
     Doctor(doctor::DoctorArgs),
     /// Print the version.
     Version,
-    /// Print the completion script of a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
+    /// Print the completion script of a shell; it completes names of documents too.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual pages, one per command.
+    Man(manual::ManArgs),
 }
 
 /// The commands, with the defaults of the bounds in their help.
@@ -178,11 +161,14 @@ fn command() -> clap::Command {
 }
 
 fn main() -> ExitCode {
+    // A shell that completes a line asks this way, and gets nothing but the names.
+    CompleteEnv::with_factory(command).var(manual::COMPLETE_VARIABLE).complete();
     let matches = command().get_matches();
-    let cli = match Cli::from_arg_matches(&matches) {
+    let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    cli.global.prefer_flags(&matches);
     let format = cli.global.output;
     let given = serve::ArgSource(matches.subcommand_matches("serve").cloned());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -199,10 +185,7 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
-    let client = || {
-        let target = cli.global.target()?;
-        ServerClient::new(&target.url, target.token, cli.global.ca_file.as_deref())
-    };
+    let client = || cli.global.client();
     match cli.command {
         Command::Serve(args) => serve::run(*args, given).await,
         Command::Apply(args) => apply::run(&client()?, &output, args).await,
@@ -213,21 +196,22 @@ async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
         Command::History(args) => history::run(&client()?, &output, args).await,
         Command::Restore(args) => restore::run(&client()?, &output, args).await,
         Command::Config(command) => config::run(client, &output, command).await,
-        Command::Reload(args) => status::reload(&client()?, &output, &args).await,
+        Command::Reload(args) => reload::run(&client()?, &output, args).await,
         Command::Log(command) => log::run(&client()?, &output, command).await,
         Command::Schedules(args) => schedules::run(&client()?, &output, args).await,
         Command::Watch(args) => watch::run(&client()?, &output, &args).await,
         Command::Status(args) => status::status(&client()?, &output, &args).await,
         Command::Replicas => status::replicas(&client()?, &output).await,
+        Command::Rule(command) => rule::run(&client()?, &output, command).await,
         Command::Execute(args) => execute::run(&client()?, &output, args).await,
-        Command::Classify(args) => classify::run(&client()?, &output, &args).await,
         Command::Pattern(command) => pattern::run(&client()?, &output, command).await,
-        Command::Select(args) => select::run(&client()?, &output, &args).await,
+        Command::Classify(args) => classify::run(&client()?, &output, &args).await,
         Command::Tool(command) => tool::run(&client()?, &output, *command).await,
+        Command::Select(args) => select::run(&client()?, &output, *args).await,
         #[cfg(feature = "modules")]
         Command::Module(command) => module::run(client, &output, *command).await,
         Command::Mcp(args) => mcp::run(client()?, output, &args).await,
-        Command::Export(args) => import::export(&client()?, &output, &args).await,
+        Command::Export(args) => export::run(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,
         Command::Login(args) => login::login(&cli.global, &output, args).await,
         Command::Context(command) => login::context(&output, command),
@@ -235,10 +219,7 @@ async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
         Command::Audit(command) => audit::run(&client()?, &output, command).await,
         Command::Doctor(args) => doctor::run(&cli.global, &output, &args).await,
         Command::Version => output.line(&format!("midflight {}", env!("CARGO_PKG_VERSION"))),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command(), "midflight", &mut script);
-            output.raw(&script)
-        }
+        Command::Completions(args) => manual::completions(&output, &args),
+        Command::Man(args) => manual::pages(&args),
     }
 }

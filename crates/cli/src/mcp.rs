@@ -12,8 +12,9 @@ mod message;
 mod session;
 
 use clap::{Args, ValueEnum};
+use midflight_client::Client;
+use reqwest::Url;
 
-use super::client::ServerClient;
 use super::fail::Failure;
 use super::output::{Output, eprint_status};
 use bridge::McpBridge;
@@ -57,12 +58,22 @@ impl McpArgs {
     }
 }
 
-pub(super) async fn run(client: ServerClient, output: Output, args: &McpArgs) -> Result<(), Failure> {
-    let url = client.url(&["mcp"], &args.query()?);
+pub(super) async fn run(client: Client, output: Output, args: &McpArgs) -> Result<(), Failure> {
+    let url = url(&client, args)?;
     eprint_status(&format!("serving agents over standard input and output from {url}"));
     let (out, written) = lines::write(output);
     // What is pinned to a revision never changes.
     McpBridge::new(client, url, out, args.at.is_none()).run(lines::read(), written).await
+}
+
+/// The address of the agents' endpoint.
+fn url(client: &Client, args: &McpArgs) -> Result<Url, Failure> {
+    let mut url = client.url(&["mcp"]);
+    let query: Vec<_> = args.query()?.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -76,8 +87,8 @@ mod tests {
             expose,
             pin: pin.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let client = ServerClient::new("http://host:1", None, None).unwrap();
-        let url = |args: McpArgs| client.url(&["mcp"], &args.query().unwrap()).to_string();
+        let client = Client::builder("http://host:1").build().unwrap();
+        let url = |args: McpArgs| super::url(&client, &args).unwrap().to_string();
         assert_eq!(url(args(None, None, &[])), "http://host:1/mcp");
         assert_eq!(
             url(args(Some(42), Some(ExposedTools::Search), &["a", "b"])),

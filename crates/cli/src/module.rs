@@ -16,8 +16,8 @@ mod verify;
 mod watch;
 
 use clap::{Args, Subcommand};
+use midflight_client::Client;
 
-use super::client::ServerClient;
 use super::fail::Failure;
 use super::output::Output;
 
@@ -67,16 +67,8 @@ pub(super) struct ModuleNameArgs {
     name: String,
 }
 
-/// Where modules are.
-const MODULES: [&str; 3] = ["api", "v1", "modules"];
-
-/// A path below that of the modules.
-fn under<'a>(segments: &[&'a str]) -> Vec<&'a str> {
-    [&MODULES, segments].concat()
-}
-
 pub(super) async fn run(
-    client: impl Fn() -> Result<ServerClient, Failure>,
+    client: impl Fn() -> Result<Client, Failure>,
     output: &Output,
     command: ModuleCommand,
 ) -> Result<(), Failure> {

@@ -1,13 +1,16 @@
 //! `pattern`: patterns listed, made, approved and disabled.
 
 use clap::{Args, Subcommand, ValueEnum};
-use reqwest::Method;
-use reqwest::header::IF_NONE_MATCH;
-use serde_json::{Map, Value, json};
+use midflight_client::wire::patterns::{
+    FeedbackBody, FeedbackDone, FeedbackWord, PatternItem, PatternPerformanceAnswer, PerformanceAnswer,
+};
+use midflight_client::{Client, PatternFilter};
+use serde::Serialize;
 
-use super::client::{RequestBody, ServerClient};
+use super::classify::{self, ClassifyArgs};
+use super::columns::{Column, Detail, list_text, optional, record, table};
 use super::fail::Failure;
-use super::output::{Output, table, text};
+use super::output::{Output, eprint_status};
 use super::write::{WriteArgs, tell};
 
 /// The commands of `pattern`.
@@ -23,6 +26,8 @@ pub(super) enum PatternCommand {
     Approve(PatternStatusArgs),
     /// Disable patterns.
     Disable(PatternStatusArgs),
+    /// Classify a query.
+    Classify(ClassifyArgs),
     /// Give feedback on the answer to a query.
     Feedback(FeedbackArgs),
     /// Rank patterns by performance, with their savings.
@@ -175,176 +180,207 @@ pub(super) struct PerformanceArgs {
     limit: usize,
 }
 
-pub(super) async fn run(
-    client: &ServerClient,
-    output: &Output,
-    command: PatternCommand,
-) -> Result<(), Failure> {
+/// The document of a pattern that is added, with what was given.
+#[derive(Debug, Serialize)]
+struct AddedPattern<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    any_of: Option<&'a [String]>,
+    r#match: String,
+    category: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direct_response: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_words: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclusion: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+}
+
+const PATTERNS: &[Column<PatternItem>] = &[
+    Column::new("PATTERN", |pattern| pattern.id.clone()),
+    Column::new("MATCH", |pattern| pattern.r#match.to_string()),
+    Column::new("TEXT", texts),
+    Column::new("CATEGORY", |pattern| pattern.category.clone()),
+    Column::new("ORDER", |pattern| pattern.order.to_string()),
+    Column::new("STATUS", |pattern| pattern.status.to_string()),
+    Column::new("USED", |pattern| pattern.times_used.to_string()),
+    Column::wide("PROFILE", |pattern| pattern.profile.clone()),
+    Column::wide("ACTION", |pattern| pattern.action.to_string()),
+    Column::wide("BY", |pattern| pattern.created_by.to_string()),
+];
+
+const LEARNED: &[Column<PatternItem>] = &[
+    Column::new("PATTERN", |pattern| pattern.id.clone()),
+    Column::new("TEXT", |pattern| pattern.pattern.clone()),
+    Column::new("CATEGORY", |pattern| pattern.category.clone()),
+    Column::new("CONFIDENCE", |pattern| pattern.confidence.to_string()),
+    Column::new("STATUS", |pattern| pattern.status.to_string()),
+    Column::new("USED", |pattern| pattern.times_used.to_string()),
+    Column::new("ACCURACY", |pattern| optional(pattern.accuracy)),
+    Column::new("LAST USED", |pattern| optional(pattern.last_used_at.as_ref())),
+];
+
+const PERFORMANCE: &[Column<PatternPerformanceAnswer>] = &[
+    Column::new("PATTERN", |one| one.id.clone()),
+    Column::new("CATEGORY", |one| one.category.clone()),
+    Column::new("USED", |one| one.usage.times_used.to_string()),
+    Column::new("RIGHT", |one| one.usage.times_correct.to_string()),
+    Column::new("WRONG", |one| one.usage.times_wrong.to_string()),
+    Column::new("AT LEAST", |one| format!("{:.2}", one.wilson_lower_bound)),
+];
+
+pub(super) async fn run(client: &Client, output: &Output, command: PatternCommand) -> Result<(), Failure> {
     match command {
-        PatternCommand::List(args) => list(client, output, &args).await,
+        PatternCommand::List(args) => list(client, output, args).await,
         PatternCommand::Learned(args) => learned(client, output, &args).await,
         PatternCommand::Add(args) => add(client, output, &args).await,
-        PatternCommand::Approve(args) => set_status(client, output, &args, "approve").await,
-        PatternCommand::Disable(args) => set_status(client, output, &args, "disable").await,
-        PatternCommand::Feedback(args) => feedback(client, output, &args).await,
+        PatternCommand::Approve(args) => set_status(client, output, &args, true).await,
+        PatternCommand::Disable(args) => set_status(client, output, &args, false).await,
+        PatternCommand::Classify(args) => classify::run(client, output, &args).await,
+        PatternCommand::Feedback(args) => feedback(client, output, args).await,
         PatternCommand::Performance(args) => performance(client, output, &args).await,
     }
 }
 
-const PATTERNS: [&str; 3] = ["api", "v1", "patterns"];
-
-async fn list(client: &ServerClient, output: &Output, args: &PatternListArgs) -> Result<(), Failure> {
-    let query = [
-        ("q", args.q.clone()),
-        ("status", args.status.map(word).unwrap_or_default()),
-        ("category", args.category.clone()),
-        ("match", args.r#match.map(word).unwrap_or_default()),
-        ("profile", args.profile.clone()),
-    ];
-    let patterns = Value::Array(client.up_to(&PATTERNS, &query, args.limit).await?);
-    output.data(&patterns, || {
-        let rows = patterns.as_array().into_iter().flatten();
-        let keys = ["id", "match", "category", "order", "status", "times_used"];
-        let row = |pattern: &Value| {
-            let mut row = keys.map(|key| text(pattern, key)).to_vec();
-            row.insert(2, texts(pattern));
-            row
-        };
-        table(&["PATTERN", "MATCH", "TEXT", "CATEGORY", "ORDER", "STATUS", "USED"], rows.map(row))
-    })
+async fn list(client: &Client, output: &Output, args: PatternListArgs) -> Result<(), Failure> {
+    let filter = PatternFilter {
+        text: args.q,
+        status: args.status.map(word).unwrap_or_default(),
+        category: args.category,
+        matching: args.r#match.map(word).unwrap_or_default(),
+        profile: args.profile,
+        created_by: String::new(),
+    };
+    let found = client.patterns(&filter, args.limit).await?;
+    output.list(&found, found.iter().map(|it| &**it), PATTERNS, |pattern| pattern.id.clone())
 }
 
 /// The text of a pattern, or the first and how many more it has.
-fn texts(pattern: &Value) -> String {
+fn texts(pattern: &PatternItem) -> String {
     const SHOWN_CHARS: usize = 50;
-    let first = text(pattern, "pattern");
-    let mut shown: String = first.chars().take(SHOWN_CHARS).collect();
-    if shown.len() < first.len() {
+    let mut shown: String = pattern.pattern.chars().take(SHOWN_CHARS).collect();
+    if shown.len() < pattern.pattern.len() {
         shown.push('…');
     }
-    match pattern.get("any_of").and_then(Value::as_array).map_or(0, Vec::len) {
+    match pattern.any_of.len() {
         0 | 1 => shown,
         many => format!("{shown} (and {} more)", many - 1),
     }
 }
 
-async fn learned(client: &ServerClient, output: &Output, args: &LearnedArgs) -> Result<(), Failure> {
-    let query = [("created_by", "llm".to_owned()), ("status", args.status.map(word).unwrap_or_default())];
-    let patterns = Value::Array(client.up_to(&PATTERNS, &query, args.limit).await?);
-    output.data(&patterns, || {
-        let rows = patterns.as_array().into_iter().flatten();
-        let keys =
-            ["id", "pattern", "category", "confidence", "status", "times_used", "accuracy", "last_used_at"];
-        let row = |pattern: &Value| keys.map(|key| text(pattern, key));
-        table(
-            &["PATTERN", "TEXT", "CATEGORY", "CONFIDENCE", "STATUS", "USED", "ACCURACY", "LAST USED"],
-            rows.map(row),
-        )
-    })
+async fn learned(client: &Client, output: &Output, args: &LearnedArgs) -> Result<(), Failure> {
+    let filter = PatternFilter {
+        status: args.status.map(word).unwrap_or_default(),
+        created_by: "llm".to_owned(),
+        ..PatternFilter::default()
+    };
+    let found = client.patterns(&filter, args.limit).await?;
+    output.list(&found, found.iter().map(|it| &**it), LEARNED, |pattern| pattern.id.clone())
 }
 
-async fn add(client: &ServerClient, output: &Output, args: &AddArgs) -> Result<(), Failure> {
-    let mut body = Map::new();
-    let mut set = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            body.insert(key.to_owned(), value);
-        }
+async fn add(client: &Client, output: &Output, args: &AddArgs) -> Result<(), Failure> {
+    let (pattern, any_of) = match args.texts.as_slice() {
+        [only] => (Some(only.as_str()), None),
+        several => (None, Some(several)),
     };
-    match args.texts.as_slice() {
-        [only] => set("pattern", Some(json!(only))),
-        several => set("any_of", Some(json!(several))),
-    }
-    set("match", Some(json!(word(args.r#match))));
-    set("category", Some(json!(args.category)));
-    set("profile", args.profile.as_ref().map(|it| json!(it)));
-    set("confidence", args.confidence.map(|it| json!(it)));
-    set("action", args.action.map(|it| json!(word(it))));
-    set("direct_response", args.response.as_ref().map(|it| json!(it)));
-    set("order", args.order.map(|it| json!(it)));
-    set("max_words", args.max_words.map(|it| json!(it)));
-    set("exclusion", args.exclusion.as_ref().map(|it| json!(it)));
-    set("status", args.pending.then(|| json!("pending")));
-    let answer = match &args.id {
-        None => {
-            let url = client.url(&PATTERNS, &args.write.query());
-            client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?
-        }
-        Some(id) => {
-            let url = client.url(&[PATTERNS.as_slice(), &[id]].concat(), &args.write.query());
-            let create = [(IF_NONE_MATCH, "*".to_owned())];
-            client.send(Method::PUT, url, RequestBody::Json(Value::Object(body)), &create).await?
-        }
+    let body = AddedPattern {
+        pattern,
+        any_of,
+        r#match: word(args.r#match),
+        category: &args.category,
+        profile: args.profile.as_deref(),
+        confidence: args.confidence,
+        action: args.action.map(word),
+        direct_response: args.response.as_deref(),
+        order: args.order,
+        max_words: args.max_words,
+        exclusion: args.exclusion.as_deref(),
+        status: args.pending.then_some("pending"),
     };
-    tell(output, &answer.body)
+    let options = args.write.options();
+    let answer = args.write.made(client.add_pattern(args.id.as_deref(), &body, &options)).await?;
+    tell(client, output, &answer).await
 }
 
 async fn set_status(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
     args: &PatternStatusArgs,
-    verb: &str,
+    is_approved: bool,
 ) -> Result<(), Failure> {
+    let options = args.write.options();
     for id in &args.ids {
-        let url = client.url(&[PATTERNS.as_slice(), &[id, verb]].concat(), &args.write.query());
-        let answer = client.send(Method::POST, url, RequestBody::None, &[]).await?;
-        tell(output, &answer.body)?;
+        let answer = match is_approved {
+            true => args.write.made(client.approve_pattern(id, &options)).await?,
+            false => args.write.made(client.disable_pattern(id, &options)).await?,
+        };
+        tell(client, output, &answer).await?;
     }
     Ok(())
 }
 
-async fn feedback(client: &ServerClient, output: &Output, args: &FeedbackArgs) -> Result<(), Failure> {
+async fn feedback(client: &Client, output: &Output, args: FeedbackArgs) -> Result<(), Failure> {
     let feedback_type = match (args.right, &args.category) {
-        (true, _) => "positive",
-        (false, Some(_)) => "correction",
-        (false, None) => "negative",
+        (true, _) => FeedbackWord::Positive,
+        (false, Some(_)) => FeedbackWord::Correction,
+        (false, None) => FeedbackWord::Negative,
     };
-    let body = json!({ "query": args.query, "profile": args.profile, "feedback_type": feedback_type,
-        "corrected_category": args.category });
-    let url = client.url(&[PATTERNS.as_slice(), &["feedback"]].concat(), &[]);
-    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
-    output.data(&answer, || {
-        let mut rows = vec![[
-            "counted for".to_owned(),
-            answer.get("matched").map_or_else(String::new, |it| text(it, "id")),
-        ]];
-        let correction = answer.get("correction").filter(|it| it.is_object());
-        for key in ["outcome", "pattern_id", "status", "revision", "hidden_by", "why"] {
-            let value = correction.map_or_else(String::new, |it| text(it, key));
-            rows.push([key.to_owned(), value]);
-        }
-        rows.retain(|[_, value]| !value.is_empty());
-        if rows.is_empty() {
-            return "nothing was counted: no pattern answers that query\n".to_owned();
-        }
-        table(&["", ""], rows).trim_start().to_owned()
-    })
+    let body = FeedbackBody {
+        query: args.query,
+        profile: args.profile,
+        feedback_type,
+        corrected_category: args.category,
+    };
+    let answer = client.give_feedback(&body).await?;
+    if answer.matched.is_none() && answer.correction.is_none() && output.is_text() {
+        eprint_status("nothing was counted: no pattern answers that query");
+        return Ok(());
+    }
+    output.data(&answer, || feedback_text(&answer))
 }
 
-async fn performance(client: &ServerClient, output: &Output, args: &PerformanceArgs) -> Result<(), Failure> {
-    let query = [("limit", args.limit.to_string())];
-    let answer = client.get(&[PATTERNS.as_slice(), &["performance"]].concat(), &query).await?.body;
-    output.data(&answer, || {
-        let rows = answer.get("patterns").and_then(Value::as_array).into_iter().flatten();
-        let row = |one: &Value| {
-            let usage = one.get("usage").cloned().unwrap_or_default();
-            let counted = ["times_used", "times_correct", "times_wrong"].map(|key| text(&usage, key));
-            let bound = one.get("wilson_lower_bound").and_then(Value::as_f64).unwrap_or_default();
-            let mut row = vec![text(one, "id"), text(one, "category")];
-            row.extend(counted);
-            row.push(format!("{bound:.2}"));
-            row
-        };
-        let mut message =
-            table(&["PATTERN", "CATEGORY", "USED", "RIGHT", "WRONG", "AT LEAST"], rows.map(row));
-        let profiles = answer.get("profiles").and_then(Value::as_object).into_iter().flatten();
-        let row = |(name, one): (&String, &Value)| {
-            let keys = ["answered_by_patterns", "answered_by_llm", "unanswered", "cost_saved"];
-            let mut row = vec![name.clone()];
-            row.extend(keys.map(|key| text(one, key)));
-            row
-        };
-        message += "\n";
-        message += &table(&["PROFILE", "BY PATTERNS", "BY LLM", "UNANSWERED", "SAVED"], profiles.map(row));
-        message
-    })
+fn feedback_text(answer: &FeedbackDone) -> String {
+    let mut rows = vec![("counted for", optional(answer.matched.as_ref().map(|matched| &matched.id)))];
+    if let Some(correction) = &answer.correction {
+        rows.extend([
+            ("outcome", correction.outcome.to_string()),
+            ("pattern_id", optional(correction.pattern_id.as_ref())),
+            ("status", optional(correction.status.as_ref())),
+            ("revision", optional(correction.revision)),
+            ("hidden_by", optional(correction.hidden_by.as_ref())),
+            ("why", optional(correction.why.as_ref())),
+        ]);
+    }
+    record(rows)
+}
+
+async fn performance(client: &Client, output: &Output, args: &PerformanceArgs) -> Result<(), Failure> {
+    let answer = client.pattern_performance(args.limit).await?;
+    output.data(&answer, || performance_text(&answer))
+}
+
+fn performance_text(answer: &PerformanceAnswer) -> String {
+    let profiles = answer.profiles.iter().map(|(name, savings)| {
+        [
+            name.clone(),
+            savings.answered_by_patterns.to_string(),
+            savings.answered_by_llm.to_string(),
+            savings.unanswered.to_string(),
+            savings.cost_saved.to_string(),
+        ]
+    });
+    list_text(PERFORMANCE, &answer.patterns, Detail::of_terminal())
+        + "\n"
+        + &table(&["PROFILE", "BY PATTERNS", "BY LLM", "UNANSWERED", "SAVED"], profiles)
 }

@@ -1,11 +1,12 @@
 //! `restore`: an earlier state back, as a new revision.
 
 use clap::Args;
-use midflight_core::{DocumentName, KindName};
-use reqwest::Method;
-use serde_json::json;
+use clap_complete::engine::ArgValueCompleter;
+use midflight_client::Client;
+use midflight_client::wire::log::RestoreRequest;
+use midflight_core::{DocumentName, KindName, RevisionNumber};
 
-use super::client::{RequestBody, ServerClient};
+use super::complete;
 use super::fail::Failure;
 use super::output::Output;
 use super::write::{WriteArgs, tell};
@@ -16,7 +17,7 @@ pub(super) struct RestoreArgs {
     /// The revision to return to.
     revision: u64,
     /// Only documents of this kind.
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::kind_names))]
     kind: Option<KindName>,
     /// Only this document of the kind, and those below it: loans is the ruleset and its rules.
     #[arg(long, requires = "kind")]
@@ -25,13 +26,14 @@ pub(super) struct RestoreArgs {
     write: WriteArgs,
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: RestoreArgs) -> Result<(), Failure> {
-    let revision = args.revision.to_string();
-    let url = client.url(&["api", "v1", "revisions", &revision, "restore"], &args.write.query());
-    let body = json!({
-        "kind": args.kind.map(|kind| kind.to_string()),
-        "name": args.name.map(|name| name.to_string()),
-    });
-    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?;
-    tell(output, &answer.body)
+pub(super) async fn run(client: &Client, output: &Output, args: RestoreArgs) -> Result<(), Failure> {
+    let request = RestoreRequest {
+        kind: args.kind.map(|kind| kind.to_string()),
+        name: args.name.map(|name| name.to_string()),
+        ..RestoreRequest::default()
+    };
+    let options = args.write.options();
+    let restore = client.restore(RevisionNumber::new(args.revision), &request, &options);
+    let answer = args.write.made(restore).await?;
+    tell(client, output, &answer).await
 }

@@ -1,13 +1,27 @@
 //! `schedules`: what waits for its time, and cancelling it.
 
 use clap::{Args, Subcommand};
-use reqwest::Method;
-use serde_json::Value;
+use midflight_client::wire::problem::ProblemItem;
+use midflight_client::wire::schedules::ScheduleAnswer;
+use midflight_client::{Client, WriteOptions};
+use serde::Deserialize;
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, optional};
 use super::fail::Failure;
-use super::history::changes;
-use super::output::{Output, eprint_status, table, text};
+use super::history::some_changes;
+use super::output::{Output, eprint_status};
+
+const SCHEDULES: &[Column<ScheduleAnswer>] = &[
+    Column::new("ID", |schedule| schedule.id.clone()),
+    Column::new("WHEN", when),
+    Column::new("WHAT", what),
+    Column::new("AUTHOR", |schedule| schedule.author.clone()),
+    Column::new("REASON", |schedule| schedule.reason.clone()),
+    Column::wide("CREATED", |schedule| schedule.created_at.clone()),
+    Column::wide("WINDOW", |schedule| {
+        optional(schedule.window.as_ref().map(|window| format!("{} {}", window.cron, window.time_zone)))
+    }),
+];
 
 /// The flags of `schedules`.
 #[derive(Debug, Args)]
@@ -29,7 +43,7 @@ enum SchedulesCommand {
     },
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: SchedulesArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, args: SchedulesArgs) -> Result<(), Failure> {
     match args.command {
         None => list(client, output).await,
         Some(SchedulesCommand::Cancel { ids, reason }) => cancel_all(client, output, &ids, &reason).await,
@@ -37,19 +51,15 @@ pub(super) async fn run(client: &ServerClient, output: &Output, args: SchedulesA
 }
 
 /// Cancels one after the other, and prints those that were cancelled also when a later one is refused.
-async fn cancel_all(
-    client: &ServerClient,
-    output: &Output,
-    ids: &[String],
-    reason: &str,
-) -> Result<(), Failure> {
+async fn cancel_all(client: &Client, output: &Output, ids: &[String], reason: &str) -> Result<(), Failure> {
     let mut answers = Vec::new();
     let mut ended = Ok(());
     for id in ids {
-        match cancel(client, id, reason).await {
+        let options = WriteOptions { reason: reason.to_owned(), ..WriteOptions::default() };
+        match client.cancel_schedule(id, &options).await {
             Ok(answer) => answers.push(answer),
             Err(refused) => {
-                ended = Err(refused);
+                ended = Err(refused.into());
                 break;
             }
         }
@@ -57,55 +67,46 @@ async fn cancel_all(
     let cancelled = &ids[..answers.len()];
     let lines = || cancelled.iter().map(|id| format!("schedules/{id} cancelled\n")).collect();
     if !answers.is_empty() {
-        output.data(&Value::from(answers), lines)?;
+        output.data(&answers, lines)?;
     }
     ended
 }
 
-async fn cancel(client: &ServerClient, id: &str, reason: &str) -> Result<Value, Failure> {
-    let url = one(client.url(&["api", "v1", "schedules"], &[("reason", reason.to_owned())]), id)?;
-    Ok(client.send(Method::DELETE, url, RequestBody::None, &[]).await?.body)
-}
-
-/// The address of one schedule, whose name is one segment there, slashes and all.
-fn one(mut url: reqwest::Url, id: &str) -> Result<reqwest::Url, Failure> {
-    let segments = url.path_segments_mut();
-    segments.map_err(|()| Failure::usage("invalid --url: expected the address of a server"))?.push(id);
-    Ok(url)
-}
-
-async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
-    let list = Value::from(client.all(&["api", "v1", "schedules"], &[]).await?);
-    output.data(&list, || {
-        let row = |schedule: &Value| {
-            let [id, author, reason] = ["id", "author", "reason"].map(|key| text(schedule, key));
-            [id, when(schedule), what(schedule), author, reason]
-        };
-        let rows = list.as_array().into_iter().flatten().map(row);
-        table(&["ID", "WHEN", "WHAT", "AUTHOR", "REASON"], rows)
-    })?;
-    if list.as_array().is_some_and(Vec::is_empty) {
+async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let found = client.schedules().await?;
+    output.list(&found, found.iter().map(|it| &**it), SCHEDULES, |schedule| schedule.id.clone())?;
+    if found.is_empty() {
         eprint_status("no schedules");
     }
     Ok(())
 }
 
+/// What a schedule keeps of a change that was refused at its time.
+#[derive(Debug, Deserialize)]
+struct RefusedSchedule {
+    at: String,
+    problems: Vec<ProblemItem>,
+}
+
 /// When it is due, or why not any more.
-fn when(schedule: &Value) -> String {
-    match schedule.get("refused").filter(|refused| refused.is_object()) {
-        None => text(schedule, "next_at"),
-        Some(refused) => {
-            let problems = refused.get("problems").and_then(Value::as_array).into_iter().flatten();
-            let reported: Vec<_> = problems.map(|problem| text(problem, "message")).collect();
-            format!("refused {}: {}", text(refused, "at"), reported.join("; "))
+fn when(schedule: &ScheduleAnswer) -> String {
+    match schedule.refused.clone().map(serde_json::from_value::<RefusedSchedule>) {
+        None => optional(schedule.next_at.as_ref()),
+        Some(Err(_)) => "refused".to_owned(),
+        Some(Ok(refused)) => {
+            let reported: Vec<_> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
+            format!("refused {}: {}", refused.at, reported.join("; "))
         }
     }
 }
 
-fn what(schedule: &Value) -> String {
-    match (text(schedule, "what").as_str(), schedule.get("repeat")) {
-        ("reload", Some(Value::Bool(true))) => "reload, repeated".to_owned(),
-        ("reload", _) => "reload".to_owned(),
-        _ => changes(schedule),
+fn what(schedule: &ScheduleAnswer) -> String {
+    match (&*schedule.what, schedule.repeat) {
+        ("reload", true) => "reload, repeated".to_owned(),
+        ("reload", false) => "reload".to_owned(),
+        _ => {
+            let changes = schedule.changes.iter().map(|it| (&*it.op, &*it.kind, &*it.name));
+            some_changes(changes, schedule.changes.len() as u64)
+        }
     }
 }

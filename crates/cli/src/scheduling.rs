@@ -2,6 +2,7 @@
 
 use clap::Args;
 use jiff::SignedDuration;
+use midflight_client::Later;
 
 /// When to make a change, if not now.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,15 +29,14 @@ pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
 }
 
 impl LaterArgs {
-    /// The same in an address; nothing when it is to be done now.
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        let output = [
-            ("not_before", self.not_before.clone()),
-            ("window", self.window.clone()),
-            ("time_zone", self.time_zone.clone()),
-            ("window_ms", self.window_length.map(|length| length.to_string())),
-        ];
-        output.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    /// The same for a client.
+    pub(super) fn later(&self) -> Later {
+        Later {
+            not_before: self.not_before.clone(),
+            window: self.window.clone(),
+            time_zone: self.time_zone.clone(),
+            window_ms: self.window_length,
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! `select`: the tool that fits a task, and why.
 
 use clap::{Args, ValueEnum};
-use reqwest::Method;
-use serde_json::{Map, Number, Value, json};
+use midflight_client::Client;
+use midflight_client::wire::tools::{SelectBody, SelectionAnswer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Number, Value};
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, optional};
 use super::fail::Failure;
-use super::output::{Output, eprint_status, printable, table, text};
+use super::output::{Output, eprint_status, printable};
 
 /// The flags of `select`.
 #[derive(Debug, Args)]
@@ -65,78 +68,131 @@ pub(super) fn variable(text: &str) -> Result<(String, Number), String> {
     Ok((name.trim().to_owned(), value))
 }
 
+/// A pattern of a tool that was ranked, as far as it is shown. The answer has the parts of a selection as plain JSON,
+/// since they are those of its explanation.
+#[derive(Debug, Deserialize)]
+struct ShownCandidate {
+    tool_name: String,
+    capability: String,
+    pattern: String,
+    score: f64,
+    estimates: ShownEstimates,
+    #[serde(default)]
+    requires_approval: bool,
+    #[serde(default)]
+    background: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownEstimates {
+    time_ms: Option<Number>,
+    cost: Option<Number>,
+}
+
+/// Which priority was taken, and why.
+#[derive(Debug, Deserialize)]
+struct SelectionMode {
+    name: String,
+    found_by: String,
+}
+
+/// A pattern that a policy excludes.
+#[derive(Debug, Deserialize)]
+struct ExcludedPattern {
+    tool_name: String,
+    pattern: String,
+    #[serde(default)]
+    policy: Vec<ShownVerdict>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownVerdict {
+    verdict: String,
+    because: String,
+}
+
+/// A pattern whose estimates have no value.
+#[derive(Debug, Deserialize)]
+struct UnevaluatedPattern {
+    tool_name: String,
+    pattern: String,
+    because: String,
+}
+
+/// What the caller is to decide.
+#[derive(Debug, Deserialize)]
+struct SelectionQuestion {
+    question: String,
+}
+
+const CANDIDATES: &[Column<ShownCandidate>] = &[
+    Column::new("TOOL", |one| one.tool_name.clone()),
+    Column::new("CAPABILITY", |one| one.capability.clone()),
+    Column::new("PATTERN", |one| one.pattern.clone()),
+    Column::new("SCORE", |one| format!("{:.3}", one.score)),
+    Column::new("TIME MS", |one| optional(one.estimates.time_ms.as_ref())),
+    Column::new("COST", |one| optional(one.estimates.cost.as_ref())),
+    Column::new("NOTES", |one| {
+        let notes = [(one.requires_approval, "needs approval"), (one.background, "in the background")];
+        let notes: Vec<_> = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect();
+        notes.join(", ")
+    }),
+];
+
+/// A part of a selection as its type.
+fn part<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    T::deserialize(value).map_err(|error| {
+        Failure::failed(format!("cannot read the selection: {error}; use a program of the server's version"))
+    })
+}
+
 impl SelectArgs {
     /// The body of the request. What was not given is left out.
-    fn body(&self) -> Value {
-        let variables: Map<_, _> =
-            self.variables.iter().map(|(name, value)| (name.clone(), Value::Number(value.clone()))).collect();
+    fn body(self) -> SelectBody {
+        let variables = self.variables.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?)));
         let mode = self.mode.and_then(|mode| mode.to_possible_value());
-        let mut body = json!({
-            "query": self.query, "tool_name": self.tool, "platform": self.platform, "category": self.category,
-            "mode": mode.map(|mode| mode.get_name().to_owned()), "environment": self.environment,
-            "max_cost": self.max_cost, "capabilities": self.capabilities, "permissions": self.permissions,
-            "context": variables, "limit": self.limit,
-        });
-        if let Some(members) = body.as_object_mut() {
-            members.retain(|_, value| !value.is_null());
+        SelectBody {
+            query: self.query,
+            capabilities: Some(self.capabilities),
+            tool_name: self.tool,
+            platform: self.platform,
+            category: self.category,
+            mode: mode.map(|mode| mode.get_name().to_owned()),
+            context: Some(variables.collect()),
+            environment: self.environment,
+            permissions: Some(self.permissions),
+            max_cost: self.max_cost,
+            limit: Some(self.limit),
         }
-        body
     }
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: &SelectArgs) -> Result<(), Failure> {
-    let url = client.url(&["api", "v1", "tools", "select"], &[]);
-    let answer = client.send(Method::POST, url, RequestBody::Json(args.body()), &[]).await?.body;
-    output.data(&answer, || candidates(&answer))?;
-    tell(&answer);
-    Ok(())
-}
-
-fn items<'a>(answer: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    answer.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn candidates(answer: &Value) -> String {
-    let row = |one: &Value| {
-        let estimates = one.get("estimates").cloned().unwrap_or_default();
-        let score = one.get("score").and_then(Value::as_f64).unwrap_or_default();
-        let flag = |key: &str| one.get(key).and_then(Value::as_bool) == Some(true);
-        let notes = [("requires_approval", "needs approval"), ("background", "in the background")];
-        let notes: Vec<_> = notes.into_iter().filter(|(key, _)| flag(key)).map(|(_, word)| word).collect();
-        [
-            text(one, "tool_name"),
-            text(one, "capability"),
-            text(one, "pattern"),
-            format!("{score:.3}"),
-            text(&estimates, "time_ms"),
-            text(&estimates, "cost"),
-            notes.join(", "),
-        ]
-    };
-    let header = ["TOOL", "CAPABILITY", "PATTERN", "SCORE", "TIME MS", "COST", "NOTES"];
-    table(&header, items(answer, "candidates").map(row))
+pub(super) async fn run(client: &Client, output: &Output, args: SelectArgs) -> Result<(), Failure> {
+    let answer = client.select_tool(&args.body()).await?;
+    let candidates: Vec<ShownCandidate> = part(&answer.candidates)?;
+    output.list(&answer, &candidates, CANDIDATES, |one| format!("{}/{}", one.tool_name, one.pattern))?;
+    tell(&answer)
 }
 
 /// Prints how the answer was found: the mode, what was excluded and why, and the question for the caller.
-fn tell(answer: &Value) {
-    let mode = answer.get("mode").cloned().unwrap_or_default();
-    eprint_status(&printable(&format!("mode {} ({})", text(&mode, "name"), text(&mode, "found_by"))));
-    for one in items(answer, "excluded") {
-        let because = items(one, "policy").filter(|rule| text(rule, "verdict") == "excluded");
-        let because: Vec<_> = because.map(|rule| text(rule, "because")).collect();
-        let (tool, pattern) = (text(one, "tool_name"), text(one, "pattern"));
-        eprint_status(&printable(&format!("excluded: {tool}/{pattern}: {}", because.join("; "))));
+fn tell(answer: &SelectionAnswer) -> Result<(), Failure> {
+    let mode: SelectionMode = part(&answer.mode)?;
+    eprint_status(&printable(&format!("mode {} ({})", mode.name, mode.found_by)));
+    for one in part::<Vec<ExcludedPattern>>(&answer.excluded)? {
+        let because = one.policy.iter().filter(|rule| rule.verdict == "excluded");
+        let because: Vec<_> = because.map(|rule| rule.because.as_str()).collect();
+        let line = format!("excluded: {}/{}: {}", one.tool_name, one.pattern, because.join("; "));
+        eprint_status(&printable(&line));
     }
-    for one in items(answer, "not_evaluated") {
-        let (tool, pattern, because) = (text(one, "tool_name"), text(one, "pattern"), text(one, "because"));
-        eprint_status(&printable(&format!("not evaluated: {tool}/{pattern}: {because}")));
+    for one in part::<Vec<UnevaluatedPattern>>(&answer.not_evaluated)? {
+        let line = format!("not evaluated: {}/{}: {}", one.tool_name, one.pattern, one.because);
+        eprint_status(&printable(&line));
     }
-    if let Some(ambiguity) = answer.get("ambiguity").filter(|it| it.is_object()) {
-        eprint_status(&printable(&text(ambiguity, "question")));
+    if let Some(ambiguity) = part::<Option<SelectionQuestion>>(&answer.ambiguity)? {
+        eprint_status(&printable(&ambiguity.question));
     }
-    for note in items(answer, "notes").filter_map(Value::as_str) {
-        eprint_status(&printable(note));
-    }
+    answer.notes.iter().for_each(|note| eprint_status(&printable(note)));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
-use reqwest::{Method, Url};
-use serde_json::{Map, Value, json};
+use midflight_client::Client;
+use midflight_client::wire::tokens::{RotateBody, TokenAnswer, TokenBody};
+use serde::Serialize;
 
-use super::client::{RequestBody, ServerClient};
+use super::columns::{Column, optional};
 use super::fail::Failure;
-use super::output::{Output, OutputFormat, eprint_status, table, text};
+use super::output::{Output, eprint_status};
 use super::scheduling::milliseconds;
 
 /// How long a server that runs is waited for when a token is recovered.
@@ -95,10 +96,24 @@ enum ExposeWord {
     Search,
 }
 
-const TOKENS: [&str; 3] = ["api", "v1", "tokens"];
+const TOKENS: &[Column<TokenAnswer>] = &[
+    Column::new("NAME", |token| token.name.clone()),
+    Column::new("ROLE", |token| token.role.clone()),
+    Column::new("SCOPES", |token| {
+        token.scopes.as_ref().map_or_else(|| "*".to_owned(), |scopes| scopes.join(" "))
+    }),
+    Column::new("EXPIRES", |token| match token.expired {
+        true => format!("expired {}", optional(token.expires_at.as_ref())),
+        false => optional(token.expires_at.as_ref()),
+    }),
+    Column::new("LAST USED", |token| optional(token.last_used_at.as_ref())),
+    Column::wide("CREATED", |token| token.created_at.clone()),
+    Column::wide("BY", |token| optional(token.created_by.as_ref())),
+    Column::wide("ID", |token| optional(token.id.as_ref())),
+];
 
 pub(super) async fn run(
-    client: impl FnOnce() -> Result<ServerClient, Failure>,
+    client: impl FnOnce() -> Result<Client, Failure>,
     output: &Output,
     command: TokenCommand,
 ) -> Result<(), Failure> {
@@ -111,106 +126,70 @@ pub(super) async fn run(
     }
 }
 
-async fn create(client: &ServerClient, output: &Output, args: CreateArgs) -> Result<(), Failure> {
-    let word = |value: Option<clap::builder::PossibleValue>| {
-        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+/// The word of a value, as the API has it.
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+async fn create(client: &Client, output: &Output, args: CreateArgs) -> Result<(), Failure> {
+    let body = TokenBody {
+        name: args.name,
+        role: word(args.role),
+        scopes: Some(args.scopes).filter(|scopes| !scopes.is_empty()),
+        expires_at: args.expires_at,
+        expires_in_ms: args.expires_in,
+        at: args.at,
+        expose: args.expose.map(word),
+        pin: args.pin,
     };
-    let mut body = Map::new();
-    body.insert("name".to_owned(), json!(args.name));
-    body.insert("role".to_owned(), json!(word(args.role.to_possible_value())));
-    let given = [
-        ("scopes", (!args.scopes.is_empty()).then(|| json!(args.scopes))),
-        ("expires_in_ms", args.expires_in.map(Value::from)),
-        ("expires_at", args.expires_at.map(Value::from)),
-        ("at", args.at.map(Value::from)),
-        ("expose", args.expose.map(|expose| json!(word(expose.to_possible_value())))),
-        ("pin", (!args.pin.is_empty()).then(|| json!(args.pin))),
-    ];
-    body.extend(given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let made =
-        client.send(Method::POST, client.url(&TOKENS, &[]), RequestBody::Json(body.into()), &[]).await?.body;
-    shown(output, &made)?;
-    eprint_status(&format!("token {} made; it is not shown again", args.name));
+    let made = client.create_token(&body).await?;
+    // Alone, for people and for scripts that keep it.
+    output.data(&made, || made.token.clone() + "\n")?;
+    eprint_status(&format!("token {} made; it is not shown again", body.name));
     Ok(())
 }
 
-/// Prints a token, alone for people and for scripts that keep it.
-fn shown(output: &Output, made: &Value) -> Result<(), Failure> {
-    match output.format() {
-        OutputFormat::Table => output.line(&text(made, "token")),
-        _ => output.data(made, String::new),
-    }
-}
-
-async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
-    let list = Value::from(client.all(&TOKENS, &[]).await?);
-    output.data(&list, || {
-        let rows = list.as_array().into_iter().flatten().map(|token| {
-            let scopes = token
-                .get("scopes")
-                .and_then(Value::as_array)
-                .map(|scopes| scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
-            let expires = match token.get("expired") {
-                Some(Value::Bool(true)) => format!("expired {}", text(token, "expires_at")),
-                _ => text(token, "expires_at"),
-            };
-            [
-                text(token, "name"),
-                text(token, "role"),
-                scopes.unwrap_or_else(|| "*".to_owned()),
-                expires,
-                text(token, "last_used_at"),
-            ]
-        });
-        table(&["NAME", "ROLE", "SCOPES", "EXPIRES", "LAST USED"], rows)
-    })
-}
-
-/// The address of a token, whose name is one segment.
-fn one(client: &ServerClient, name: &str, rest: &[&str]) -> Result<Url, Failure> {
-    let mut url = client.url(&TOKENS, &[]);
-    let segments = url.path_segments_mut();
-    let mut segments = segments.map_err(|()| {
-        Failure::usage(
-            "invalid --url: expected the address of a \
-                                                             server",
-        )
-    })?;
-    segments.push(name).extend(rest);
-    drop(segments);
-    Ok(url)
+async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let found = client.tokens().await?;
+    output.list(&found, found.iter().map(|it| &**it), TOKENS, |token| token.name.clone())
 }
 
 /// Revokes one after the other, and tells those that were revoked also when a later one is refused.
-async fn revoke(client: &ServerClient, output: &Output, names: &[String]) -> Result<(), Failure> {
+async fn revoke(client: &Client, output: &Output, names: &[String]) -> Result<(), Failure> {
     let mut revoked = Vec::new();
     let mut ended = Ok(());
     for name in names {
-        match client.send(Method::DELETE, one(client, name, &[])?, RequestBody::None, &[]).await {
-            Ok(_) => revoked.push(name.as_str()),
+        match client.revoke_token(name).await {
+            Ok(()) => revoked.push(name.as_str()),
             Err(refused) => {
-                ended = Err(refused);
+                ended = Err(refused.into());
                 break;
             }
         }
     }
     if !revoked.is_empty() {
         let lines = || revoked.iter().map(|name| format!("token {name} revoked\n")).collect();
-        output.data(&json!(revoked), lines)?;
+        output.data(&revoked, lines)?;
     }
     ended
 }
 
-async fn rotate(client: &ServerClient, output: &Output, name: &str, overlap_ms: u64) -> Result<(), Failure> {
-    let body = RequestBody::Json(json!({ "overlap_ms": overlap_ms }));
-    let made = client.send(Method::POST, one(client, name, &["rotate"])?, body, &[]).await?.body;
-    shown(output, &made)?;
-    let until = made.get("info").map(|info| text(info, "previous_valid_until")).unwrap_or_default();
-    eprint_status(&match until.as_str() {
-        "" => format!("token {name} rotated; the one of before is refused from now on"),
-        until => format!("token {name} rotated; the one of before is valid until {until}"),
+async fn rotate(client: &Client, output: &Output, name: &str, overlap_ms: u64) -> Result<(), Failure> {
+    let made = client.rotate_token(name, &RotateBody { overlap_ms: Some(overlap_ms) }).await?;
+    output.data(&made, || made.token.clone() + "\n")?;
+    eprint_status(&match &made.info.previous_valid_until {
+        None => format!("token {name} rotated; the one of before is refused from now on"),
+        Some(until) => format!("token {name} rotated; the one of before is valid until {until}"),
     });
     Ok(())
+}
+
+/// A token that was recovered.
+#[derive(Debug, Serialize)]
+struct RecoveredToken<'a> {
+    token: &'a str,
+    /// Whether a running server accepts it already.
+    in_effect: bool,
 }
 
 async fn recover(output: &Output, data_dir: &std::path::Path) -> Result<(), Failure> {
@@ -223,7 +202,8 @@ async fn recover(output: &Output, data_dir: &std::path::Path) -> Result<(), Fail
     while !recovered.is_taken() && began.elapsed() < RECOVERY_WAIT {
         tokio::time::sleep(RECOVERY_LOOK).await;
     }
-    shown(output, &json!({ "token": recovered.token, "in_effect": recovered.is_taken() }))?;
+    let shown = RecoveredToken { token: &recovered.token, in_effect: recovered.is_taken() };
+    output.data(&shown, || format!("{}\n", shown.token))?;
     eprint_status(match recovered.is_taken() {
         true => "admin token replaced; keep it with `midflight login URL --token TOKEN`",
         false => "no server runs on this folder; the token is valid when one starts on it",

@@ -2,14 +2,21 @@
 
 mod import;
 
-use clap::{Args, Subcommand};
-use reqwest::Method;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use super::client::{RequestBody, ServerClient};
+use clap::{Args, Subcommand};
+use midflight_client::wire::tools::{
+    ComparedVersion, EvaluateBody, FoundTool, LintItem, RollbackBody, ToolAnswer, ToolDetail,
+    ToolDifferenceAnswer, VersionItem,
+};
+use midflight_client::{Answer, Client, DocumentId, ToolFilter, ToolSwitch};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
+use super::columns::{Column, optional, record, table};
 use super::fail::Failure;
-use super::output::{Output, eprint_status, printable, table, text};
-use super::select::variable;
+use super::output::{Output, eprint_status, printable};
+use super::select::{self, SelectArgs, variable};
 use super::write::{WriteArgs, tell};
 use import::{ToolImportArgs, ValidateArgs};
 
@@ -20,6 +27,8 @@ pub(super) enum ToolCommand {
     List(ToolListArgs),
     /// Find tools by words, the best first.
     Search(SearchArgs),
+    /// Select the best tool for a task, with the reasons.
+    Select(Box<SelectArgs>),
     /// Show a tool with its document.
     Show(NameArgs),
     /// List the versions of a tool, the newest first.
@@ -143,22 +152,56 @@ pub(super) struct EvaluateArgs {
     expression: String,
     /// The value of a variable, as N=250; may be repeated.
     #[arg(long = "set", value_name = "VARIABLE=NUMBER", value_parser = variable)]
-    variables: Vec<(String, serde_json::Number)>,
+    variables: Vec<(String, Number)>,
 }
 
-const TOOLS: [&str; 3] = ["api", "v1", "tools"];
-/// How many tools a page of the list has at most.
-const PAGE_SIZE: usize = 100;
+const TOOLS: &[Column<ToolAnswer>] = &[
+    Column::new("TOOL", |tool| tool.tool_name.clone()),
+    Column::new("VERSION", |tool| tool.version.clone()),
+    Column::new("PLATFORM", |tool| optional(tool.platform.as_ref())),
+    Column::new("CATEGORY", |tool| optional(tool.category.as_ref())),
+    Column::new("STATUS", |tool| tool.status.clone()),
+    Column::new("ENABLED", |tool| tool.enabled.to_string()),
+    Column::wide("UPDATED", |tool| optional(tool.updated_at.as_ref())),
+    Column::wide("BY", |tool| optional(tool.updated_by.as_ref())),
+    Column::wide("DESCRIPTION", |tool| tool.description.clone()),
+];
 
-/// A path below that of the tools.
-fn under<'a>(segments: &[&'a str]) -> Vec<&'a str> {
-    [&TOOLS, segments].concat()
-}
+const FOUND: &[Column<FoundTool>] = &[
+    Column::new("TOOL", |found| found.tool.tool_name.clone()),
+    Column::new("SCORE", |found| format!("{:.2}", found.score.unwrap_or_default())),
+    Column::new("DESCRIPTION", |found| found.tool.description.clone()),
+];
 
-pub(super) async fn run(client: &ServerClient, output: &Output, command: ToolCommand) -> Result<(), Failure> {
+const VERSIONS: &[Column<VersionItem>] = &[
+    Column::new("VERSION", |version| version.version.clone()),
+    Column::new("STATUS", |version| version.status.clone()),
+    Column::new("ENABLED", |version| version.enabled.to_string()),
+    Column::new("LATEST", |version| version.is_latest.to_string()),
+    Column::new("REVISION", |version| version.revision.to_string()),
+    Column::new("UPDATED", |version| version.updated_at.clone()),
+    Column::new("BY", |version| version.updated_by.clone()),
+    Column::new("REASON", |version| version.reason.clone()),
+];
+
+const LINTS: &[Column<LintItem>] = &[
+    Column::new("TOOL", |lint| lint.tool_name.clone()),
+    Column::new("RULE", |lint| lint.rule.to_string()),
+    Column::new("PLACE", |lint| lint.path.clone()),
+    Column::new("MESSAGE", |lint| lint.message.clone()),
+];
+
+const DIFFERENCES: &[Column<ToolDifferenceAnswer>] = &[
+    Column::new("IMPACT", |one| one.impact.to_string()),
+    Column::new("PLACE", |one| one.path.clone()),
+    Column::new("DIFFERENCE", |one| one.message.clone()),
+];
+
+pub(super) async fn run(client: &Client, output: &Output, command: ToolCommand) -> Result<(), Failure> {
     match command {
-        ToolCommand::List(args) => list(client, output, &args).await,
+        ToolCommand::List(args) => list(client, output, args).await,
         ToolCommand::Search(args) => search(client, output, &args).await,
+        ToolCommand::Select(args) => select::run(client, output, *args).await,
         ToolCommand::Show(args) => show(client, output, &args).await,
         ToolCommand::Versions(args) => versions(client, output, &args).await,
         ToolCommand::Validate(args) => import::validate(client, output, &args).await,
@@ -167,200 +210,169 @@ pub(super) async fn run(client: &ServerClient, output: &Output, command: ToolCom
         ToolCommand::Export(args) => export(client, output, &args).await,
         ToolCommand::Rollback(args) => rollback(client, output, args).await,
         ToolCommand::Diff(args) => diff(client, output, &args).await,
-        ToolCommand::Enable(args) => switch(client, output, &args, "enable").await,
-        ToolCommand::Disable(args) => switch(client, output, &args, "disable").await,
-        ToolCommand::Deprecate(args) => switch(client, output, &args, "deprecate").await,
-        ToolCommand::Evaluate(args) => evaluate(client, output, &args).await,
+        ToolCommand::Enable(args) => switch(client, output, &args, ToolSwitch::Enable).await,
+        ToolCommand::Disable(args) => switch(client, output, &args, ToolSwitch::Disable).await,
+        ToolCommand::Deprecate(args) => switch(client, output, &args, ToolSwitch::Deprecate).await,
+        ToolCommand::Evaluate(args) => evaluate(client, output, args).await,
     }
 }
 
-async fn list(client: &ServerClient, output: &Output, args: &ToolListArgs) -> Result<(), Failure> {
-    let enabled = args.enabled.map_or_else(String::new, |enabled| enabled.to_string());
-    let mut tools = Vec::new();
-    for page in 1_usize.. {
-        let query = [
-            ("page", page.to_string()),
-            ("page_size", PAGE_SIZE.to_string()),
-            ("platform", args.platform.clone()),
-            ("category", args.category.clone()),
-            ("status", args.status.clone()),
-            ("enabled", enabled.clone()),
-        ];
-        let mut answer = client.get(&TOOLS, &query).await?.body;
-        let found = match answer.get_mut("tools").map(Value::take) {
-            Some(Value::Array(found)) => found,
-            _ => Vec::new(),
-        };
-        let is_last = found.len() < PAGE_SIZE;
-        tools.extend(found);
-        if is_last || tools.len() >= args.limit {
-            break;
-        }
-    }
-    tools.truncate(args.limit);
-    let tools = Value::Array(tools);
-    output.data(&tools, || {
-        table(&["TOOL", "VERSION", "PLATFORM", "CATEGORY", "STATUS", "ENABLED"], items(&tools).map(listed))
-    })
+async fn list(client: &Client, output: &Output, args: ToolListArgs) -> Result<(), Failure> {
+    let ToolListArgs { platform, category, status, enabled, limit } = args;
+    let found = client.tools(&ToolFilter { platform, category, status, enabled }, limit).await?;
+    output.list(&found, found.iter().map(|it| &**it), TOOLS, |tool| tool.tool_name.clone())
 }
 
-fn listed(tool: &Value) -> Vec<String> {
-    ["tool_name", "version", "platform", "category", "status", "enabled"].map(|key| text(tool, key)).to_vec()
+async fn search(client: &Client, output: &Output, args: &SearchArgs) -> Result<(), Failure> {
+    let answer = client.search_tools(&args.query, args.limit).await?;
+    output.list(&answer, &answer.results, FOUND, |found| found.tool.tool_name.clone())
 }
 
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
+/// A tool with its document.
+#[derive(Debug, Serialize)]
+struct ShownTool<'a> {
+    #[serde(flatten)]
+    tool: &'a Value,
+    body: Value,
 }
 
-fn items_of<'a>(answer: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    answer.get(key).into_iter().flat_map(items)
+/// What a tool's document states, as far as it is shown.
+#[derive(Debug, Deserialize)]
+struct ToolBody {
+    #[serde(default)]
+    capabilities: BTreeMap<String, CapabilityBody>,
 }
 
-async fn search(client: &ServerClient, output: &Output, args: &SearchArgs) -> Result<(), Failure> {
-    let query = [("q", args.query.clone()), ("limit", args.limit.to_string())];
-    let answer = client.get(&under(&["search", "query"]), &query).await?.body;
-    output.data(&answer, || {
-        let row = |tool: &Value| {
-            let score = tool.get("score").and_then(Value::as_f64).unwrap_or_default();
-            [text(tool, "tool_name"), format!("{score:.2}"), text(tool, "description")]
-        };
-        table(&["TOOL", "SCORE", "DESCRIPTION"], items_of(&answer, "results").map(row))
-    })
+#[derive(Debug, Deserialize)]
+struct CapabilityBody {
+    #[serde(default)]
+    patterns: BTreeMap<String, PatternEstimates>,
 }
 
-async fn show(client: &ServerClient, output: &Output, args: &NameArgs) -> Result<(), Failure> {
-    let tool = client.get(&under(&[&args.name]), &[]).await?.body;
-    let document = text(&tool, "document");
-    let document = client.get(&["api", "v1", "documents", "tools", &document], &[]).await?.body;
-    let body = document.get("body").cloned().unwrap_or_default();
-    let mut shown = tool.clone();
-    if let Some(members) = shown.as_object_mut() {
-        members.insert("body".to_owned(), body.clone());
-    }
-    output.data(&shown, || {
-        let keys = [
-            "tool_name",
-            "version",
-            "status",
-            "enabled",
-            "platform",
-            "category",
-            "description",
-            "created_at",
-            "created_by",
-            "updated_at",
-            "updated_by",
-        ];
-        let mut rows = keys.map(|key| [key.to_owned(), text(&tool, key)]).to_vec();
-        rows.retain(|[_, value]| !value.is_empty());
-        let message = table(&["", ""], rows).trim_start().to_owned();
-        message + "\n" + &table(&["CAPABILITY", "PATTERN", "TIME MS", "COST", "COMPLEXITY"], patterns(&body))
-    })
+/// Estimates are numbers or formulas.
+#[derive(Debug, Deserialize)]
+struct PatternEstimates {
+    time_estimate_ms: Option<Value>,
+    cost_estimate: Option<Value>,
+    complexity_score: Option<Value>,
+}
+
+async fn show(client: &Client, output: &Output, args: &NameArgs) -> Result<(), Failure> {
+    let tool = client.tool(&args.name).await?;
+    let invalid =
+        |error: &dyn std::fmt::Display| Failure::failed(format!("the server sent an invalid tool: {error}"));
+    let id = DocumentId::new("tools", &tool.tool.document).map_err(|error| invalid(&error))?;
+    let document = client.document(&id).await?;
+    let body = serde_json::from_str(document.body.get()).map_err(|error| invalid(&error))?;
+    let sent = serde_json::to_value(&tool).map_err(|error| invalid(&error))?;
+    let shown = ShownTool { tool: &sent, body };
+    output.data(&shown, || tool_text(&tool, &shown.body))
+}
+
+fn tool_text(detail: &Answer<ToolDetail>, body: &Value) -> String {
+    let tool = &detail.tool;
+    let text = record([
+        ("tool_name", tool.tool_name.clone()),
+        ("version", tool.version.clone()),
+        ("status", tool.status.clone()),
+        ("enabled", tool.enabled.to_string()),
+        ("platform", optional(tool.platform.as_ref())),
+        ("category", optional(tool.category.as_ref())),
+        ("description", tool.description.clone()),
+        ("created_at", optional(tool.created_at.as_ref())),
+        ("created_by", optional(tool.created_by.as_ref())),
+        ("updated_at", optional(tool.updated_at.as_ref())),
+        ("updated_by", optional(tool.updated_by.as_ref())),
+    ]);
+    text + "\n" + &table(&["CAPABILITY", "PATTERN", "TIME MS", "COST", "COMPLEXITY"], estimates(body))
 }
 
 /// The patterns of a tool's document, with what they state of time and cost.
-fn patterns(body: &Value) -> Vec<[String; 5]> {
-    let capabilities = body.get("capabilities").and_then(Value::as_object).into_iter().flatten();
-    let of_capability = |(capability, value): (&String, &Value)| {
-        let patterns = value.get("patterns").and_then(Value::as_object).into_iter().flatten();
-        let row = |(pattern, value): (&String, &Value)| {
-            let [time, cost, complexity] =
-                ["time_estimate_ms", "cost_estimate", "complexity_score"].map(|key| text(value, key));
-            [capability.clone(), pattern.clone(), time, cost, complexity]
-        };
-        patterns.map(row).collect::<Vec<_>>()
+fn estimates(body: &Value) -> Vec<[String; 5]> {
+    let shown = |value: &Option<Value>| match value {
+        Some(Value::String(formula)) => formula.clone(),
+        other => optional(other.as_ref()),
     };
-    capabilities.flat_map(of_capability).collect()
+    // A document of a newer version may have another form; it is then shown as JSON only.
+    let body = ToolBody::deserialize(body).unwrap_or(ToolBody { capabilities: BTreeMap::new() });
+    let mut rows = Vec::new();
+    for (capability, of_capability) in &body.capabilities {
+        rows.extend(of_capability.patterns.iter().map(|(pattern, estimates)| {
+            let PatternEstimates { time_estimate_ms, cost_estimate, complexity_score } = estimates;
+            let [time, cost, complexity] = [time_estimate_ms, cost_estimate, complexity_score].map(shown);
+            [capability.clone(), pattern.clone(), time, cost, complexity]
+        }));
+    }
+    rows
 }
 
-async fn versions(client: &ServerClient, output: &Output, args: &NameArgs) -> Result<(), Failure> {
-    let answer = client.get(&under(&[&args.name, "versions"]), &[]).await?.body;
-    output.data(&answer, || {
-        let keys =
-            ["version", "status", "enabled", "is_latest", "revision", "updated_at", "updated_by", "reason"];
-        let rows = items_of(&answer, "versions").map(|version| keys.map(|key| text(version, key)));
-        table(&["VERSION", "STATUS", "ENABLED", "LATEST", "REVISION", "UPDATED", "BY", "REASON"], rows)
-    })
+async fn versions(client: &Client, output: &Output, args: &NameArgs) -> Result<(), Failure> {
+    let answer = client.tool_versions(&args.name).await?;
+    output.list(&answer, &answer.versions, VERSIONS, |version| version.version.clone())
 }
 
-async fn lint(client: &ServerClient, output: &Output, args: &LintArgs) -> Result<(), Failure> {
-    let query = [("tool_name", args.name.clone())];
-    let found = Value::Array(client.all(&under(&["lint"]), &query).await?);
-    if items(&found).next().is_none() {
+/// The value of a flag that may be empty.
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+async fn lint(client: &Client, output: &Output, args: &LintArgs) -> Result<(), Failure> {
+    let found = client.lint_tools(given(&args.name)).await?;
+    if found.is_empty() {
         eprint_status("nothing found");
     }
-    output.data(&found, || {
-        let keys = ["tool_name", "rule", "path", "message"];
-        table(&["TOOL", "RULE", "PLACE", "MESSAGE"], items(&found).map(|one| keys.map(|key| text(one, key))))
-    })
+    output.list(&found, found.iter().map(|it| &**it), LINTS, |lint| lint.tool_name.clone())
 }
 
-async fn export(client: &ServerClient, output: &Output, args: &ToolExportArgs) -> Result<(), Failure> {
-    let url = client.url(&under(&["export"]), &[]);
-    let answer = client.send(Method::POST, url, RequestBody::Json(json!(args.names)), &[]).await?.body;
-    let missing: Vec<_> = items_of(&answer, "errors").map(|one| text(one, "error")).collect();
+async fn export(client: &Client, output: &Output, args: &ToolExportArgs) -> Result<(), Failure> {
+    let answer = client.export_tools(&args.names).await?;
+    let missing: Vec<_> = answer.errors.iter().map(|failure| failure.error.as_str()).collect();
     if !missing.is_empty() {
         return Err(Failure::failed(printable(&missing.join("; "))));
     }
-    output.data(&answer, || text(&answer, "yaml_content"))
+    output.data(&answer, || answer.yaml_content.clone())
 }
 
-async fn rollback(client: &ServerClient, output: &Output, args: ToolRollbackArgs) -> Result<(), Failure> {
+async fn rollback(client: &Client, output: &Output, args: ToolRollbackArgs) -> Result<(), Failure> {
     let ToolRollbackArgs { name, to, revision, write } = args;
-    let mut body = Map::new();
-    body.extend(to.map(|version| ("version".to_owned(), json!(version))));
-    body.extend(revision.map(|revision| ("revision".to_owned(), json!(revision))));
-    let url = client.url(&under(&[&name, "rollback"]), &write.query());
-    let answer = client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?;
-    tell(output, &answer.body)
+    let body = RollbackBody { version: to, revision, reason: String::new() };
+    let options = write.options();
+    let answer = write.made(client.roll_back_tool(&name, &body, &options)).await?;
+    tell(client, output, &answer).await
 }
 
-async fn diff(client: &ServerClient, output: &Output, args: &ToolDiffArgs) -> Result<(), Failure> {
-    let query = [("from", args.from.clone()), ("to", args.to.clone())];
-    let answer = client.get(&under(&[&args.name, "diff"]), &query).await?.body;
-    output.data(&answer, || {
-        let keys = ["impact", "path", "message"];
-        let rows = items_of(&answer, "differences").map(|one| keys.map(|key| text(one, key)));
-        table(&["IMPACT", "PLACE", "DIFFERENCE"], rows)
-    })?;
-    let version = |key: &str| {
-        let version = answer.get(key).cloned().unwrap_or_default();
-        format!("{} (revision {})", text(&version, "version"), text(&version, "revision"))
-    };
-    let counts = ["breaking", "compatible", "wording"].map(|key| format!("{} {key}", text(&answer, key)));
+async fn diff(client: &Client, output: &Output, args: &ToolDiffArgs) -> Result<(), Failure> {
+    let answer = client.tool_diff(&args.name, given(&args.from), given(&args.to)).await?;
+    output.list(&answer, &answer.differences, DIFFERENCES, |one| one.path.clone())?;
+    let version = |it: &ComparedVersion| format!("{} (revision {})", it.version, it.revision);
     eprint_status(&printable(&format!(
-        "from {} to {}: {}",
-        version("from"),
-        version("to"),
-        counts.join(", ")
+        "from {} to {}: {} breaking, {} compatible, {} wording",
+        version(&answer.from),
+        version(&answer.to),
+        answer.breaking,
+        answer.compatible,
+        answer.wording
     )));
     Ok(())
 }
 
-async fn switch(
-    client: &ServerClient,
-    output: &Output,
-    args: &SwitchArgs,
-    verb: &str,
-) -> Result<(), Failure> {
+async fn switch(client: &Client, output: &Output, args: &SwitchArgs, to: ToolSwitch) -> Result<(), Failure> {
+    let options = args.write.options();
     for name in &args.names {
-        let url = client.url(&under(&[name, verb]), &args.write.query());
-        let answer = client.send(Method::PATCH, url, RequestBody::None, &[]).await?;
-        tell(output, &answer.body)?;
+        let answer = args.write.made(client.switch_tool(name, to, &options)).await?;
+        tell(client, output, &answer).await?;
     }
     Ok(())
 }
 
-async fn evaluate(client: &ServerClient, output: &Output, args: &EvaluateArgs) -> Result<(), Failure> {
-    let variables: Map<_, _> =
-        args.variables.iter().map(|(name, value)| (name.clone(), Value::Number(value.clone()))).collect();
-    let body = json!({ "expression": args.expression, "variables": variables });
-    let url = client.url(&under(&["evaluate"]), &[]);
-    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
-    output.data(&answer, || text(&answer, "value") + "\n")?;
-    for variable in items_of(&answer, "variables").filter(|it| it["is_default"] == true) {
-        let (name, value) = (text(variable, "name"), text(variable, "value"));
-        eprint_status(&printable(&format!("{name} was not given; its default is {value}")));
+async fn evaluate(client: &Client, output: &Output, args: EvaluateArgs) -> Result<(), Failure> {
+    let variables = args.variables.into_iter().map(|(name, value)| (name, Value::Number(value))).collect();
+    let body = EvaluateBody { expression: Some(args.expression), condition: None, variables };
+    let answer = client.evaluate(&body).await?;
+    output.data(&answer, || format!("{}\n", answer.value))?;
+    for variable in answer.variables.iter().filter(|variable| variable.is_default) {
+        let line = format!("{} was not given; its default is {}", variable.name, variable.value);
+        eprint_status(&printable(&line));
     }
     Ok(())
 }

@@ -1,10 +1,16 @@
 //! What commands that change something have in common: their flags, and how they print the result.
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use midflight_client::wire::edits::{DocumentDiffAnswer, WriteAnswer};
+use midflight_client::{Answer, Client, ClientError, WaitFor, WriteOptions};
+use midflight_core::RevisionNumber;
 
+use super::columns::optional;
+use super::diffs;
+use super::effects::report_effects;
 use super::fail::Failure;
-use super::output::{Output, OutputFormat, eprint_status, printable, text};
+use super::output::{Output, OutputFormat, eprint_status, printable};
+use super::progress::Waiting;
 use super::scheduling::LaterArgs;
 
 /// How many documents of a write are named; `--output json` has all of them.
@@ -41,70 +47,100 @@ pub(super) enum WaitArg {
     All,
 }
 
-impl WaitArg {
-    /// Its word in an address; what a server does by itself needs none.
-    const fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Local => "",
-            Self::All => "all",
+impl WriteArgs {
+    /// The same for a client.
+    pub(super) fn options(&self) -> WriteOptions {
+        WriteOptions {
+            dry_run: self.dry_run,
+            reason: self.reason.clone(),
+            take_over: self.take_over,
+            // Only a dry run shows what would be different, line by line.
+            diff_text: self.dry_run,
+            wait: match self.wait {
+                WaitArg::None => WaitFor::Nothing,
+                WaitArg::Local => WaitFor::ThisServer,
+                WaitArg::All => WaitFor::AllReplicas,
+            },
+            timeout_ms: self.timeout_ms,
+            later: self.later.later(),
+            key: None,
         }
     }
-}
 
-impl WriteArgs {
-    /// The same in the address of a write.
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        let flag = |set: bool| if set { "true".to_owned() } else { String::new() };
-        let mut query = vec![
-            ("dry_run", flag(self.dry_run)),
-            ("take_over", flag(self.take_over)),
-            // Only a try shows what would be different, line by line.
-            ("text", flag(self.dry_run)),
-            ("reason", self.reason.clone()),
-            ("wait", self.wait.word().to_owned()),
-            ("timeout_ms", self.timeout_ms.map_or_else(String::new, |ms| ms.to_string())),
-        ];
-        query.extend(self.later.query());
-        query
+    /// Waits for a write, and shows that on a terminal.
+    pub(super) async fn made(
+        &self,
+        write: impl Future<Output = Result<Answer<WriteAnswer>, ClientError>>,
+    ) -> Result<Answer<WriteAnswer>, Failure> {
+        let _waiting = Waiting::new(match self.wait {
+            WaitArg::All if !self.dry_run => "waiting for all replicas",
+            _ => "the server is compiling and checking",
+        });
+        Ok(write.await?)
     }
 }
 
 /// Prints the result of a write: each document on stdout, the revision on stderr.
-pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
-    let outcome = text(answer, "outcome");
-    let is_scheduled = outcome == "scheduled";
-    let dry_run = answer.get("dry_run").and_then(Value::as_bool) == Some(true);
-    let diffs = answer.get("diff").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+pub(super) async fn tell(
+    client: &Client,
+    output: &Output,
+    answer: &Answer<WriteAnswer>,
+) -> Result<(), Failure> {
+    show(client, output, answer, true).await
+}
+
+/// The same; of a dry run the diffs as YAML, or as JSON.
+pub(super) async fn show(
+    client: &Client,
+    output: &Output,
+    answer: &Answer<WriteAnswer>,
+    is_yaml: bool,
+) -> Result<(), Failure> {
     match output.format() {
-        OutputFormat::Table if dry_run => output.raw(diff_text(diffs).as_bytes())?,
-        OutputFormat::Table => {
-            for diff in diffs.iter().take(NAMED_MAX) {
-                let effect = match text(diff, "effect").as_str() {
-                    "add" => "added",
-                    "remove" => "deleted",
-                    _ => "changed",
-                };
-                let effect = if is_scheduled { format!("will be {effect}") } else { effect.to_owned() };
-                output.line(&printable(&format!(
-                    "{}/{} {effect}",
-                    text(diff, "kind"),
-                    text(diff, "name")
-                )))?;
-            }
-            if diffs.len() > NAMED_MAX {
-                output.line(&format!("and {} more", diffs.len() - NAMED_MAX))?;
-            }
+        OutputFormat::Table | OutputFormat::Wide if answer.dry_run => {
+            let text = match &answer.plan {
+                Some(plan) if is_yaml => {
+                    diffs::as_yaml(client, &answer.diff, RevisionNumber::new(plan.from)).await?
+                }
+                _ => diffs::as_sent(&answer.diff),
+            };
+            output.diff(&text)?;
         }
-        _ => output.data(answer, String::new)?,
+        OutputFormat::Table | OutputFormat::Wide => output.raw(changed(answer).as_bytes())?,
+        OutputFormat::Name => {
+            let name = |diff: &DocumentDiffAnswer| printable(&format!("{}/{}", diff.kind, diff.name)) + "\n";
+            output.raw(answer.diff.iter().map(name).collect::<String>().as_bytes())?;
+        }
+        OutputFormat::Json | OutputFormat::Yaml => output.data(answer, String::new)?,
     }
-    if let Some(effects) = answer.get("config") {
-        show_effects(effects);
+    report_effects(answer);
+    told(answer)
+}
+
+/// What was done to each document, in a line each.
+fn changed(answer: &WriteAnswer) -> String {
+    let will_be = if answer.outcome == "scheduled" { "will be " } else { "" };
+    let line = |diff: &DocumentDiffAnswer| {
+        let effect = match &*diff.effect {
+            "add" => "added",
+            "remove" => "deleted",
+            _ => "changed",
+        };
+        printable(&format!("{}/{} {will_be}{effect}", diff.kind, diff.name)) + "\n"
+    };
+    let mut lines: String = answer.diff.iter().take(NAMED_MAX).map(line).collect();
+    if let Some(more) = answer.diff.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
+        lines += &format!("and {more} more\n");
     }
-    match (dry_run, outcome.as_str()) {
+    lines
+}
+
+/// Prints how it ended, on stderr.
+fn told(answer: &WriteAnswer) -> Result<(), Failure> {
+    match (answer.dry_run, &*answer.outcome) {
         (true, "unchanged") => eprint_status("nothing would change"),
-        // A change of hands shows no text.
-        (true, _) if diffs.is_empty() => {
+        // A change of owners shows no text.
+        (true, _) if answer.diff.is_empty() => {
             eprint_status(&format!("only owners would change; {}", tried(answer)))
         }
         (true, _) => eprint_status(&tried(answer)),
@@ -113,60 +149,34 @@ pub(super) fn tell(output: &Output, answer: &Value) -> Result<(), Failure> {
         (false, "queued") => eprint_status("still running; see `midflight history`"),
         (false, "pending" | "partial") => return Err(not_everywhere(answer)),
         (false, _) => {
-            eprint_status(&format!("revision {} is live{}", text(answer, "revision"), everywhere(answer)))
+            let revision = optional(answer.revision);
+            eprint_status(&format!("revision {revision} is live{}", everywhere(answer)))
         }
     }
     Ok(())
 }
 
 /// The result of a dry run, and what it does not try.
-fn tried(answer: &Value) -> String {
-    let untried = answer.get("not_tried").and_then(Value::as_array).into_iter().flatten();
-    let untried: Vec<_> = untried.filter_map(Value::as_str).collect();
+fn tried(answer: &WriteAnswer) -> String {
     let valid = "valid (dry run; nothing changed)";
-    match untried.is_empty() {
+    match answer.not_tried.is_empty() {
         true => valid.to_owned(),
-        false => printable(&format!("{valid}; components not tried: {}", untried.join(", "))),
-    }
-}
-
-/// Prints which values of a config are not in effect.
-pub(super) fn show_effects(effects: &Value) {
-    let listed = |key: &str| effects.get(key).and_then(Value::as_array).into_iter().flatten();
-    for masked in listed("masked") {
-        let (path, by) = (text(masked, "path"), text(masked, "by"));
-        eprint_status(&printable(&format!(
-            "{path} is overridden by {by}: the value in the document has no effect"
-        )));
-    }
-    for secret in listed("literal_secrets") {
-        let (config, path) = (text(secret, "config"), text(secret, "path"));
-        eprint_status(&printable(&format!(
-            "config/{config} {path} looks like a secret in plain text: `config show` masks it, and the log \
-             keeps it. Use ${{env:NAME}} or ${{file:PATH}} for the program that reads it, and declare the \
-             key `writeOnly` in a schema"
-        )));
-    }
-    for path in listed("restart_required").filter_map(Value::as_str) {
-        eprint_status(&printable(&format!("{path} is in effect after the server's next start")));
+        false => printable(&format!("{valid}; components not tried: {}", answer.not_tried.join(", "))),
     }
 }
 
 /// Under which name something waits, and until when.
-pub(super) fn scheduled(answer: &Value) -> String {
-    let schedule = answer.get("schedule").cloned().unwrap_or_default();
-    let (id, next_at) = (text(&schedule, "id"), text(&schedule, "next_at"));
+fn scheduled(answer: &WriteAnswer) -> String {
+    let schedule = answer.schedule.as_ref();
+    let (id, next_at) =
+        (optional(schedule.map(|it| &it.id)), optional(schedule.and_then(|it| it.next_at.as_ref())));
     printable(&format!("scheduled for {next_at} as {id}; `midflight schedules` lists what waits"))
 }
 
-fn acks(answer: &Value) -> impl Iterator<Item = &Value> {
-    answer.get("acks").and_then(Value::as_array).into_iter().flatten()
-}
-
 /// On how many replicas it is, if that was waited for.
-fn everywhere(answer: &Value) -> String {
+fn everywhere(answer: &WriteAnswer) -> String {
     let silent = silent(answer);
-    match acks(answer).count() {
+    match answer.acks.as_ref().map_or(0, Vec::len) {
         0 => String::new(),
         1 if silent.is_empty() => " on the only replica".to_owned(),
         many if silent.is_empty() => format!(" on all {many} replicas"),
@@ -176,45 +186,23 @@ fn everywhere(answer: &Value) -> String {
 }
 
 /// The replicas that were not waited for.
-fn silent(answer: &Value) -> String {
-    let silent = answer.get("silent").and_then(Value::as_array).into_iter().flatten();
-    let one = |it: &Value| {
-        let seconds = it.get("last_report_ms").and_then(Value::as_f64).unwrap_or_default() / 1000.0;
-        format!("{} (for {seconds:.0} s)", text(it, "replica_id"))
+fn silent(answer: &WriteAnswer) -> String {
+    let one = |it: &midflight_client::wire::replicas::SilentReplica| {
+        printable(&format!("{} (for {:.0} s)", it.replica_id, it.last_report_ms / 1000.0))
     };
-    silent.map(one).collect::<Vec<_>>().join(", ")
+    answer.silent.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Who does not serve a revision that is in the log.
-fn not_everywhere(answer: &Value) -> Failure {
-    let others = acks(answer).filter(|ack| ack.get("ack").and_then(Value::as_bool) != Some(true));
+fn not_everywhere(answer: &WriteAnswer) -> Failure {
+    let others = answer.acks.iter().flatten().filter(|ack| !ack.ack);
     let reported: Vec<_> =
-        others.map(|ack| format!("{} {}", text(ack, "replica_id"), text(ack, "reason"))).collect();
+        others.map(|ack| format!("{} {}", ack.replica_id, optional(ack.reason.as_ref()))).collect();
     let who = if reported.is_empty() {
         "cannot read the reports of the other replicas".to_owned()
     } else {
         reported.join("; ")
     };
-    let revision = text(answer, "revision");
+    let revision = optional(answer.revision);
     Failure::failed(printable(&format!("revision {revision} is in the log, and not live everywhere: {who}")))
-}
-
-/// The texts of diffs, one after the other. Of one that is too long to be shown in full, that and where its versions
-/// are.
-pub(super) fn diff_text(diffs: &[Value]) -> String {
-    diffs.iter().map(one_diff).collect()
-}
-
-fn one_diff(diff: &Value) -> String {
-    let shown = text(diff, "text");
-    if diff.get("truncated").and_then(Value::as_bool) != Some(true) {
-        return shown;
-    }
-    let [kind, name, effect, href] =
-        ["kind", "name", "effect", "href"].map(|key| printable(&text(diff, key)));
-    let bytes = |key: &str| diff.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let (old, new) = (bytes("old_bytes"), bytes("new_bytes"));
-    format!(
-        "{shown}# {kind}/{name}: {effect}, from {old} to {new} bytes; the diff is too long to show, see {href}\n"
-    )
 }

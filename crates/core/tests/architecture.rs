@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["app", "learning", "mcp"],
     &["ui"],
     &["http"],
-    &["server", "sidecar"],
+    &["server", "sidecar", "client"],
     &["midflight", "cli"],
     // Outside of the layering: they may depend on every crate, and no crate depends on them.
     &["testkit", "benches"],

@@ -37,7 +37,6 @@ mod urls;
 pub use backend::Backend;
 pub use error::ServeError;
 pub use jwks::KeySources;
-pub use kinds::config::wire as config_wire;
 #[cfg(feature = "modules")]
 pub use kinds::modules::limits::ModulesLimits;
 pub use kinds::patterns::limits::PatternsLimits;

@@ -22,6 +22,9 @@ pub struct Program {
 }
 
 impl Program {
+    /// The server and its command line.
+    pub const MIDFLIGHT: Self =
+        Self { package: "midflight-cli", name: "midflight", is_example: false, features: "" };
     /// The sidecar.
     pub const SIDECAR: Self =
         Self { package: "midflight-sidecar", name: "midflight-sidecar", is_example: false, features: "" };

@@ -2,21 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
+use midflight_client::Client;
 use midflight_core::{DocumentId, KindName, Problem, Problems};
 use midflight_rules::import::{self, ConflictPolicy};
 use serde_json::Value;
 
-use super::{ImportArgs, OnConflict, documents_of};
-use crate::client::ServerClient;
+use super::{ImportArgs, ImportedFile};
+use crate::export::documents_of;
 use crate::fail::Failure;
 use crate::files;
 use crate::output::{eprint_status, printable};
 
+/// How to handle a condition whose id is used by another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnConflict {
+    /// Change nothing, and list every conflict.
+    Refuse,
+    /// Import it as RULESET-ID.
+    Prefix,
+    /// Replace the other one, for all rulesets.
+    Replace,
+}
+
 /// The documents of the files; what they have otherwise than the files is reported.
-pub(super) async fn read(
-    client: &ServerClient,
-    args: &ImportArgs,
-) -> Result<Vec<(DocumentId, Value)>, Failure> {
+pub(super) async fn read(client: &Client, args: &ImportArgs) -> Result<ImportedFile, Failure> {
     let rules = args.text()?;
     let conditions = args.conditions.as_ref().map(|path| files::text(path)).transpose()?;
     let kind = KindName::new("rules").map_err(|error| Failure::failed(error.to_string()))?;
@@ -31,7 +41,8 @@ pub(super) async fn read(
     };
     made.notices.iter().for_each(|notice| eprint_status(&printable(notice)));
     let documents = made.documents.into_iter();
-    Ok(documents.map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect())
+    let documents = documents.map(|(name, body)| (DocumentId { kind: kind.clone(), name }, body)).collect();
+    Ok(ImportedFile { documents, ..ImportedFile::default() })
 }
 
 fn policy(choice: Option<OnConflict>) -> ConflictPolicy {
@@ -43,13 +54,8 @@ fn policy(choice: Option<OnConflict>) -> ConflictPolicy {
 }
 
 /// The documents of a kind that the server has, all of one revision.
-async fn existing(client: &ServerClient, kind: &KindName) -> Result<BTreeMap<String, Value>, Failure> {
-    let url = client.url(&["api", "v1", "export"], &[("kind", kind.to_string())]);
-    let mut response = client.open(url, &[]).await?;
-    let mut yaml = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| client.unreachable(&error))? {
-        yaml.extend_from_slice(&chunk);
-    }
+async fn existing(client: &Client, kind: &KindName) -> Result<BTreeMap<String, Value>, Failure> {
+    let yaml = client.export(Some(kind)).await?.all().await?;
     let documents = documents_of(&yaml)?.into_iter();
     Ok(documents.map(|document| (document.id.name.to_string(), Value::clone(&document.body))).collect())
 }

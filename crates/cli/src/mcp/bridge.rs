@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use midflight_client::Client;
 use reqwest::Url;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,7 +16,6 @@ use super::headers::ParamHeaders;
 use super::lines::{InputLine, LINE_BYTES_MAX};
 use super::message::{AgentMessage, INVALID_REQUEST, MessageKind, UNAVAILABLE, error_answer};
 use super::session::AgentSession;
-use crate::client::ServerClient;
 use crate::fail::Failure;
 use crate::output::eprint_status;
 
@@ -30,7 +30,7 @@ const LISTEN: &str = "subscriptions/listen";
 
 /// Passes messages on between a client, which has the lines, and a server.
 pub(super) struct McpBridge {
-    pub(super) client: ServerClient,
+    pub(super) client: Client,
     pub(super) url: Url,
     out: mpsc::Sender<String>,
     /// Whether the list of tools can change.
@@ -53,12 +53,7 @@ struct PendingRequest {
 }
 
 impl McpBridge {
-    pub(super) fn new(
-        client: ServerClient,
-        url: Url,
-        out: mpsc::Sender<String>,
-        can_change: bool,
-    ) -> Arc<Self> {
+    pub(super) fn new(client: Client, url: Url, out: mpsc::Sender<String>, can_change: bool) -> Arc<Self> {
         Arc::new(Self {
             client,
             url,

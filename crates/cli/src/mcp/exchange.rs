@@ -1,39 +1,29 @@
 //! One message and what comes back: nothing, an answer as JSON, or a stream of messages that ends with the answer.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use bytes::Bytes;
+use midflight_client::EventStream;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
-use tokio::time::timeout;
 
 use super::bridge::McpBridge;
 use super::headers;
 use super::message::{AgentMessage, MessageKind};
 use crate::fail::Failure;
 use crate::output::eprint_status;
-use crate::sse::SseReader;
 
 pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const JSON_OR_STREAM: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 /// The longest message of the server, in bytes: a list has up to some thousand tools with their schemas.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// How long a stream may be silent. The server writes to one every 15 s.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// The messages of a stream.
-pub(super) struct MessageStream {
-    response: Response,
-    events: SseReader,
-    messages: VecDeque<AgentMessage>,
-}
+pub(super) struct MessageStream(EventStream);
 
 impl MessageStream {
-    pub(super) fn new(response: Response) -> Self {
-        Self { response, events: SseReader::new(ANSWER_BYTES_MAX), messages: VecDeque::new() }
+    pub(super) fn new(address: &str, response: Response) -> Self {
+        Self(EventStream::new(address, response, ANSWER_BYTES_MAX))
     }
 
     /// The next message; none at the end.
@@ -41,26 +31,16 @@ impl MessageStream {
     /// # Errors
     /// When the connection broke.
     pub(super) async fn next(&mut self) -> Result<Option<AgentMessage>, Failure> {
-        loop {
-            if let Some(message) = self.messages.pop_front() {
-                return Ok(Some(message));
+        while let Some(event) = self.0.next().await? {
+            if event.data.is_empty() {
+                continue;
             }
-            let chunk = match timeout(SILENCE_MAX, self.response.chunk()).await {
-                Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ok(None),
-                Ok(Err(error)) => return Err(Failure::failed(format!("the stream failed: {error}"))),
-                Err(_) => {
-                    let silent = SILENCE_MAX.as_secs();
-                    return Err(Failure::failed(format!("the stream was silent for {silent} s")));
-                }
-            };
-            for event in self.events.take(&chunk)?.into_iter().filter(|event| !event.data.is_empty()) {
-                match AgentMessage::read(event.data.as_bytes()) {
-                    Ok(message) => self.messages.push_back(message),
-                    Err(_) => eprint_status("the server sent an invalid message; dropped"),
-                }
+            match AgentMessage::read(event.data.as_bytes()) {
+                Ok(message) => return Ok(Some(message)),
+                Err(_) => eprint_status("the server sent an invalid message; dropped"),
             }
         }
+        Ok(None)
     }
 }
 
@@ -78,10 +58,19 @@ pub(super) fn post_headers(mut headers: HeaderMap) -> HeaderMap {
 }
 
 impl McpBridge {
+    /// Sends a text, and gives the answer whatever its status. The caller sets how long that may take.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        text: impl Into<Bytes>,
+    ) -> Result<Response, Failure> {
+        Ok(self.client.request_at(method, self.url.clone()).headers(headers).body(text).send_raw().await?)
+    }
+
     /// Sends a message with these headers.
     pub(super) async fn send(&self, headers: HeaderMap, message: &AgentMessage) -> Result<Response, Failure> {
-        let body = Bytes::from(message.text.clone());
-        self.client.exchange(Method::POST, self.url.clone(), post_headers(headers), body).await
+        self.exchange(Method::POST, post_headers(headers), message.text.clone()).await
     }
 
     /// Sends a message as its era has it. A session that the server does not know any more is begun again.
@@ -121,7 +110,7 @@ impl McpBridge {
     pub(super) async fn answer(&self, response: Response, id: &Value) -> Result<AgentMessage, Failure> {
         let status = response.status();
         if status.is_success() && is_stream(&response) {
-            let mut stream = MessageStream::new(response);
+            let mut stream = MessageStream::new(self.client.address(), response);
             let why = loop {
                 match stream.next().await {
                     Ok(Some(message)) if message.answers(id) => return Ok(message),
@@ -139,9 +128,9 @@ impl McpBridge {
             Ok(message) if message.kind() == MessageKind::Answer => Ok(message.with_id(id)),
             _ if status.is_success() => Err(Failure::failed(format!(
                 "{} does not respond like a Midflight server; name another with --url or MIDFLIGHT_URL",
-                self.client.base()
+                self.client.address()
             ))),
-            _ => Err(self.client.refusal(status, &text)),
+            _ => Err(self.client.error_of(status, &text).into()),
         }
     }
 
@@ -156,7 +145,7 @@ impl McpBridge {
     pub(super) async fn refused(&self, response: Response) -> Failure {
         let status = response.status();
         match self.text(response).await {
-            Ok(text) => self.client.refusal(status, &text),
+            Ok(text) => self.client.error_of(status, &text).into(),
             Err(failure) => failure,
         }
     }
@@ -164,7 +153,8 @@ impl McpBridge {
     /// The whole of an answer.
     async fn text(&self, mut response: Response) -> Result<String, Failure> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.client.unreachable(&error))? {
+        let broken = |error| Failure::failed(format!("the answer of the server broke off: {error}"));
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > ANSWER_BYTES_MAX {
                 return Err(Failure::failed(format!(

@@ -75,12 +75,7 @@ impl McpBridge {
             ))
         })?;
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
-        let response = self.client.exchange(
-            Method::POST,
-            self.url.clone(),
-            post_headers(session.headers()),
-            ready.into(),
-        );
+        let response = self.exchange(Method::POST, post_headers(session.headers()), ready);
         self.accepted(response.await?).await?;
         // No request is sent in it before the server knows that it is ready.
         self.session.send_replace(Some(session.clone()));
@@ -143,10 +138,12 @@ impl McpBridge {
     async fn stream(&self, session: &AgentSession) -> Result<Option<MessageStream>, Failure> {
         let mut headers = session.headers();
         headers.insert(ACCEPT, EVENT_STREAM);
-        let response = self.client.exchange(Method::GET, self.url.clone(), headers, "".into()).await?;
+        let response = self.exchange(Method::GET, headers, "").await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK if is_stream(&response) => Ok(Some(MessageStream::new(response))),
+            StatusCode::OK if is_stream(&response) => {
+                Ok(Some(MessageStream::new(self.client.address(), response)))
+            }
             _ => Err(self.refused(response).await),
         }
     }
@@ -154,8 +151,7 @@ impl McpBridge {
     /// Ends the session, so that the server need not keep it. Where that fails it ends by itself.
     pub(super) async fn close(&self) {
         if let Some(session) = self.session() {
-            let closing =
-                self.client.exchange(Method::DELETE, self.url.clone(), session.headers(), "".into());
+            let closing = self.exchange(Method::DELETE, session.headers(), "");
             drop(timeout(CLOSE_MAX, closing).await);
         }
     }

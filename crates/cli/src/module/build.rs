@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::artifact::{component_of_file, encode_failure};
 use super::local::LocalHost;
-use super::report::described;
+use super::report::DescribedComponent;
 use super::toolchain::{TARGET, Toolchain};
 use crate::fail::Failure;
 use crate::output::{Output, eprint_status};
@@ -51,8 +51,8 @@ pub(super) async fn run(output: &Output, args: &BuildArgs) -> Result<(), Failure
     std::fs::write(&out, &bytes)
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", out.display())))?;
     eprint_status(&format!("{}: {} bytes", out.display(), bytes.len()));
-    let value = described(&description);
-    output.data(&value, || super::report::described_text(&value))
+    let described = DescribedComponent::new(&description);
+    output.data(&described, || described.text())
 }
 
 /// Builds a project, and makes a component of the core module that comes of it.

@@ -4,18 +4,17 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use midflight_core::cut_reason;
+use midflight_client::Client;
+use midflight_core::{DocumentId, Precondition, cut_reason};
 use midflight_module_host::ComponentDescription;
-use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::artifact::{self, Artifact};
 use super::local::{LocalHost, manifest};
 use super::manifest::{complete, grant, missing, read_body};
-use super::report::reload_summary;
-use super::under;
-use crate::client::{RequestBody, ServerClient};
+use super::report::ShownReload;
 use crate::fail::Failure;
+use crate::get::read;
 use crate::output::{Output, eprint_status};
 use crate::write::{WriteArgs, tell};
 
@@ -49,7 +48,7 @@ fn json_value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
-pub(super) async fn run(client: &ServerClient, output: &Output, args: &LoadArgs) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, args: &LoadArgs) -> Result<(), Failure> {
     let artifact = artifact::read(&args.path).await?;
     let description = LocalHost::new()?.describe(&artifact.bytes).await?;
     let info = &description.info;
@@ -80,18 +79,23 @@ pub(super) async fn run(client: &ServerClient, output: &Output, args: &LoadArgs)
     put(client, output, &artifact, &description, body, &write).await
 }
 
+/// The document of a module's manifest.
+fn manifest_id(name: &str) -> Result<DocumentId, Failure> {
+    DocumentId::new("modules", name).map_err(|error| Failure::failed(error.to_string()))
+}
+
 /// The body of a module's live manifest, if it has one.
-pub(super) async fn live_body(client: &ServerClient, name: &str) -> Result<Option<Value>, Failure> {
-    match client.get(&["api", "v1", "documents", "modules", name], &[]).await {
-        Ok(answer) => Ok(answer.body.get("body").cloned()),
-        Err(failure) if failure.code() == Some("not_found") => Ok(None),
-        Err(failure) => Err(failure),
+pub(super) async fn live_body(client: &Client, name: &str) -> Result<Option<Value>, Failure> {
+    match client.document(&manifest_id(name)?).await {
+        Ok(found) => Ok(Some(read(&found)?.1)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Puts the bytes of a component into the store, and then its manifest into the log.
 pub(super) async fn put(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
     artifact: &Artifact,
     description: &ComponentDescription,
@@ -111,29 +115,29 @@ pub(super) async fn put(
     let body = Value::Object(body);
     // What the server would say of the manifest is said before the component is sent.
     manifest(name, body.clone())?;
-    let url = client.url(&["api", "v1", "blobs", &description.digest.to_string()], &[]);
-    let bytes = RequestBody::Bytes("application/octet-stream", Bytes::copy_from_slice(&artifact.bytes));
-    client.send(Method::PUT, url, bytes, &[]).await?;
-    let url = client.url(&["api", "v1", "documents", "modules", name], &write.query());
-    let answer = client.send(Method::PUT, url, RequestBody::Json(body), &[]).await?.body;
-    tell(output, &answer)?;
-    if !write.dry_run && answer.get("outcome") != Some(&json!("unchanged")) {
+    let bytes = Bytes::copy_from_slice(&artifact.bytes);
+    client.put_blob(&description.digest.to_string(), bytes).await?;
+    let options = write.options();
+    let id = manifest_id(name)?;
+    let answer = write.made(client.put_document(&id, &body, Precondition::None, &options)).await?;
+    tell(client, output, &answer).await?;
+    if !write.dry_run && answer.outcome != "unchanged" {
         tell_reload(client, name).await?;
     }
     Ok(())
 }
 
 /// Says what the reload of the module came to on the server that was asked, when it has been made there.
-async fn tell_reload(client: &ServerClient, name: &str) -> Result<(), Failure> {
-    match client.get(&under(&[name]), &[]).await {
-        Ok(answer) => {
-            if let Some(report) = answer.body.get("last_reload").filter(|report| report.is_object()) {
-                eprint_status(&reload_summary(report));
+async fn tell_reload(client: &Client, name: &str) -> Result<(), Failure> {
+    match client.module(name).await {
+        Ok(module) => {
+            if let Some(report) = &module.last_reload {
+                eprint_status(&ShownReload::of_item(report).summary());
             }
             Ok(())
         }
         // The edit waits for its time, or is still under way.
-        Err(failure) if failure.code() == Some("not_found") => Ok(()),
-        Err(failure) => Err(failure),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use reqwest::Method;
-use serde_json::{Map, Value, json};
+use midflight_client::Client;
+use midflight_client::wire::modules::{
+    CallBody, ModuleAnswer, ModuleItem, ModuleReloadBody, ModuleReloadItem, ModuleRollbackBody,
+};
 
-use super::report::{reload_summary, reload_text, rows};
-use super::{MODULES, under};
-use crate::client::{RequestBody, ServerClient};
+use super::report::ShownReload;
+use crate::columns::{Column, optional, record, table};
 use crate::fail::Failure;
-use crate::output::{Output, OutputFormat, eprint_status, printable, table, text};
+use crate::output::{Output, eprint_status, printable};
 
 /// The flags of `module call`.
 #[derive(Debug, Args)]
@@ -69,72 +70,117 @@ pub(crate) struct ModuleHistoryArgs {
     limit: usize,
 }
 
-pub(super) async fn list(client: &ServerClient, output: &Output) -> Result<(), Failure> {
-    let modules = Value::Array(all(client).await?);
-    output.data(&modules, || {
-        let keys = ["name", "version", "schema", "generation", "state", "queue"];
-        let row = |module: &Value| keys.map(|key| text(module, key));
-        let listed = modules.as_array().into_iter().flatten().map(row);
-        table(&["MODULE", "VERSION", "SCHEMA", "GENERATION", "STATE", "WAITING"], listed)
-    })
+const MODULES: &[Column<ModuleItem>] = &[
+    Column::new("MODULE", |module| module.name.clone()),
+    Column::new("VERSION", |module| optional(module.version.as_ref())),
+    Column::new("SCHEMA", |module| optional(module.schema)),
+    Column::new("GENERATION", |module| optional(module.generation)),
+    Column::new("STATE", |module| module.state.to_string()),
+    Column::new("WAITING", |module| module.queue.to_string()),
+    Column::wide("ANSWERED", |module| module.counters.answered.to_string()),
+    Column::wide("RELOADS", |module| module.counters.reloads.to_string()),
+    Column::wide("WHY", |module| optional(module.why.as_ref())),
+];
+
+const RELOADS: &[Column<ModuleReloadItem>] = &[
+    Column::new("AT", |reload| reload.at.clone()),
+    Column::new("STATUS", |reload| reload.status.to_string()),
+    Column::new("GENERATION", |reload| optional(reload.generation)),
+    Column::new("FROM", |reload| optional(reload.from_version.as_ref())),
+    Column::new("TO", |reload| optional(reload.to_version.as_ref())),
+    Column::new("PAUSE US", |reload| reload.pause_us.to_string()),
+    Column::new("HELD", |reload| reload.held.to_string()),
+    Column::new("FAILED IN", |reload| optional(reload.failed_phase.as_ref())),
+    Column::new("MESSAGE", |reload| optional(reload.message.as_ref())),
+    Column::wide("REASON", |reload| optional(reload.reason.as_ref())),
+];
+
+pub(super) async fn list(client: &Client, output: &Output) -> Result<(), Failure> {
+    let modules = client.modules().await?;
+    output.list(&modules, modules.iter().map(|it| &**it), MODULES, |module| module.name.clone())
 }
 
-/// All modules of a server.
-pub(super) async fn all(client: &ServerClient) -> Result<Vec<Value>, Failure> {
-    client.all(&MODULES, &[]).await
+pub(super) async fn show(client: &Client, output: &Output, name: &str) -> Result<(), Failure> {
+    let answer = client.module(name).await?;
+    output.data(&answer, || text(&answer))
 }
 
-pub(super) async fn show(client: &ServerClient, output: &Output, name: &str) -> Result<(), Failure> {
-    let answer = client.get(&under(&[name]), &[]).await?.body;
-    output.data(&answer, || {
-        let module = answer.get("module").unwrap_or(&Value::Null);
-        let keys =
-            ["name", "state", "why", "version", "manifest_version", "schema", "generation", "queue", "code"];
-        let mut shown = rows(module, &keys) + &rows(&answer, &["retained_generation"]);
-        let sections = [
-            ("GENERATION", answer.get("generations")),
-            ("COUNTER", module.get("counters")),
-            ("LIMIT", answer.get("limits")),
-        ];
-        for (title, members) in sections {
-            let members = members.and_then(Value::as_object).into_iter().flatten();
-            let plain = members.filter(|(_, value)| value.is_number() || value.is_string());
-            let row = |(name, value): (&String, &Value)| {
-                [name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
-            };
-            shown += "\n";
-            shown += &table(&[title, ""], plain.map(row));
-        }
-        if let Some(report) = answer.get("last_reload").filter(|report| report.is_object()) {
-            shown += "\nLast reload:\n";
-            shown += &reload_text(report);
-        }
-        shown
-    })
+fn text(answer: &ModuleAnswer) -> String {
+    let module = &answer.module;
+    let mut shown = record([
+        ("name", module.name.clone()),
+        ("state", module.state.to_string()),
+        ("why", optional(module.why.as_ref())),
+        ("version", optional(module.version.as_ref())),
+        ("manifest_version", optional(module.manifest_version.as_ref())),
+        ("schema", optional(module.schema)),
+        ("generation", optional(module.generation)),
+        ("queue", module.queue.to_string()),
+        ("code", optional(module.code.as_ref())),
+        ("retained_generation", optional(answer.retained_generation)),
+    ]);
+    let generations =
+        answer.generations.iter().map(|(number, version)| [number.to_string(), version.clone()]);
+    shown += &("\n".to_owned() + &table(&["GENERATION", ""], generations));
+    shown += &("\n".to_owned() + &table(&["COUNTER", ""], counters(module)));
+    let limits = answer.limits.iter().map(|(name, value)| [name.clone(), value.to_string()]);
+    shown += &("\n".to_owned() + &table(&["LIMIT", ""], limits));
+    if let Some(report) = &answer.last_reload {
+        shown += "\nLast reload:\n";
+        shown += &ShownReload::of_item(report).text();
+    }
+    shown
 }
 
-pub(super) async fn call(client: &ServerClient, output: &Output, args: &CallArgs) -> Result<(), Failure> {
+/// The counters of a module, by name.
+fn counters(module: &ModuleItem) -> Vec<[String; 2]> {
+    let counters = &module.counters;
+    let mut rows = vec![
+        ("abandoned", counters.abandoned),
+        ("accepted", counters.accepted),
+        ("answered", counters.answered),
+        ("failures", counters.failures),
+        ("journal_failures", counters.journal_failures),
+        ("lost_by_restart", counters.lost_by_restart),
+        ("pause_us_max", counters.pause_us_max),
+        ("poisoned", counters.poisoned),
+        ("refused_full", counters.refused_full),
+        ("reloads", counters.reloads),
+        ("restarts", counters.restarts),
+        ("returns", counters.returns),
+        ("traps", counters.traps),
+    ];
+    rows.extend(counters.pause_us_p99.map(|us| ("pause_us_p99", us)));
+    rows.sort_unstable();
+    rows.into_iter().map(|(name, count)| [name.to_owned(), count.to_string()]).collect()
+}
+
+pub(super) async fn call(client: &Client, output: &Output, args: &CallArgs) -> Result<(), Failure> {
     let payload = match &args.file {
         Some(file) => read(file)?,
         None => args.payload.clone().into_bytes(),
     };
-    let body = json!({ "operation": args.operation, "payload_base64": STANDARD.encode(payload) });
-    let url = client.url(&under(&[&args.name, "call"]), &[]);
-    let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
-    let result = match answer.get("result_base64").and_then(Value::as_str).map(|text| STANDARD.decode(text)) {
-        Some(Ok(bytes)) => bytes,
-        Some(Err(error)) => {
-            return Err(Failure::failed(format!("the server's answer is not base64: {error}")));
-        }
-        None => format!("{}\n", answer.get("result").unwrap_or(&Value::Null)).into_bytes(),
+    let body = CallBody {
+        operation: args.operation.clone(),
+        payload: None,
+        payload_base64: Some(STANDARD.encode(payload)),
     };
-    match output.format() {
-        OutputFormat::Table => output.raw(&result)?,
-        _ => output.data(&answer, String::new)?,
+    let answer = client.call_module(&args.name, &body).await?;
+    let result = match (&answer.result_base64, &answer.result) {
+        (Some(text), _) => STANDARD
+            .decode(text)
+            .map_err(|error| Failure::failed(format!("the server's answer is not base64: {error}")))?,
+        (None, Some(result)) => format!("{}\n", result.get()).into_bytes(),
+        (None, None) => b"null\n".to_vec(),
+    };
+    match output.is_text() {
+        true => output.raw(&result)?,
+        false => output.data(&answer, String::new)?,
     }
-    let [version, generation, revision] =
-        ["module_version", "generation", "revision"].map(|key| text(&answer, key));
-    eprint_status(&printable(&format!("version {version}, generation {generation}, revision {revision}")));
+    eprint_status(&printable(&format!(
+        "version {}, generation {}, revision {}",
+        answer.module_version, answer.generation, answer.revision
+    )));
     Ok(())
 }
 
@@ -148,67 +194,37 @@ fn read(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))
 }
 
-pub(super) async fn reload(
-    client: &ServerClient,
-    output: &Output,
-    args: &ModuleReloadArgs,
-) -> Result<(), Failure> {
-    let body = json!({ "dry_run": args.dry_run, "force": args.force });
-    let url = client.url(&under(&[&args.name, "reload"]), &[]);
-    let report = client.send(Method::POST, url, RequestBody::Json(body), &[]).await?.body;
-    output.data(&report, || reload_text(&report))?;
+pub(super) async fn reload(client: &Client, output: &Output, args: &ModuleReloadArgs) -> Result<(), Failure> {
+    let body = ModuleReloadBody { dry_run: args.dry_run, force: args.force, ..ModuleReloadBody::default() };
+    let report = client.reload_module(&args.name, &body).await?;
+    output.data(&report, || ShownReload::of_answer(&report).text())?;
     if args.dry_run {
         eprint_status("valid (dry run; nothing changed)");
     }
     Ok(())
 }
 
-pub(super) async fn rollback(
-    client: &ServerClient,
-    output: &Output,
-    args: &RollbackArgs,
-) -> Result<(), Failure> {
-    let mut body = Map::new();
-    body.extend(args.generation.map(|generation| ("generation".to_owned(), json!(generation))));
-    body.extend(args.reason.as_ref().map(|reason| ("reason".to_owned(), json!(reason))));
-    if args.dry_run {
-        body.insert("dry_run".to_owned(), json!(true));
-    }
-    let url = client.url(&under(&[&args.name, "rollback"]), &[]);
-    let report = client.send(Method::POST, url, RequestBody::Json(Value::Object(body)), &[]).await?.body;
-    output.data(&report, || reload_text(&report))?;
-    if args.dry_run {
-        eprint_status("valid (dry run; nothing changed)");
-    } else {
-        eprint_status(&reload_summary(&report));
+pub(super) async fn rollback(client: &Client, output: &Output, args: &RollbackArgs) -> Result<(), Failure> {
+    let body = ModuleRollbackBody {
+        generation: args.generation,
+        reason: args.reason.clone(),
+        dry_run: args.dry_run,
+    };
+    let report = client.roll_back_module(&args.name, &body).await?;
+    let shown = ShownReload::of_answer(&report);
+    output.data(&report, || shown.text())?;
+    match args.dry_run {
+        true => eprint_status("valid (dry run; nothing changed)"),
+        false => eprint_status(&shown.summary()),
     }
     Ok(())
 }
 
 pub(super) async fn history(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
     args: &ModuleHistoryArgs,
 ) -> Result<(), Failure> {
-    let reloads = client.up_to(&under(&[&args.name, "reloads"]), &[], args.limit).await?;
-    let reloads = Value::Array(reloads);
-    output.data(&reloads, || {
-        let keys = [
-            "at",
-            "status",
-            "generation",
-            "from_version",
-            "to_version",
-            "pause_us",
-            "held",
-            "failed_phase",
-            "message",
-        ];
-        let row = |reload: &Value| keys.map(|key| text(reload, key));
-        let listed = reloads.as_array().into_iter().flatten().map(row);
-        table(
-            &["AT", "STATUS", "GENERATION", "FROM", "TO", "PAUSE US", "HELD", "FAILED IN", "MESSAGE"],
-            listed,
-        )
-    })
+    let reloads = client.module_reloads(&args.name, args.limit).await?;
+    output.list(&reloads, reloads.iter().map(|it| &**it), RELOADS, |reload| optional(reload.generation))
 }

@@ -1,44 +1,46 @@
 //! How components and reloads are shown.
 
+use midflight_client::wire::modules::{ModulePhaseAnswer, ModuleReloadAnswer, ModuleReloadItem};
 use midflight_module_host::{ComponentDescription, ModuleReloadReport};
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::output::{printable, table, text};
+use crate::columns::{optional, record, table};
+use crate::output::printable;
 
-/// A component as JSON.
-pub(super) fn described(description: &ComponentDescription) -> Value {
-    let capabilities: Vec<_> = description.capabilities.iter().map(|it| it.word()).collect();
-    json!({
-        "component": format!("sha256:{}", description.digest),
-        "name": description.info.name,
-        "version": description.info.version,
-        "schema": description.info.schema,
-        "accepts": description.info.accepts,
-        "capabilities": capabilities,
-    })
+/// A component, as it describes itself.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DescribedComponent {
+    component: String,
+    name: String,
+    version: String,
+    schema: u32,
+    accepts: Vec<u32>,
+    capabilities: Vec<&'static str>,
 }
 
-/// The same as a table.
-pub(super) fn described_text(described: &Value) -> String {
-    let keys = ["name", "version", "schema", "accepts", "capabilities", "component"];
-    rows(described, &keys)
-}
-
-/// Members of a value as a table of two columns; those that are not there or empty are left out.
-pub(super) fn rows(value: &Value, keys: &[&str]) -> String {
-    let mut rows: Vec<_> = keys.iter().map(|key| [(*key).to_owned(), listed(value, key)]).collect();
-    rows.retain(|[_, value]| !value.is_empty());
-    table(&["", ""], rows).trim_start().to_owned()
-}
-
-/// A member as text; of a list its items.
-fn listed(value: &Value, key: &str) -> String {
-    match value.get(key).and_then(Value::as_array) {
-        Some(items) => {
-            let item = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-            items.iter().map(item).collect::<Vec<_>>().join(", ")
+impl DescribedComponent {
+    pub(super) fn new(description: &ComponentDescription) -> Self {
+        Self {
+            component: format!("sha256:{}", description.digest),
+            name: description.info.name.clone(),
+            version: description.info.version.clone(),
+            schema: description.info.schema,
+            accepts: description.info.accepts.clone(),
+            capabilities: description.capabilities.iter().map(|it| it.word()).collect(),
         }
-        None => text(value, key),
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let accepts: Vec<_> = self.accepts.iter().map(ToString::to_string).collect();
+        record([
+            ("name", self.name.clone()),
+            ("version", self.version.clone()),
+            ("schema", self.schema.to_string()),
+            ("accepts", accepts.join(", ")),
+            ("capabilities", self.capabilities.join(", ")),
+            ("component", self.component.clone()),
+        ])
     }
 }
 
@@ -60,63 +62,128 @@ fn steps(count: &str) -> String {
     if count == "1" { "1 step".to_owned() } else { format!("{count} steps") }
 }
 
-/// What a reload on a server came to, with its phases.
-pub(super) fn reload_text(report: &Value) -> String {
-    let keys = [
-        "at",
-        "module",
-        "status",
-        "generation",
-        "from_version",
-        "to_version",
-        "pause_us",
-        "held",
-        "migrated_from",
-        "to_schema",
-        "steps",
-        "state_bytes",
-        "state_digest",
-        "undone",
-        "probes",
-        "reason",
-        "failed_phase",
-        "code",
-        "message",
-    ];
-    let phases = report.get("phases").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut shown = rows(report, &keys);
-    if !phases.is_empty() {
-        let row = |phase: &Value| [text(phase, "phase"), text(phase, "us")];
-        shown += "\n";
-        shown += &table(&["PHASE", "MICROSECONDS"], phases.iter().map(row));
-    }
-    shown
+/// What a reload on a server came to: of one that was asked for, or of one in the history.
+#[derive(Debug, Default)]
+pub(super) struct ShownReload<'a> {
+    at: Option<&'a str>,
+    module: Option<&'a str>,
+    status: &'a str,
+    generation: Option<u64>,
+    from_version: Option<&'a str>,
+    to_version: Option<&'a str>,
+    pause_us: u64,
+    held: u64,
+    migrated_from: Option<u32>,
+    to_schema: Option<u32>,
+    steps: u32,
+    state_bytes: usize,
+    state_digest: Option<&'a str>,
+    undone: u64,
+    probes: Option<usize>,
+    reason: Option<&'a str>,
+    failed_phase: Option<&'a str>,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    is_behind: bool,
+    phases: &'a [ModulePhaseAnswer],
 }
 
-/// The same in one line.
-pub(super) fn reload_summary(report: &Value) -> String {
-    let get = |key| text(report, key);
-    if get("status") == "failed" {
-        return printable(&format!("failed in {}: {}", get("failed_phase"), get("message")));
-    }
-    let from = match get("from_version") {
-        from if from.is_empty() => from,
-        from => format!("{from} -> "),
-    };
-    let migrated = match get("migrated_from") {
-        from if from.is_empty() => from,
-        from => format!(", migrated from schema {from} in {}", steps(&get("steps"))),
-    };
-    let pause = report.get("pause_us").and_then(Value::as_f64).unwrap_or_default() / 1e3;
-    printable(&format!(
-        "generation {}: {from}{}{migrated}; pause {pause:.2} ms, {} messages held{}",
-        get("generation"),
-        get("to_version"),
-        get("held"),
-        if report.get("behind") == Some(&json!(true)) {
-            "; the log has another manifest: load the version that is to stay"
-        } else {
-            ""
+impl<'a> ShownReload<'a> {
+    pub(super) fn of_answer(answer: &'a ModuleReloadAnswer) -> Self {
+        Self {
+            module: Some(&answer.module),
+            status: &answer.status,
+            generation: answer.generation,
+            from_version: answer.from_version.as_deref(),
+            to_version: answer.to_version.as_deref(),
+            pause_us: answer.pause_us,
+            held: answer.held,
+            migrated_from: answer.migrated_from,
+            to_schema: answer.to_schema,
+            steps: answer.steps,
+            state_bytes: answer.state_bytes,
+            state_digest: answer.state_digest.as_deref(),
+            undone: answer.undone,
+            probes: answer.probes,
+            is_behind: answer.behind,
+            phases: &answer.phases,
+            ..Self::default()
         }
-    ))
+    }
+
+    pub(super) fn of_item(item: &'a ModuleReloadItem) -> Self {
+        Self {
+            at: Some(&item.at),
+            status: &item.status,
+            generation: item.generation,
+            from_version: item.from_version.as_deref(),
+            to_version: item.to_version.as_deref(),
+            pause_us: item.pause_us,
+            held: item.held,
+            migrated_from: item.migrated_from,
+            steps: item.steps,
+            state_bytes: item.state_bytes,
+            undone: item.undone,
+            reason: item.reason.as_deref(),
+            failed_phase: item.failed_phase.as_deref(),
+            code: item.code.as_deref(),
+            message: item.message.as_deref(),
+            phases: &item.phases,
+            ..Self::default()
+        }
+    }
+
+    /// For people, with its phases.
+    pub(super) fn text(&self) -> String {
+        let mut shown = record([
+            ("at", optional(self.at)),
+            ("module", optional(self.module)),
+            ("status", self.status.to_owned()),
+            ("generation", optional(self.generation)),
+            ("from_version", optional(self.from_version)),
+            ("to_version", optional(self.to_version)),
+            ("pause_us", self.pause_us.to_string()),
+            ("held", self.held.to_string()),
+            ("migrated_from", optional(self.migrated_from)),
+            ("to_schema", optional(self.to_schema)),
+            ("steps", self.steps.to_string()),
+            ("state_bytes", self.state_bytes.to_string()),
+            ("state_digest", optional(self.state_digest)),
+            ("undone", self.undone.to_string()),
+            ("probes", optional(self.probes)),
+            ("reason", optional(self.reason)),
+            ("failed_phase", optional(self.failed_phase)),
+            ("code", optional(self.code)),
+            ("message", optional(self.message)),
+        ]);
+        if !self.phases.is_empty() {
+            let row = |phase: &ModulePhaseAnswer| [phase.phase.to_string(), phase.us.to_string()];
+            shown += "\n";
+            shown += &table(&["PHASE", "MICROSECONDS"], self.phases.iter().map(row));
+        }
+        shown
+    }
+
+    /// In one line.
+    pub(super) fn summary(&self) -> String {
+        if self.status == "failed" {
+            let (phase, message) = (optional(self.failed_phase), optional(self.message));
+            return printable(&format!("failed in {phase}: {message}"));
+        }
+        let from = self.from_version.map_or_else(String::new, |from| format!("{from} -> "));
+        let migrated = self.migrated_from.map_or_else(String::new, |schema| {
+            format!(", migrated from schema {schema} in {}", steps(&self.steps.to_string()))
+        });
+        let pause = std::time::Duration::from_micros(self.pause_us).as_secs_f64() * 1e3;
+        let behind = match self.is_behind {
+            true => "; the log has another manifest: load the version that is to stay",
+            false => "",
+        };
+        printable(&format!(
+            "generation {}: {from}{}{migrated}; pause {pause:.2} ms, {} messages held{behind}",
+            optional(self.generation),
+            optional(self.to_version),
+            self.held
+        ))
+    }
 }

@@ -4,17 +4,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use reqwest::Method;
-use reqwest::header::HeaderName;
+use midflight_client::Client;
 
-use super::report::{reload_summary, reload_text};
-use super::under;
-use crate::client::{RequestBody, ServerClient};
+use super::report::ShownReload;
 use crate::fail::Failure;
 use crate::output::{Output, eprint_status, printable};
-
-/// The header with the schema of a state.
-const SCHEMA: HeaderName = HeaderName::from_static("midflight-state-schema");
 
 /// The commands of `module state`.
 #[derive(Debug, Subcommand)]
@@ -50,21 +44,17 @@ pub(crate) struct ModuleImportArgs {
     reason: String,
 }
 
-pub(super) async fn run(
-    client: &ServerClient,
-    output: &Output,
-    command: &StateCommand,
-) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, command: &StateCommand) -> Result<(), Failure> {
     match command {
         StateCommand::Export(args) => export(client, output, args).await,
         StateCommand::Import(args) => import(client, output, args).await,
     }
 }
 
-async fn export(client: &ServerClient, output: &Output, args: &ModuleExportArgs) -> Result<(), Failure> {
-    let response = client.open(client.url(&under(&[&args.name, "state"]), &[]), &[]).await?;
+async fn export(client: &Client, output: &Output, args: &ModuleExportArgs) -> Result<(), Failure> {
+    let download = client.export_module_state(&args.name).await?;
     let header = |name: &str| {
-        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        let value = download.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
     let message = [
@@ -74,7 +64,7 @@ async fn export(client: &ServerClient, output: &Output, args: &ModuleExportArgs)
         "midflight-state-digest",
     ]
     .map(header);
-    let bytes = response.bytes().await.map_err(|error| client.unreachable(&error))?;
+    let bytes = download.all().await?;
     match &args.file {
         None => output.raw(&bytes)?,
         Some(file) => std::fs::write(file, &bytes)
@@ -88,14 +78,13 @@ async fn export(client: &ServerClient, output: &Output, args: &ModuleExportArgs)
     Ok(())
 }
 
-async fn import(client: &ServerClient, output: &Output, args: &ModuleImportArgs) -> Result<(), Failure> {
+async fn import(client: &Client, output: &Output, args: &ModuleImportArgs) -> Result<(), Failure> {
     let bytes = std::fs::read(&args.file)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", args.file.display())))?;
-    let url = client.url(&under(&[&args.name, "state"]), &[("reason", args.reason.clone())]);
-    let headers = [(SCHEMA, args.schema.to_string())];
-    let body = RequestBody::Bytes("application/octet-stream", Bytes::from(bytes));
-    let report = client.send(Method::PUT, url, body, &headers).await?.body;
-    output.data(&report, || reload_text(&report))?;
-    eprint_status(&reload_summary(&report));
+    let report =
+        client.import_module_state(&args.name, args.schema, Bytes::from(bytes), &args.reason).await?;
+    let shown = ShownReload::of_answer(&report);
+    output.data(&report, || shown.text())?;
+    eprint_status(&shown.summary());
     Ok(())
 }

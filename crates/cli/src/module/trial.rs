@@ -7,14 +7,16 @@ use clap::Args;
 use midflight_core::DocumentName;
 use midflight_module_host::{ModuleHandle, StateSnapshot};
 use midflight_modules::Manifest;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::artifact::{self, Artifact};
 use super::local::{LocalHost, manifest, refused, reload_failed};
 use super::manifest::{complete, grant, missing, read_body};
-use super::report::{described, described_text, reload_line};
+use super::report::{DescribedComponent, reload_line};
+use crate::columns::table;
 use crate::fail::Failure;
-use crate::output::{Output, eprint_status, printable, table};
+use crate::output::{Output, eprint_status, printable};
 
 /// Why states are imported here.
 const REASON: &str = "a test";
@@ -39,11 +41,25 @@ pub(crate) struct TestArgs {
 
 /// What was tried, and how it went.
 #[derive(Debug, Default)]
-struct Tried(Vec<(&'static str, String)>);
+struct Tried(Vec<TriedStep>);
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct TriedStep {
+    tried: &'static str,
+    outcome: String,
+}
+
+/// All of a test.
+#[derive(Debug, Serialize)]
+struct TestAnswer<'a> {
+    component: &'a DescribedComponent,
+    steps: &'a [TriedStep],
+}
 
 impl Tried {
     fn add(&mut self, what: &'static str, outcome: impl Into<String>) {
-        self.0.push((what, outcome.into()));
+        self.0.push(TriedStep { tried: what, outcome: outcome.into() });
     }
 }
 
@@ -51,7 +67,7 @@ impl Tried {
 struct Version {
     bytes: Arc<[u8]>,
     manifest: Arc<Manifest>,
-    described: Value,
+    described: DescribedComponent,
 }
 
 pub(super) async fn run(output: &Output, args: &TestArgs) -> Result<(), Failure> {
@@ -64,11 +80,10 @@ pub(super) async fn run(output: &Output, args: &TestArgs) -> Result<(), Failure>
     let Some(candidate) = versions.last() else { return Ok(()) };
     let mut tried = Tried::default();
     let outcome = try_all(&versions, &args.calls, &mut tried).await;
-    let steps = tried.0.iter().map(|(what, outcome)| json!({ "tried": what, "outcome": outcome }));
-    let value = json!({ "component": candidate.described, "steps": steps.collect::<Vec<_>>() });
-    output.data(&value, || {
-        let rows = tried.0.iter().map(|(what, outcome)| [(*what).to_owned(), outcome.clone()]);
-        described_text(&candidate.described) + "\n" + &table(&["TRIED", "OUTCOME"], rows)
+    let answer = TestAnswer { component: &candidate.described, steps: &tried.0 };
+    output.data(&answer, || {
+        let rows = tried.0.iter().map(|step| [step.tried.to_owned(), step.outcome.clone()]);
+        candidate.described.text() + "\n" + &table(&["TRIED", "OUTCOME"], rows)
     })?;
     outcome?;
     eprint_status("valid");
@@ -96,7 +111,7 @@ async fn version(local: &LocalHost, artifact: Artifact, given: Option<Value>) ->
         grant(&mut body, ungranted.into_iter().map(str::to_owned));
     }
     let manifest = manifest(&info.name, Value::Object(body))?;
-    Ok(Version { bytes: artifact.bytes, manifest, described: described(&description) })
+    Ok(Version { bytes: artifact.bytes, manifest, described: DescribedComponent::new(&description) })
 }
 
 async fn try_all(versions: &[Version], calls: &[String], tried: &mut Tried) -> Result<(), Failure> {

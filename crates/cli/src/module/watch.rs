@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use midflight_client::Client;
 use midflight_core::{Digest, cut_reason};
 use midflight_source::{FileOptions, FileWatch};
 
@@ -12,7 +13,6 @@ use super::artifact::{Artifact, component_file_names, component_of_file};
 use super::load::{live_body, put};
 use super::local::LocalHost;
 use super::manifest::complete;
-use crate::client::ServerClient;
 use crate::fail::Failure;
 use crate::output::{Output, eprint_status};
 use crate::write::WriteArgs;
@@ -38,11 +38,7 @@ struct SeenFile {
     module: Option<String>,
 }
 
-pub(super) async fn run(
-    client: &ServerClient,
-    output: &Output,
-    args: &ModuleWatchArgs,
-) -> Result<(), Failure> {
+pub(super) async fn run(client: &Client, output: &Output, args: &ModuleWatchArgs) -> Result<(), Failure> {
     let folder = &args.folder;
     let local = LocalHost::new()?;
     let mut seen: BTreeMap<PathBuf, SeenFile> = BTreeMap::new();
@@ -82,7 +78,7 @@ pub(super) async fn run(
 
 /// Loads the component of a file on the live manifest of its module; gives the module.
 async fn load(
-    client: &ServerClient,
+    client: &Client,
     output: &Output,
     local: &LocalHost,
     file: &Path,

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::Method;
-use serde_json::{Value, json};
+use midflight_client::wire::edits::WriteAnswer;
+use midflight_client::wire::tools::{ImportFailure, ImportToolsBody, ImportedTools};
+use midflight_client::{Answer, Client, WriteOptions};
+use serde::de::DeserializeOwned;
 
-use super::under;
-use crate::client::{RequestBody, ServerClient};
-use crate::fail::{Failure, ReportedProblem};
+use crate::fail::Failure;
 use crate::files;
-use crate::output::{Output, eprint_status, printable, text};
-use crate::write::WriteArgs;
+use crate::output::{Output, eprint_status, printable};
+use crate::progress::Waiting;
+use crate::write::{WriteArgs, tell};
 
 /// The flags of `tool import`.
 #[derive(Debug, Args)]
@@ -79,94 +80,87 @@ impl JoinedFiles {
 
     /// A failure of the server with the files that it is about.
     fn placed(&self, failure: Failure) -> Failure {
-        let Failure::Refused(mut problem) = failure else { return failure };
-        for item in &mut problem.errors {
-            let ReportedProblem { place, line, .. } = item;
-            *place = line.map(|line| self.place(line));
-        }
-        Failure::Refused(problem)
+        let Failure::Refused(mut refused) = failure else { return failure };
+        let lines = refused.problem.errors.iter().map(|item| item.line);
+        refused.places = lines.map(|line| line.map(|line| self.place(line))).collect();
+        Failure::Refused(refused)
     }
 
     /// Sends the text to be imported.
-    async fn send(
+    async fn send<T: DeserializeOwned>(
         &self,
-        client: &ServerClient,
+        client: &Client,
         overwrite: bool,
         validate_only: bool,
-        write: &WriteArgs,
-    ) -> Result<Value, Failure> {
-        let body =
-            json!({ "yaml_content": self.text, "overwrite": overwrite, "validate_only": validate_only });
-        let url = client.url(&under(&["import"]), &write.query());
-        let answer = client.send(Method::POST, url, RequestBody::Json(body), &[]).await;
-        answer.map(|answer| answer.body).map_err(|failure| self.placed(failure))
+        options: &WriteOptions,
+    ) -> Result<Answer<T>, Failure> {
+        let _waiting = Waiting::new("the server is compiling and checking");
+        let body = ImportToolsBody { yaml_content: self.text.clone(), overwrite, validate_only };
+        let answer = client.import_tools(&body, options).await;
+        answer.map_err(|error| self.placed(error.into()))
     }
 
     /// What the server does not import, each with its place and the cure.
-    fn failures(&self, answer: &Value) -> Vec<String> {
-        let one = |failure: &Value| {
-            let line = failure.get("line").and_then(Value::as_u64);
-            let place = line.map_or_else(|| text(failure, "place"), |line| self.place(line));
-            let tool = text(failure, "tool");
-            let named = if tool.is_empty() { String::new() } else { format!("{tool}: ") };
-            printable(&format!("{place}: {named}{}", text(failure, "error")))
+    fn failures(&self, failures: &[ImportFailure]) -> Vec<String> {
+        let one = |failure: &ImportFailure| {
+            let place = failure.line.map_or_else(|| failure.place.clone(), |line| self.place(line));
+            let named = failure.tool.as_ref().map_or_else(String::new, |tool| format!("{tool}: "));
+            printable(&format!("{place}: {named}{}", failure.error))
         };
-        answer.get("errors").and_then(Value::as_array).into_iter().flatten().map(one).collect()
+        failures.iter().map(one).collect()
     }
 }
 
-pub(crate) async fn validate(
-    client: &ServerClient,
-    output: &Output,
-    args: &ValidateArgs,
-) -> Result<(), Failure> {
+pub(crate) async fn validate(client: &Client, output: &Output, args: &ValidateArgs) -> Result<(), Failure> {
     let joined = JoinedFiles::read(&args.paths)?;
-    let answer = joined.send(client, true, true, &WriteArgs::default()).await?;
-    let failures = joined.failures(&answer);
+    let answer: Answer<ImportedTools> = joined.send(client, true, true, &WriteOptions::default()).await?;
+    let failures = joined.failures(&answer.errors);
     detail(output, &answer, "valid", &failures)?;
     check_none(&failures, "")
 }
 
-pub(crate) async fn run(client: &ServerClient, output: &Output, args: ToolImportArgs) -> Result<(), Failure> {
+pub(crate) async fn run(client: &Client, output: &Output, args: ToolImportArgs) -> Result<(), Failure> {
     let ToolImportArgs { paths, overwrite, skip_bad, write } = args;
     let joined = JoinedFiles::read(&paths)?;
+    let options = write.options();
     if write.dry_run || !skip_bad {
-        let answer = joined.send(client, overwrite, true, &write).await?;
-        let failures = joined.failures(&answer);
+        let answer: Answer<ImportedTools> = joined.send(client, overwrite, true, &options).await?;
+        let failures = joined.failures(&answer.errors);
         if write.dry_run || !failures.is_empty() {
             detail(output, &answer, "would be imported", &failures)?;
             return check_none(&failures, "; nothing was changed");
         }
     }
-    let answer = joined.send(client, overwrite, false, &write).await?;
-    let failures = joined.failures(&answer);
-    let outcome = text(&answer, "outcome");
-    if outcome == "scheduled" {
-        return crate::write::tell(output, &answer);
+    if !options.later.is_now() {
+        let scheduled: Answer<WriteAnswer> = joined.send(client, overwrite, false, &options).await?;
+        return tell(client, output, &scheduled).await;
     }
-    detail(output, &answer, "imported", &failures)?;
-    match outcome.as_str() {
+    let answer: Answer<ImportedTools> = joined.send(client, overwrite, false, &options).await?;
+    detail(output, &answer, "imported", &joined.failures(&answer.errors))?;
+    match &*answer.outcome {
         "failed" => return Err(Failure::failed("no tool could be imported; nothing was changed")),
         "unchanged" => eprint_status("unchanged"),
-        _ => eprint_status(&format!("revision {} is live", text(&answer, "revision"))),
+        _ => eprint_status(&format!("revision {} is live", answer.revision)),
     }
     Ok(())
 }
 
-fn detail(output: &Output, answer: &Value, done: &str, failures: &[String]) -> Result<(), Failure> {
-    output.data(answer, || format!("{} {done}\n", count(answer, "imported_count")))?;
-    failures.iter().for_each(|failure| eprint_status(failure));
-    for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-        eprint_status(&printable(&format!("warning: {}", warning.as_str().unwrap_or_default())));
-    }
-    Ok(())
-}
-
-fn count(answer: &Value, key: &str) -> String {
-    match text(answer, key).as_str() {
-        "1" => "1 tool".to_owned(),
+fn detail(
+    output: &Output,
+    answer: &Answer<ImportedTools>,
+    done: &str,
+    failures: &[String],
+) -> Result<(), Failure> {
+    let count = match answer.imported_count {
+        1 => "1 tool".to_owned(),
         many => format!("{many} tools"),
+    };
+    output.data(answer, || format!("{count} {done}\n"))?;
+    failures.iter().for_each(|failure| eprint_status(failure));
+    for warning in &answer.warnings {
+        eprint_status(&printable(&format!("warning: {warning}")));
     }
+    Ok(())
 }
 
 /// Fails where something cannot be imported, with what that means.
@@ -193,11 +187,18 @@ mod tests {
             [1, 2, 4, 5].map(|line| joined.place(line)),
             ["a.yaml:1", "a.yaml:2", "b.yaml:1", "b.yaml:2"]
         );
-        let answer = json!({"errors": [
-            {"tool": "x", "error": "has no description", "place": "/1/0", "line": 4},
-            {"tool": null, "error": "is no tool", "place": "/0", "line": null},
-        ]});
-        assert_eq!(joined.failures(&answer), ["b.yaml:1: x: has no description", "/0: is no tool"]);
+        let failure = |tool: Option<&str>, error: &str, place: &str, line| ImportFailure {
+            tool: tool.map(str::to_owned),
+            error: error.to_owned(),
+            reason: error.to_owned(),
+            place: place.to_owned(),
+            line,
+        };
+        let failures = [
+            failure(Some("x"), "has no description", "/1/0", Some(4)),
+            failure(None, "is no tool", "/0", None),
+        ];
+        assert_eq!(joined.failures(&failures), ["b.yaml:1: x: has no description", "/0: is no tool"]);
     }
 
     #[test]

@@ -60,6 +60,32 @@ fn a_refused_edit_is_shown_again_with_the_reason_and_its_text() {
 }
 
 #[test]
+fn without_a_token_that_may_edit_no_editor_is_opened() {
+    let server = Server::with_loans();
+    let token = server.run(&["token", "create", "reader", "--role", "viewer"]);
+    for (token, why) in [("", "an edit needs a token"), (token.trim(), "which may not edit")] {
+        let path = server.write("editor", "#!/bin/sh\necho opened > \"$0.opened\"\n");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = server.command(&["edit", DOCUMENT]);
+        let ran = Ran::of(command.env("EDITOR", &path).env("MIDFLIGHT_TOKEN", token).output().unwrap());
+        assert!(ran.code == Some(1) && ran.stderr.contains(why), "{}", ran.stderr);
+        assert!(!server.folder.path().join("editor.opened").exists());
+    }
+}
+
+#[test]
+fn comments_stay_from_round_to_round_and_are_reported_when_they_are_dropped() {
+    let server = Server::with_loans();
+    let script = "if grep -q 'no field' \"$1\"; then sed -i 's/constnt/constant/' \"$1\"; \
+                  else sed -i 's/constant: 30000/# fewer refusals\\n  constnt: 27000 # for now/' \"$1\"; fi";
+    let saved = edit(&server, DOCUMENT, script);
+    assert_eq!(saved.code, Some(0), "{}", saved.stderr);
+    assert!(seen(&server).contains("# fewer refusals") && seen(&server).contains("# for now"));
+    assert!(saved.stderr.contains("2 lines had comments, which the log does not keep"), "{}", saved.stderr);
+    assert!(server.run(&["get", DOCUMENT]).contains("constant: 27000"));
+}
+
+#[test]
 fn a_late_edit_is_shown_the_changes_in_between() {
     let server = Server::with_loans();
     let midflight = env!("CARGO_BIN_EXE_midflight");

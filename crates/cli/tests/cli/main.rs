@@ -15,6 +15,8 @@ mod kill;
 #[cfg(test)]
 mod kinds;
 #[cfg(test)]
+mod manners;
+#[cfg(test)]
 mod mcp;
 #[cfg(test)]
 mod migrate;

@@ -62,4 +62,5 @@ mod transfer;
 mod ui;
 mod watch;
 mod webhooks_out;
+mod wire;
 mod writes;

@@ -4,11 +4,38 @@ use std::time::Duration;
 
 use midflight_core::DocumentName;
 use midflight_module_host::{ModuleHost, PauseHistogram};
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use crate::columns::{optional, record, table};
 use crate::fail::Failure;
 use crate::module::local::refused;
-use crate::output::{Output, eprint_status, table};
+use crate::output::{Output, eprint_status};
+
+/// What a gate came to, as it is printed.
+#[derive(Debug, Serialize)]
+struct GateAnswer<'a> {
+    calls: u64,
+    replies: u64,
+    errors: u64,
+    out_of_order: u64,
+    state_difference: u64,
+    lost: u64,
+    reloads_committed: u64,
+    reloads_rejected: u64,
+    wrong: &'a [String],
+    calls_per_second: f64,
+    pause_p50_us_at_most: Option<u64>,
+    pause_p99_us_at_most: Option<u64>,
+    pause_max_us: u64,
+    pauses: Vec<PauseBucket>,
+}
+
+/// How many pauses were at most so long; longer than all bounds without one.
+#[derive(Debug, Serialize)]
+struct PauseBucket {
+    us_at_most: Option<u64>,
+    pauses: u64,
+}
 
 /// What callers and reloads of a gate came to.
 #[derive(Debug, Default, Clone)]
@@ -31,6 +58,30 @@ pub(super) struct GateTally {
     /// Messages that were accepted and never answered.
     pub(super) lost: u64,
     pauses: PauseHistogram,
+}
+
+impl GateAnswer<'_> {
+    fn text(&self) -> String {
+        let rows = [
+            ("calls", self.calls.to_string()),
+            ("replies", self.replies.to_string()),
+            ("errors", self.errors.to_string()),
+            ("out of order", self.out_of_order.to_string()),
+            ("state difference", self.state_difference.to_string()),
+            ("lost", self.lost.to_string()),
+            ("reloads committed", self.reloads_committed.to_string()),
+            ("reloads rejected", self.reloads_rejected.to_string()),
+            ("calls per second", self.calls_per_second.to_string()),
+            ("pause p50 us at most", optional(self.pause_p50_us_at_most)),
+            ("pause p99 us at most", optional(self.pause_p99_us_at_most)),
+            ("pause max us", self.pause_max_us.to_string()),
+        ];
+        let pauses = self.pauses.iter().map(|bucket| {
+            let bound = bucket.us_at_most.map_or_else(|| "longer".to_owned(), |us| format!("{us} us"));
+            [bound, bucket.pauses.to_string()]
+        });
+        record(rows) + "\n" + &table(&["PAUSE AT MOST", "RELOADS"], pauses)
+    }
 }
 
 impl GateTally {
@@ -79,41 +130,26 @@ impl GateTally {
     pub(super) fn tell(&self, output: &Output, took: Duration) -> Result<(), Failure> {
         let per_second = self.replies as f64 / took.as_secs_f64().max(f64::EPSILON);
         let p = |share| self.pauses.quantile_us(share);
-        let counted = [
-            ("calls", json!(self.calls)),
-            ("replies", json!(self.replies)),
-            ("errors", json!(self.errors)),
-            ("out_of_order", json!(self.out_of_order)),
-            ("state_difference", json!(self.state_difference)),
-            ("lost", json!(self.lost)),
-            ("reloads_committed", json!(self.committed)),
-            ("reloads_rejected", json!(self.rejected)),
-            ("wrong", json!(self.wrong)),
-            ("calls_per_second", json!(per_second.round())),
-            ("pause_p50_us_at_most", json!(p(0.5))),
-            ("pause_p99_us_at_most", json!(p(0.99))),
-            ("pause_max_us", json!(self.pauses.max_us)),
-        ];
         let buckets = self.pauses.buckets.iter().filter(|(_, count)| *count > 0);
-        let buckets: Vec<_> =
-            buckets.map(|(bound, count)| json!({"us_at_most": bound, "pauses": count})).collect();
-        let mut value: Value =
-            counted.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        if let Some(members) = value.as_object_mut() {
-            members.insert("pauses".to_owned(), Value::Array(buckets.clone()));
-        }
-        output.data(&value, || {
-            let shown = counted.iter().filter(|(name, _)| *name != "wrong");
-            let rows = shown.map(|(name, value)| [name.replace('_', " "), value.to_string()]);
-            let pauses = buckets.iter().map(|bucket| {
-                let bound = &bucket["us_at_most"];
-                let bound = if bound.is_null() { "longer".to_owned() } else { format!("{bound} us") };
-                [bound, bucket["pauses"].to_string()]
-            });
-            table(&["", ""], rows).trim_start().to_owned()
-                + "\n"
-                + &table(&["PAUSE AT MOST", "RELOADS"], pauses)
-        })?;
+        let answer = GateAnswer {
+            calls: self.calls,
+            replies: self.replies,
+            errors: self.errors,
+            out_of_order: self.out_of_order,
+            state_difference: self.state_difference,
+            lost: self.lost,
+            reloads_committed: self.committed,
+            reloads_rejected: self.rejected,
+            wrong: &self.wrong,
+            calls_per_second: per_second.round(),
+            pause_p50_us_at_most: p(0.5),
+            pause_p99_us_at_most: p(0.99),
+            pause_max_us: self.pauses.max_us,
+            pauses: buckets
+                .map(|(bound, count)| PauseBucket { us_at_most: *bound, pauses: *count })
+                .collect(),
+        };
+        output.data(&answer, || answer.text())?;
         for wrong in &self.wrong {
             eprint_status(wrong);
         }

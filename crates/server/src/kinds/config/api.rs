@@ -6,16 +6,16 @@ use async_trait::async_trait;
 use midflight_config::{Config, Masked, differences};
 use midflight_core::{Diff, KindName, Trigger};
 use midflight_engine::EngineStatus;
+use midflight_wire::config::{ConfigEffects, ConfigMembers, LiteralSecretAnswer};
 use midflight_wire::problem::ProblemItem;
 use midflight_wire::reload::Reread;
-use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
 use super::app::{ConfigApp, ConfigParts};
-use super::wire::{ConfigEffects, LiteralSecretAnswer, MaskedAnswer};
+use super::wire::masked_answer;
 use super::{documents, reload, webhooks};
 use crate::kinds::context::KindContext;
 use crate::own::{OwnConfigView, left_out, own_id};
@@ -53,14 +53,6 @@ pub(super) struct ConfigApi {
     parts: ConfigParts,
 }
 
-/// A member of the answer to an edit.
-#[derive(Debug, Serialize, ToSchema)]
-struct ConfigMembers {
-    /// For an edit of configs: what of this server's own is not in effect, and which secrets are written out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<ConfigEffects>,
-}
-
 impl ConfigApi {
     /// The effects of an edit of configs; none where there is nothing to report.
     fn effects_of(&self, diff: &Diff) -> Option<ConfigEffects> {
@@ -96,7 +88,7 @@ impl ConfigApi {
             differences(edited.old.as_deref().unwrap_or(&nothing), edited.new.as_deref().unwrap_or(&nothing));
         let is_said = |masked: &&Masked| output.iter().any(|change| change.path == masked.path);
         Some(ConfigEffects {
-            masked: report.masked.iter().filter(is_said).map(MaskedAnswer::from).collect(),
+            masked: report.masked.iter().filter(is_said).map(masked_answer).collect(),
             restart_required: report.restart_required.iter().map(|path| path.as_str().to_owned()).collect(),
             literal_secrets: Vec::new(),
         })

@@ -8,6 +8,7 @@ use axum::response::Response;
 use midflight_config::{ConfigEntry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
 use midflight_store::{StoreError, StoredDocument};
+use midflight_wire::config::{ConfigDiff, ConfigList, EffectiveAnswer, KeyChangeAnswer, RollbackRequest};
 use midflight_wire::edits::{DocumentDiffAnswer, WriteAnswer};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::app::ConfigApp;
-use super::wire::{ConfigDiff, ConfigItem, ConfigList, EffectiveAnswer, KeyChangeAnswer};
+use super::wire::{config_item, effective_answer};
 use crate::own::own_id;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
@@ -46,7 +47,7 @@ pub(crate) async fn list_configs(
     let own = own_id().name;
     let after = configs.iter().filter(|(name, _)| page.text().is_none_or(|cursor| name.as_str() > cursor));
     let mut items: Vec<_> =
-        after.take(limit + 1).map(|(name, entry)| ConfigItem::new(name, entry, *name == own)).collect();
+        after.take(limit + 1).map(|(name, entry)| config_item(name, entry, *name == own)).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     Ok(Json(ConfigList {
@@ -98,7 +99,7 @@ fn effective(app: &ConfigApp, name: &str, id: &DocumentId) -> Result<Vec<u8>, Ap
     let entry = configs.get(&id.name).ok_or_else(|| absent(id))?;
     let restart = if *id == own_id() { app.parts.reloader.report().restart_required } else { Vec::new() };
     let bytes_max = app.limits.answer_bytes_max;
-    let answer = EffectiveAnswer::new(name, entry, &restart, configs.world(), bytes_max).ok_or_else(|| {
+    let answer = effective_answer(name, entry, &restart, configs.world(), bytes_max).ok_or_else(|| {
         let detail = format!(
             "the config in effect has more than {bytes_max} bytes with the paths of its keys (answer_bytes_max); read its \
              document, or shorten its keys"
@@ -198,22 +199,11 @@ fn key_change(change: KeyDifference, entry: Option<&Arc<ConfigEntry>>) -> KeyCha
         entry.map_or_else(|| value.clone(), |entry| entry.redacted(&path, value.clone()))
     };
     KeyChangeAnswer {
-        takes: entry.map_or("live", |entry| entry.takes(&path).as_str()),
+        takes: entry.map_or("live", |entry| entry.takes(&path).as_str()).into(),
         from: shown(from),
         to: shown(to),
         path: path.as_str().to_owned(),
     }
-}
-
-/// Where to go back to.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RollbackRequest {
-    /// The revision whose state of the config comes back.
-    revision: u64,
-    /// Why.
-    #[serde(default)]
-    reason: String,
 }
 
 /// Rolls a config back to its contents at a revision, as a new revision.

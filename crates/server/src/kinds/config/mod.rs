@@ -5,6 +5,6 @@ mod app;
 mod documents;
 mod reload;
 mod webhooks;
-pub mod wire;
+mod wire;
 
 pub(super) use api::setup;

@@ -15,6 +15,7 @@ use midflight_http::routes::Routes;
 use midflight_http::setup::KindSetup;
 use midflight_module_host::ModulesComponent;
 use midflight_modules::Modules;
+use midflight_wire::modules::{ModulesHealth, ModulesMembers};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
@@ -57,26 +58,6 @@ pub(super) struct ModulesApi {
 #[derive(Debug, Serialize)]
 struct ModulesSummary {
     modules_loaded: usize,
-}
-
-/// A member of the health of hot reloading.
-#[derive(Debug, Serialize, ToSchema)]
-struct ModulesMembers {
-    /// The modules of this replica.
-    modules: ModulesHealth,
-}
-
-/// How the modules of this replica are. Of each state at most 20 are named.
-#[derive(Debug, Serialize, ToSchema)]
-struct ModulesHealth {
-    /// How many run their manifest.
-    live: usize,
-    /// Modules that run another manifest than the one that is served.
-    behind: Vec<String>,
-    /// Modules whose instance trapped, and which are being restarted.
-    restarting: Vec<String>,
-    /// Modules that do not run.
-    failed: Vec<String>,
 }
 
 impl ModulesApi {

@@ -13,6 +13,7 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ModuleReply;
+use midflight_wire::modules::{CallAnswer, CallBody};
 use midflight_wire::problem::ProblemBody;
 use serde_json::value::RawValue;
 
@@ -20,7 +21,6 @@ use super::app::ModulesApp;
 use super::codes::MODULE_UNAVAILABLE;
 use super::failures::of_call;
 use super::names::{module_name, unknown};
-use super::wire::{CallAnswer, CallBody};
 
 /// Refuses callers without a token: unlike other executions, a call may change what is answered next.
 pub(super) struct KnownCaller;

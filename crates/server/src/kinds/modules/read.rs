@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::wire::{module_reload_item, parked_answer};
 use axum::Json;
 use axum::extract::State;
 use midflight_http::params::{self, InPath, PageParams, Params};
@@ -10,6 +11,7 @@ use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
 use midflight_http::wire::quarantined_revisions;
 use midflight_modules::{Manifest, ModuleLimits};
+use midflight_wire::modules::{ModuleAnswer, ModuleItem, ModuleList, ModuleReloadList};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,7 +19,6 @@ use utoipa::IntoParams;
 use super::app::ModulesApp;
 use super::names::{module_name, unknown};
 use super::status::{look, look_at_all};
-use super::wire::{ModuleAnswer, ModuleItem, ModuleList, ModuleReloadItem, ModuleReloadList, ParkedAnswer};
 
 /// The manifest of a module, which is its document.
 pub(super) const MANIFEST: Resource = Resource {
@@ -84,8 +85,8 @@ pub(super) async fn get_module(
         limits: limits.unwrap_or_default(),
         retained_generation: seen.status.retained,
         generations: generations.collect(),
-        parked: seen.status.parked.iter().map(ParkedAnswer::from).collect(),
-        last_reload: runtime.history.last(&name).as_ref().map(ModuleReloadItem::from),
+        parked: seen.status.parked.iter().map(parked_answer).collect(),
+        last_reload: runtime.history.last(&name).as_ref().map(module_reload_item),
         revision: modules.revision().get(),
         quarantined: quarantined_revisions(modules.quarantined()),
     }))
@@ -117,10 +118,10 @@ pub(super) async fn list_module_reloads(
     if past.is_empty() && !is_known {
         return Err(unknown(&name));
     }
-    Ok(Json(ModuleReloadList { items: past.iter().map(ModuleReloadItem::from).collect() }))
+    Ok(Json(ModuleReloadList { items: past.iter().map(module_reload_item).collect() }))
 }
 
 /// Limits by the names that a manifest has for them.
-fn limits(limits: &ModuleLimits) -> BTreeMap<&'static str, u64> {
-    limits.iter().collect()
+fn limits(limits: &ModuleLimits) -> BTreeMap<String, u64> {
+    limits.iter().map(|(name, limit)| (name.to_owned(), limit)).collect()
 }

@@ -12,13 +12,14 @@ use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ReloadOptions;
 use midflight_modules::Manifest;
+use midflight_wire::modules::{ModuleReloadAnswer, ModuleReloadBody};
 use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::ModulesApp;
 use super::failures::of_reload;
 use super::names::{module_name, unknown};
-use super::wire::{ModuleReloadAnswer, ModuleReloadBody, Served};
+use super::wire::{Served, module_reload_answer, module_reload_answer_of_dry_run};
 
 /// Reloads a module on this replica from the manifest that is served, or tries a manifest on a copy of the live state.
 /// An edit of the manifest reloads it on every replica by itself; this is for a module that is behind, or to see what
@@ -42,7 +43,7 @@ pub(super) async fn reload_module(
             None => served_manifest(&app, &name)?,
         };
         let report = host.dry_run(manifest).await.map_err(|failure| of_reload(&failure))?;
-        return Ok(Json(ModuleReloadAnswer::of_dry_run(&report, served(&app, &name))));
+        return Ok(Json(module_reload_answer_of_dry_run(&report, served(&app, &name))));
     }
     if manifest.is_some() {
         let detail = "manifest requires dry_run; put a manifest with PUT /api/v1/modules/{name}";
@@ -52,7 +53,7 @@ pub(super) async fn reload_module(
     let options = if force { options.forced() } else { options };
     let report = host.reload(served_manifest(&app, &name)?, options).await;
     let report = report.map_err(|failure| of_reload(&failure))?;
-    Ok(Json(ModuleReloadAnswer::new(&report, served(&app, &name))))
+    Ok(Json(module_reload_answer(&report, served(&app, &name))))
 }
 
 /// A manifest that a request brings.

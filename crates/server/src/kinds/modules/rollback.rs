@@ -1,5 +1,6 @@
 //! The ways back of one module on this replica: the exact return, and the restore of a generation.
 
+use super::wire::{module_reload_answer, module_reload_answer_of_dry_run};
 use axum::Json;
 use axum::extract::State;
 use midflight_http::body::OptionalJsonBody;
@@ -7,13 +8,13 @@ use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
+use midflight_wire::modules::{ModuleReloadAnswer, ModuleRollbackBody};
 use midflight_wire::problem::ProblemBody;
 
 use super::app::ModulesApp;
 use super::failures::{of_reload, of_return};
 use super::names::module_name;
 use super::reload::served;
-use super::wire::{ModuleReloadAnswer, ModuleRollbackBody};
 
 /// The longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 1_024;
@@ -42,16 +43,16 @@ pub(super) async fn rollback_module(
             return Err(ApiError::new(Code::INVALID_BODY, detail));
         }
         let report = host.return_to_previous(&name).await.map_err(|refusal| of_return(&name, &refusal))?;
-        return Ok(Json(ModuleReloadAnswer::new(&report, served(&app, &name))));
+        return Ok(Json(module_reload_answer(&report, served(&app, &name))));
     };
     let reason = reason_of(&principal, reason.as_deref())?;
     if dry_run {
         let report = host.try_restore(&name, generation).await.map_err(|failure| of_reload(&failure))?;
-        return Ok(Json(ModuleReloadAnswer::of_dry_run(&report, served(&app, &name))));
+        return Ok(Json(module_reload_answer_of_dry_run(&report, served(&app, &name))));
     }
     let report = host.restore_generation(&name, generation, &reason).await;
     let report = report.map_err(|failure| of_reload(&failure))?;
-    Ok(Json(ModuleReloadAnswer::new(&report, served(&app, &name))))
+    Ok(Json(module_reload_answer(&report, served(&app, &name))))
 }
 
 /// The reason as the history keeps it, with who gave it.

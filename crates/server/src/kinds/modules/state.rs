@@ -1,5 +1,6 @@
 //! The state of a module out and in.
 
+use super::wire::module_reload_answer;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -11,6 +12,7 @@ use midflight_http::params::{InPath, Params};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_module_host::StateSnapshot;
+use midflight_wire::modules::ModuleReloadAnswer;
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,7 +22,6 @@ use super::failures::{of_reload, of_state};
 use super::names::{module_name, unknown};
 use super::reload::{served, served_manifest};
 use super::rollback::reason_of;
-use super::wire::ModuleReloadAnswer;
 
 const SCHEMA: HeaderName = HeaderName::from_static("midflight-state-schema");
 const DIGEST: HeaderName = HeaderName::from_static("midflight-state-digest");
@@ -107,7 +108,7 @@ pub(super) async fn import_state(
     let bytes = receive(request, max, bound, app.limits.receive_ms_max).await?;
     let state = StateSnapshot { schema, bytes: bytes.to_vec() };
     let report = host.import_state(&name, state, &reason).await.map_err(|failure| of_reload(&failure))?;
-    Ok(Json(ModuleReloadAnswer::new(&report, served(&app, &name))))
+    Ok(Json(module_reload_answer(&report, served(&app, &name))))
 }
 
 fn schema_of(request: &Request) -> Result<u32, ApiError> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use midflight_core::DocumentName;
 use midflight_module_host::{ModuleHost, ModuleStatus};
 use midflight_modules::{CodeSource, Manifest, ModulesSnapshot};
+use midflight_wire::modules::ModuleItem;
 
 use super::history::ModuleReloadHistory;
-use super::wire::{ModuleCounters, ModuleItem};
+use super::wire::module_counters;
 
 /// The state of a module on this replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl SeenModule {
         let live = self.status.live.as_ref();
         ModuleItem {
             name: self.name.to_string(),
-            state: self.state.word(),
+            state: self.state.word().into(),
             why: self.why.clone(),
             version: live.map(|live| live.manifest.version.clone()),
             manifest_version: self.wanted.as_ref().map(|wanted| wanted.version.clone()),
@@ -121,7 +122,7 @@ impl SeenModule {
             schema: live.map(|live| live.manifest.schema),
             generation: live.map(|live| live.generation),
             queue: metrics.waiting,
-            counters: ModuleCounters::from(&metrics),
+            counters: module_counters(&metrics),
         }
     }
 }

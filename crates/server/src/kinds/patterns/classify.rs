@@ -7,11 +7,12 @@ use axum::extract::State;
 use midflight_engine::Work;
 use midflight_learning::{AskedBy, PatternLookup};
 use midflight_patterns::ClassifyError;
+use midflight_wire::patterns::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
 use midflight_wire::problem::ProblemBody;
 use serde_json::json;
 
 use super::app::PatternsApp;
-use super::wire::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
+use super::wire::classification_answer;
 use midflight_http::agent_function::AgentFunction;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
@@ -64,7 +65,7 @@ async fn answered(
     };
     let answer = app.parts.classifier.answer(&query, looked, asked_by).await;
     app.parts.metrics.classified(answer.source, answer.llm_used, began.elapsed());
-    Ok(ClassificationAnswer::new(answer, began.elapsed()))
+    Ok(classification_answer(answer, began.elapsed()))
 }
 
 /// Looks at the patterns for longer than an async thread may.

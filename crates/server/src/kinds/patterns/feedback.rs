@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
 use midflight_learning::{Feedback, FeedbackError, Sender};
+use midflight_wire::patterns::{FeedbackBody, FeedbackDone, FeedbackWord};
 use midflight_wire::problem::ProblemBody;
 
 use super::app::PatternsApp;
 use super::classify::refused;
-use super::wire::{FeedbackBody, FeedbackDone, FeedbackWord};
+use super::wire::feedback_done;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::idempotency::RequestKey;
@@ -51,7 +52,7 @@ pub(super) async fn feedback(
     };
     let done = app.parts.classifier.feedback(&query, profile.as_deref(), feedback, sender).await;
     match done {
-        Ok(done) => Ok(Json(FeedbackDone::from(done))),
+        Ok(done) => Ok(Json(feedback_done(done))),
         Err(FeedbackError::Classify(error)) => Err(refused(&error)),
         Err(error @ FeedbackError::Store(_)) => Err(ApiError::new(Code::OUTCOME_UNKNOWN, error.to_string())),
         Err(FeedbackError::Refused(refusal)) => Err(midflight_http::refusal::refused(&app.kinds, *refusal)),

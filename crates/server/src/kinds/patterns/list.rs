@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use midflight_live::Pinned;
 use midflight_patterns::{CreatedBy, Match, Pattern, PatternStatus, PatternsSnapshot};
+use midflight_wire::patterns::{PatternItem, PatternList};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::PatternsApp;
-use super::wire::{PatternItem, PatternList};
+use super::wire::{count_usage, pattern_item};
 use midflight_http::code::Code;
 use midflight_http::params::{self, Params};
 use midflight_http::problem::ApiError;
@@ -75,7 +76,7 @@ pub(super) async fn list_patterns(
     let (mut items, ids, next_cursor) = found.map_err(|error| ApiError::internal(&error))?;
     let usage = app.parts.classifier.usage(&ids).await?;
     for item in &mut items {
-        item.count(usage.get(&item.id).copied().unwrap_or_default());
+        count_usage(item, &usage.get(&item.id).copied().unwrap_or_default());
     }
     Ok(Json(PatternList { items, next_cursor, revision, quarantined }))
 }
@@ -92,7 +93,7 @@ fn page(
     let found: Vec<_> = wanted.by_ref().take(limit).collect();
     let next = found.last().filter(|_| wanted.next().is_some()).map(|last| last.id().to_owned());
     let ids = found.iter().map(|pattern| Arc::clone(pattern.shared_id())).collect();
-    (found.into_iter().map(PatternItem::from).collect(), ids, next)
+    (found.into_iter().map(pattern_item).collect(), ids, next)
 }
 
 impl Filter {

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_wire::patterns::PerformanceAnswer;
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::PatternsApp;
-use super::wire::PerformanceAnswer;
+use super::wire::performance_answer;
 use midflight_http::params::{self, Params};
 use midflight_http::problem::ApiError;
 
@@ -32,5 +33,5 @@ pub(super) async fn performance(
     // So that what was counted here a moment ago is in it.
     app.parts.classifier.flush().await;
     let performance = app.parts.classifier.performance(limit).await?;
-    Ok(Json(performance.into()))
+    Ok(Json(performance_answer(performance)))
 }

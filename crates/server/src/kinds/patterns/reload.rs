@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use midflight_core::Head;
 use midflight_engine::{Kind as _, ReloadScope};
 use midflight_patterns::Patterns;
+use midflight_wire::patterns::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::replicas::Ack;
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use super::app::PatternsApp;
 use super::table::TableLook;
-use super::wire::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
+use super::wire::{classification_counts, llm_answer, table_answer};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::log::documents::absent;
@@ -149,9 +150,9 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
         reconnects: bus.reconnects,
         reloads: statistics_answer(&history.statistics(of_patterns)),
         last_reload: last.first().map(|event| reload_answer(event)),
-        classifications: app.parts.classifier.counts().into(),
-        llm: app.parts.llm.status().map(|status| (status, app.parts.llm.counts()).into()),
-        table: app.parts.table.as_ref().map(|table| table.status().into()),
+        classifications: classification_counts(app.parts.classifier.counts()),
+        llm: app.parts.llm.status().map(|status| llm_answer(status, &app.parts.llm.counts())),
+        table: app.parts.table.as_ref().map(|table| table_answer(table.status())),
     })
 }
 

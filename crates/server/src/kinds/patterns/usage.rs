@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
 use midflight_patterns::import::UseCount;
+use midflight_wire::patterns::{UsageBody, UsageTaken};
 use midflight_wire::problem::ProblemBody;
 
 use super::app::PatternsApp;
 use super::table::foreign;
-use super::wire::{UsageBody, UsageTaken};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::document;

@@ -6,6 +6,7 @@ use midflight_core::{DocumentId, Effect, KindName};
 use midflight_engine::{EngineStatus, Kind, ReloadReport};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
+use midflight_wire::rules::{RulesChecks, RulesHealth};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use utoipa_axum::routes;
 use super::app::{RulesApp, RulesParts};
 use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
-use super::wire::RegistryAnswer;
+use super::wire::registry_answer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
 use midflight_http::agent_function::AgentFunction;
 use midflight_http::app::AppState;
@@ -52,26 +53,9 @@ struct RulesSummary {
     rulesets_loaded: usize,
 }
 
-/// A check of the health.
-#[derive(Debug, Serialize, ToSchema)]
-struct RulesChecks {
-    /// There is at least one rule. Absent without rules on a server that serves documents of other kinds, schedules and
-    /// its own config among them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    registry_has_rules: Option<bool>,
-}
-
-/// A member of the health, and of the state of hot reloading.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RulesHealth {
-    /// What is served.
-    registry: RegistryAnswer,
-}
-
-impl RulesHealth {
-    pub(super) fn new(rules: &Live<RulesSnapshot>, status: &EngineStatus) -> Self {
-        Self { registry: RegistryAnswer::new(&rules.load(), last_reload_time(status)) }
-    }
+/// What is served, as the health and the state of hot reloading have it.
+pub(super) fn rules_health(rules: &Live<RulesSnapshot>, status: &EngineStatus) -> RulesHealth {
+    RulesHealth { registry: registry_answer(&rules.load(), last_reload_time(status)) }
 }
 
 impl KindApi for RulesApi {
@@ -107,7 +91,7 @@ impl KindApi for RulesApi {
     }
 
     fn health(&self, status: &EngineStatus) -> KindHealth {
-        let health = RulesHealth::new(&self.parts.rules, status);
+        let health = rules_health(&self.parts.rules, status);
         let has_rules = health.registry.rule_count > 0;
         let serves_others = status.kinds.iter().any(|it| it.kind != self.parts.kind && it.documents > 0);
         let checks = RulesChecks { registry_has_rules: (has_rules || !serves_others).then_some(has_rules) };

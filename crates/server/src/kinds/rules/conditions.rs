@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{ConditionInfoAnswer, ConditionList};
 
 use super::app::RulesApp;
 use super::items::id;
-use super::wire::{ConditionInfoAnswer, ConditionList};
 use midflight_http::params::{PageParams, Params};
 use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;

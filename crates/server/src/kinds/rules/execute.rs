@@ -8,11 +8,13 @@ use midflight_core::DocumentId;
 use midflight_engine::{Interrupted, Work};
 use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::app::RulesApp;
-use super::wire::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
+use super::asked_ruleset::asked_ruleset;
+use super::wire::execution_answer;
 use midflight_http::agent_function::{AgentFunction, json_of};
 use midflight_http::body::JsonBody;
 use midflight_http::byte_budget::HeldBytes;
@@ -45,10 +47,6 @@ pub(super) async fn execute(
 ) -> Result<Response, ApiError> {
     let ruleset = asked_ruleset(&body)?;
     run(app, principal, ruleset, body).await
-}
-
-fn asked_ruleset(body: &ExecuteBody) -> Result<Option<String>, ApiError> {
-    body.asked_ruleset().map_err(|why| ApiError::new(Code::INVALID_BODY, why))
 }
 
 /// Executes the ruleset that the path names.
@@ -198,8 +196,8 @@ fn written(
         ExecuteError::TooExpensive { why, .. } => Unanswered::Interrupted(why),
         error => Unanswered::Refused(refused(&error)),
     })?;
-    let answer = ExecutionAnswer::new(execution, ms(began.elapsed()), rules.world());
-    let answer = answer.correlated(body.correlation_id.clone());
+    let answer = execution_answer(execution, ms(began.elapsed()), rules.world());
+    let answer = ExecutionAnswer { correlation_id: body.correlation_id.clone(), ..answer };
     app.parts.metrics.executed(began.elapsed());
     let mut written = Vec::with_capacity(ANSWER_BYTES);
     let done = serde_json::to_writer(&mut written, &answer);
@@ -265,9 +263,9 @@ impl ExecutionBatch {
             let one = Instant::now();
             match snapshot.execute_within(&request, work) {
                 Ok(execution) => {
-                    let answer = ExecutionAnswer::new(execution, ms(one.elapsed()), rules.world());
+                    let answer = execution_answer(execution, ms(one.elapsed()), rules.world());
                     summary.succeeded += 1;
-                    summary.total_points += answer.points();
+                    summary.total_points += answer.total_points;
                     self.add(&BatchItem { result: Some(answer), error: None })?;
                 }
                 Err(ExecuteError::TooExpensive { why, .. }) => {

@@ -7,10 +7,11 @@ use axum::extract::State;
 use midflight_engine::Refresh;
 use midflight_wire::health::MonitoringStatus;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{MonitoringAnswer, MonitoringBody, RulesReloadHistory};
 
-use super::api::RulesHealth;
+use super::api::rules_health;
 use super::app::RulesApp;
-use super::wire::{MonitoringAnswer, MonitoringBody, RulesReloadHistory, RulesReloadItem};
+use super::wire::rules_reload_item;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
@@ -30,7 +31,7 @@ const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;
 pub(super) async fn status(State(app): State<RulesApp>) -> Result<Json<Members>, ApiError> {
     let status = app.engine.status();
     let mut answer = members_of(&monitoring_status(&app, &status))?;
-    add_to(&mut answer, members_of(&RulesHealth::new(&app.parts.rules, &status))?);
+    add_to(&mut answer, members_of(&rules_health(&app.parts.rules, &status))?);
     Ok(Json(answer))
 }
 
@@ -46,7 +47,7 @@ pub(super) async fn history(
     Ok(Json(RulesReloadHistory {
         limit,
         count: events.len(),
-        history: events.iter().map(|event| RulesReloadItem::from(&**event)).collect(),
+        history: events.iter().map(|event| rules_reload_item(event)).collect(),
         items: events.iter().map(|event| reload_answer(event)).collect(),
         next_cursor,
     }))
@@ -82,7 +83,7 @@ pub(super) async fn stop_monitoring(_: Principal, State(app): State<RulesApp>) -
 fn switch(app: &RulesApp, enabled: bool, seconds: u64) -> MonitoringAnswer {
     app.engine.set_refresh(Refresh { enabled, period: Duration::from_secs(seconds) });
     MonitoringAnswer {
-        status: if enabled { "started" } else { "stopped" },
+        status: if enabled { "started" } else { "stopped" }.into(),
         monitoring_active: enabled,
         reload_interval_seconds: seconds,
     }

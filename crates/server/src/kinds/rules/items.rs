@@ -7,9 +7,10 @@ use midflight_engine::{Kind as _, Work};
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::RuleList;
 
 use super::app::RulesApp;
-use super::wire::{RuleInfoAnswer, RuleList};
+use super::wire::rule_info_answer;
 use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::params::{InPath, PageParams, Params, document};
@@ -47,7 +48,7 @@ fn list(
     let unknown = || ApiError::new(Code::NOT_FOUND, format!("unknown ruleset {ruleset:?}"));
     let rules = snapshot.rules(&ruleset).ok_or_else(unknown)?;
     let total = rules.len();
-    let items: Vec<_> = rules.into_iter().skip(skip).take(limit).map(RuleInfoAnswer::from).collect();
+    let items: Vec<_> = rules.into_iter().skip(skip).take(limit).map(rule_info_answer).collect();
     let end = skip.saturating_add(items.len());
     Ok(RuleList {
         items,

@@ -3,6 +3,7 @@
 
 mod api;
 mod app;
+mod asked_ruleset;
 mod conditions;
 mod execute;
 mod hot_reload;

@@ -7,10 +7,11 @@ use axum::response::Response;
 use midflight_core::{Change, Precondition};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::RulesetList;
 
 use super::app::RulesApp;
 use super::items::id;
-use super::wire::{RulesetInfoAnswer, RulesetList};
+use super::wire::ruleset_info_answer;
 use midflight_http::conflict::ComputedEdit;
 use midflight_http::log::collect::every;
 use midflight_http::log::documents::absent;
@@ -31,7 +32,7 @@ pub(super) async fn list_rulesets(
     let limit = page.limit()? as usize;
     let rules = app.parts.rules.load();
     let after = rules.rulesets().filter(|ruleset| page.text().is_none_or(|cursor| ruleset.id > cursor));
-    let mut items: Vec<_> = after.take(limit + 1).map(RulesetInfoAnswer::from).collect();
+    let mut items: Vec<_> = after.take(limit + 1).map(ruleset_info_answer).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     Ok(Json(RulesetList {

@@ -8,10 +8,10 @@ use midflight_core::{DocumentId, JsonPointer, Trigger};
 use midflight_engine::{Refusal, ReloadScope};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{FilteredBy, ReloadBody, ReloadDone};
 use serde_json::Value;
 
 use super::app::RulesApp;
-use super::wire::{FilteredBy, ReloadBody, ReloadDone};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::events::run::reloaded;
@@ -138,7 +138,7 @@ async fn run(
     }
     let rules = app.parts.rules.load();
     let done = ReloadDone {
-        status: if event.outcome.is_live() { "success" } else { "failed" },
+        status: if event.outcome.is_live() { "success" } else { "failed" }.into(),
         timestamp: stamp(ended_at(&event)),
         reload_time_ms: ms(event.took),
         rules_loaded: rules.rule_count(),

@@ -8,9 +8,9 @@ use axum::extract::State;
 use midflight_core::{DocumentId, Problem};
 use midflight_engine::Validated;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{InvalidRule, ValidationAnswer};
 
 use super::app::RulesApp;
-use super::wire::{InvalidRule, ValidationAnswer};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 

@@ -8,6 +8,7 @@ use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::Kind;
 use midflight_mcp::McpMeter;
 use midflight_tools::Tools;
+use midflight_wire::tools::LintMembers;
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
@@ -16,7 +17,6 @@ use super::app::{ToolsApp, ToolsParts};
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
 use super::telemetry::Telemetry;
-use super::wire::LintMembers;
 use super::{
     agents, capabilities, create, delete, diff, evaluate, export, figures, health, history, import, lint,
     list, read, reload, rollback, search, select, telemetry, update, validate, versions,

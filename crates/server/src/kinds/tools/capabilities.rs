@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use midflight_live::Pinned;
 use midflight_tools::{Capability, Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{CapabilityItem, CapabilityTool, CapabilityTools};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::app::ToolsApp;
 use super::list::{LISTED_MAX, answers, is_listed, listed};
-use super::wire::{CapabilityItem, CapabilityTool, CapabilityTools};
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json as long_json, room_for_page};
 use midflight_http::params::{InPath, REVISION};

@@ -6,13 +6,14 @@ use axum::response::Response;
 use midflight_core::{Change, DocumentId, JsonPointer, Precondition, clip};
 use midflight_tools::import::canonical_tool;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::WriteToolAnswer;
 use serde_json::Value;
 
 use super::api::DUPLICATE_TOOL;
 use super::app::ToolsApp;
 use super::names::{document_for, unreachable};
 use super::versions::log_versions;
-use super::wire::{ToolBody, WriteToolAnswer, version_text};
+use super::wire::{ToolBody, version_text};
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;

@@ -8,6 +8,7 @@ use midflight_tools::diff::{Impact, diff_tools};
 use midflight_tools::lint::escape_hidden;
 use midflight_tools::{Tool, Tools};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -15,7 +16,6 @@ use utoipa::IntoParams;
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{LogVersion, VersionRef, document_at, log_versions};
-use super::wire::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
 use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params};
 use midflight_http::problem::ApiError;
@@ -67,14 +67,14 @@ pub(super) async fn diff_tool(
         tool_name,
         from,
         to,
-        impact: found.iter().map(|it| it.impact).min().map(Impact::as_str),
+        impact: found.iter().map(|it| it.impact).min().map(|impact| impact.as_str().into()),
         breaking: count(Impact::Breaking),
         compatible: count(Impact::Compatible),
         wording: count(Impact::Wording),
         differences: found
             .iter()
             .map(|it| ToolDifferenceAnswer {
-                impact: it.impact.as_str(),
+                impact: it.impact.as_str().into(),
                 path: escape_hidden(it.path.as_str()).into_owned(),
                 message: it.message.clone(),
             })

@@ -8,10 +8,10 @@ use midflight_tools::expression::{
 };
 use midflight_tools::limits::REQUEST_ITEMS_MAX;
 use midflight_wire::problem::{ProblemBody, ProblemItem};
+use midflight_wire::tools::{EvaluateBody, EvaluatedAnswer, EvaluatedVariable};
 use serde_json::{Map, Number, Value, json};
 
 use super::app::ToolsApp;
-use super::wire::{EvaluateBody, EvaluatedAnswer, EvaluatedVariable};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::problem::ApiError;
@@ -71,7 +71,7 @@ fn evaluated(body: EvaluateBody) -> Result<EvaluatedAnswer, ApiError> {
     };
     Ok(EvaluatedAnswer {
         value: if kind == "condition" { json!(value.as_f64() == 1.0) } else { number(value) },
-        kind,
+        kind: kind.into(),
         variables: needed.iter().map(variable).collect(),
         unused,
     })
@@ -194,7 +194,7 @@ mod tests {
         let found: Vec<_> =
             answer.variables.iter().map(|it| (it.name.as_str(), it.value.clone(), it.is_default)).collect();
         assert_eq!(found, [("N", json!(0), true), ("size", json!(2), false)]);
-        assert_eq!((answer.unused, answer.kind), (vec!["other".to_owned()], "number"));
+        assert_eq!((answer.unused, &*answer.kind), (vec!["other".to_owned()], "number"));
     }
 
     #[test]

@@ -5,12 +5,12 @@ use axum::response::Response;
 use midflight_source::write_value;
 use midflight_tools::export::export_tool;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ExportedTools, ImportFailure};
 use serde_json::Value;
 use std::sync::Arc;
 
 use super::app::ToolsApp;
 use super::names::served;
-use super::wire::{ExportedTools, ImportFailure};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};

@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{
+    PerformanceStats, ReloadTimes, StoreFigures, TableFigures, ToolFigures, ToolsMetricsAnswer,
+};
 use std::collections::BTreeMap;
 
 use super::app::ToolsApp;
 use super::history::is_of_tools;
 use super::metrics::PREFIX;
-use super::wire::{
-    PerformanceStats, ReloadTimes, StoreFigures, TableFigures, ToolFigures, ToolsMetricsAnswer,
-};
 use midflight_http::metrics::scrape::exposition;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::{ms, quarantined_revisions, statistics_answer, store_answer};

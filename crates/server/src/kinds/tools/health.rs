@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_http::wire::quarantined_revisions;
+use midflight_wire::tools::ToolsHealth;
 
 use super::app::ToolsApp;
-use super::wire::ToolsHealth;
 
 /// Whether the catalogue answers, and whether the log does: always 200. While the log is unavailable the status is
 /// `unhealthy`, and the tools are served all the same; probes that route requests should ask `/health/ready`.
@@ -20,11 +20,11 @@ pub(super) async fn health(State(app): State<ToolsApp>) -> Json<ToolsHealth> {
         (true, None) => None,
     };
     Json(ToolsHealth {
-        status: if error.is_none() { "healthy" } else { "unhealthy" },
-        service: "tool-catalog",
-        version: env!("CARGO_PKG_VERSION"),
+        status: if error.is_none() { "healthy" } else { "unhealthy" }.into(),
+        service: "tool-catalog".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
         tool_count: tools.tool_count(),
-        database: if is_available { "connected" } else { "unavailable" },
+        database: if is_available { "connected" } else { "unavailable" }.into(),
         error,
         revision: tools.revision().get(),
         quarantined: quarantined_revisions(tools.quarantined()),

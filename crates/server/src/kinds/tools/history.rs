@@ -7,6 +7,7 @@ use midflight_engine::Kind as _;
 use midflight_store::{ListedRevision, RevisionQuery};
 use midflight_tools::Tools;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::reload::whole_ms;
-use super::wire::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
 use midflight_http::code::Code;
 use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;

@@ -1,5 +1,6 @@
 //! Catalogues that are imported: each tool by itself, and all that are valid as one revision.
 
+use super::wire::lint_sentence;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,13 +12,13 @@ use midflight_source::parse_values;
 use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::{ProblemBody, ProblemItem};
+use midflight_wire::tools::{ImportFailure, ImportToolsBody, ImportedTools};
 use serde_json::Value;
 use std::collections::HashMap;
 
 use super::app::ToolsApp;
 use super::lint::findings;
 use super::names::document_for;
-use super::wire::{ImportFailure, ImportToolsBody, ImportedTools};
 use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
 use midflight_http::conflict::ConflictRetry;
@@ -248,7 +249,7 @@ impl Import<'_> {
         let lint = move |_: &midflight_engine::Work| {
             let served = names.iter().filter_map(|name| tools.tool(name.as_str()));
             let found = served.flat_map(|tool| findings(&tools, tool));
-            found.map(|item| item.sentence()).take(WARNINGS_MAX).collect::<Vec<_>>()
+            found.map(|item| lint_sentence(&item)).take(WARNINGS_MAX).collect::<Vec<_>>()
         };
         let found = self.app.compute.run(PoolShare::from(self.principal), time, lint).await;
         // The import was made; who wants to look again has GET /lint.
@@ -274,7 +275,7 @@ impl Import<'_> {
             failed_count: errors.len(),
             errors,
             warnings,
-            outcome,
+            outcome: outcome.into(),
             dry_run: self.params.is_dry_run(),
             revision,
             quarantined: quarantined_revisions(self.app.engine.world().quarantined()),

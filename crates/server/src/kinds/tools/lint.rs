@@ -1,5 +1,6 @@
 //! Texts of tools that instruct a model, or hide something.
 
+use super::wire::lint_item;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::Diff;
@@ -9,6 +10,7 @@ use midflight_live::Pinned;
 use midflight_tools::lint::lint;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{LintItem, LintList};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -16,7 +18,6 @@ use utoipa::IntoParams;
 use super::app::ToolsApp;
 use super::compute::computed;
 use super::names::{KIND, served};
-use super::wire::{LintItem, LintList};
 use midflight_http::params::{self, Params};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
@@ -75,7 +76,7 @@ fn list(
     let names: Vec<&str> = tools.tools_by_name(None).map(|tool| tool.tool_name()).collect();
     let found = wanted.iter().flat_map(|tool| {
         let findings = lint(tool, names.iter().copied());
-        findings.iter().map(|finding| LintItem::new(tool, finding)).collect::<Vec<_>>()
+        findings.iter().map(|finding| lint_item(tool, finding)).collect::<Vec<_>>()
     });
     LintList {
         items: found.collect(),
@@ -92,7 +93,7 @@ pub(super) fn findings(tools: &ToolsSnapshot, tool: &Tool) -> Vec<LintItem> {
     let others = tools.tools_by_name(None).map(|other| other.tool_name());
     let is_small = tools.tool_count() <= NAMES_MAX;
     let findings = lint(tool, others.take(if is_small { NAMES_MAX } else { 0 }));
-    findings.iter().map(|finding| LintItem::new(tool, finding)).collect()
+    findings.iter().map(|finding| lint_item(tool, finding)).collect()
 }
 
 /// What was found in the tools that an edit put; none for an edit of anything else.

@@ -7,6 +7,7 @@ use midflight_core::DocumentId;
 use midflight_live::Pinned;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{CategoryTools, PlatformTools, ToolAnswer, ToolList};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::IntoParams;
@@ -14,7 +15,7 @@ use utoipa::IntoParams;
 use super::app::ToolsApp;
 use super::authors::authors;
 use super::names::KIND;
-use super::wire::{CategoryTools, PlatformTools, ToolAnswer, ToolList};
+use super::wire::tool_answer;
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::params::{InPath, Params, document};
@@ -126,7 +127,7 @@ pub(super) async fn answers(
         tools.iter().map(|tool| document(KIND, tool.id())).collect::<Result<_, _>>()?;
     let authors = authors(app, &ids, revision).await?;
     let answer = |(tool, authors): (&Arc<Tool>, Option<_>)| {
-        ToolAnswer::new(tool.id(), tool.body(), Option::as_ref(&authors))
+        tool_answer(tool.id(), tool.body(), Option::as_ref(&authors))
     };
     Ok(tools.iter().zip(authors).map(answer).collect())
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
 use midflight_mcp::McpFigures;
 use midflight_tools::ToolsSnapshot;
+use midflight_wire::tools::SelectionCounts;
 
 use super::agents::AgentMetrics;
-use super::wire::SelectionCounts;
 use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label};
 
 /// What the names of all of them begin with.

@@ -5,12 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ToolBasis, ToolDetail};
 use std::sync::Arc;
 
 use super::app::ToolsApp;
 use super::authors::authors;
 use super::names::{KIND, served};
-use super::wire::{ToolAnswer, ToolBasis, ToolDetail};
+use super::wire::tool_answer;
 use midflight_http::params::{InPath, document, etag};
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
@@ -37,7 +38,7 @@ pub(super) async fn get_tool(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response());
     }
     let detail = ToolDetail {
-        tool: ToolAnswer::new(tool.id(), tool.body(), authors.as_ref()),
+        tool: tool_answer(tool.id(), tool.body(), authors.as_ref()),
         basis: ToolBasis {
             revision: snapshot.revision().get(),
             quarantined: quarantined_revisions(snapshot.quarantined()),

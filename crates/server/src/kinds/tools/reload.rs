@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use midflight_engine::ReloadScope;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::replicas::Ack;
+use midflight_wire::tools::{ReloadToolsBody, ReloadedTools};
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::names::document_of;
-use super::wire::{ReloadToolsBody, ReloadedTools};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::monitoring_status::failure;

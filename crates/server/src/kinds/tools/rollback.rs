@@ -5,14 +5,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, RevisionNumber};
 use midflight_wire::problem::ProblemBody;
-use serde::Deserialize;
+use midflight_wire::tools::{RollbackBody, WriteToolAnswer};
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{VersionRef, document_at, log_versions};
-use super::wire::WriteToolAnswer;
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
@@ -21,19 +19,6 @@ use midflight_http::params::{InPath, precondition};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::write::WriteParams;
-
-/// Where to go back to: a version or a revision.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RollbackBody {
-    /// The version, as `/api/v1/tools/{name}/versions` lists it; as it was changed last.
-    version: Option<String>,
-    /// Instead: the revision at which the tool was as it is to be. A tool that was deleted since is there again.
-    revision: Option<u64>,
-    /// Why, for those who read the history.
-    #[serde(default)]
-    reason: String,
-}
 
 /// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not
 /// valid any more, as one whose tool_name another tool has by now, is refused with its problems.

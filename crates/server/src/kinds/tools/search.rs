@@ -9,13 +9,13 @@ use midflight_live::Pinned;
 use midflight_tools::limits::QUERY_BYTES_MAX;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{FoundTool, FoundTools};
 use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::compute::{BRIEF_ITEMS_MAX, computed};
 use super::list::{LISTED_MAX, answers, is_listed};
-use super::wire::{FoundTool, FoundTools};
 use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;

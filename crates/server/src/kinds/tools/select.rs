@@ -10,12 +10,12 @@ use midflight_live::Pinned;
 use midflight_tools::ToolsSnapshot;
 use midflight_tools::selection::{SelectionError, SelectionRequest};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{SelectBody, SelectionAnswer, ToolBasis};
 use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::compute::{BRIEF_ITEMS_MAX, computed};
 use super::metrics::Selected;
-use super::wire::{SelectBody, SelectionAnswer, ToolBasis};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};

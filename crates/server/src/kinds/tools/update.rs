@@ -5,11 +5,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, clip};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::WriteToolAnswer;
 use serde_json::{Map, Value, json};
 
 use super::app::ToolsApp;
 use super::names::document_of;
-use super::wire::{ToolUpdate, WriteToolAnswer};
+use super::wire::ToolUpdate;
 use super::written::answer_tool;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;

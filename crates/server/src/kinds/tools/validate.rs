@@ -7,13 +7,14 @@ use midflight_engine::{Kind as _, Work};
 use midflight_tools::Tools;
 use midflight_tools::import::canonical_tool;
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::ToolValidation;
 use serde_json::Value;
 use std::sync::Arc;
 
 use super::app::ToolsApp;
 use super::lint::findings;
 use super::names::document_of;
-use super::wire::{ToolBody, ToolValidation};
+use super::wire::{ToolBody, lint_sentence};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::params::InPath;
@@ -105,5 +106,5 @@ fn warnings(app: &ToolsApp, id: &DocumentId, body: &Arc<Value>) -> Vec<String> {
     let read = read.ok();
     let tool = read.as_ref().and_then(|document| document.tool());
     let tools = app.parts.tools.load();
-    tool.map_or_else(Vec::new, |tool| findings(&tools, tool).iter().map(|item| item.sentence()).collect())
+    tool.map_or_else(Vec::new, |tool| findings(&tools, tool).iter().map(lint_sentence).collect())
 }

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use midflight_core::{Document, DocumentId, RevisionNumber, clip};
 use midflight_store::{DocumentVersion, Page};
 use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{VersionItem, Versions};
 use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
-use super::wire::{VersionItem, Versions, tool_id, version_text};
+use super::wire::{tool_id, version_text};
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::problem::ApiError;

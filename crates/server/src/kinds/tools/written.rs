@@ -7,7 +7,7 @@ use midflight_engine::AcceptedEdit;
 
 use super::app::ToolsApp;
 use super::authors::authors;
-use super::wire::ToolAnswer;
+use super::wire::tool_answer;
 use midflight_http::kind::{Members, members_of};
 use midflight_http::problem::ApiError;
 use midflight_http::write::{Submitted, WriteParams, answer, answer_as};
@@ -45,5 +45,5 @@ async fn members(app: &ToolsApp, accepted: &AcceptedEdit, id: &DocumentId) -> Re
     let made = accepted.revision.as_ref().map(|revision| revision.number);
     let at = made.unwrap_or_else(|| app.engine.served());
     let authors = authors(app, std::slice::from_ref(id), at).await?;
-    members_of(&ToolAnswer::new(id.name.as_str(), &body, authors.first().and_then(Option::as_ref)))
+    members_of(&tool_answer(id.name.as_str(), &body, authors.first().and_then(Option::as_ref)))
 }

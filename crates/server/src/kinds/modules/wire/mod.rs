@@ -1,13 +1,7 @@
-//! The modules on the wire.
+//! From the types of the modules to those on the wire.
 
-mod blob;
-mod call;
 mod module;
 mod reload;
 
-pub(super) use blob::BlobAnswer;
-pub(super) use call::{CallAnswer, CallBody};
-pub(super) use module::{ModuleAnswer, ModuleCounters, ModuleItem, ModuleList, ParkedAnswer};
-pub(super) use reload::{
-    ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem, ModuleReloadList, ModuleRollbackBody, Served,
-};
+pub(super) use module::{module_counters, parked_answer};
+pub(super) use reload::{Served, module_reload_answer, module_reload_answer_of_dry_run, module_reload_item};

@@ -1,4 +1,4 @@
-//! The patterns on the wire.
+//! From the types of the patterns to those on the wire.
 
 mod body;
 mod classification;
@@ -9,9 +9,9 @@ mod reload;
 mod table;
 
 pub(super) use body::PatternBody;
-pub(super) use classification::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
-pub(super) use feedback::{FeedbackBody, FeedbackDone, FeedbackWord};
-pub(super) use item::{PatternItem, PatternList};
-pub(super) use performance::PerformanceAnswer;
-pub(super) use reload::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
-pub(super) use table::{UsageBody, UsageTaken};
+pub(super) use classification::classification_answer;
+pub(super) use feedback::feedback_done;
+pub(super) use item::{count_usage, pattern_item};
+pub(super) use performance::performance_answer;
+pub(super) use reload::{classification_counts, llm_answer};
+pub(super) use table::table_answer;

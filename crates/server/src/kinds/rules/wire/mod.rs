@@ -1,16 +1,9 @@
-//! The rules on the wire.
+//! From the types of the rules to those on the wire.
 
 mod compat;
 mod execution;
-mod history;
 mod list;
 
-pub(crate) use compat::{
-    FilteredBy, InvalidRule, MonitoringAnswer, MonitoringBody, RegistryAnswer, ReloadBody, ReloadDone,
-    ValidationAnswer,
-};
-pub(crate) use execution::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
-pub(crate) use history::{RulesReloadHistory, RulesReloadItem};
-pub(crate) use list::{
-    ConditionInfoAnswer, ConditionList, RuleInfoAnswer, RuleList, RulesetInfoAnswer, RulesetList,
-};
+pub(crate) use compat::{registry_answer, rules_reload_item};
+pub(crate) use execution::execution_answer;
+pub(crate) use list::{rule_info_answer, ruleset_info_answer};

@@ -11,6 +11,9 @@ use midflight_tools::selection::context_variables;
 use midflight_tools::telemetry::{Observation, PatternTelemetry};
 use midflight_tools::{EstimateCorrection, Tool, ToolPattern, ToolsSnapshot};
 use midflight_wire::problem::{ProblemBody, ProblemItem};
+use midflight_wire::tools::{
+    FactorsAnswer, ObservationBody, ObservedAnswer, PatternTelemetryAnswer, TelemetryBody, TelemetryList,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -18,9 +21,6 @@ use super::counting::{ObservationCounter, counted_as};
 use super::read::{patterns, read};
 use crate::kinds::tools::app::ToolsApp;
 use crate::kinds::tools::names::served;
-use crate::kinds::tools::wire::{
-    FactorsAnswer, ObservationBody, ObservedAnswer, PatternTelemetryAnswer, TelemetryBody, TelemetryList,
-};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::idempotency::RequestKey;
