@@ -59,7 +59,9 @@ impl Toolchain {
         let packaged = look_at(folder, PathBuf::from(PACKAGED), linker()).await;
         choose([own, packaged]).ok_or_else(|| {
             let folder = folder.display();
-            Failure::failed(format!("cannot build {folder}: the target {TARGET} is not installed. {TARGET_CURE}"))
+            Failure::failed(format!(
+                "cannot build {folder}: the target {TARGET} is not installed. {TARGET_CURE}"
+            ))
         })
     }
 
@@ -118,9 +120,13 @@ async fn look_at(folder: &Path, rustc: PathBuf, linker: Option<PathBuf>) -> Foun
 /// The program `wasm-ld` of PATH, as Debian's packages of LLVM have it: alone or with its version, the latest first.
 fn linker() -> Option<PathBuf> {
     let path: OsString = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path).flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
+    let found =
+        std::env::split_paths(&path).flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
     let files = found.filter_map(|entry| Some(entry.ok()?.path()));
-    files.filter_map(|file| Some((linker_version(file.file_name()?.to_str()?)?, file))).max().map(|(_, file)| file)
+    files
+        .filter_map(|file| Some((linker_version(file.file_name()?.to_str()?)?, file)))
+        .max()
+        .map(|(_, file)| file)
 }
 
 /// The version of a program called `wasm-ld` or `wasm-ld-14`. The one without a version is the system's choice.
