@@ -17,6 +17,8 @@ use crate::sse::{EventStream, ServerEvent};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The longest event, in bytes: a revision names up to 256 documents.
 const EVENT_BYTES_MAX: usize = 16 << 20;
+/// How long the beginning of a stream may take: a server that hangs would not be left else.
+const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// The pauses before another connection. It is tried for as long as the caller asks for events.
 const RECONNECT_MIN: Duration = Duration::from_millis(200);
 const RECONNECT_MAX: Duration = Duration::from_secs(5);
@@ -156,7 +158,9 @@ impl RevisionWatch {
             Some(position) => request.header(LAST_EVENT_ID, &position.to_string()),
             None => request,
         };
-        let stream = request.open().await?.events(EVENT_BYTES_MAX);
+        let opened = tokio::time::timeout(CONNECT_MAX, request.open()).await;
+        let opened = opened.unwrap_or_else(|_| Err(ClientError::silent(self.client.address(), CONNECT_MAX)));
+        let stream = opened?.events(EVENT_BYTES_MAX);
         self.connection = WatchConnection::Open(Box::new(stream));
         self.backoff = pauses();
         Ok(std::mem::replace(&mut self.has_been_connected, true))

@@ -141,38 +141,51 @@ pub(crate) fn read(chunk: TextChunk<'_>) -> ReadChunk {
     read
 }
 
+/// Places to look for, by document.
+pub(crate) struct WantedPlaces<'a> {
+    places: &'a [(DocumentId, JsonPointer)],
+    /// The places in each document, by its kind and its name.
+    of_document: HashMap<(&'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> WantedPlaces<'a> {
+    pub(crate) fn new(places: &'a [(DocumentId, JsonPointer)]) -> Self {
+        let mut of_document: HashMap<_, Vec<_>> = HashMap::new();
+        for (place, (id, _)) in places.iter().enumerate() {
+            of_document.entry((id.kind.as_str(), id.name.as_str())).or_default().push(place);
+        }
+        Self { places, of_document }
+    }
+}
+
 /// Where each path of each document is in a chunk, by lines of the chunk; none for paths that it does not have. Cost:
 /// reads the chunk once.
-pub(crate) fn locate<'a>(
-    chunk: TextChunk<'_>,
-    wanted: &'a [(DocumentId, JsonPointer)],
-) -> impl Iterator<Item = (usize, TextPosition)> + 'a {
+pub(crate) fn locate(chunk: TextChunk<'_>, wanted: &WantedPlaces<'_>) -> Vec<(usize, TextPosition)> {
     let nodes = match chunk.format {
         TextFormat::Toml => toml::read(chunk.text),
         // JSON is YAML but for rare details, and the YAML reader knows places.
         _ => yaml::read(chunk.text),
     };
-    let nodes = nodes.unwrap_or_default();
-    let mut places: HashMap<(String, String), Vec<usize>> = HashMap::new();
-    for (place, (id, _)) in wanted.iter().enumerate() {
-        places.entry((id.kind.to_string(), id.name.to_string())).or_default().push(place);
+    let body = JsonPointer::root().key("body");
+    let mut found = Vec::new();
+    for node in nodes.unwrap_or_default().into_iter().flat_map(documents_of) {
+        let id = member_text(&node, "kind").zip(member_text(&node, "name"));
+        let here = id.and_then(|id| wanted.of_document.get(&id));
+        found.extend(here.into_iter().flatten().map(|place| {
+            let path = body.join(&wanted.places[*place].1);
+            (*place, node.locate(&path))
+        }));
     }
-    let text = |node: &TextNode, key: &str| match &node.content {
-        NodeContent::Map(members) => {
-            members.iter().find(|member| member.key == key).and_then(|member| match &member.value.content {
-                NodeContent::Leaf(Value::String(text)) => Some(text.clone()),
-                _ => None,
-            })
-        }
+    found
+}
+
+/// The text of a member of a map.
+fn member_text<'a>(node: &'a TextNode, key: &str) -> Option<&'a str> {
+    let NodeContent::Map(members) = &node.content else { return None };
+    match &members.iter().find(|member| member.key == key)?.value.content {
+        NodeContent::Leaf(Value::String(text)) => Some(text),
         _ => None,
-    };
-    nodes.into_iter().flat_map(documents_of).flat_map(move |node| {
-        let id = text(&node, "kind").zip(text(&node, "name"));
-        let here = id.and_then(|id| places.get(&id)).cloned().unwrap_or_default();
-        let body = JsonPointer::root().key("body");
-        let place = move |of: usize| (of, node.locate(&body.join(&wanted[of].1)));
-        here.into_iter().map(place)
-    })
+    }
 }
 
 fn documents_of(node: TextNode) -> Vec<TextNode> {

@@ -114,14 +114,22 @@ pub fn locate(text: &str, file: &str, document: &DocumentId, path: &JsonPointer)
     locate_all(text, file, &[(document.clone(), path.clone())]).into_iter().next().flatten()
 }
 
-/// As [`locate`], of many places at once, in their order. Cost: reads the text again, once for all.
+/// As [`locate`], of many places at once, in their order. Cost: reads the text again up to the last of them, once for
+/// all.
 #[must_use]
 pub fn locate_all(text: &str, file: &str, wanted: &[(DocumentId, JsonPointer)]) -> Vec<Option<(u64, u64)>> {
     let mut found = vec![None; wanted.len()];
+    let mut left = wanted.len();
+    let wanted = chunk::WantedPlaces::new(wanted);
     for part in chunk::chunks(text, TextFormat::of_name(file)) {
-        for (of, place) in chunk::locate(part, wanted) {
-            let line = line_in_file(place.line, part);
-            found[of] = found[of].or(line.map(|line| (line, place.column)));
+        if left == 0 {
+            break;
+        }
+        for (of, place) in chunk::locate(part, &wanted) {
+            if let (None, Some(line)) = (found[of], line_in_file(place.line, part)) {
+                found[of] = Some((line, place.column));
+                left -= 1;
+            }
         }
     }
     found
