@@ -14,7 +14,8 @@ help: ## List the targets
 
 # The web UI is built before the server, which takes it in. Node is needed for that alone: without it, the server has no page.
 HAS_NODE = command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null
-UI_FILES = $(wildcard ui/*.json ui/*.html ui/vite.config.ts) $(shell find ui/src ui/scripts -type f 2>/dev/null)
+# The guides and the error codes of docs/ are pages of it.
+UI_FILES = $(wildcard ui/*.json ui/*.html ui/vite.config.ts docs/*.md docs/errors/*.md docs/migrate/*.md) $(shell find ui/src ui/scripts -type f 2>/dev/null)
 UI_PAGE = crates/ui/page/index.html
 
 ui/node_modules/.package-lock.json: ui/package-lock.json

@@ -20,7 +20,7 @@ export default tseslint.config(
   },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked, languageOptions: {
       parserOptions: { projectService: false },
-      globals: Object.fromEntries(["process", "console", "URL", "sessionStorage", "document", "window", "navigator", "performance", "PerformanceObserver", "MessageChannel", "requestAnimationFrame", "requestIdleCallback"].map((name) => [name, "readonly"])),
+      globals: Object.fromEntries(["process", "console", "URL", "sessionStorage", "document", "window", "navigator", "performance", "PerformanceObserver", "MessageChannel", "requestAnimationFrame", "requestIdleCallback", "setTimeout"].map((name) => [name, "readonly"])),
     },
   },
 );

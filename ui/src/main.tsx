@@ -29,3 +29,7 @@ if (root !== null) {
     </StrictMode>,
   );
 }
+
+// The charts show what was since this tab was opened, whichever page it was at. They are not needed for the first one.
+const idle = (window as Partial<Pick<Window, "requestIdleCallback">>).requestIdleCallback ?? ((then: () => void) => setTimeout(then));
+idle(() => void import("./pages/metrics/sampler").then((it) => it.begin()));

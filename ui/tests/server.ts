@@ -1,7 +1,7 @@
 /** A real server for one test, on a free port, in a folder of its own, and a page that must say nothing on the console. */
 
 import { test as base, expect, type Page } from "@playwright/test";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,6 +61,11 @@ export class Server {
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs the command line against this server, as `module load FILE`. */
+  run(...args: string[]): void {
+    execFileSync(program(), args, { cwd: ROOT, stdio: "ignore", env: { ...process.env, MIDFLIGHT_URL: this.url, MIDFLIGHT_TOKEN: this.token } });
   }
 
   async call(method: string, path: string, body?: unknown): Promise<unknown> {

@@ -30,7 +30,7 @@ class Newcomer {
 
   /** Goes to a document by the palette. */
   async goTo(words: string): Promise<void> {
-    await this.click(this.page.getByRole("button", { name: "Go to page, document or revision" }));
+    await this.click(this.page.getByRole("button", { name: "Go to… page, document or revision" }));
     await this.type(this.page.getByRole("combobox"), words);
     await expect(this.page.getByRole("option")).toHaveCount(1);
     await this.page.keyboard.press("Enter");

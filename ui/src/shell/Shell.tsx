@@ -48,15 +48,21 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
         </Link>
         <ConnectionState />
         <span className="grow" />
-        <button className="button" onClick={() => setDialog("palette")} aria-label="Go to page, document or revision">
-          <span className="soft">Go to…</span> <kbd className="wide-only">Ctrl K</kbd>
+        <button className="button" onClick={() => setDialog("palette")} aria-keyshortcuts="Control+K">
+          <span className="soft">
+            Go to…<span className="visually-hidden"> page, document or revision</span>
+          </span>
+          <kbd className="wide-only" aria-hidden="true">
+            Ctrl K
+          </kbd>
         </button>
         <button
           className="button quiet wide-only"
           onClick={() => chooseTheme(NEXT[look])}
-          aria-label={`Theme: ${look}. Change to ${NEXT[look]}`}
+          title={`Change the theme to ${NEXT[look]}`}
         >
           {look === "system" ? "Auto" : look === "light" ? "Light" : "Dark"}
+          <span className="visually-hidden"> theme, change to {NEXT[look]}</span>
         </button>
         {token === null ? (
           <button className="button" onClick={() => setDialog("sign-in")}>

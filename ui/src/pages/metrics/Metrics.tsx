@@ -50,14 +50,14 @@ export default function Metrics(): ReactNode {
   return (
     <>
       <PageHead title="Metrics">
-        This server’s own metrics, read every ten seconds while this tab is open. An hour is kept.
+        This server’s own metrics, read every ten seconds since this tab was opened, on whichever page. An hour is kept.
       </PageHead>
       <div className="stack">
         {failed !== undefined && failed !== null && <Failure error={failed} what="The metrics could not be read" />}
         <Chart title="Rates" times={times} lines={rates} format={perSecond} empty="The first reading is taken; rates need a second one, in ten seconds." />
         <div className="card-grid">
           {latencies.map(({ title, lines }) => (
-            <Chart key={title} title={`${title}, latency`} times={times} lines={lines} format={seconds} empty="Nothing of this kind was done since the page was opened." />
+            <Chart key={title} title={`${title}, latency`} times={times} lines={lines} format={seconds} empty="Nothing of this kind was done since this tab was opened." />
           ))}
         </div>
         <div className="card-grid">

@@ -27,8 +27,8 @@ async function take(): Promise<void> {
   for (const listener of listeners) listener();
 }
 
-/** Begins to read, once. It goes on while other pages are shown, so that coming back shows no gap. */
-function begin(): void {
+/** Begins to read, once. It goes on while other pages are shown, so that the charts have what was before they were opened. */
+export function begin(): void {
   if (timer !== undefined) return;
   void take();
   timer = setInterval(() => {

@@ -3,6 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState, type KeyboardEvent, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
+import { ActionButton } from "../../parts/ActionButton";
 import { Badge, DocumentLink, Empty, Failure, Loaded } from "../../parts/basic";
 
 type Pattern = Schemas["PatternItem"];
@@ -53,7 +54,7 @@ function Queue({ items }: { items: readonly Pattern[] }): ReactNode {
       <p className="soft small">
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>a</kbd> approve · <kbd>d</kbd> disable
       </p>
-      {decide.error !== null && <Failure error={decide.error} what="It was not decided" />}
+      {decide.error !== null && <Failure error={decide.error} what="The pattern was not changed" />}
       <ul className="card flush list" role="listbox" aria-label="Pending patterns" tabIndex={0} onKeyDown={onKey} aria-activedescendant={`pending-${items[chosen]?.id ?? ""}`}>
         {items.map((it, index) => (
           <li key={it.id} id={`pending-${it.id}`} role="option" aria-selected={index === chosen} className="pending" onClick={() => setAt(index)}>
@@ -68,12 +69,12 @@ function Queue({ items }: { items: readonly Pattern[] }): ReactNode {
         ))}
       </ul>
       <div className="row">
-        <button className="button primary" disabled={decide.isPending} onClick={() => decide.mutate({ id: items[chosen]?.id ?? "", is: "approve" })}>
+        <ActionButton needs="edit" className="primary" disabled={decide.isPending} onClick={() => decide.mutate({ id: items[chosen]?.id ?? "", is: "approve" })}>
           Approve
-        </button>
-        <button className="button" disabled={decide.isPending} onClick={() => decide.mutate({ id: items[chosen]?.id ?? "", is: "disable" })}>
+        </ActionButton>
+        <ActionButton needs="edit" disabled={decide.isPending} onClick={() => decide.mutate({ id: items[chosen]?.id ?? "", is: "disable" })}>
           Disable
-        </button>
+        </ActionButton>
         <DocumentLink kind="patterns" name={items[chosen]?.id ?? ""} />
       </div>
     </div>

@@ -5,6 +5,7 @@ import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import { api, body, type Schemas } from "../../api/client";
 import { useDocument } from "../../api/queries";
+import { ActionButton } from "../../parts/ActionButton";
 import { Badge, Card, Failure, Json, Loaded, PageHead, Time, type Tone } from "../../parts/basic";
 import { Modal } from "../../parts/Modal";
 
@@ -22,9 +23,9 @@ export function Tool({ name }: { name: string }): ReactNode {
             title={now.tool_name}
             aside={
               <>
-                <button className="button" onClick={() => setAsked(true)}>
+                <ActionButton needs="edit" onClick={() => setAsked(true)}>
                   {now.enabled ? "Disable…" : "Enable…"}
-                </button>
+                </ActionButton>
                 <Link className="button" href={`/ui/edit/tools/${now.document}`}>
                   Edit
                 </Link>
