@@ -1,18 +1,14 @@
 //! The one HTTP client of the command line.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
+use super::client_tls::ClientTlsArgs;
 use super::fail::{Failure, ServerProblem};
 use super::output::eprint_status;
 use super::progress::upload;
@@ -57,13 +53,13 @@ impl ServerClient {
     /// A client of the server at `url`.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when that is no address of one, or `ca_file` has no certificates.
-    pub(super) fn new(url: &str, token: Option<String>, ca_file: Option<&Path>) -> Result<Self, Failure> {
+    /// [`Failure::Usage`] when that is no address of one, or a file of `tls` cannot be used.
+    pub(super) fn new(url: &str, token: Option<String>, tls: &ClientTlsArgs) -> Result<Self, Failure> {
         let base = address(url)?;
         // Another part of the process may have chosen already; that is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().connect_timeout(CONNECT_MAX);
-        let http = http.tls_backend_preconfigured(tls(ca_file)?).build();
+        let http = http.tls_backend_preconfigured(tls.config()?).build();
         let http = http.map_err(|error| Failure::failed(format!("cannot start the HTTP client: {error}")))?;
         let token = token.filter(|token| !token.is_empty());
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -299,35 +295,14 @@ fn address(url: &str) -> Result<Url, Failure> {
     }
 }
 
-/// Trusts the public certificate authorities, and those of a file.
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = ca_file {
-        let wrong = |why: String| Failure::usage(format!("cannot read --ca-file {}: {why}", file.display()));
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(error.to_string()))?;
-        let mut count = 0;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            count += 1;
-        }
-        if count == 0 {
-            return Err(wrong("it has no certificate; write it as PEM".to_owned()));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Failure::failed(format!("TLS is not available: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn addresses_are_made_of_escaped_segments() {
-        let client = ServerClient::new("http://host:1/base/", None, None).unwrap();
+        let client = ServerClient::new("http://host:1/base/", None, &ClientTlsArgs::default()).unwrap();
         let url = client.url(
             &["api", "v1", "documents", "rules", "loans/R 1"],
             &[("a", "x&y".to_owned()), ("b", String::new())],
@@ -339,17 +314,18 @@ mod tests {
             ("https://host", "https://host"),
             ("host", "http://host"),
         ] {
-            assert_eq!(ServerClient::new(typed, None, None).unwrap().base(), base);
+            assert_eq!(ServerClient::new(typed, None, &ClientTlsArgs::default()).unwrap().base(), base);
         }
         for (wrong, messages) in
             [("ftp://x", "neither http nor https"), ("http://", "empty host"), ("a b", "invalid")]
         {
-            let failure = ServerClient::new(wrong, None, None).unwrap_err();
+            let failure = ServerClient::new(wrong, None, &ClientTlsArgs::default()).unwrap_err();
             assert!(matches!(&failure, Failure::Usage(message) if message.contains(messages)), "{failure:?}");
         }
-        let missing =
-            ServerClient::new("https://host", None, Some(Path::new("/no/such/file.pem"))).unwrap_err();
+        let file = Path::new("/no/such/file.pem").to_owned();
+        let tls = ClientTlsArgs { ca_file: Some(file), ..ClientTlsArgs::default() };
+        let missing = ServerClient::new("https://host", None, &tls).unwrap_err();
         assert!(missing.text().contains("cannot read --ca-file /no/such/file.pem"), "{missing:?}");
-        assert!(ServerClient::new("http://x", Some("a\nb".to_owned()), None).is_err());
+        assert!(ServerClient::new("http://x", Some("a\nb".to_owned()), &ClientTlsArgs::default()).is_err());
     }
 }

@@ -53,8 +53,7 @@ fn finding(what: &'static str, verdict: FindingVerdict, detail: impl Into<String
 pub(super) async fn run(global: &Global, output: &Output, args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = Vec::new();
     let client = global.target();
-    let client =
-        client.and_then(|target| ServerClient::new(&target.url, target.token, global.ca_file.as_deref()));
+    let client = client.and_then(|target| ServerClient::new(&target.url, target.token, &global.tls));
     match client {
         Err(failure) => findings.push(finding("address", FindingVerdict::Bad, failure.text())),
         Ok(client) => server(&client, &mut findings).await,

@@ -60,7 +60,7 @@ pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> 
             "no token given: use --token, --token-file, MIDFLIGHT_TOKEN or standard input",
         ));
     }
-    let client = ServerClient::new(&args.address, Some(token.clone()), global.ca_file.as_deref())?;
+    let client = ServerClient::new(&args.address, Some(token.clone()), &global.tls)?;
     let who = client.get(&["api", "v1", "whoami"], &[]).await?.body;
     let name = args.name.unwrap_or_else(|| name_of(client.base()));
     let mut contexts = Contexts::read()?;

@@ -5,6 +5,7 @@ mod apply;
 mod audit;
 mod classify;
 mod client;
+mod client_tls;
 mod config;
 mod contexts;
 mod delete;
@@ -38,7 +39,6 @@ mod tool;
 mod watch;
 mod write;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand};
@@ -77,9 +77,8 @@ struct Global {
     /// The API token; by default that of the context of the address.
     #[arg(long, global = true, env = "MIDFLIGHT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
-    /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
-    #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: client_tls::ClientTlsArgs,
     /// The output format.
     #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
     output: OutputFormat,
@@ -201,7 +200,7 @@ async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
     let output = Output::new(cli.global.output);
     let client = || {
         let target = cli.global.target()?;
-        ServerClient::new(&target.url, target.token, cli.global.ca_file.as_deref())
+        ServerClient::new(&target.url, target.token, &cli.global.tls)
     };
     match cli.command {
         Command::Serve(args) => serve::run(*args, given).await,

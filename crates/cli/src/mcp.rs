@@ -76,7 +76,8 @@ mod tests {
             expose,
             pin: pin.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let client = ServerClient::new("http://host:1", None, None).unwrap();
+        let client =
+            ServerClient::new("http://host:1", None, &crate::client_tls::ClientTlsArgs::default()).unwrap();
         let url = |args: McpArgs| client.url(&["mcp"], &args.query().unwrap()).to_string();
         assert_eq!(url(args(None, None, &[])), "http://host:1/mcp");
         assert_eq!(

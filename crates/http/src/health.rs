@@ -19,6 +19,7 @@ use crate::monitoring_status::MonitoringStatus;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::Routes;
+use crate::tls::health::CertificateHealth;
 use crate::wire::{QuarantinedRevisions, StoreAnswer, ms};
 
 /// The routes of health.
@@ -123,6 +124,8 @@ struct HotReloadHealth {
     bus: BusAnswer,
     /// Everything that hints come in by: `bus`, and beside Redis or NATS the notifications of a log in PostgreSQL.
     hint_sources: Vec<BusAnswer>,
+    /// The certificate of this server; null without TLS.
+    tls: Option<CertificateHealth>,
     /// What is wrong and does not prevent answers.
     degraded: Vec<String>,
 }
@@ -234,6 +237,8 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
     let mut degraded = degraded(&status, &sources, &looked);
     degraded.extend(kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.degraded)));
     degraded.extend(directories::degraded(&app.directories));
+    let tls = app.tls.as_ref().map(|tls| CertificateHealth::new(&tls.status()));
+    degraded.extend(tls.iter().filter_map(CertificateHealth::problem));
     if status.store.available && !now.fresh {
         let max = now.max_age_seconds;
         degraded.push(format!(
@@ -266,6 +271,7 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
         store: StoreAnswer::from(&status.store),
         from_copy: status.from_copy,
         bus: BusAnswer::new(bus.status(), &app.redact),
+        tls,
         hint_sources: sources.into_iter().map(|source| BusAnswer::new(source, &app.redact)).collect(),
         degraded,
     };

@@ -36,6 +36,9 @@ pub struct ProblemBody {
     /// For `compacted`: the first revision that can still be read in full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_revision: Option<u64>,
+    /// For `too_many_requests`: after how many seconds to try again, as `Retry-After` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
     /// For `internal`: what to look for in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -59,6 +62,7 @@ impl ApiError {
             diff: None,
             reload_id: None,
             first_revision: None,
+            retry_after_seconds: None,
             request_id: None,
         }))
     }
@@ -127,8 +131,10 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"midflight\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let again = self.0.retry_after_seconds;
+        let again = again.or_else(|| (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1));
+        if let Some(seconds) = again {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
