@@ -152,15 +152,14 @@ mod tests {
         assert_eq!(read, whole);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_part_that_is_not_written_is_noticed() {
         let parts = UnwrittenParts::default();
-        let idle_max = Duration::from_secs(30);
-        let noted = parts.note(Bytes::from_static(b"a"));
-        let began = Instant::now();
+        let idle_max = Duration::from_millis(20);
+        let (noted, began) = (parts.note(Bytes::from_static(b"a")), Instant::now());
         parts.until_stalled(idle_max).await;
-        assert_eq!(began.elapsed(), idle_max);
+        assert!(began.elapsed() >= idle_max);
         drop(noted);
-        assert!(tokio::time::timeout(idle_max * 3, parts.until_stalled(idle_max)).await.is_err());
+        assert_eq!(parts.oldest(), None);
     }
 }

@@ -1,5 +1,7 @@
 //! What a certificate says about its subject. rustls verifies certificates; only those that it accepted are read here.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
@@ -20,7 +22,7 @@ const NAME_BYTES_MAX: usize = 256;
 pub(super) struct CertificateNames {
     /// The common name of the subject, if it has one that can be shown.
     pub(super) common_name: Option<String>,
-    /// The alternative names: DNS names, URIs and mail addresses, in their order.
+    /// The alternative names: DNS names, addresses, URIs and mail addresses, in their order.
     pub(super) alternative: Vec<String>,
     /// Until when it is valid.
     pub(super) not_after: Timestamp,
@@ -39,6 +41,7 @@ impl CertificateNames {
             GeneralName::DnsName(text)
             | GeneralName::UniformResourceIdentifier(text)
             | GeneralName::Rfc822Name(text) => shown(text.as_str()),
+            GeneralName::IpAddress(octets) => address(octets.as_bytes()),
             _ => None,
         });
         let seconds = certificate.validity.not_after.to_unix_duration().as_secs();
@@ -49,6 +52,13 @@ impl CertificateNames {
             not_after: not_after.unwrap_or(Timestamp::MAX),
         })
     }
+}
+
+/// An address, as it is written.
+fn address(octets: &[u8]) -> Option<String> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from));
+    address.ok().map(|address| address.to_string())
 }
 
 /// The text of an attribute, of the types that names are written in.
@@ -102,10 +112,14 @@ mod tests {
     #[test]
     fn names_and_the_end_are_read() {
         let authority = CertificateAuthority::new();
-        let issued = authority.client("deploy", &["spiffe://cluster/ns/shop", "deploy.shop.example"]);
+        let issued = authority
+            .client("deploy", &["spiffe://cluster/ns/shop", "deploy.shop.example", "10.0.0.7", "::1"]);
         let der = issued.der();
         let read = ClientCertificate::of(&der).unwrap();
-        assert_eq!(read.names, ["deploy", "spiffe://cluster/ns/shop", "deploy.shop.example"]);
+        assert_eq!(
+            read.names,
+            ["deploy", "spiffe://cluster/ns/shop", "deploy.shop.example", "10.0.0.7", "::1"]
+        );
         assert_eq!(read.name(), "deploy");
         assert!(read.not_after > Timestamp::now());
         assert_eq!(ClientCertificate::of(&CertificateDer::from(vec![0x30, 0])), None);
