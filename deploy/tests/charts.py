@@ -68,6 +68,7 @@ SERVER_CASES = {
     "postgres with a sidecar that believes nothing": POSTGRES | SIDECAR_ON | {
         "configReloader": {"enabled": True, "verify": "none", "native": "never"}},
     "a cluster that chooses the user": {"runAsUser": None, "serviceAccount": {"create": False}},
+    "sqlite with a certificate": MONITORED | {"tls": {"existingSecret": {"name": "midflight-tls"}}},
     "everything on": EVERYTHING,
 }
 WATCHED = {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}

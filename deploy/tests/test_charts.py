@@ -41,8 +41,11 @@ class Charts(unittest.TestCase):
 
     @of_every(servers)
     def test_the_server_is_asked_whether_it_lives_and_whether_it_is_ready(self, _, server):
-        self.assertEqual(server["livenessProbe"]["httpGet"], {"path": "/health/live", "port": "http"})
-        self.assertEqual(server["readinessProbe"]["httpGet"], {"path": "/health/ready", "port": "http"})
+        has_tls = any(part.startswith("--tls-cert=") for part in server["args"])
+        self.assertNotEqual(has_tls, "--plain-http" in server["args"])
+        asked = {"port": "http", "scheme": "HTTPS" if has_tls else "HTTP"}
+        self.assertEqual(server["livenessProbe"]["httpGet"], {"path": "/health/live", **asked})
+        self.assertEqual(server["readinessProbe"]["httpGet"], {"path": "/health/ready", **asked})
 
     @of_every(containers)
     def test_no_container_may_do_more_than_it_must(self, pod, container):

@@ -101,6 +101,10 @@ class Refused(unittest.TestCase):
         self.server({"config": {"content": {"log": {"level": "info"}}}}, "/config/content", "want string")
         self.server({"podDisruptionBudget": {"maxUnavailable": 0}}, "/podDisruptionBudget/maxUnavailable", "minimum")
 
+    def test_a_certificate_beside_a_sidecar_that_asks_in_plain_http(self):
+        tls = {"tls": {"existingSecret": {"name": "midflight-tls"}}}
+        self.server(charts.SIDECAR_ON | tls, "set configReloader.verify to none")
+
     def test_two_servers_on_one_sqlite_file(self):
         self.server({"replicas": 2}, "replicas is 2", "set replicas to 1, or store.kind to postgres")
 

@@ -3,12 +3,12 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// One connection.
-pub struct Connection {
-    stream: TcpStream,
+/// One connection, plain unless it was made over another stream.
+pub struct Connection<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -33,7 +33,15 @@ impl Connection {
     pub async fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// One over a stream, as of TLS.
+    #[must_use]
+    pub fn over(stream: S) -> Self {
+        Self { stream, buffer: Vec::with_capacity(16 << 10) }
     }
 
     /// Sends a request and reads the status of its answer and its body.

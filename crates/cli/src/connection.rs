@@ -1,6 +1,6 @@
 //! The flags of every command that connects to a server, and the connection.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::parser::ValueSource;
@@ -11,6 +11,34 @@ use super::contexts::{self, Context};
 use super::fail::Failure;
 use super::output::OutputFormat;
 use super::progress::RequestReporter;
+
+/// The files of a connection to an https:// address.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct ClientTlsArgs {
+    /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
+    #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// A file with a client certificate to present, as PEM; it needs --client-key.
+    #[arg(long, global = true, env = "MIDFLIGHT_CLIENT_CERT", value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// The private key of --client-cert, as PEM.
+    #[arg(long, global = true, env = "MIDFLIGHT_CLIENT_KEY", value_name = "FILE")]
+    client_key: Option<PathBuf>,
+}
+
+impl ClientTlsArgs {
+    fn add_to(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Failure> {
+        if let Some(file) = &self.ca_file {
+            builder = builder.ca_file(file);
+        }
+        match (&self.client_cert, &self.client_key) {
+            (None, None) => Ok(builder),
+            (Some(file), Some(key_file)) => Ok(builder.client_certificate(file, key_file)),
+            _ => Err(Failure::usage("give --client-cert and --client-key together")),
+        }
+    }
+}
 
 /// Flags of every command that connects to a server.
 #[derive(Debug, Args)]
@@ -26,9 +54,8 @@ pub(super) struct Global {
     /// A file with the API token. A flag takes precedence over a variable, and --token over --token-file.
     #[arg(long, global = true, env = "MIDFLIGHT_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A file with certificate authorities to trust beside the public ones, as PEM, for an https:// address.
-    #[arg(long, global = true, env = "MIDFLIGHT_CA_FILE", value_name = "FILE")]
-    pub(super) ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
     /// The output format.
     #[arg(long, short, global = true, env = "MIDFLIGHT_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
     pub(super) output: OutputFormat,
@@ -42,7 +69,11 @@ impl Global {
             url: variable("MIDFLIGHT_URL"),
             token: variable("MIDFLIGHT_TOKEN"),
             token_file: variable("MIDFLIGHT_TOKEN_FILE").map(PathBuf::from),
-            ca_file: variable("MIDFLIGHT_CA_FILE").map(PathBuf::from),
+            tls: ClientTlsArgs {
+                ca_file: variable("MIDFLIGHT_CA_FILE").map(PathBuf::from),
+                client_cert: variable("MIDFLIGHT_CLIENT_CERT").map(PathBuf::from),
+                client_key: variable("MIDFLIGHT_CLIENT_KEY").map(PathBuf::from),
+            },
             output: OutputFormat::Table,
         }
     }
@@ -81,29 +112,26 @@ impl Global {
 
     /// How to connect to it.
     pub(super) fn builder(&self) -> Result<ClientBuilder, Failure> {
-        Ok(builder(&self.target()?, self.ca_file.as_deref()))
+        self.builder_of(&self.target()?)
     }
 
     /// A client of it.
     pub(super) fn client(&self) -> Result<Client, Failure> {
-        connect(&self.target()?, self.ca_file.as_deref())
+        self.client_of(&self.target()?)
     }
-}
 
-fn builder(target: &Context, ca_file: Option<&Path>) -> ClientBuilder {
-    let mut builder = Client::builder(target.url.as_str());
-    if let Some(token) = &target.token {
-        builder = builder.token(token.as_str());
+    fn builder_of(&self, target: &Context) -> Result<ClientBuilder, Failure> {
+        let mut builder = Client::builder(target.url.as_str());
+        if let Some(token) = &target.token {
+            builder = builder.token(token.as_str());
+        }
+        self.tls.add_to(builder)
     }
-    match ca_file {
-        Some(file) => builder.ca_file(file),
-        None => builder,
-    }
-}
 
-/// A client of a server, which reports on stderr what happens beside the results of requests.
-pub(super) fn connect(target: &Context, ca_file: Option<&Path>) -> Result<Client, Failure> {
-    let (reporter, address) = (Arc::new(RequestReporter::default()), target.url.clone());
-    let builder = builder(target, ca_file).on_event(move |event| reporter.report(&address, &event));
-    Ok(builder.build()?)
+    /// A client of a server, which reports on stderr what happens beside the results of requests.
+    pub(super) fn client_of(&self, target: &Context) -> Result<Client, Failure> {
+        let (reporter, address) = (Arc::new(RequestReporter::default()), target.url.clone());
+        let builder = self.builder_of(target)?.on_event(move |event| reporter.report(&address, &event));
+        Ok(builder.build()?)
+    }
 }

@@ -86,6 +86,7 @@ fn failure(refused: &Refused) -> Failure {
         diff: None,
         reload_id: None,
         first_revision: None,
+        retry_after_seconds: None,
         request_id: None,
     };
     Failure::Refused(Box::new(RefusedRequest { problem, places: Vec::new() }))

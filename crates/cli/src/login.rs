@@ -8,7 +8,7 @@ use midflight_client::wire::tokens::Whoami;
 use serde::Serialize;
 
 use super::columns::Column;
-use super::connection::{Global, connect};
+use super::connection::Global;
 use super::contexts::{Context, Contexts, name_of};
 use super::fail::Failure;
 use super::output::{Output, eprint_status};
@@ -73,7 +73,7 @@ pub(super) async fn login(global: &Global, output: &Output, args: LoginArgs) -> 
         ));
     }
     let target = Context { url: args.address, token: Some(token.clone()) };
-    let client = connect(&target, global.ca_file.as_deref())?;
+    let client = global.client_of(&target)?;
     let whoami = client.whoami().await?;
     let name = args.name.unwrap_or_else(|| name_of(client.address()));
     let mut contexts = Contexts::read()?;

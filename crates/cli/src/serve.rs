@@ -24,9 +24,11 @@ use super::initial_documents::FirstDocuments;
 use super::output::eprint_status;
 use bounds::Bounds;
 use jwt::JwtArgs;
+use tls::TlsArgs;
 
 mod bounds;
 mod jwt;
+mod tls;
 
 pub(super) use bounds::with_defaults;
 
@@ -149,6 +151,8 @@ pub(super) struct ServeArgs {
     /// The log format; by default that of the config, else text.
     #[arg(long, env = "MIDFLIGHT_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormatArg>,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     jwt: JwtArgs,
     #[command(flatten)]
@@ -386,6 +390,8 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.replace_admin_token = args.replace_admin_token;
     options.require_token = args.require_token;
     options.jwt = args.jwt.settings()?;
+    options.tls = args.tls.files();
+    options.plain_http = args.tls.allows_plain_http();
     options.replica_id.clone_from(&args.replica_id);
     options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
     options.forward.private_hosts.clone_from(&args.forward_to_private);

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, EventObserver};
 use crate::request::ApiRequest;
 use crate::retry::RetryPolicy;
-use crate::{address, tls};
+use crate::tls::TlsFiles;
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ pub struct Client {
 pub struct ClientBuilder {
     address: String,
     token: Option<String>,
-    ca_file: Option<PathBuf>,
+    tls: TlsFiles,
     retry: RetryPolicy,
     request_max: Duration,
     observer: EventObserver,
@@ -45,7 +45,7 @@ impl Client {
         ClientBuilder {
             address: address.into(),
             token: None,
-            ca_file: None,
+            tls: TlsFiles::default(),
             retry: RetryPolicy::default(),
             request_max: REQUEST_MAX,
             observer: EventObserver::none(),
@@ -108,7 +108,14 @@ impl ClientBuilder {
     /// A file with certificate authorities to trust beside the public ones, as PEM.
     #[must_use]
     pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(file.into());
+        self.tls.authorities = Some(file.into());
+        self
+    }
+
+    /// A file with a client certificate to present, and one with its private key, as PEM.
+    #[must_use]
+    pub fn client_certificate(mut self, file: impl Into<PathBuf>, key_file: impl Into<PathBuf>) -> Self {
+        self.tls.certificate = Some((file.into(), key_file.into()));
         self
     }
 
@@ -147,7 +154,7 @@ impl ClientBuilder {
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_MAX)
-            .tls_backend_preconfigured(tls::config(self.ca_file.as_deref())?)
+            .tls_backend_preconfigured(self.tls.config()?)
             .build()
             .map_err(|error| ClientError::Invalid(format!("cannot start the HTTP client: {error}")))?;
         let Self { token, retry, request_max, observer, .. } = self;

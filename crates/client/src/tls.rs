@@ -1,48 +1,77 @@
-//! Which certificates a client trusts.
+//! Which certificates a client trusts, and the one that it presents.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{Error, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::ClientError;
 
-/// Trusts the public certificate authorities, and those of a file.
-pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, ClientError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = ca_file {
-        add(&mut roots, file).map_err(|why| {
-            ClientError::Invalid(format!("cannot read the CA file {}: {why}", file.display()))
-        })?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| ClientError::Invalid(format!("TLS is not available: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+/// The files of a connection over TLS, as PEM.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    /// Authorities to trust beside the public ones.
+    pub(crate) authorities: Option<PathBuf>,
+    /// A certificate to present and its private key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
 }
 
-fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
-    let mut count = 0;
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| error.to_string())? {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-        count += 1;
+impl TlsFiles {
+    /// Trusts the public certificate authorities and those of the file, and presents the certificate, if there is one.
+    pub(crate) fn config(&self) -> Result<ClientConfig, ClientError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(file) = &self.authorities {
+            for certificate in certificates(CA, file)? {
+                roots.add(certificate).map_err(|error| unusable(CA, file, &error))?;
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.map_err(|error| ClientError::Invalid(format!("TLS is not available: {error}")))?;
+        let config = config.with_root_certificates(roots);
+        let Some((file, key_file)) = &self.certificate else { return Ok(config.with_no_client_auth()) };
+        let chain = certificates(CERTIFICATE, file)?;
+        let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| unusable(KEY, key_file, &error))?;
+        config.with_client_auth_cert(chain, key).map_err(|error| unusable(CERTIFICATE, file, &error))
     }
-    match count {
-        0 => Err("it has no certificate; write it as PEM".to_owned()),
-        _ => Ok(()),
+}
+
+const CA: &str = "CA file";
+const CERTIFICATE: &str = "client certificate";
+const KEY: &str = "key of the client certificate";
+
+fn certificates(what: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, Error>>);
+    let read = read.map_err(|error| unusable(what, file, &error))?;
+    match read.is_empty() {
+        true => Err(unusable(what, file, &"it has no certificate; write it as PEM")),
+        false => Ok(read),
     }
+}
+
+fn unusable(what: &str, file: &Path, why: &dyn std::fmt::Display) -> ClientError {
+    ClientError::Invalid(format!("cannot read the {what} {}: {why}", file.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use midflight_testkit::CertificateAuthority;
 
     #[test]
-    fn a_file_without_certificates_is_named() {
-        let error = config(Some(Path::new("/no/such/file.pem"))).unwrap_err();
-        assert!(error.to_string().contains("cannot read the CA file /no/such/file.pem"), "{error}");
+    fn each_file_is_named_when_it_cannot_be_used() {
+        let refused = |files: TlsFiles| files.config().map(drop).unwrap_err().to_string();
+        let missing = TlsFiles { authorities: Some("/no/such/file.pem".into()), certificate: None };
+        assert!(refused(missing).contains("cannot read the CA file /no/such/file.pem"));
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = CertificateAuthority::new().client("deploy", &[]).write(folder.path());
+        let both = TlsFiles { authorities: None, certificate: Some((cert.clone(), key.clone())) };
+        both.config().unwrap();
+        let swapped = TlsFiles { authorities: None, certificate: Some((key.clone(), cert)) };
+        assert!(refused(swapped).contains("client certificate"));
+        let no_authority = TlsFiles { authorities: Some(key), certificate: None };
+        assert!(refused(no_authority).contains("it has no certificate"));
     }
 }

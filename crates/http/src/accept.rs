@@ -1,37 +1,31 @@
 //! Accepts connections: bounded in number, with a time for headers to come, and drained when the server stops.
 
-use std::convert::Infallible;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::body::Body;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::HttpEdge;
 use crate::limits::HttpLimits;
+use crate::tls::{ClientCertificate, TlsEndpoint, chose_http2, client_certificate};
 use crate::write_idle::WriteIdle;
+use crate::{http1, http2};
 
 /// How long an accept that failed, as for want of file descriptors, waits before the next.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection answers requests that came together before other tasks run. 200 µs: ten small requests, and
-/// with twenty such connections a thread still comes around in 4 ms.
-const TURN_US_MAX: u64 = 200;
 
-/// Serves until stopped, then lets requests in flight finish.
-pub async fn serve(listener: TcpListener, edge: HttpEdge, limits: HttpLimits, stop: CancellationToken) {
+/// Serves until stopped, then lets requests in flight finish. Connections are encrypted if there is a `tls`.
+pub async fn serve(
+    listener: TcpListener,
+    edge: HttpEdge,
+    limits: HttpLimits,
+    tls: Option<Arc<TlsEndpoint>>,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -41,9 +35,10 @@ pub async fn serve(listener: TcpListener, edge: HttpEdge, limits: HttpLimits, st
             accepted = accept(&listener, &places) => accepted,
         };
         if let Some((stream, peer, place)) = accepted {
-            let (edge, stop, cut) = (edge.clone(), stop.clone(), cut.clone());
+            let how = ConnectionSettings { edge: edge.clone(), limits, stop: stop.clone(), cut: cut.clone() };
+            let tls = tls.clone();
             connections.spawn(async move {
-                connection((stream, peer), edge, limits, stop, cut).await;
+                connection((stream, peer), how, tls).await;
                 drop(place);
             });
         }
@@ -64,11 +59,11 @@ pub async fn serve(listener: TcpListener, edge: HttpEdge, limits: HttpLimits, st
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     // Past the bound, clients wait in the listener's own queue until a connection ends.
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, Peer(peer), place)),
+        Ok((stream, peer)) => Some((stream, peer, place)),
         Err(error) => {
             tracing::debug!(%error, "cannot accept a connection");
             tokio::time::sleep(PAUSE).await;
@@ -77,114 +72,50 @@ async fn accept(
     }
 }
 
-/// The address at the other end of the connection that a request came by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+/// The other end of the connection that a request came by.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub(crate) is_encrypted: bool,
+    /// The certificate that it presented.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// How a connection is served.
+pub(crate) struct ConnectionSettings {
+    pub(crate) edge: HttpEdge,
+    pub(crate) limits: HttpLimits,
+    /// Requests in flight finish, and no other begins.
+    pub(crate) stop: CancellationToken,
+    /// The connection is closed at once.
+    pub(crate) cut: CancellationToken,
+}
 
 async fn connection(
-    (stream, peer): (TcpStream, Peer),
-    edge: HttpEdge,
-    limits: HttpLimits,
-    stop: CancellationToken,
-    cut: CancellationToken,
+    (stream, address): (TcpStream, SocketAddr),
+    how: ConnectionSettings,
+    tls: Option<Arc<TlsEndpoint>>,
 ) {
     // Answers are small and whole; waiting to fill a packet would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let stream = WriteIdle::new(stream, Duration::from_millis(limits.write_idle_ms_max));
-    let turn = ConnectionTurn::new();
-    let of_requests = turn.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (edge, turn) = (edge.clone(), of_requests.clone());
-        async move {
-            turn.take().await;
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer);
-            Ok::<_, Infallible>(edge.answer(request).await)
-        }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.receive_ms_max))
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = turn.poll(served.as_mut()) => ended,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = turn.poll(served) => ended,
-                () = cut.cancelled() => return,
-            }
-        }
+    let stream = WriteIdle::new(stream, Duration::from_millis(how.limits.write_idle_ms_max));
+    let Some(tls) = tls else {
+        return http1::serve(stream, Peer { address, is_encrypted: false, certificate: None }, how).await;
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended early");
-    }
-}
-
-/// Ends the turn of a connection that has answered requests for [`TURN_US_MAX`]. A client that sends many at once would
-/// otherwise have so many answered in a row, and every step of all other requests waits for that.
-#[derive(Debug, Clone)]
-struct ConnectionTurn(Arc<TurnEnd>);
-
-#[derive(Debug)]
-struct TurnEnd {
-    accepted: Instant,
-    /// In microseconds since then.
-    end: AtomicU64,
-}
-
-impl ConnectionTurn {
-    fn new() -> Self {
-        Self(Arc::new(TurnEnd { accepted: Instant::now(), end: AtomicU64::new(0) }))
-    }
-
-    /// Runs a connection; each poll is a new turn.
-    async fn poll<T>(&self, mut connection: Pin<&mut impl Future<Output = T>>) -> T {
-        poll_fn(|context| {
-            self.0.end.store(self.now().saturating_add(TURN_US_MAX), Ordering::Relaxed);
-            connection.as_mut().poll(context)
-        })
-        .await
-    }
-
-    /// Waits for the next turn, if this one is over.
-    async fn take(&self) {
-        if self.now() >= self.0.end.load(Ordering::Relaxed) {
-            yield_now().await;
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.0.accepted.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn requests_that_took_a_whole_turn_end_it() {
-        let turn = ConnectionTurn::new();
-        let polls = AtomicU64::new(0);
-        let connection = async {
-            for _ in 0..3 {
-                while turn.now() < turn.0.end.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-                turn.take().await;
-            }
-        };
-        let mut connection = std::pin::pin!(connection);
-        let counted = poll_fn(|context| {
-            polls.fetch_add(1, Ordering::Relaxed);
-            connection.as_mut().poll(context)
-        });
-        turn.poll(std::pin::pin!(counted)).await;
-        assert_eq!(polls.into_inner(), 4);
+    let within = Duration::from_millis(how.limits.receive_ms_max);
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream, address, within) => accepted,
+        () = how.stop.cancelled() => None,
+    };
+    let Some(stream) = accepted else { return };
+    let certificate = client_certificate(&stream).map(Arc::new);
+    let peer = Peer { address, is_encrypted: true, certificate };
+    match chose_http2(&stream) {
+        true => http2::serve(stream, peer, how).await,
+        false => http1::serve(stream, peer, how).await,
     }
 }

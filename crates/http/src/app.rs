@@ -25,8 +25,10 @@ use crate::metrics::registry::MetricsRegistry;
 use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
 use crate::monitoring::HotReloadSettings;
+use crate::rates::PrincipalRates;
 use crate::revision_cache::RevisionCache;
 use crate::sorts::DocumentSorts;
+use crate::tls::TlsEndpoint;
 use crate::tokens::Tokens;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
@@ -66,6 +68,8 @@ pub struct Parts {
     pub address: Option<SocketAddr>,
     /// Whether reads need a token even so.
     pub requires_token: bool,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Arc<TlsEndpoint>>,
     /// Removes secrets from messages.
     pub redact: RedactText,
     /// Work at a scrape of the metrics.
@@ -119,8 +123,12 @@ pub struct AppStateParts {
     pub(crate) is_on_loopback: bool,
     /// Whether reads need a token even so.
     pub(crate) requires_token: bool,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Arc<TlsEndpoint>>,
     /// Removes the secrets of the config from messages.
     pub(crate) redact: RedactText,
+    /// How many writes and reloads of each caller are accepted.
+    pub(crate) rates: Arc<PrincipalRates>,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// The same of small ones, which nearly all are.
@@ -161,7 +169,7 @@ impl AppState {
             tokens,
             audit: AuditTrail::new(&metrics),
             audited: OnceLock::new(),
-            replica_metrics: ReplicaMetrics::new(&metrics),
+            replica_metrics: ReplicaMetrics::new(&metrics, parts.tls.is_some()),
             request_metrics: RequestMetrics::default(),
             metrics,
             events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
@@ -177,7 +185,9 @@ impl AppState {
             started_at: Timestamp::now(),
             is_on_loopback: parts.address.is_some_and(|address| address.ip().is_loopback()),
             requires_token: parts.requires_token,
+            tls: parts.tls,
             redact: parts.redact,
+            rates: Arc::new(PrincipalRates::new(&limits)),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: RevisionCache::default(),
             docs: OnceLock::new(),

@@ -235,6 +235,11 @@ pub async fn receive(
         let detail = format!("the body is larger than {bytes_max} bytes ({bound}); send less at once");
         ApiError::new(Code::TOO_LARGE, detail)
     };
+    // One that is decompressed could be a thousand times as large as what is received of it.
+    if request.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let detail = "compressed bodies are not accepted; send the body without Content-Encoding";
+        return Err(ApiError::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
     let stated = request.headers().get(header::CONTENT_LENGTH);
     let stated = stated.and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
     if stated > bytes_max.saturating_add(DISCARDED_BYTES_MAX) {

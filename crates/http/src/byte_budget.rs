@@ -1,6 +1,7 @@
 //! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other,
-//! so that the first cannot keep the second from reading and writing.
+//! so that the first cannot keep the second from reading and writing. Of the second half one caller has at most half.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::code::Code;
-use crate::principal::Principal;
+use crate::principal::{Principal, TokenId};
 use crate::problem::ApiError;
 
 /// Up to this many bytes, as they come and as their values need, a body is small: it waits for no larger one.
@@ -22,31 +23,47 @@ const UNIT: usize = 1024;
 /// How long a request waits for bytes before it is refused: others release theirs within milliseconds, unless their
 /// clients do not read.
 const WAIT: Duration = Duration::from_secs(2);
+/// How many callers are remembered before those that have no bytes are forgotten.
+const PRINCIPALS_MAX: usize = 1_024;
 
 /// Bytes that requests share.
 #[derive(Debug)]
 pub struct ByteBudget {
     anonymous: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    /// What each caller with a token may have of `known`, while it has any.
+    principals: Mutex<HashMap<TokenId, Arc<Semaphore>>>,
     /// How many permits each half has.
     half: u32,
+    /// How many of them one caller with a token may have.
+    of_one: u32,
     bytes_max: usize,
     name: &'static str,
 }
 
 /// Bytes that one request occupies, until it is dropped.
 #[derive(Debug, Default)]
-pub struct HeldBytes(Option<OwnedSemaphorePermit>);
+pub struct HeldBytes(Option<HeldPermits>);
+
+/// The permits of bytes: those of the half, and those of the caller.
+#[derive(Debug)]
+struct HeldPermits {
+    shared: OwnedSemaphorePermit,
+    own: Option<OwnedSemaphorePermit>,
+}
 
 impl ByteBudget {
     /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as
     /// `one_max`, so each half has that many.
     pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
         let half = units((bytes_max / 2).max(one_max));
+        let of_one = (half / 2).max(units(one_max)).min(half);
         Self {
             anonymous: Arc::new(Semaphore::new(half as usize)),
             known: Arc::new(Semaphore::new(half as usize)),
+            principals: Mutex::default(),
             half,
+            of_one,
             bytes_max,
             name,
         }
@@ -57,11 +74,7 @@ impl ByteBudget {
     /// # Errors
     /// `busy` when others still occupy them then.
     pub async fn take(&self, principal: &Principal, bytes: usize) -> Result<HeldBytes, ApiError> {
-        let permits = Arc::clone(self.share(principal)).acquire_many_owned(units(bytes).min(self.half));
-        match tokio::time::timeout(WAIT, permits).await {
-            Ok(Ok(permit)) => Ok(HeldBytes(Some(permit))),
-            Ok(Err(_)) | Err(_) => Err(self.busy()),
-        }
+        self.acquire(principal, units(bytes).min(self.most(principal))).await
     }
 
     /// Occupies so many bytes in all, of which `held` has some already.
@@ -76,11 +89,10 @@ impl ByteBudget {
     ) -> Result<(), ApiError> {
         let has = held.lock().unwrap_or_else(PoisonError::into_inner).units();
         // By the units of the sum: many small parts do not each occupy a whole one.
-        let missing = units(total).min(self.half).saturating_sub(has);
+        let missing = units(total).min(self.most(principal)).saturating_sub(has);
         if missing > 0 {
-            let permits = Arc::clone(self.share(principal)).acquire_many_owned(missing);
-            let Ok(Ok(more)) = tokio::time::timeout(WAIT, permits).await else { return Err(self.busy()) };
-            held.lock().unwrap_or_else(PoisonError::into_inner).add(HeldBytes(Some(more)));
+            let more = self.acquire(principal, missing).await?;
+            held.lock().unwrap_or_else(PoisonError::into_inner).add(more);
         }
         Ok(())
     }
@@ -95,16 +107,64 @@ impl ByteBudget {
         held: &mut HeldBytes,
         total: usize,
     ) -> Result<(), ApiError> {
-        let missing = units(total).min(self.half).saturating_sub(held.units());
+        let missing = units(total).min(self.most(principal)).saturating_sub(held.units());
         if missing > 0 {
-            let more = Arc::clone(self.share(principal)).try_acquire_many_owned(missing);
-            held.add(HeldBytes(Some(more.map_err(|_| self.busy())?)));
+            let own = self.of_principal(principal).map(|own| own.try_acquire_many_owned(missing));
+            let own = own.transpose().map_err(|_| self.too_many(principal))?;
+            let shared = Arc::clone(self.share(principal)).try_acquire_many_owned(missing);
+            let shared = shared.map_err(|_| self.busy())?;
+            held.add(HeldBytes(Some(HeldPermits { shared, own })));
         }
         Ok(())
     }
 
+    /// Waits a moment for permits: for those of the caller first, so that nothing of the half is held meanwhile.
+    async fn acquire(&self, principal: &Principal, permits: u32) -> Result<HeldBytes, ApiError> {
+        let own = match self.of_principal(principal) {
+            None => None,
+            Some(own) => match tokio::time::timeout(WAIT, own.acquire_many_owned(permits)).await {
+                Ok(Ok(own)) => Some(own),
+                Ok(Err(_)) | Err(_) => return Err(self.too_many(principal)),
+            },
+        };
+        let shared = Arc::clone(self.share(principal)).acquire_many_owned(permits);
+        match tokio::time::timeout(WAIT, shared).await {
+            Ok(Ok(shared)) => Ok(HeldBytes(Some(HeldPermits { shared, own }))),
+            Ok(Err(_)) | Err(_) => Err(self.busy()),
+        }
+    }
+
+    /// The most permits that a caller may have.
+    fn most(&self, principal: &Principal) -> u32 {
+        if principal.is_anonymous() { self.half } else { self.of_one }
+    }
+
+    /// The permits of a caller with a token.
+    fn of_principal(&self, principal: &Principal) -> Option<Arc<Semaphore>> {
+        let id = principal.token_id()?;
+        let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        if principals.len() >= PRINCIPALS_MAX && !principals.contains_key(&id) {
+            // Others have bytes of it: as many as there are requests.
+            principals.retain(|_, permits| Arc::strong_count(permits) > 1);
+        }
+        let permits = principals.entry(id);
+        Some(Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(self.of_one as usize)))))
+    }
+
     fn share(&self, principal: &Principal) -> &Arc<Semaphore> {
         if principal.is_anonymous() { &self.anonymous } else { &self.known }
+    }
+
+    fn too_many(&self, principal: &Principal) -> ApiError {
+        let detail = format!(
+            "other requests of {:?} use the bytes that one caller may have of {} ({}); read their answers first",
+            principal.name(),
+            self.bytes_max,
+            self.name
+        );
+        let mut error = ApiError::new(Code::TOO_MANY_REQUESTS, detail);
+        error.body_mut().retry_after_seconds = Some(1);
+        error
     }
 
     fn busy(&self) -> ApiError {
@@ -120,21 +180,30 @@ impl HeldBytes {
     /// Occupies the bytes of another too.
     pub(crate) fn add(&mut self, other: Self) {
         match (&mut self.0, other.0) {
-            (Some(held), Some(more)) => held.merge(more),
+            (Some(held), Some(more)) => {
+                held.shared.merge(more.shared);
+                match (&mut held.own, more.own) {
+                    (Some(own), Some(more)) => own.merge(more),
+                    (none @ None, more) => *none = more,
+                    (Some(_), None) => {}
+                }
+            }
             (none @ None, more) => *none = more,
             (Some(_), None) => {}
         }
     }
 
     fn units(&self) -> u32 {
-        self.0.as_ref().map_or(0, |permit| u32::try_from(permit.num_permits()).unwrap_or(u32::MAX))
+        let permits = self.0.as_ref().map(|permits| permits.shared.num_permits());
+        permits.map_or(0, |permits| u32::try_from(permits).unwrap_or(u32::MAX))
     }
 
     /// Releases what is more than `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.units().saturating_sub(units(bytes));
-        if let Some(permit) = &mut self.0 {
-            drop(permit.split(surplus as usize));
+        if let Some(permits) = &mut self.0 {
+            drop(permits.shared.split(surplus as usize));
+            drop(permits.own.as_mut().and_then(|own| own.split(surplus as usize)));
         }
     }
 
@@ -201,5 +270,26 @@ mod tests {
         // More than there is gets all of it.
         budget.grow(&no_one, &held, 1 << 20).await.unwrap();
         assert_eq!(held.lock().unwrap().units(), 8);
+    }
+
+    #[tokio::test]
+    async fn one_caller_cannot_have_the_bytes_of_all_others() {
+        let budget = ByteBudget::new(64 << 10, 1 << 10, "test_bytes_max");
+        let of = |name: &str| {
+            Principal::with_token(name, Role::Viewer.into(), TokenId::of(&blake3::hash(name.as_bytes())))
+        };
+        let (greedy, other) = (of("greedy"), of("other"));
+        let mut held = Vec::new();
+        let refused = loop {
+            let mut more = HeldBytes::default();
+            match budget.grow_at_once(&greedy, &mut more, 4 << 10) {
+                Ok(()) => held.push(more),
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!((held.len(), refused.body().code), (4, "too_many_requests"));
+        budget.take(&other, 16 << 10).await.unwrap();
+        held.pop();
+        budget.grow_at_once(&greedy, &mut HeldBytes::default(), 4 << 10).unwrap();
     }
 }

@@ -127,6 +127,8 @@ codes! {
     ROLLED_BACK => "rolled_back", UNPROCESSABLE_ENTITY, "Edit rolled back";
     /// The log has the maximum number of documents.
     TOO_MANY_DOCUMENTS => "too_many_documents", UNPROCESSABLE_ENTITY, "Too many documents";
+    /// The caller sent more in a second than one may.
+    TOO_MANY_REQUESTS => "too_many_requests", TOO_MANY_REQUESTS, "Too many requests";
     /// A queue is full.
     BUSY => "busy", SERVICE_UNAVAILABLE, "Server busy";
     /// The server is stopping.

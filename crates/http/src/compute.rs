@@ -1,7 +1,8 @@
 //! Runs work that takes too long for the async threads: on a bounded number of threads, with a bounded queue, a time
 //! limit, and a cancellation when the caller leaves.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use midflight_engine::{Work, lower_priority};
@@ -12,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::byte_budget::SHORT_BYTES_MAX;
 use crate::code::Code;
-use crate::principal::Principal;
+use crate::principal::{Principal, TokenId};
 use crate::problem::ApiError;
 
 /// How long a computation may take on an async thread. Longer ones go to the pool.
@@ -23,6 +24,8 @@ const BRIEF_STEP: Duration = Duration::from_millis(10);
 const BRIEF_BYTES: usize = SHORT_BYTES_MAX;
 /// How long one such step may take in the worst case in the pool.
 const STEP_MAX: Duration = Duration::from_secs(3);
+/// How many callers are remembered before those without work are forgotten.
+const PRINCIPALS_MAX: usize = 1_024;
 /// How long work may take to notice that its time is over before its caller is answered without it.
 const NOTICE: Duration = Duration::from_millis(100);
 
@@ -51,18 +54,21 @@ pub fn brief() -> Work {
     Work::new(deadline, BRIEF_BYTES as u64).with_steps_of(BRIEF_STEP)
 }
 
-/// Whose work it is. Callers without a token have a share of the pool, so that they cannot keep the others from it.
+/// Whose work it is. Callers without a token have a share of the pool, so that they cannot keep the others from it, and
+/// so has each caller with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolShare {
     /// That of callers without a token.
     Anonymous,
-    /// That of callers with a token, and of answers to edits.
+    /// That of the caller with a token.
+    Principal(TokenId),
+    /// That of the server itself, and of answers to edits.
     Known,
 }
 
 impl From<&Principal> for PoolShare {
     fn from(principal: &Principal) -> Self {
-        if principal.is_anonymous() { Self::Anonymous } else { Self::Known }
+        principal.token_id().map_or(Self::Anonymous, Self::Principal)
     }
 }
 
@@ -70,14 +76,17 @@ impl From<&Principal> for PoolShare {
 /// priority than the threads that answer, follow the log and make edits.
 ///
 /// Callers without a token have at most half of the threads and of the queue. They never have the last of two or more
-/// threads. A thread that runs work past its time limit stays occupied until the work ends, so work asks
+/// threads. A caller with a token may have all threads while no other waits, and half of the queue, in which it waits by
+/// itself: of the queue of all it has as many places as there are threads, so that others come between its requests. A thread that runs work past its time limit stays occupied until the work ends, so work asks
 /// [`Work::check`] often.
 #[derive(Debug)]
 pub struct ComputePool {
     threads: Threads,
-    all: Slots,
+    all: Arc<Slots>,
     /// What callers without a token may have of `all`.
-    anonymous: Slots,
+    anonymous: Arc<Slots>,
+    /// What each caller with a token may have of `all`, while it has any.
+    principals: Mutex<HashMap<TokenId, Arc<Slots>>>,
 }
 
 /// The threads of the pool: those that a runtime of their own has for blocking work.
@@ -120,16 +129,21 @@ struct Slots {
     threads: Arc<Semaphore>,
     /// One for each thread and each place in the queue.
     places: Arc<Semaphore>,
+    thread_count: usize,
     queue_max: usize,
+    /// Whether they are those of one caller with a token.
+    is_of_one_caller: bool,
 }
 
 impl Slots {
-    fn new(threads: usize, queue_max: usize) -> Self {
+    fn new(threads: usize, queue_max: usize, is_of_one_caller: bool) -> Self {
         let places = threads.saturating_add(queue_max).min(Semaphore::MAX_PERMITS);
         Self {
             threads: Arc::new(Semaphore::new(threads)),
             places: Arc::new(Semaphore::new(places)),
+            thread_count: threads,
             queue_max,
+            is_of_one_caller,
         }
     }
 }
@@ -142,14 +156,33 @@ impl ComputePool {
     }
 
     fn with_threads(threads: usize, queue_max: usize) -> Self {
-        let anonymous = Slots::new((threads / 2).max(1), queue_max / 2);
-        Self { threads: Threads::new(threads), all: Slots::new(threads, queue_max), anonymous }
+        Self {
+            threads: Threads::new(threads),
+            all: Arc::new(Slots::new(threads, queue_max, false)),
+            anonymous: Arc::new(Slots::new((threads / 2).max(1), queue_max / 2, false)),
+            principals: Mutex::default(),
+        }
     }
 
     /// What work of a share must have: its own part first, so that nothing of the whole is held while it waits.
-    fn slots(&self, share: PoolShare) -> impl Iterator<Item = &Slots> {
-        let own = (share == PoolShare::Anonymous).then_some(&self.anonymous);
-        own.into_iter().chain([&self.all])
+    fn slots(&self, share: PoolShare) -> Vec<Arc<Slots>> {
+        let own = match share {
+            PoolShare::Known => None,
+            PoolShare::Anonymous => Some(Arc::clone(&self.anonymous)),
+            PoolShare::Principal(id) => Some(self.of_principal(id)),
+        };
+        own.into_iter().chain([Arc::clone(&self.all)]).collect()
+    }
+
+    fn of_principal(&self, id: TokenId) -> Arc<Slots> {
+        let mut principals = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        if principals.len() >= PRINCIPALS_MAX && !principals.contains_key(&id) {
+            // Others have work here: as many as there are requests.
+            principals.retain(|_, slots| Arc::strong_count(slots) > 1);
+        }
+        let (threads, queue_max) = (self.all.thread_count, self.all.queue_max / 2);
+        let slots = principals.entry(id);
+        Arc::clone(slots.or_insert_with(|| Arc::new(Slots::new(threads, queue_max, true))))
     }
 
     /// Runs `job` and returns what it returns. Dropping the future cancels the job: its [`Work`] reports it. The memory
@@ -183,12 +216,13 @@ impl ComputePool {
     {
         let length = Duration::from_millis(limit.ms_max);
         let mut occupied = Vec::with_capacity(4);
-        for slots in self.slots(share) {
+        let shares = self.slots(share);
+        for slots in &shares {
             let place = Arc::clone(&slots.places).try_acquire_owned();
             occupied.push(place.map_err(|_| slots.busy())?);
         }
         let until = after(length);
-        for slots in self.slots(share) {
+        for slots in &shares {
             let thread = timeout_at(until, Arc::clone(&slots.threads).acquire_owned()).await;
             let Ok(Ok(thread)) = thread else { return Err(slots.busy()) };
             occupied.push(thread);
@@ -198,7 +232,7 @@ impl ComputePool {
         let caller = CancelOnDrop(Arc::clone(&work));
         let task = self.threads.spawn(move || {
             // Held by the work, not by the caller: a thread is free when the work ended.
-            let _occupied = occupied;
+            let _occupied = (occupied, shares);
             job(&work)
         });
         let done = timeout_at(deadline + NOTICE, task).await;
@@ -213,12 +247,18 @@ impl ComputePool {
 
 impl Slots {
     fn busy(&self) -> ApiError {
+        let whose = if self.is_of_one_caller { " of one caller" } else { "" };
         let detail = format!(
-            "all threads for long computations are busy and {} requests may wait (compute_queue_max); try \
+            "all threads for long computations are busy and {} requests{whose} may wait (compute_queue_max); try \
              again in a moment",
             self.queue_max
         );
-        ApiError::new(Code::BUSY, detail)
+        if !self.is_of_one_caller {
+            return ApiError::new(Code::BUSY, detail);
+        }
+        let mut error = ApiError::new(Code::TOO_MANY_REQUESTS, detail);
+        error.body_mut().retry_after_seconds = Some(1);
+        error
     }
 }
 
@@ -370,5 +410,24 @@ mod tests {
             assert_eq!(pool.anonymous.threads.available_permits(), anonymous, "{threads}");
             assert_eq!(pool.anonymous.places.available_permits(), anonymous + 128);
         }
+    }
+
+    #[tokio::test]
+    async fn the_work_of_others_comes_between_that_of_a_caller_who_sends_much() {
+        let pool = ComputePool::with_threads(1, 8);
+        let of = |name: &str| PoolShare::Principal(TokenId::of(&blake3::hash(name.as_bytes())));
+        let done = Mutex::new(Vec::new());
+        let run = async |name: &'static str| {
+            let ran = pool.run(of(name), limit(60_000), |_| ()).await;
+            done.lock().unwrap().push((name, ran.err().map(|error| error.body().code)));
+        };
+        // Of the queue of 8 a caller has 4 places, and the thread.
+        let callers = ["greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "anna", "otto"];
+        futures_util::future::join_all(callers.map(run)).await;
+        let done = done.into_inner().unwrap();
+        let refused = done.iter().filter(|(_, code)| *code == Some("too_many_requests"));
+        assert_eq!(refused.map(|(name, _)| *name).collect::<Vec<_>>(), ["greedy", "greedy"]);
+        let ran: Vec<_> = done.iter().filter(|(_, code)| code.is_none()).map(|(name, _)| *name).collect();
+        assert_eq!(ran, ["greedy", "anna", "otto", "greedy", "greedy", "greedy", "greedy"]);
     }
 }

@@ -13,6 +13,7 @@ use futures_util::StreamExt as _;
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
+use crate::accept::Peer;
 use crate::app::AppState;
 use crate::audit::{Asked, RoutePermissions};
 use crate::body::BodyBytes;
@@ -20,9 +21,10 @@ use crate::code::Code;
 use crate::docs::OpenApiPage;
 use crate::layers::{answer_of, surrounding};
 use crate::long_answer::counted;
-use crate::origin::{came_by_proxy, check_host, check_origin};
+use crate::origin::{came_by_proxy, check_host, check_one_host, check_origin, check_session};
 use crate::principal::{Access, Principal};
 use crate::problem::ApiError;
+use crate::resource_metadata::Challenge;
 use crate::router::router;
 
 /// Where the route of the metrics is.
@@ -100,7 +102,7 @@ where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let app = app.clone();
-    let asked = Asked::of(&request);
+    let (asked, challenge) = (Asked::of(&request), Challenge::of(&app, &request));
     let entered = access(&app, &request).map(|access| {
         let principal = access.principal().clone();
         let body = BodyBytes::new(app.clone(), principal.clone());
@@ -114,7 +116,10 @@ where
         let (principal, method, body, answered) = match entered {
             Ok(entered) => entered,
             Err(refused) => {
-                let response = refused.into_response();
+                let mut response = refused.into_response();
+                if let Some(challenge) = challenge {
+                    challenge.put(&mut response);
+                }
                 asked.answered(&app, &Principal::anonymous(), &response);
                 return Ok(response);
             }
@@ -128,7 +133,10 @@ where
             drop(body);
             counted(&app, &principal, &method, response).await
         };
-        let response = answer_of(handled, request_ms_max).await;
+        let mut response = answer_of(handled, request_ms_max).await;
+        if let Some(challenge) = challenge {
+            challenge.put(&mut response);
+        }
         pending.answered(&response);
         Ok(response)
     }
@@ -147,6 +155,7 @@ fn while_known(app: &AppState, principal: &Principal, response: Response) -> Res
 
 /// Who sends a request, and whether it needs a token to read here.
 fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
+    check_one_host(request)?;
     let (headers, uri) = (request.headers(), request.uri());
     // Without a token nothing can be read that a page of another origin could be after.
     if app.is_on_loopback && !app.requires_token {
@@ -161,5 +170,20 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
         }
         true => None,
     };
-    Ok(Access::new(app.tokens.principal(headers)?, closed))
+    let principal = app.tokens.principal(headers)?;
+    if principal.session().is_some() {
+        check_session(request)?;
+    }
+    let principal = match principal.is_anonymous() {
+        true => certified(app, request).unwrap_or(principal),
+        false => principal,
+    };
+    Ok(Access::new(principal, closed, Arc::clone(&app.rates)))
+}
+
+/// The holder of the client certificate of the connection. One whose names give no role is anonymous: a certificate may
+/// be there for the encryption alone.
+fn certified(app: &AppState, request: &Request) -> Option<Principal> {
+    let certificate = request.extensions().get::<Peer>()?.certificate.as_deref()?;
+    app.tls.as_ref()?.principal(certificate)
 }

@@ -18,6 +18,7 @@ use crate::monitoring_status::monitoring_status;
 use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::Routes;
+use crate::tls::health::{certificate_health, certificate_problem};
 use crate::wire::{ms, quarantined_revisions, store_answer};
 
 /// The routes of health.
@@ -136,6 +137,8 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
     let mut degraded = degraded(&status, &sources, &looked);
     degraded.extend(kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.degraded)));
     degraded.extend(directories::degraded(&app.directories));
+    let tls = app.tls.as_ref().map(|tls| certificate_health(&tls.status()));
+    degraded.extend(tls.iter().filter_map(certificate_problem));
     if status.store.available && !now.fresh {
         let max = now.max_age_seconds;
         degraded.push(format!(
@@ -169,6 +172,7 @@ async fn hot_reload(State(app): State<AppState>) -> Result<(StatusCode, Json<Mem
         store: store_answer(&status.store),
         from_copy: status.from_copy,
         bus: bus_answer(bus.status(), &app.redact),
+        tls,
         hint_sources: sources.into_iter().map(|source| bus_answer(source, &app.redact)).collect(),
         degraded,
     };

@@ -44,6 +44,11 @@ pub struct HttpLimits {
     pub watchers_max: usize,
     /// How many requests with a long computation may wait for a thread. 256: they are answered within seconds.
     pub compute_queue_max: usize,
+    /// How many requests that change documents or tokens a caller may send in a second; two seconds' worth may come at
+    /// once, and 0 is no limit. 1,000: more than a client that waits for its answers can send.
+    pub writes_per_second_max: u32,
+    /// The same for reloads and restores, and for all signed webhooks together. 100: each reads from the store.
+    pub reloads_per_second_max: u32,
     /// How many documents one restore may change. 1,000,000: as many as the log may hold, since an import may be undone
     /// whatever its size.
     pub restore_documents_max: usize,
@@ -80,6 +85,8 @@ impl Default for HttpLimits {
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
             compute_queue_max: 256,
+            writes_per_second_max: 1_000,
+            reloads_per_second_max: 100,
             restore_documents_max: 1_000_000,
             restore_bytes_max: 1 << 30,
             diff_bytes_max: 256 << 10,

@@ -4,10 +4,47 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, Version, header};
 
 use crate::code::Code;
 use crate::problem::ApiError;
+
+/// Refuses a request that does not say once and clearly which host it is for (RFC 9112, 3.2; RFC 9113, 8.3.1): of two
+/// answers a proxy may believe one and this server the other.
+pub(crate) fn check_one_host(request: &Request) -> Result<(), ApiError> {
+    let refused = |detail: &str| Err(ApiError::new(Code::INVALID_HEADER, detail));
+    let authority = request.uri().authority().map(Authority::as_str);
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => return refused("more than one Host header; send one"),
+        (Some(host), None) => host.to_str().ok().map(Some),
+        (None, _) => Some(None),
+    };
+    let Some(host) = host else { return refused("invalid Host header: expected HOST or HOST:PORT") };
+    match (request.version(), host, authority) {
+        (Version::HTTP_11, None, _) => refused("no Host header; HTTP/1.1 needs one"),
+        (Version::HTTP_2, None, None) => refused("neither :authority nor a Host header; send one"),
+        (Version::HTTP_2, Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => {
+            refused("the Host header and :authority differ; leave the Host header out")
+        }
+        (_, Some(host), _) if !is_authority(host) => {
+            refused("invalid Host header: expected HOST or HOST:PORT")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a text is a host with or without a port. An empty one is: of a client whose URL has no host.
+fn is_authority(text: &str) -> bool {
+    // Nearly every request has a name or an IPv4 address, which is seen without a copy.
+    let (name, port) = text.split_once(':').unwrap_or((text, ""));
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    if is_plain && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return true;
+    }
+    text.parse::<Authority>().is_ok_and(|it| it.as_str() == text && !text.contains('@'))
+}
 
 /// Refuses a Host that is neither this machine nor an address, while reads are open to every client that reaches the
 /// server.
@@ -61,7 +98,22 @@ pub(crate) fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiErro
     }
 }
 
-fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+/// Refuses a request with the cookie of a session that no page of this server need have sent: one that changes
+/// something, or becomes a WebSocket, without a word of the browser that it did. A foreign Origin was refused before.
+pub(crate) fn check_session(request: &Request) -> Result<(), ApiError> {
+    let headers = request.headers();
+    let is_read = request.method().is_safe() && !headers.contains_key(header::UPGRADE);
+    let is_own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    if is_read || is_own || headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let detail = "a change with the cookie of a session needs the header Origin or Sec-Fetch-Site: same-origin, as \
+                  browsers send it; programs send a token";
+    Err(ApiError::new(Code::FOREIGN_ORIGIN, detail))
+}
+
+/// The host that a request is for.
+pub(crate) fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     let header = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
     header.or_else(|| uri.authority().map(|authority| authority.as_str()))
 }
@@ -107,6 +159,44 @@ mod tests {
         assert!(came_by_proxy(&request(Version::HTTP_10, "127.0.0.1", "accept")));
         assert!(came_by_proxy(&request(Version::HTTP_11, "10.0.0.7:80", "accept")));
         assert!(!came_by_proxy(&request(Version::HTTP_2, "[::1]:80", "accept")));
+    }
+
+    #[test]
+    fn a_request_names_its_host_once() {
+        let check = |version: Version, uri: &str, hosts: &[&str]| {
+            let mut request = Request::new(axum::body::Body::empty());
+            *request.version_mut() = version;
+            *request.uri_mut() = uri.parse().unwrap();
+            for host in hosts {
+                let host = axum::http::HeaderValue::from_bytes(host.as_bytes()).unwrap();
+                request.headers_mut().append(header::HOST, host);
+            }
+            check_one_host(&request).map_err(|error| error.body().detail.clone())
+        };
+        for good in [
+            check(Version::HTTP_11, "/", &["a:80"]),
+            check(Version::HTTP_11, "/", &["[::1]:80"]),
+            check(Version::HTTP_11, "/", &[""]),
+            check(Version::HTTP_10, "/", &[]),
+            check(Version::HTTP_2, "https://a/", &[]),
+            check(Version::HTTP_2, "https://a/", &["A"]),
+        ] {
+            assert_eq!(good, Ok(()));
+        }
+        for (refused, why) in [
+            (check(Version::HTTP_11, "/", &[]), "no Host header"),
+            (check(Version::HTTP_11, "/", &["a", "a"]), "more than one"),
+            (check(Version::HTTP_10, "/", &["a", "b"]), "more than one"),
+            (check(Version::HTTP_11, "/", &["a b"]), "invalid"),
+            (check(Version::HTTP_11, "/", &["a/b"]), "invalid"),
+            (check(Version::HTTP_11, "/", &["anna@a"]), "invalid"),
+            (check(Version::HTTP_11, "/", &["\u{e4}"]), "invalid"),
+            (check(Version::HTTP_2, "/", &[]), "neither"),
+            (check(Version::HTTP_2, "https://a/", &["b"]), "differ"),
+        ] {
+            let refused = refused.unwrap_err();
+            assert!(refused.contains(why), "{why}: {refused}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use midflight_store::{AgentLimits, Token};
 
 use crate::code::Code;
 use crate::problem::ApiError;
+use crate::rates::PrincipalRates;
 use crate::scopes::Scopes;
 
 /// What a route needs its caller to be allowed.
@@ -129,6 +130,14 @@ pub const ADMIN: &str = "admin";
 pub struct TokenId([u8; 6]);
 
 impl TokenId {
+    /// The one that was written so; none for a text that is none.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_hex)?;
+        let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
+        Some(Self([a, b, c, d, e, f]))
+    }
+
     /// That of a token, by its hash.
     #[must_use]
     pub fn of(hash: &blake3::Hash) -> Self {
@@ -161,6 +170,8 @@ struct PrincipalParts {
     expires_at: Option<Timestamp>,
     /// What an agent with the token sees.
     agent: AgentLimits,
+    /// The session of a browser that they came by, if they did.
+    session: Option<TokenId>,
 }
 
 impl Principal {
@@ -181,6 +192,27 @@ impl Principal {
             is_stored: true,
             expires_at: until,
             agent: token.agent.clone(),
+            session: None,
+        }))
+    }
+
+    /// The same caller by a session, which is valid until then.
+    #[must_use]
+    pub(crate) fn by_session(&self, session: TokenId, until: Option<Timestamp>) -> Self {
+        let PrincipalParts { name, role, token_id, scopes, is_stored, agent, .. } = &*self.0;
+        let expires_at = match (self.0.expires_at, until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self(Arc::new(PrincipalParts {
+            name: Arc::clone(name),
+            role: *role,
+            token_id: *token_id,
+            scopes: scopes.clone(),
+            is_stored: *is_stored,
+            expires_at,
+            agent: agent.clone(),
+            session: Some(session),
         }))
     }
 
@@ -201,6 +233,7 @@ impl Principal {
             is_stored: false,
             expires_at: Some(expires_at),
             agent: AgentLimits::default(),
+            session: None,
         }))
     }
 
@@ -232,6 +265,7 @@ impl Principal {
             is_stored,
             expires_at: None,
             agent,
+            session: None,
         }))
     }
 
@@ -263,6 +297,11 @@ impl Principal {
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.expires_at
+    }
+
+    /// The session that they came by; none with a token in the request.
+    pub(crate) fn session(&self) -> Option<TokenId> {
+        self.0.session
     }
 
     /// Whether their token is one of the store.
@@ -336,11 +375,25 @@ pub(crate) struct Access {
     principal: Principal,
     /// Why reads and executions need a token; none where they do not.
     closed: Option<&'static str>,
+    /// How many requests of each caller are accepted.
+    rates: Arc<PrincipalRates>,
 }
 
 impl Access {
-    pub(crate) fn new(principal: Principal, closed: Option<&'static str>) -> Self {
-        Self { principal, closed }
+    pub(crate) fn new(
+        principal: Principal,
+        closed: Option<&'static str>,
+        rates: Arc<PrincipalRates>,
+    ) -> Self {
+        Self { principal, closed, rates }
+    }
+
+    /// Counts the request against the rate of its sender.
+    ///
+    /// # Errors
+    /// 429 past it.
+    pub(crate) fn count(&self, permission: Permission) -> Result<(), ApiError> {
+        self.rates.count(&self.principal, permission)
     }
 
     /// That of a request which came through the edge.
@@ -416,6 +469,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::HttpLimits;
 
     const ALL: [Permission; 7] = [
         Permission::Open,
@@ -431,7 +485,8 @@ mod tests {
     fn each_caller_may_what_its_role_includes() {
         let id = TokenId::of(&blake3::hash(b"token"));
         let refused = |principal: &Principal, closed| {
-            let access = Access::new(principal.clone(), closed);
+            let access =
+                Access::new(principal.clone(), closed, Arc::new(PrincipalRates::new(&HttpLimits::default())));
             ALL.map(|permission| access.check(permission).err().map_or("", |error| error.code()))
         };
         let none = "forbidden";

@@ -32,6 +32,7 @@ impl ApiError {
             diff: None,
             reload_id: None,
             first_revision: None,
+            retry_after_seconds: None,
             request_id: None,
         };
         Self { code: code.as_str(), body: Box::new(body), conflict: None }
@@ -119,8 +120,10 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"midflight\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let again = self.0.retry_after_seconds;
+        let again = again.or_else(|| (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1));
+        if let Some(seconds) = again {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -17,8 +17,8 @@ use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
 use crate::{
-    audit, directories, docs, document_schemas, events, health, log, metrics, reload, token_routes, ui,
-    validate, whoami,
+    audit, directories, docs, document_schemas, events, health, log, metrics, reload, resource_metadata,
+    session_routes, token_routes, ui, validate, whoami,
 };
 
 /// The routes that every kind has, and those of the kinds.
@@ -30,6 +30,8 @@ fn all(app: &AppState) -> Routes<AppState> {
         .merge(directories::routes())
         .merge(token_routes::routes())
         .merge(whoami::routes())
+        .merge(session_routes::routes())
+        .merge(resource_metadata::routes())
         .merge(audit::routes())
         .merge(events::socket::routes())
         .merge(health::routes())
@@ -56,7 +58,8 @@ fn complete(app: &AppState, mut document: OpenApi) -> OpenApi {
     distinguish(&mut document);
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();
-    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
     document
 }
 

@@ -1,6 +1,7 @@
 //! Routes, each with the permission that it needs.
 
 use axum::extract::FromRequestParts;
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
 use axum::routing::MethodRouter;
@@ -101,6 +102,9 @@ impl FromRequestParts<Need> for Permitted {
     async fn from_request_parts(parts: &mut Parts, need: &Need) -> Result<Self, ApiError> {
         let access = Access::of(parts)?;
         access.check(need.permission)?;
+        if parts.method != Method::GET {
+            access.count(need.permission)?;
+        }
         if access.principal().scopes().is_some() {
             let principal = access.principal().clone();
             need.reach.check(&principal, parts).await?;

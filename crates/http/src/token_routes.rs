@@ -20,6 +20,7 @@ use crate::principal::{ANONYMOUS, Principal, Role, TokenId};
 use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::scopes::Scopes;
+use crate::sessions::is_session;
 use crate::tokens::{Tokens, fresh_token, hash_of};
 use crate::wire::stamp;
 
@@ -159,7 +160,8 @@ async fn all(app: &AppState) -> Result<(Vec<Token>, Vec<(String, Timestamp)>), A
     let store = app.engine.store();
     let mut uses = store.token_uses().await?;
     uses.extend(app.tokens.uses_since(Timestamp::UNIX_EPOCH));
-    Ok((store.tokens().await?, uses))
+    let tokens = store.tokens().await?.into_iter().filter(|token| !is_session(token));
+    Ok((tokens.collect(), uses))
 }
 
 fn named<'a>(tokens: &'a [Token], name: &str) -> Result<&'a Token, ApiError> {

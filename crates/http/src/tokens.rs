@@ -17,6 +17,7 @@ use crate::code::Code;
 use crate::jwt::JwtVerifier;
 use crate::principal::{ADMIN, Principal, TokenId};
 use crate::problem::ApiError;
+use crate::sessions::{cookie, is_session, parent};
 
 /// What every token of ours begins with, so that a leaked one can be searched for.
 const TOKEN_PREFIX: &str = "mf_";
@@ -79,14 +80,16 @@ impl Tokens {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Finds the sender of these headers.
+    /// Finds the sender of these headers: by a token, else by the cookie of a session.
     ///
     /// # Errors
-    /// 401 for a token that is not known or expired; having none is no error here.
+    /// 401 for a token that is not known or expired; having none is no error here. A session that has ended is as none:
+    /// a browser sends its cookie with everything.
     pub fn principal(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
-            return Ok(Principal::anonymous());
+            let session = cookie(headers).and_then(|secret| self.of_session(secret));
+            return Ok(session.unwrap_or_else(Principal::anonymous));
         };
         let refused = |detail: &str| Err(ApiError::new(Code::UNAUTHENTICATED, detail));
         if values.next().is_some() {
@@ -97,10 +100,20 @@ impl Tokens {
         let Some((_, token)) = token else {
             return refused("unknown scheme of authorization; send `Authorization: Bearer mf_...`");
         };
-        let token = token.trim();
-        let hash = blake3::hash(token.as_bytes());
+        self.holder(token.trim())
+    }
+
+    /// Finds the holder of a token.
+    ///
+    /// # Errors
+    /// 401 for one that is not known or expired.
+    pub(crate) fn holder(&self, token: &str) -> Result<Principal, ApiError> {
+        let refused = |detail: &str| Err(ApiError::new(Code::UNAUTHENTICATED, detail));
         let known = self.current();
-        let Some(entry) = known.entry(&hash) else {
+        // The secret of a session is no token: it is for the cookie alone.
+        let entry =
+            known.entry(&blake3::hash(token.as_bytes())).filter(|it| it.principal.session().is_none());
+        let Some(entry) = entry else {
             return match &self.jwt {
                 Some(jwt) if is_jwt(token) => jwt.principal(token),
                 None if is_jwt(token) => refused(
@@ -117,9 +130,29 @@ impl Tokens {
         Ok(entry.principal.clone())
     }
 
+    /// Finds the holder of a session; none once it has ended.
+    fn of_session(&self, secret: &str) -> Option<Principal> {
+        let known = self.current();
+        let entry = known.entry(&blake3::hash(secret.as_bytes()))?;
+        let now = Timestamp::now();
+        let principal = &entry.principal;
+        if principal.session().is_none() || principal.expires_at().is_some_and(|until| until <= now) {
+            return None;
+        }
+        entry.note_use(now);
+        Some(principal.clone())
+    }
+
+    /// The issuer of the JSON Web Tokens that are accepted, if any are.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.jwt.as_deref().map(JwtVerifier::issuer)
+    }
+
     /// Waits until who sent a request is no longer known, or their token expires. Of who sent none, it never comes.
     pub(crate) async fn removed(&self, principal: &Principal) {
-        let Some(id) = principal.token_id() else { return std::future::pending().await };
+        let Some(id) = principal.session().or(principal.token_id()) else {
+            return std::future::pending().await;
+        };
         let mut changes = self.changes.subscribe();
         loop {
             // Marked as seen before it is looked, so that no change falls in between.
@@ -176,7 +209,7 @@ impl KnownTokens {
     #[must_use]
     pub fn of(tokens: &[Token]) -> Self {
         let mut known = Self::default();
-        for token in tokens {
+        for token in tokens.iter().filter(|token| !is_session(token)) {
             let used = Arc::new(AtomicI64::new(0));
             let previous = token.previous.as_ref().map(|previous| (&previous.hash, Some(previous.until)));
             for (hash, until) in [(&token.hash, None)].into_iter().chain(previous) {
@@ -192,7 +225,27 @@ impl KnownTokens {
                 known.0.entry(id).or_default().push(Entry { hash, principal, used: Arc::clone(&used) });
             }
         }
+        // Afterwards: a session is valid as long as the token that it was made with.
+        tokens.iter().filter(|token| is_session(token)).for_each(|session| known.add_session(session));
         known
+    }
+
+    fn add_session(&mut self, session: &Token) {
+        let parent = parent(session)
+            .and_then(|id| self.0.get(&id)?.iter().find(|it| it.principal.session().is_none()));
+        let (Some(parent), Ok(hash)) = (parent, blake3::Hash::from_hex(&session.hash)) else { return };
+        let id = TokenId::of(&hash);
+        let principal = parent.principal.by_session(id, session.expires_at);
+        let used = Arc::clone(&parent.used);
+        self.0.entry(id).or_default().push(Entry { hash, principal, used });
+    }
+
+    /// Whether a session can still be used.
+    pub(crate) fn has_session(&self, session: &Token) -> bool {
+        let entry = blake3::Hash::from_hex(&session.hash)
+            .ok()
+            .and_then(|hash| self.entry(&hash).map(|it| &it.principal));
+        entry.is_some_and(|it| it.expires_at().is_none_or(|until| until > Timestamp::now()))
     }
 
     /// That of a hash. Found by the beginning of the hash, which is in every revision that the token made; the rest is
@@ -257,7 +310,9 @@ pub fn admin(token: &str) -> Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::HttpLimits;
     use crate::principal::{Access, Permission, Role};
+    use crate::rates::PrincipalRates;
     use midflight_store::MemoryStore;
 
     #[tokio::test]
@@ -351,7 +406,11 @@ mod tests {
         let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        let access = Access::new(tokens.principal(&headers).unwrap(), None);
+        let access = Access::new(
+            tokens.principal(&headers).unwrap(),
+            None,
+            Arc::new(PrincipalRates::new(&HttpLimits::default())),
+        );
         let refused = access.check(Permission::Read).unwrap_err();
         let body = refused.body();
         assert_eq!(body.code, "forbidden");

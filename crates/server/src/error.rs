@@ -52,6 +52,15 @@ pub enum ServeError {
     /// JSON Web Tokens cannot be verified as the options say.
     #[error("JSON Web Tokens: {0}")]
     Jwt(String),
+    /// The files of TLS cannot be used.
+    #[error("cannot use the TLS files: {0}")]
+    Tls(String),
+    /// Other machines would read tokens and documents on their way.
+    #[error(
+        "refusing to serve plain HTTP on {0}: tokens and documents could be read on their way; give --tls-cert and \
+         --tls-key, or --plain-http if a proxy in front of this server terminates TLS, or listen on 127.0.0.1"
+    )]
+    PlainHttp(SocketAddr),
     /// The ready file cannot be written.
     #[error("cannot write the ready file {}", .0.display())]
     ReadyFile(PathBuf, #[source] std::io::Error),

@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use midflight_http::jwt::{JwtVerifier, VerifyKeys};
 use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
+use midflight_source::{FileOptions, FileWatch};
 use reqwest::{Method, Url};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::bounded_file::read;
 use crate::error::ServeError;
 
 /// How long a key set may be, in bytes. 1 MiB: a hundred keys with their certificates.
 const SET_BYTES_MAX: usize = 1 << 20;
-/// How long a file of a key may be, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 /// How long a connection, and the whole answer, may take.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const REDIRECTS_MAX: usize = 3;
 /// How often the keys are read again.
 const PERIOD: Duration = Duration::from_secs(300);
-/// How often files are looked at.
+/// How often files are looked at without an event.
 const FILES_PERIOD: Duration = Duration::from_secs(1);
 /// How soon at the earliest the set is read again since a token had a key that is not known.
 const AGAIN_MIN: Duration = Duration::from_secs(10);
@@ -50,6 +50,8 @@ pub struct KeySources {
 /// Reads the keys.
 pub(crate) struct KeySource {
     sources: KeySources,
+    /// When to read the files again.
+    watch: FileWatch,
     of_url: Option<OfUrl>,
 }
 
@@ -76,7 +78,9 @@ impl KeySource {
             Some(url) => Some(OfUrl::new(url, sources.authorities.as_deref(), policy)?),
             None => None,
         };
-        let source = Self { sources, of_url };
+        let files = sources.files.iter().chain(&sources.secret_file).cloned();
+        let watch = FileWatch::new(files, FileOptions { poll: FILES_PERIOD, ..FileOptions::default() })?;
+        let source = Self { sources, watch, of_url };
         source.of_files().map_err(wrong)?;
         Ok(source)
     }
@@ -133,7 +137,7 @@ impl KeySource {
                 }
             }
             is_wanted = tokio::select! {
-                () = tokio::time::sleep(FILES_PERIOD) => false,
+                _ = self.watch.touched() => false,
                 () = verifier.unknown_key() => true,
                 () = stopping.cancelled() => return,
             };
@@ -146,14 +150,6 @@ impl KeySource {
         let read = move || files.iter().map(|file| read(file).ok()).collect();
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
-}
-
-/// Reads a file of bounded length.
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(file)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl OfUrl {

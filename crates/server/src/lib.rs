@@ -20,8 +20,10 @@
 
 mod admin_token;
 mod backend;
+mod bounded_file;
 mod data_dir;
 mod error;
+mod file_events;
 mod jwks;
 mod kept_tokens;
 mod kinds;
@@ -31,6 +33,7 @@ mod recovery;
 mod retention;
 mod service;
 mod start;
+mod tls_files;
 mod token_refresher;
 mod urls;
 
@@ -59,4 +62,5 @@ pub use own::{
 pub use recovery::{RecoveredToken, recover_admin_token};
 pub use service::Service;
 pub use start::{RunningServer, start, start_on};
+pub use tls_files::TlsFiles;
 pub use urls::{BusUrl, BusUrlError, StoreUrl, StoreUrlError};

@@ -22,6 +22,7 @@ use crate::kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::limits::ToolsLimits;
 use crate::own::OwnConfig;
+use crate::tls_files::TlsFiles;
 use midflight_http::jwt::JwtOptions;
 use midflight_http::limits::HttpLimits;
 use midflight_http::monitoring::HotReloadSettings;
@@ -64,6 +65,10 @@ pub struct ServeOptions {
     pub replace_admin_token: bool,
     /// Which JSON Web Tokens are accepted beside API tokens; none by default.
     pub jwt: Option<JwtSettings>,
+    /// The files that connections are encrypted with; none for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Whether plain HTTP may be served to other machines, as behind a proxy that terminates TLS.
+    pub plain_http: bool,
     /// Whether reads need a token on loopback too, as behind a proxy on the same machine. Elsewhere they always do.
     pub require_token: bool,
     /// The name of this replica, which no other of its log has; none for one made from the host's name, and kept in the
@@ -120,6 +125,8 @@ impl ServeOptions {
             admin_token_file: None,
             replace_admin_token: false,
             jwt: None,
+            tls: None,
+            plain_http: false,
             require_token: false,
             replica_id: None,
             labels: BTreeMap::new(),

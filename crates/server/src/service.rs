@@ -19,6 +19,7 @@ use midflight_http::kind::Kinds;
 use midflight_http::metrics::registry::MetricsRegistry;
 use midflight_http::setup::Started;
 use midflight_http::start::start;
+use midflight_http::tls::TlsEndpoint;
 use midflight_live::Live;
 use midflight_source::{DirectoryOptions, DirectorySource, distinct_directories};
 #[cfg(feature = "modules")]
@@ -29,6 +30,7 @@ use utoipa::openapi::OpenApi;
 use crate::backend::Backend;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
+use crate::file_events::FileEvents;
 use crate::jwks::KeySource;
 use crate::kinds::context::KindContext;
 use crate::kinds::kinds;
@@ -41,6 +43,7 @@ use crate::own::{
     settings, try_again,
 };
 use crate::retention;
+use crate::start::url;
 use crate::token_refresher::{KeyOptions, TokenRefresher};
 use crate::{JwtSettings, ServeOptions};
 
@@ -53,6 +56,7 @@ pub struct Service {
     llm: Llm,
     first_token: Option<String>,
     look_at_keys: Arc<Notify>,
+    look_at_tls: Arc<Notify>,
     directories: Mutex<Vec<DirectorySource>>,
     data_dir: Mutex<Option<DataDir>>,
 }
@@ -115,6 +119,7 @@ impl Service {
                 (tokens.with_jwt(Arc::clone(&verifier)), Some((source, verifier)))
             }
         };
+        let tls = options.tls.as_ref().map(|files| files.open(options.config.file_options)).transpose()?;
         let last_good = backend.last_good();
         let replica_id = backend.replica_id.clone();
         let mut builder =
@@ -125,7 +130,7 @@ impl Service {
             .enforce_checks(options.hot_reload.validation_enabled)
             .identity(Identity {
                 id: replica_id.clone(),
-                address: format!("http://{address}"),
+                address: url(address, tls.is_some()),
                 labels: options.labels.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 has_others: backend.is_shared(),
@@ -193,6 +198,7 @@ impl Service {
             replica_id,
             address: listens,
             requires_token: options.require_token,
+            tls: tls.as_ref().map(|tls| Arc::clone(tls.endpoint())),
             redact,
             scrape: scrape_settings(configs.clone()),
         });
@@ -203,8 +209,16 @@ impl Service {
         if let Some((source, verifier)) = jwt {
             app.tasks.spawn(source.follow(verifier, app.stopping.clone()));
         }
+        let look_at_tls = Arc::new(Notify::new());
+        if let Some(tls) = tls {
+            app.tasks.spawn(tls.follow(Arc::clone(&look_at_tls), app.stopping.clone()));
+        }
         let look_at_keys = Arc::new(Notify::new());
         let look = Arc::clone(&look_at_keys);
+        if let Some(file) = &options.admin_token_file {
+            let events = FileEvents::new(file.clone(), options.config.file_options)?;
+            app.tasks.spawn(events.wake(Arc::clone(&look), app.stopping.clone()));
+        }
         app.tasks.spawn(keys.follow(app.clone(), backend.seal.clone(), is_there, period, look));
         app.tasks.spawn(retention::run(app.clone(), kept));
         if options.config.file.is_none() {
@@ -212,7 +226,7 @@ impl Service {
         }
         let edge = HttpEdge::new(&app).with_metrics_at(&metrics_path);
         let directories = Mutex::new(directories);
-        Ok(Self { app, edge, reloader, llm, first_token, look_at_keys, directories, data_dir })
+        Ok(Self { app, edge, reloader, llm, first_token, look_at_keys, look_at_tls, directories, data_dir })
     }
 
     /// What answers requests.
@@ -301,10 +315,16 @@ impl Service {
         self.first_token.as_deref()
     }
 
-    /// Looks at once whether tokens were changed, in the file of the admin token or in the store. It is looked at by a
-    /// period too.
+    /// Looks at once whether tokens were changed, in the file of the admin token or in the store, and whether the files
+    /// of TLS were. They are looked at by a period too.
     pub fn look_at_keys(&self) {
         self.look_at_keys.notify_one();
+        self.look_at_tls.notify_one();
+    }
+
+    /// What connections are encrypted with, if they are.
+    pub(crate) fn tls(&self) -> Option<&Arc<TlsEndpoint>> {
+        self.app.tls.as_ref()
     }
 
     /// Notifies watchers and sockets that the service stops. Requests are still answered.

@@ -53,6 +53,9 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     let boot = boot(&options.config, &backend, is_there).await?;
     let own = settings(&boot)?;
     let wanted = own.listen();
+    if options.tls.is_none() && !options.plain_http && !wanted.ip().is_loopback() {
+        return Err(ServeError::PlainHttp(wanted));
+    }
     let (listener, address) = bind(wanted).await?;
     let metrics = match own.metrics.port {
         Some(port) => Some(bind(SocketAddr::new(wanted.ip(), port)).await?),
@@ -60,15 +63,17 @@ pub async fn start_on(mut options: ServeOptions, backend: Backend) -> Result<Run
     };
     let metrics_address = metrics.as_ref().map(|(_, address)| *address);
     let service = Arc::new(Service::start(&options, backend, boot, is_there, Some(address)).await?);
-    let url = format!("http://{address}");
+    let tls = service.tls().cloned();
+    let url = url(address, tls.is_some());
     let stop = CancellationToken::new();
-    let serving = accept::serve(listener, service.edge(), options.limits, stop.clone());
+    let serving = accept::serve(listener, service.edge(), options.limits, tls.clone(), stop.clone());
     let task = match metrics {
         None => tokio::spawn(serving),
         Some((listener, address)) => {
             let mut limits = options.limits;
             limits.connections_max = limits.connections_max.min(METRICS_CONNECTIONS_MAX);
-            let metrics = accept::serve(listener, service.edge().of_metrics_alone(), limits, stop.clone());
+            let metrics =
+                accept::serve(listener, service.edge().of_metrics_alone(), limits, tls, stop.clone());
             tracing::debug!(%address, "serving metrics");
             tokio::spawn(async move {
                 tokio::join!(serving, metrics);
@@ -91,6 +96,11 @@ async fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErro
     Ok((listener, address))
 }
 
+/// The URL of a server at an address.
+pub(crate) fn url(address: SocketAddr, has_tls: bool) -> String {
+    format!("{}://{address}", if has_tls { "https" } else { "http" })
+}
+
 /// Writes the URL so that a reader of the file never reads half of it.
 fn write_ready(file: &Path, url: &str) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
@@ -100,7 +110,7 @@ fn write_ready(file: &Path, url: &str) -> std::io::Result<()> {
 }
 
 impl RunningServer {
-    /// Where it answers, as `http://127.0.0.1:8080`.
+    /// Where it answers, as `http://127.0.0.1:8080`, with `https` where connections are encrypted.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

@@ -13,7 +13,7 @@ use midflight_store::{
     AppendError, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions, PostgresStore,
     Replica, RevisionLog as _, Store, StoreError, everything,
 };
-use midflight_testkit::{DEADLINE, Postgres, Proxy};
+use midflight_testkit::{CertificateAuthority, DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -713,4 +713,24 @@ async fn what_a_replica_reports_is_notified_when_it_is_new() {
         received.push(in_time(listener.recv()).await.unwrap().payload().to_owned());
     }
     assert_eq!(received, ["", "", "end"], "a heartbeat is not");
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_by_the_authority_and_the_name_of_its_certificate() {
+    let (authority, stranger) = (CertificateAuthority::new(), CertificateAuthority::new());
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let files = [authority.write(folders[0].path()), stranger.write(folders[1].path())];
+    let with = |server: &Postgres, file: &std::path::Path| {
+        format!("{}?sslmode=verify-full&sslrootcert={}", server.database(), file.display())
+    };
+    let server = Postgres::start_with_tls(&authority.server(&["127.0.0.1"]));
+    in_time(open(&with(&server, &files[0])).head()).await.unwrap();
+    let elsewhere = Postgres::start_with_tls(&authority.server(&["db.example"]));
+    for (url, reason) in
+        [(with(&server, &files[1]), "UnknownIssuer"), (with(&elsewhere, &files[0]), "not valid for name")]
+    {
+        let refused = in_time(hasty(&url).head()).await.unwrap_err();
+        let refused = format!("{refused:?}");
+        assert!(refused.contains(reason) || refused.contains("NotValidForName"), "{refused}");
+    }
 }

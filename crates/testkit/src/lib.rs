@@ -4,6 +4,7 @@
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
 
+mod certificates;
 mod daemon;
 mod files;
 #[cfg(feature = "guests")]
@@ -23,6 +24,7 @@ pub mod schemas;
 mod tour;
 mod wait;
 
+pub use certificates::{CertificateAuthority, IssuedCertificate};
 pub use daemon::Daemon;
 pub use files::{ConfigMap, rename_over};
 pub use llm::{LlmAsked, LlmDoes, LlmDouble};

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::certificates::{IssuedCertificate, written};
 use crate::process::{Process, listening, listens, program};
 
 /// A NATS server without JetStream.
@@ -19,7 +20,18 @@ impl Nats {
     /// Starts one; it answers when this returns.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Starts one that takes encrypted connections alone, with a certificate.
+    #[must_use]
+    pub fn start_with_tls(certificate: &IssuedCertificate) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        drop(certificate.write(folder.path()));
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         let (process, port) = listening(|port| command(port, &folder), listens);
         Self { process, port, folder }
     }
@@ -33,7 +45,8 @@ impl Nats {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        let scheme = if written(self.folder.path()).is_some() { "tls" } else { "nats" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// Stops it in order.
@@ -57,6 +70,9 @@ impl Nats {
 fn command(port: u16, folder: &TempDir) -> Command {
     let mut command = Command::new(program("nats-server", "nats-server"));
     command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]);
+    if let Some((cert, key)) = written(folder.path()) {
+        command.arg("--tls").arg("--tlscert").arg(cert).arg("--tlskey").arg(key);
+    }
     command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

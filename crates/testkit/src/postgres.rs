@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use rustix::process::{Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
+use crate::certificates::{IssuedCertificate, written};
 use crate::process::{Process, listening, program};
 
 const PACKAGE: &str = "postgresql";
@@ -32,6 +33,16 @@ impl Postgres {
     /// Starts a private one, to be killed and paused; it answers when this returns. Making it takes about a second.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts a private one that takes encrypted connections too, with a certificate.
+    #[must_use]
+    pub fn start_with_tls(certificate: &IssuedCertificate) -> Self {
+        Self::start_with(Some(certificate))
+    }
+
+    fn start_with(certificate: Option<&IssuedCertificate>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if let Some((user, group)) = servant() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
@@ -46,6 +57,13 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        if let Some(certificate) = certificate {
+            let (cert, key) = certificate.write(folder.path());
+            // PostgreSQL takes a key that is its own alone.
+            if let Some((user, group)) = servant() {
+                [cert, key].iter().for_each(|file| chown(file, Some(user), Some(group)).unwrap());
+            }
+        }
         let (process, port) = listening(|port| command(port, folder.path(), &data), is_ready);
         Self { process, port, folder, data }
     }
@@ -203,6 +221,17 @@ fn command(port: u16, folder: &Path, data: &str) -> Command {
         "-c",
         "shared_buffers=32MB",
     ]);
+    if let Some((cert, key)) = written(folder) {
+        let file = |name: &str, file: &Path| format!("{name}={}", file.display());
+        command.args([
+            "-c",
+            "ssl=on",
+            "-c",
+            &file("ssl_cert_file", &cert),
+            "-c",
+            &file("ssl_key_file", &key),
+        ]);
+    }
     command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::certificates::{IssuedCertificate, written};
 use crate::process::{Process, listening, listens, program};
 
 /// A Redis server that keeps nothing.
@@ -21,7 +22,18 @@ impl Redis {
     /// Starts one; it answers when this returns.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Starts one that takes encrypted connections alone, with a certificate.
+    #[must_use]
+    pub fn start_with_tls(certificate: &IssuedCertificate) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        drop(certificate.write(folder.path()));
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         let (process, port) = listening(|port| command(port, &folder), listens);
         Self { process, port, folder }
     }
@@ -35,7 +47,8 @@ impl Redis {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if written(self.folder.path()).is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// Publishes a message as a person with `redis-cli` would.
@@ -100,7 +113,14 @@ impl RedisSubscriber {
 
 fn command(port: u16, folder: &TempDir) -> Command {
     let mut command = Command::new(program("redis-server", "redis-server"));
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    match written(folder.path()) {
+        None => command.args(["--port", &port.to_string()]),
+        Some((cert, key)) => {
+            command.args(["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+            command.arg("--tls-cert-file").arg(cert).arg("--tls-key-file").arg(key)
+        }
+    };
+    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
     command.arg("--dir").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

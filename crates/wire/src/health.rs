@@ -78,8 +78,24 @@ pub struct HotReloadHealth {
     pub bus: BusAnswer,
     /// Everything that hints come in by: `bus`, and beside Redis or NATS the notifications of a log in PostgreSQL.
     pub hint_sources: Vec<BusAnswer>,
+    /// The certificate of this server; null without TLS.
+    pub tls: Option<CertificateHealth>,
     /// What is wrong and does not prevent answers.
     pub degraded: Vec<String>,
+}
+
+/// The certificate of a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CertificateHealth {
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Until when it is valid.
+    pub not_after: String,
+    /// How many whole days that is; negative once it has expired.
+    pub days_left: i64,
+    /// Why newer files are not in use; null when they are.
+    pub error: Option<String>,
 }
 
 /// What carries hints that the log moved. Each server is asked after 400 ms of silence, and counts as lost after 500 ms

@@ -113,3 +113,38 @@ pub struct Whoami {
     /// From when on the token is refused; null for one that does not expire.
     pub expires_at: Option<String>,
 }
+
+/// Who logs in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SessionBody {
+    /// The API token.
+    pub token: String,
+}
+
+/// A session that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionAnswer {
+    /// The name of the token, the author of what the session changes.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// From when on the session is refused.
+    pub expires_at: Option<String>,
+}
+
+/// The metadata of a protected resource (RFC 9728, 2).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ResourceMetadata {
+    /// The address of the resource.
+    pub resource: String,
+    /// The issuers of tokens for it.
+    pub authorization_servers: Vec<String>,
+    /// How a token is sent: in the header `Authorization`.
+    pub bearer_methods_supported: Vec<Cow<'static, str>>,
+    /// The name of the resource, for people.
+    pub resource_name: Cow<'static, str>,
+}

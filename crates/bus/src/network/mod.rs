@@ -14,6 +14,8 @@ mod seal;
 mod timing;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod tls;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod tls_files;
 mod transport;
 
 use std::fmt;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::codec::MESSAGE_BYTES_MAX;
 use super::message_filter::ReceivedMessage;
 use super::outbound::Edited;
+use super::tls_files::{TlsFilesOfUrl, read};
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, Seal, Timing, tls};
 use crate::BusError;
@@ -23,6 +24,8 @@ const MESSAGES_MAX: usize = 1024;
 #[derive(Clone)]
 pub struct NatsOptions {
     /// `nats://[USER:PASSWORD@]HOST[:PORT]`, or `tls://`; several servers of one cluster with commas between them.
+    /// With `tls://` the authorities of the system are trusted, or with `?sslrootcert=FILE` those of the file alone;
+    /// `sslcert=FILE` and `sslkey=FILE` are a certificate to present.
     pub url: String,
     /// The subject of the hints; `midflight` by default.
     pub subject: String,
@@ -71,7 +74,13 @@ impl NetworkBus<NatsTransport> {
             let cure = "write nats://[USER:PASSWORD@]HOST[:PORT], or tls:// for TLS";
             BusError::Options(format!("invalid NATS URL; {cure}"))
         };
-        let servers = options.url.split(',').map(|server| read_server(server.trim()).ok_or_else(refused));
+        let (url, files) = TlsFilesOfUrl::take(&options.url, &["tls://"])?;
+        // They are read at each connection; what cannot be read now is reported now.
+        let (cert, key) = files.client.as_ref().map(|(cert, key)| (cert, key)).unzip();
+        for file in files.authorities.iter().chain(cert).chain(key) {
+            read(file)?;
+        }
+        let servers = url.split(',').map(|server| read_server(server.trim()).ok_or_else(refused));
         let servers = servers.collect::<Result<Vec<_>, _>>()?;
         let is_name = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '*', '>']);
         if !options.subject.split('.').all(is_name) {
@@ -80,7 +89,7 @@ impl NetworkBus<NatsTransport> {
         }
         let address = |server: &ServerAddr| format!("{}:{}", server.host(), server.port());
         let address = servers.iter().map(address).collect::<Vec<_>>().join(",");
-        let transport = NatsTransport { servers, subject: options.subject, timing: options.timing };
+        let transport = NatsTransport { servers, files, subject: options.subject, timing: options.timing };
         Ok(Self::start("nats", address, transport, seal, options.timing))
     }
 }
@@ -94,6 +103,7 @@ fn read_server(url: &str) -> Option<ServerAddr> {
 /// The server of a [`NatsBus`].
 pub struct NatsTransport {
     servers: Vec<ServerAddr>,
+    files: TlsFilesOfUrl,
     subject: String,
     timing: Timing,
 }
@@ -115,7 +125,14 @@ impl Transport for NatsTransport {
             let chosen = again.map(|it| ReconnectToServer { addr: it.addr, delay: Some(Duration::ZERO) });
             std::future::ready(chosen)
         };
-        let options = ConnectOptions::new()
+        let mut options = ConnectOptions::new();
+        if let Some(file) = &self.files.authorities {
+            options = options.add_root_certificates(file.clone());
+        }
+        if let Some((cert, key)) = &self.files.client {
+            options = options.add_client_certificate(cert.clone(), key.clone());
+        }
+        let options = options
             .name("midflight")
             .connection_timeout(self.timing.connect())
             .max_reconnects(self.servers.len())

@@ -3,12 +3,16 @@
 use futures_util::StreamExt as _;
 use midflight_core::KindName;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, cmd};
+use redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionInfo, IntoConnectionInfo as _, TlsCertificates,
+    cmd,
+};
 
 use super::message_filter::{ReceivedMessage, order};
 use super::outbound::Edited;
 use tokio::sync::watch;
 
+use super::tls_files::{TlsFilesOfUrl, read};
 use super::transport::{Incoming, Outgoing, Transport};
 use super::{NetworkBus, OtherServer, Seal, Timing, tls};
 use crate::BusError;
@@ -20,7 +24,9 @@ const REDIS_BYTES_MAX: usize = 256 << 10;
 /// What a [`RedisBus`] is made of. It cannot be printed: the URL may have a password in it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` with TLS, or `unix:PATH`.
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` with TLS, or `unix:PATH`. With TLS the
+    /// public authorities are trusted, or with `?sslrootcert=FILE` those of the file alone; `sslcert=FILE` and
+    /// `sslkey=FILE` are a certificate to present.
     pub url: String,
     /// The channel of the hints; `midflight` by default. Channels are of the whole server, not of one database.
     pub channel: String,
@@ -111,13 +117,30 @@ impl RedisTransport {
             let cure = "write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS";
             BusError::Options(format!("invalid Redis URL; {cure}"))
         };
-        let info = options.url.into_connection_info().map_err(refused)?;
+        let (url, files) = TlsFilesOfUrl::take(&options.url, &["rediss://"])?;
+        let info = url.into_connection_info().map_err(refused)?;
         let info = info.clone().set_tcp_settings(info.tcp_settings().clone().set_nodelay(true));
         let address = info.addr().to_string();
-        let client = Client::open::<ConnectionInfo>(info).map_err(refused)?;
+        let client = match certificates(&files)? {
+            None => Client::open::<ConnectionInfo>(info),
+            Some(certificates) => Client::build_with_tls::<ConnectionInfo>(info, certificates),
+        };
+        let client = client.map_err(refused)?;
         let RedisOptions { channel, legacy_channel, legacy_kind, .. } = options;
         Ok((Self { client, channel, legacy_channel, legacy_kind }, address))
     }
+}
+
+/// What the client takes of the files; none when there are none.
+fn certificates(files: &TlsFilesOfUrl) -> Result<Option<TlsCertificates>, BusError> {
+    if *files == TlsFilesOfUrl::default() {
+        return Ok(None);
+    }
+    let root_cert = files.authorities.as_deref().map(read).transpose()?;
+    let client = files.client.as_ref().map(|(cert, key)| {
+        Ok::<_, BusError>(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? })
+    });
+    Ok(Some(TlsCertificates { client_tls: client.transpose()?, root_cert }))
 }
 
 impl Transport for RedisTransport {

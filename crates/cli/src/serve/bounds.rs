@@ -113,6 +113,10 @@ bounds! {
     diff_bytes_max: usize => limits.diff_bytes_max, "MIDFLIGHT_DIFF_BYTES_MAX";
     /// How long the diffs of an answer may be computed, in ms.
     diff_ms_max: u64 => limits.diff_ms_max, "MIDFLIGHT_DIFF_MS_MAX";
+    /// How many writes a caller may send in a second; 0 is no limit.
+    writes_per_second_max: u32 => limits.writes_per_second_max, "MIDFLIGHT_WRITES_PER_SECOND_MAX";
+    /// How many reloads a caller may send in a second; 0 is no limit.
+    reloads_per_second_max: u32 => limits.reloads_per_second_max, "MIDFLIGHT_RELOADS_PER_SECOND_MAX";
     /// How many documents a restore may change.
     restore_documents_max: usize => limits.restore_documents_max, "MIDFLIGHT_RESTORE_DOCUMENTS_MAX";
     /// How many bytes of memory the bodies of a restore may need, in bytes.

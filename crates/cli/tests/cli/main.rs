@@ -35,6 +35,8 @@ mod schedules;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod transcripts;

@@ -24,6 +24,8 @@ const TARGET_BYTES_MAX: usize = 512;
 const CLOSED: u16 = 499;
 /// The route that a login asks.
 const LOGIN: &str = "/api/v1/whoami";
+/// The route of the sessions of browsers.
+const SESSION: &str = "/api/v1/session";
 
 /// The code of the error that an answer is, in its extensions.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,10 @@ pub(crate) struct MadeRevision(pub(crate) u64);
 /// Who signed a request, in the extensions of its answer: the handler verified it.
 #[derive(Debug, Clone)]
 pub struct SignedBy(pub Arc<str>);
+
+/// Who logged in, in the extensions of the answer: the request itself was anonymous.
+#[derive(Debug, Clone)]
+pub(crate) struct LoggedIn(pub(crate) Principal);
 
 /// The permission of each route that is audited, by its path and method.
 #[derive(Debug, Default)]
@@ -95,7 +101,7 @@ impl Asked {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             target: request.uri().clone(),
-            from: request.extensions().get::<Peer>().map(|peer| peer.0.ip()),
+            from: request.extensions().get::<Peer>().map(|peer| peer.address.ip()),
         }
     }
 
@@ -123,7 +129,7 @@ impl Asked {
     }
 
     fn is_audited(&self, app: &AppState, path: &str) -> bool {
-        path == LOGIN || app.audited.get().is_some_and(|it| it.has(path, &self.method))
+        path == LOGIN || path == SESSION || app.audited.get().is_some_and(|it| it.has(path, &self.method))
     }
 
     /// The entry of an answer, or of a request whose sender left before it.
@@ -136,6 +142,8 @@ impl Asked {
     ) -> AuditEntry {
         let status = answer.map_or(CLOSED, |answer| answer.status().as_u16());
         let extensions = answer.map(Response::extensions);
+        let logged_in = extensions.and_then(Extensions::get::<LoggedIn>);
+        let principal = logged_in.map_or(principal, |logged_in| &logged_in.0);
         let signer = extensions.and_then(Extensions::get::<SignedBy>).map(|signer| signer.0.to_string());
         let outcome = match status {
             CLOSED => "unknown",

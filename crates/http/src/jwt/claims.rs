@@ -73,7 +73,11 @@ fn values(claim: &Value) -> Vec<&str> {
 /// The highest role that the rules give for a claim, and the documents it is for: those of all rules of that role that
 /// match.
 pub(super) fn granted(rules: &[RoleRule], claim: Option<&Value>) -> Option<(Role, Option<Scopes>)> {
-    let values = claim.map(values).unwrap_or_default();
+    granted_to(rules, &claim.map(values).unwrap_or_default())
+}
+
+/// The same for the values themselves, as the names of a client certificate.
+pub(crate) fn granted_to(rules: &[RoleRule], values: &[&str]) -> Option<(Role, Option<Scopes>)> {
     let matching: Vec<_> = rules.iter().filter(|rule| values.contains(&rule.value.as_str())).collect();
     let role = matching.iter().map(|rule| rule.role).max()?;
     let mut patterns = Vec::new();

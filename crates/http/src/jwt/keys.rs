@@ -88,6 +88,9 @@ pub enum KeyError {
     /// A PEM file has a private key.
     #[error("it is a private key; give the public one, as `openssl pkey -in FILE -pubout` writes it")]
     Private,
+    /// A key of RSA is too short to be trusted.
+    #[error("an RSA key takes at least 2048 bits; make one with `openssl genpkey -algorithm RSA`")]
+    ShortModulus,
     /// A secret is too short to be one.
     #[error(
         "a secret of HS256 takes at least {SECRET_BYTES_MIN} bytes; make one with `openssl rand -hex 32`"
@@ -150,6 +153,11 @@ impl VerifyKeys {
         ];
         let found = found.into_iter().find_map(|(algorithm, key)| Some((algorithm, key.ok()?)));
         let (algorithm, key) = found.ok_or(KeyError::NoKey)?;
+        // The encoded key is longer than its modulus, by less than a shorter modulus is shorter.
+        let is_short = || key.try_get_as_bytes().is_ok_and(|bytes| bytes.len() < MODULUS_BYTES_MIN);
+        if algorithm == JwtAlgorithm::Rs256 && is_short() {
+            return Err(KeyError::ShortModulus);
+        }
         Ok(Self(vec![VerifyKey { kid: None, algorithm, key }]))
     }
 

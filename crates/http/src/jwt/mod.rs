@@ -6,6 +6,7 @@ mod crypto;
 mod keys;
 mod verifier;
 
+pub(crate) use claims::granted_to;
 pub use claims::{RoleRule, RoleRuleError};
 pub use keys::{JwtAlgorithm, KeyError, VerifyKeys};
 pub use verifier::{JwtOptions, JwtOptionsError, JwtVerifier};

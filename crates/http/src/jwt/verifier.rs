@@ -115,6 +115,11 @@ impl JwtVerifier {
         self.unknown_key.notified().await;
     }
 
+    /// Who issues the tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.options.issuer
+    }
+
     /// Says who sent a token.
     ///
     /// # Errors

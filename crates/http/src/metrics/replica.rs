@@ -3,6 +3,7 @@
 use metrics::{Counter, Gauge};
 
 use super::registry::MetricsRegistry;
+use crate::tls::health::CertificateMetrics;
 
 /// What is read of the engine, the bus, the sockets and the directories when the metrics are asked for.
 pub(crate) struct ReplicaMetrics {
@@ -24,13 +25,16 @@ pub(crate) struct ReplicaMetrics {
     pub(super) runaways: Gauge,
     pub(super) blocked_kinds: Gauge,
     pub(super) blocked_directories: Gauge,
+    /// Those of the certificate, where connections are encrypted.
+    pub(super) certificate: Option<CertificateMetrics>,
 }
 
 impl ReplicaMetrics {
-    pub(crate) fn new(registry: &MetricsRegistry) -> Self {
+    pub(crate) fn new(registry: &MetricsRegistry, has_tls: bool) -> Self {
         let gauge = |name, help| registry.gauge(name, help, Vec::new());
         let counter = |name, help| registry.counter(name, help, Vec::new());
         Self {
+            certificate: has_tls.then(|| CertificateMetrics::new(registry)),
             monitoring: gauge("midflight_monitoring_active", "1 while the log is polled periodically."),
             served: gauge("midflight_registry_version", "Revision being served."),
             desired: gauge("midflight_desired_revision", "Newest known revision of the log."),

@@ -38,6 +38,9 @@ fn refresh(metrics: &ReplicaMetrics, app: &AppState) {
     metrics.blocked_kinds.set(status.blocked_kinds.len() as f64);
     let blocked = app.directories.iter().filter(|directory| directory.status().blocked).count();
     metrics.blocked_directories.set(blocked as f64);
+    if let (Some(tls), Some(metrics)) = (&app.tls, &metrics.certificate) {
+        metrics.refresh(tls);
+    }
 }
 
 /// The samples with more labels on each.

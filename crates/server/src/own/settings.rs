@@ -500,8 +500,19 @@ struct Time {
 /// Where metrics always are.
 const METRICS_PATH: &str = "/metrics";
 /// What begins the paths of everything else.
-const OTHER_PATHS: [&str; 10] =
-    ["/api", "/health", "/ws", "/-", "/docs", "/openapi.json", "/mcp", "/tools", "/ui", "/assets"];
+const OTHER_PATHS: [&str; 11] = [
+    "/.well-known",
+    "/api",
+    "/health",
+    "/ws",
+    "/-",
+    "/docs",
+    "/openapi.json",
+    "/mcp",
+    "/tools",
+    "/ui",
+    "/assets",
+];
 
 /// Reads an address to listen on.
 fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {

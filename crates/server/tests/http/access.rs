@@ -44,6 +44,8 @@ async fn changes_need_a_token_and_reads_do_not() {
             "/evaluate",
             "/tools/export",
             "/mcp",
+            // Who logs a browser in sends the token in the body.
+            "/session",
         ];
         let reads = reads.iter().any(|read| path.ends_with(read));
         // Who may come in, and who did, is for admins alone, and the state of a module may be a secret.
@@ -65,14 +67,14 @@ async fn changes_need_a_token_and_reads_do_not() {
 const ROLES: [&str; 5] = ["viewer", "executor", "editor", "operator", "admin"];
 
 /// A route as the served document describes it.
-struct Route {
-    method: Method,
-    path: String,
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: String,
     permission: String,
     documents: String,
 }
 
-fn routes(server: &Server) -> Vec<Route> {
+pub(crate) fn routes(server: &Server) -> Vec<Route> {
     let document: Value = serde_json::to_value(server.running.service().openapi()).unwrap();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -91,7 +93,7 @@ fn routes(server: &Server) -> Vec<Route> {
 }
 
 /// A path of a route, of which nothing is there but by chance.
-fn example(path: &str) -> String {
+pub(crate) fn example(path: &str) -> String {
     path.replace("{number}", "999999").replace("{code}", "owned").replace(['{', '}'], "")
 }
 
@@ -215,6 +217,7 @@ async fn behind_a_proxy_on_the_same_machine_reading_needs_a_token() {
 async fn on_other_addresses_reading_needs_a_token_too() {
     let server = server_with(|options| {
         options.config.listen(SocketAddr::from(([0, 0, 0, 0], 0)), Origin::Flag("--listen".to_owned()));
+        options.plain_http = true;
     })
     .await;
     for (method, path, _) in calls(&server) {
@@ -223,6 +226,12 @@ async fn on_other_addresses_reading_needs_a_token_too() {
         let asked = answer(server.anonymous(method.clone(), &path).json(&json!({}))).await;
         if path.starts_with(SIGNED) {
             // Whoever calls one signs instead; this one does not exist.
+            asked.problem(404, "not_found");
+        } else if path == "/api/v1/session" {
+            // Who logs in has a token in the body; who logs out needs none.
+            assert_eq!(asked.status, if method == Method::POST { 422 } else { 204 });
+        } else if path.starts_with("/.well-known/") {
+            // No issuer is known here.
             asked.problem(404, "not_found");
         } else if path.starts_with("/assets/") {
             // Files of the web UI, which holds no data; none has this name.
@@ -298,6 +307,31 @@ async fn a_token_file_is_made_private_or_read() {
     second.stop().await;
     std::fs::write(&file, "short").unwrap();
     assert!(start(&file).await.unwrap_err().to_string().contains("token file"));
+}
+
+#[tokio::test]
+async fn a_token_that_changes_in_its_file_counts_by_the_event_of_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "the-first-token-that-is-long-enough").unwrap();
+    let server = server_with(|options| {
+        options.admin_token_file = Some(file.path().to_owned());
+        // Nothing but the event comes before the test has failed.
+        options.config.cover("/tokens/refresh_ms", "3600000", Origin::Flag("--test".to_owned()));
+        options.config.file_options.poll = std::time::Duration::from_secs(3_600);
+    })
+    .await;
+    let status = async |token: &str| {
+        answer(server.anonymous(Method::GET, "/api/v1/tokens").bearer_auth(token)).await.status
+    };
+    assert_eq!(status("the-first-token-that-is-long-enough").await, 200);
+    std::fs::write(&file, "the-second-token-that-is-long-enough").unwrap();
+    let is_known = async {
+        while status("the-second-token-that-is-long-enough").await == 401 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, is_known).await.unwrap();
+    assert_eq!(status("the-first-token-that-is-long-enough").await, 401);
 }
 
 #[tokio::test]

@@ -38,6 +38,17 @@ async fn bodies_that_cannot_be_read_change_nothing() {
 }
 
 #[tokio::test]
+async fn compressed_bodies_are_refused() {
+    let server = server().await;
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let put = server.request(Method::PUT, "/api/v1/rulesets/a").header("content-encoding", encoding);
+        answer(put.json(&json!({}))).await.problem(415, "unsupported_media_type");
+    }
+    let put = server.request(Method::PUT, "/api/v1/rulesets/a").header("content-encoding", "identity");
+    assert_eq!(answer(put.json(&json!({}))).await.status, 201);
+}
+
+#[tokio::test]
 async fn shapes_that_are_wrong_are_named_with_their_place() {
     let server = server().await.with_loans().await;
     let execute = |body: Value| {

@@ -14,6 +14,7 @@ use midflight_server::{JwtAlgorithm, JwtOptions, JwtSettings, KeySources};
 use reqwest::Method;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use crate::support::{DEADLINE, Server, answer, server_with};
@@ -340,4 +341,151 @@ async fn options_that_would_let_anybody_in_are_refused() {
     let mut no_one = settings(public(), of_file(&set));
     no_one.verify.audiences.clear();
     assert!(start(no_one).await.contains("no audience"));
+}
+
+#[tokio::test]
+async fn agents_find_out_who_issues_tokens() {
+    let (server, _folder) = by_file(&json!({"keys": [Key::new("k1").public()]})).await;
+    let of_mcp = "/.well-known/oauth-protected-resource/mcp";
+    let metadata = server.get(of_mcp).await.ok();
+    assert_eq!(metadata["resource"], server.url("/mcp"));
+    assert_eq!(metadata["authorization_servers"], json!([ISSUER]));
+    let metadata = server.get("/.well-known/oauth-protected-resource").await.ok();
+    assert_eq!(metadata["resource"], server.running.url());
+    let by_proxy = server.request(Method::GET, of_mcp).header("x-forwarded-proto", "https");
+    let by_proxy = answer(by_proxy).await.ok();
+    assert!(by_proxy["resource"].as_str().unwrap().starts_with("https://"), "{by_proxy}");
+    let refused =
+        answer(server.anonymous(Method::POST, "/mcp").bearer_auth("mf_wrong").json(&json!({}))).await;
+    let challenge = refused.headers["www-authenticate"].to_str().unwrap().to_owned();
+    assert_eq!(
+        challenge,
+        format!("Bearer realm=\"midflight\", resource_metadata=\"{}\"", server.url(of_mcp))
+    );
+    refused.problem(401, "unauthenticated");
+    let elsewhere = answer(server.anonymous(Method::GET, "/api/v1/status").bearer_auth("mf_wrong")).await;
+    assert_eq!(elsewhere.headers["www-authenticate"], "Bearer realm=\"midflight\"");
+}
+
+/// A key of RSA, which ring does not generate; it is for this test alone.
+const RSA: &[u8] = include_bytes!("keys/rsa.pem");
+const RSA_PUBLIC: &str = include_str!("keys/rsa.pub.pem");
+/// One that is too short to be trusted.
+const RSA_SHORT: &str = include_str!("keys/rsa-1024.pub.pem");
+
+fn rs256(message: &[u8]) -> Vec<u8> {
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from_pem_slice(RSA).unwrap();
+    let pair = ring::signature::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+    let mut signature = vec![0; pair.public().modulus_len()];
+    let random = SystemRandom::new();
+    pair.sign(&ring::signature::RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+    signature
+}
+
+/// The public half of the key of RSA, as an issuer publishes it.
+fn rsa_of_set() -> Value {
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from_pem_slice(RSA).unwrap();
+    let pair = ring::signature::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+    let public = ring::signature::RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
+    let (n, e) = (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e));
+    json!({"kty": "RSA", "kid": "r1", "alg": "RS256", "n": n, "e": e})
+}
+
+#[tokio::test]
+async fn rs256_is_verified_by_a_key_of_a_set_and_by_one_in_pem() {
+    let (of_set, _set) = by_file(&json!({"keys": [rsa_of_set()]})).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rsa.pem");
+    std::fs::write(&file, RSA_PUBLIC).unwrap();
+    let keys = KeySources { files: vec![file.clone()], ..KeySources::default() };
+    let of_pem = server_with(|options| options.jwt = Some(settings(public(), keys))).await;
+    let good = signed(&json!({"alg": "RS256"}), &claims(), rs256);
+    for server in [&of_set, &of_pem] {
+        assert_eq!(until(server, &good, 200).await["name"], "jwt:anna");
+        let parts: Vec<_> = good.split('.').collect();
+        let mut admin = claims();
+        admin["roles"] = json!(["owners"]);
+        for (wrong, why) in [
+            (format!("{}.{}.{}", parts[0], encoded(&admin), parts[2]), "signature"),
+            // The public key as the secret of an HMAC.
+            (
+                signed(&json!({"alg": "HS256"}), &claims(), |message| hmac(RSA_PUBLIC.as_bytes(), message)),
+                "HS256 is not allowed",
+            ),
+            (signed(&json!({"alg": "RS512"}), &claims(), rs256), "RS512 is not allowed"),
+            (signed(&json!({"alg": "ES256"}), &claims(), rs256), "key is not known"),
+        ] {
+            let refused = whoami(server, &wrong).await.problem(401, "unauthenticated");
+            assert!(refused["detail"].as_str().unwrap().contains(why), "{why}: {refused:#}");
+        }
+    }
+    // A key that is too short is no key.
+    std::fs::write(&file, RSA_SHORT).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = crate::support::options(&dir);
+    let keys = KeySources { files: vec![file], ..KeySources::default() };
+    options.jwt = Some(settings(public(), keys));
+    let refused = midflight_server::start(options).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("2048 bits"), "{refused}");
+}
+
+#[tokio::test]
+async fn es256_and_eddsa_are_verified_by_keys_in_pem() {
+    for algorithm in ["ES256", "EdDSA"] {
+        let scheme = if algorithm == "ES256" { &rcgen::PKCS_ECDSA_P256_SHA256 } else { &rcgen::PKCS_ED25519 };
+        let pair = rcgen::KeyPair::generate_for(scheme).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pem");
+        std::fs::write(&file, pair.public_key_pem()).unwrap();
+        let keys = KeySources { files: vec![file], ..KeySources::default() };
+        let server = server_with(|options| options.jwt = Some(settings(public(), keys))).await;
+        let pkcs8 = pair.serialize_der();
+        let sign = |message: &[u8]| {
+            if algorithm == "EdDSA" {
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).unwrap();
+                return pair.sign(message).as_ref().to_vec();
+            }
+            let random = SystemRandom::new();
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &random).unwrap();
+            pair.sign(&random, message).unwrap().as_ref().to_vec()
+        };
+        until(&server, &signed(&json!({"alg": algorithm}), &claims(), sign), 200).await;
+        let other = if algorithm == "EdDSA" { "ES256" } else { "EdDSA" };
+        let confused = signed(&json!({"alg": other}), &claims(), sign);
+        whoami(&server, &confused).await.problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_that_never_comes_holds_up_nobody() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    // It accepts, and says nothing.
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    let server = by_url(url).await;
+    let refused = whoami(&server, &Key::new("k1").token(&claims())).await.problem(401, "unauthenticated");
+    assert!(refused["detail"].as_str().unwrap().contains("key is not known"), "{refused:#}");
+    whoami(&server, &server.token).await.ok();
+    // A stop does not wait for it either.
+    tokio::time::timeout(DEADLINE, server.running.stop()).await.unwrap();
+    silent.abort();
+}
+
+#[tokio::test]
+async fn keys_that_an_issuer_replaces_count_as_soon_as_a_token_asks_for_them() {
+    let (old, new) = (Arc::new(Key::new("old")), Arc::new(Key::new("new")));
+    let sets = [json!({"keys": [old.public()]}).to_string(), json!({"keys": [new.public()]}).to_string()];
+    let url = issuer(move |nth| sets[nth.min(1)].clone().into_response()).await;
+    let server = by_url(url).await;
+    until(&server, &old.token(&claims()), 200).await;
+    // A token with an unknown key asks for the set again, at most every ten seconds; meanwhile the old one is good.
+    whoami(&server, &new.token(&claims())).await.problem(401, "unauthenticated");
+    whoami(&server, &old.token(&claims())).await.ok();
+    until(&server, &new.token(&claims()), 200).await;
+    whoami(&server, &old.token(&claims())).await.problem(401, "unauthenticated");
 }

@@ -16,4 +16,7 @@
 {{- if and (has $values.bus.kind (list "redis" "nats")) (not $values.bus.existingSecret.name) -}}
 {{- fail (printf "bus.kind %s needs bus.existingSecret.name: a secret whose key `url` is where it is, as %s" $values.bus.kind (ternary "redis://host:6379" "nats://host:4222" (eq $values.bus.kind "redis"))) -}}
 {{- end -}}
+{{- if and $values.tls.existingSecret.name $values.configReloader.enabled (eq $values.configReloader.verify "hash") -}}
+{{- fail "tls.existingSecret.name with configReloader.verify hash: the config-reloader asks the server in plain HTTP; set configReloader.verify to none" -}}
+{{- end -}}
 {{- end -}}

@@ -42,6 +42,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if eq .Values.store.kind "postgres" }}true{{ end }}
 {{- end }}
 
+{{- define "midflight.scheme" -}}
+{{- ternary "https" "http" (ne .Values.tls.existingSecret.name "") -}}
+{{- end }}
+
 {{- /* The text of the config file, if there is one. The config-reloader has always one to watch: of nothing but defaults. */ -}}
 {{- define "midflight.config" -}}
 {{- if .Values.config.content -}}

@@ -53,6 +53,12 @@ spec:
       args:
         - serve
         - --listen={{ .Values.listenAddress }}:8080
+        {{- if .Values.tls.existingSecret.name }}
+        - --tls-cert=/etc/midflight-tls/tls.crt
+        - --tls-key=/etc/midflight-tls/tls.key
+        {{- else }}
+        - --plain-http
+        {{- end }}
         - --data-dir=/data
         - --drain-ms-max={{ mul .Values.drainSeconds 1000 }}
         - --replica-id=$(POD_NAME)
@@ -104,12 +110,14 @@ spec:
         httpGet:
           path: /health/live
           port: http
+          scheme: {{ include "midflight.scheme" . | upper }}
         periodSeconds: 2
         failureThreshold: 150
       livenessProbe:
         httpGet:
           path: /health/live
           port: http
+          scheme: {{ include "midflight.scheme" . | upper }}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 3
@@ -118,6 +126,7 @@ spec:
         httpGet:
           path: /health/ready
           port: http
+          scheme: {{ include "midflight.scheme" . | upper }}
         periodSeconds: 5
         timeoutSeconds: 2
         failureThreshold: 2
@@ -151,6 +160,11 @@ spec:
         {{- if .Values.adminToken.existingSecret.name }}
         - name: admin-token
           mountPath: /etc/midflight-admin
+          readOnly: true
+        {{- end }}
+        {{- if .Values.tls.existingSecret.name }}
+        - name: tls
+          mountPath: /etc/midflight-tls
           readOnly: true
         {{- end }}
     {{- with include "midflight.sidecar.containers" $reloader }}
@@ -210,6 +224,11 @@ valueFrom:
 - name: admin-token
   secret:
     secretName: {{ .Values.adminToken.existingSecret.name }}
+{{- end }}
+{{- if .Values.tls.existingSecret.name }}
+- name: tls
+  secret:
+    secretName: {{ .Values.tls.existingSecret.name }}
 {{- end }}
 {{- with include "midflight.sidecar.volumes" (include "midflight.reloader" . | fromYaml) }}
 {{- . | nindent 0 }}

@@ -1,0 +1,134 @@
+//! The certificate that new connections get, and who the holder of a client certificate is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::certificate::ClientCertificate;
+use super::credentials::{TlsCredentials, TlsError};
+use crate::jwt::{RoleRule, granted_to};
+use crate::principal::{Principal, TokenId};
+
+/// Encrypts connections with the credentials that it was given last. Connections that are open keep theirs.
+#[derive(Debug)]
+pub struct TlsEndpoint {
+    credentials: RwLock<Arc<TlsCredentials>>,
+    /// Why newer files could not be used.
+    error: RwLock<Option<TlsError>>,
+    /// The roles of the holders of client certificates.
+    roles: Vec<RoleRule>,
+}
+
+/// The certificate in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsStatus {
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Until when it is valid.
+    pub not_after: Timestamp,
+    /// Why newer files are not in use; none when they are.
+    pub error: Option<TlsError>,
+}
+
+impl TlsStatus {
+    /// How many whole days it is valid for; negative once it has expired.
+    #[must_use]
+    pub fn days_left(&self) -> i64 {
+        self.not_after.duration_since(Timestamp::now()).as_hours().div_euclid(24)
+    }
+}
+
+impl TlsEndpoint {
+    /// Encrypts with these. `roles` are those that names of client certificates give.
+    #[must_use]
+    pub fn new(credentials: TlsCredentials, roles: Vec<RoleRule>) -> Self {
+        Self { credentials: RwLock::new(Arc::new(credentials)), error: RwLock::default(), roles }
+    }
+
+    /// Encrypts new connections with these.
+    pub fn replace(&self, credentials: TlsCredentials) {
+        *self.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+        self.report(None);
+    }
+
+    /// Notes why newer files cannot be used; none when they equal those in use.
+    pub fn report(&self, error: Option<TlsError>) {
+        *self.error.write().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// The certificate in use.
+    #[must_use]
+    pub fn status(&self) -> TlsStatus {
+        let credentials = self.current();
+        let error = self.error.read().unwrap_or_else(PoisonError::into_inner).clone();
+        TlsStatus { names: credentials.names.clone(), not_after: credentials.not_after, error }
+    }
+
+    fn current(&self) -> Arc<TlsCredentials> {
+        Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Agrees with a client on the encryption, within a time. None when that fails; the log says why.
+    pub(crate) async fn accept<S>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        within: Duration,
+    ) -> Option<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.current().config));
+        match tokio::time::timeout(within, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                log_failure(peer, &error);
+                None
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "TLS handshake timed out (receive_ms_max)");
+                None
+            }
+        }
+    }
+
+    /// Who the holder of a client certificate is; none when no rule gives a role to one of its names.
+    pub(crate) fn principal(&self, certificate: &ClientCertificate) -> Option<Principal> {
+        let names: Vec<_> = certificate.names.iter().map(String::as_str).collect();
+        let (role, scopes) = granted_to(&self.roles, &names)?;
+        let (name, id) = (certificate.name(), TokenId::of(&certificate.hash.into()));
+        // No API token has a colon in its name, so that no other caller is taken for the holder of one.
+        Some(Principal::of_subject(&format!("cert:{name}"), role, id, scopes, certificate.not_after))
+    }
+}
+
+/// The certificate that a client presented, if it did.
+pub(crate) fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
+    ClientCertificate::of(stream.get_ref().1.peer_certificates()?.first()?)
+}
+
+/// Whether a client chose HTTP/2.
+pub(crate) fn chose_http2<S>(stream: &TlsStream<S>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(b"h2")
+}
+
+/// Says why a handshake failed. What an operator can do something about is logged at a level that is shown; what any
+/// scanner of ports can cause is not.
+fn log_failure(peer: SocketAddr, error: &io::Error) {
+    let reason = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match reason {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            tracing::warn!(%peer, ?reason, "client certificate refused");
+        }
+        Some(rustls::Error::AlertReceived(alert)) => {
+            tracing::info!(%peer, ?alert, "client refused the certificate of this server, or the handshake");
+        }
+        _ => tracing::debug!(%peer, %error, "TLS handshake failed"),
+    }
+}
