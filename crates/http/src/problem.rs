@@ -10,6 +10,9 @@ use crate::audit::ErrorCode;
 use crate::code::Code;
 use crate::wire::{DocumentDiffAnswer, ProblemItem, items};
 
+/// What every error answer is sent as (RFC 9457).
+pub(crate) const PROBLEM_TYPE: &str = "application/problem+json";
+
 /// The body of every error answer (`application/problem+json`, RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemBody {
@@ -123,7 +126,7 @@ impl IntoResponse for ApiError {
         let mut response = (status, axum::Json(&*self.0)).into_response();
         response.extensions_mut().insert(ErrorCode(self.0.code));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"midflight\""));
         }

@@ -140,7 +140,6 @@ async fn deliveries(server: &Server, state: &str, count: usize) -> Vec<Value> {
                 return items;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(DEADLINE, ask).await.unwrap_or_else(|_| panic!("{count} of {path}"))
@@ -289,7 +288,7 @@ async fn a_webhook_that_cannot_be_is_refused_without_its_secret() {
         let (path, body) = hook("a", secrets.path(), receiver.body(more.clone()));
         let refused = server.put(&path, &body).await.problem(422, "invalid_document");
         assert_eq!(refused["errors"][0]["path"], place, "{more}: {refused:#}");
-        assert!(!refused.to_string().contains("hunter2"), "{refused:#}");
+        assert!(!refused["errors"].to_string().contains("hunter2"), "{refused:#}");
     }
     let elsewhere = "only.example".parse().unwrap();
     let (server, secrets) = start(|options| {

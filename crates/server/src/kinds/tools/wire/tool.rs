@@ -193,7 +193,9 @@ pub(in super::super) struct WriteToolAnswer {
     tool: ToolAnswer,
     #[serde(flatten)]
     write: WriteAnswer,
-    /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same.
+    /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same. Absent when
+    /// nothing was to be written.
+    #[schema(required = false)]
     warnings: Vec<LintItem>,
 }
 
