@@ -10,6 +10,9 @@ use crate::code::Code;
 use crate::conflict::EditConflict;
 use crate::wire::problem_items;
 
+/// What every error answer is sent as (RFC 9457).
+pub(crate) const PROBLEM_TYPE: &str = "application/problem+json";
+
 /// An error on its way to the caller.
 #[derive(Debug)]
 pub struct ApiError {
@@ -116,7 +119,7 @@ impl IntoResponse for ApiError {
         let mut response = (status, axum::Json(&*self.body)).into_response();
         response.extensions_mut().insert(ErrorCode(self.code));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"midflight\""));
         }

@@ -6,14 +6,15 @@ use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
 use axum::routing::MethodRouter;
 use serde_json::json;
+use utoipa::ToSchema as _;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem, Paths};
-use utoipa::openapi::{OpenApi, SecurityRequirement};
+use utoipa::openapi::{OpenApi, RefOr, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::AppState;
 use crate::principal::{Access, Permission};
-use crate::problem::ApiError;
+use crate::problem::{ApiError, PROBLEM_TYPE, ProblemBody};
 use crate::reach::Reach;
 
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
@@ -127,6 +128,21 @@ impl Need {
             let output = json!({"permission": self.permission.as_str(), "documents": self.reach.text()});
             let output = ExtensionsBuilder::new().add(ACCESS, output).build();
             operation.extensions.get_or_insert_default().merge(output);
+            problems_by_their_type(operation);
+        }
+    }
+}
+
+/// Says of the answers that are problems that they are sent as such, which a handler cannot leave out or get wrong.
+fn problems_by_their_type(operation: &mut Operation) {
+    let problem = format!("#/components/schemas/{}", ProblemBody::name());
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        for (sort, content) in std::mem::take(&mut response.content) {
+            let is_problem =
+                matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
+            let sort = if is_problem { PROBLEM_TYPE.to_owned() } else { sort };
+            response.content.insert(sort, content);
         }
     }
 }

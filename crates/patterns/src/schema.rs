@@ -53,7 +53,7 @@ fn spelt(pattern: &str) -> Value {
 }
 
 fn category_name() -> Value {
-    json!({"type": "string", "pattern": "^[^\\s\\p{Cc}]+$", "maxLength": CATEGORY_BYTES_MAX,
+    json!({"type": "string", "pattern": "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]+$", "maxLength": CATEGORY_BYTES_MAX,
         "description": "The category of matching queries."})
 }
 

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use jiff::Timestamp;
 use midflight_store::{AuditQuery, AuditRecord};
@@ -126,6 +127,8 @@ async fn export_audit(
         let next = page.next.map(|number| (app, AuditQuery { before: Some(number), ..query }));
         Some((Ok(text), next))
     });
+    // What compresses answers asks again after the end.
+    let chunks = chunks.fuse();
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(chunks)).into_response())
 }
 

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
 use midflight_core::{Change, DocumentId, JsonPointer, KindName, RevisionNumber};
 use midflight_engine::{InvalidPolicy, SCHEDULES};
@@ -90,6 +91,8 @@ pub(super) async fn export(
         let chunk = exporter.next().await?;
         Some((chunk, exporter))
     });
+    // What compresses answers asks again after the end.
+    let chunks = chunks.fuse();
     let mut response = (headers, Body::from_stream(chunks)).into_response();
     // What the copy leaves out since it is invalid is in the log at that revision, so the copy does not claim to be
     // that revision.

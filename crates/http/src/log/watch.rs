@@ -89,7 +89,7 @@ pub(super) async fn watch(
     // The head of the answer is sent with the first piece of its body: without one, a client would not know until the first
     // revision, or the first sign of life, that it is connected.
     let begun = once(ready(Ok(Event::default().comment("watching"))));
-    Ok(Sse::new(begun.chain(events)).keep_alive(KeepAlive::default()))
+    Ok(Sse::new(begun.chain(events.fuse())).keep_alive(KeepAlive::default()))
 }
 
 async fn start(

@@ -27,6 +27,7 @@ mod modules_bad;
 #[cfg(feature = "modules")]
 mod modules_support;
 mod next_version;
+mod outbound;
 mod patches;
 mod patterns;
 mod patterns_bounds;

@@ -127,3 +127,18 @@ async fn a_restore_finds_what_changed_among_what_did_not() {
     let changed = (0..300).filter(|n| (100..110).contains(n) || n % 7 == 0 && (n % 35 == 0 || n % 14 != 0));
     assert_eq!(restored["documents"].as_array().unwrap().len(), changed.count());
 }
+
+/// What compresses an answer asks for more of it after its end.
+#[tokio::test]
+async fn a_compressed_export_ends() {
+    let server = server().await.with_loans().await;
+    for path in ["/api/v1/export", "/api/v1/audit/export"] {
+        let request = server.request(Method::GET, path).header("accept-encoding", "gzip");
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-encoding"]),
+            (200, &"gzip".parse().unwrap())
+        );
+        assert!(!response.bytes().await.unwrap().is_empty(), "{path}");
+    }
+}

@@ -158,10 +158,10 @@ pub struct WriteToolAnswer {
     pub tool: ToolAnswer,
     #[serde(flatten)]
     pub write: WriteAnswer,
-    /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same.
-    // A dry run, and a write that changed nothing, have none.
+    /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same. Absent when
+    /// nothing was to be written.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required = true))]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub warnings: Vec<LintItem>,
 }
 
