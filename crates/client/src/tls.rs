@@ -29,7 +29,8 @@ impl TlsFiles {
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| ClientError::Invalid(format!("TLS is not available: {error}")))?;
+        let config =
+            config.map_err(|error| ClientError::Invalid(format!("TLS is not available: {error}")))?;
         let config = config.with_root_certificates(roots);
         let Some((file, key_file)) = &self.certificate else { return Ok(config.with_no_client_auth()) };
         let chain = certificates(CERTIFICATE, file)?;
