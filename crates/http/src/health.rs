@@ -9,7 +9,6 @@ use midflight_core::Outcome;
 use midflight_engine::EngineStatus;
 use midflight_wire::health::{BusAnswer, Checks, HotReloadHealth, LiveAnswer, ReadyAnswer};
 use serde_json::Value;
-use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::app::{AppState, RedactText};

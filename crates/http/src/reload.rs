@@ -15,7 +15,7 @@ use midflight_wire::problem::ProblemBody;
 use midflight_wire::reload::{ReloadRequest, ReloadedAnswer, ReplicaReload};
 use midflight_wire::replicas::Ack;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use crate::app::AppState;

@@ -9,7 +9,6 @@ use midflight_core::{JsonPointer, Open, Vocabulary as _};
 use midflight_store::{AgentLimits, PreviousHash, Token};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tokens::{CreatedToken, RotateBody, TokenAnswer, TokenBody, TokenList};
-use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::app::AppState;

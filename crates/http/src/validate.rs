@@ -8,7 +8,6 @@ use midflight_core::{DocumentId, Problems};
 use midflight_engine::Validated;
 use midflight_wire::edits::{ValidateRequest, ValidatedAnswer};
 use midflight_wire::problem::ProblemBody;
-use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::app::AppState;

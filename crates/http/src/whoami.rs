@@ -5,7 +5,6 @@ use midflight_wire::tokens::Whoami;
 use std::borrow::Cow;
 
 use axum::Json;
-use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::app::AppState;

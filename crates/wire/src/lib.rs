@@ -12,13 +12,15 @@
 //! type of the kind:
 //!
 //! ```
+//! use midflight_wire::config::ConfigMembers;
 //! use midflight_wire::edits::WriteAnswer;
-//! # use midflight_wire::tools::LintMembers;
 //!
 //! let text = r#"{"outcome": "success", "revision": 3, "dry_run": false, "documents": [], "diff": [], "plan": null,
-//!     "reload_id": 4, "reload_time_ms": 1.5, "lints": []}"#;
+//!     "reload_id": 4, "reload_time_ms": 1.5, "config": {"masked": [], "restart_required": ["/listen"]}}"#;
 //! let answer: WriteAnswer = serde_json::from_str(text)?;
-//! assert_eq!((answer.revision, &*answer.outcome), (Some(3), "success"));
+//! assert_eq!((&*answer.outcome, answer.revision), ("success", Some(3)));
+//! let members: ConfigMembers = serde_json::from_str(text)?;
+//! assert_eq!(members.config.unwrap_or_default().restart_required, ["/listen"]);
 //! # Ok::<_, serde_json::Error>(())
 //! ```
 //!

@@ -11,7 +11,7 @@ use midflight_store::{AuditQuery, AuditRecord};
 use midflight_wire::audit::{AuditItem, AuditList};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use crate::app::AppState;

@@ -6,7 +6,6 @@ use midflight_core::{Open, Outcome, REASON_BYTES_MAX};
 use midflight_wire::log::AdoptRequest;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::reload::ReloadAnswer;
-use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::body::JsonBody;

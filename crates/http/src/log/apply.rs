@@ -7,7 +7,6 @@ use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumb
 use midflight_wire::edits::{ApplyRequest, ChangeRequest, OpWord, WriteAnswer};
 use midflight_wire::log::{CompactAnswer, CompactRequest};
 use midflight_wire::problem::ProblemBody;
-use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::body::JsonBody;

@@ -11,7 +11,7 @@ use midflight_wire::edits::WriteAnswer;
 use midflight_wire::log::{RestoreRequest, RevisionDetail, RevisionDiff, RevisionList};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::compare::{self, ComparisonPage};
 use super::known_kind;

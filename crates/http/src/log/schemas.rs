@@ -6,7 +6,6 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use midflight_wire::documents::{SchemaInfo, SchemaList};
 use midflight_wire::problem::ProblemBody;
-use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::code::Code;

@@ -37,15 +37,20 @@ use crate::support::{Answer, Server, answer, server};
 pub(crate) fn read<T: DeserializeOwned + Serialize>(answer: &Answer) -> T {
     assert!(answer.status.is_success(), "{:#}", answer.json);
     let read: T = serde_json::from_str(&answer.json.to_string()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), answer.json);
+    assert_eq!(written(&read), answer.json);
     read
+}
+
+/// What a server would write.
+fn written(answer: &impl Serialize) -> Value {
+    serde_json::from_str(&serde_json::to_string(answer).unwrap()).unwrap()
 }
 
 /// The same of an answer that kinds add members to: every member that `T` has is written as it was.
 #[track_caller]
 fn read_members<T: DeserializeOwned + Serialize>(answer: &Answer) -> T {
     let read: T = serde_json::from_str(&answer.json.to_string()).unwrap();
-    let Value::Object(members) = serde_json::to_value(&read).unwrap() else { panic!("an object") };
+    let Value::Object(members) = written(&read) else { panic!("an object") };
     for (name, value) in members {
         match (value, &answer.json[&name]) {
             (Value::Object(members), of_answer) => {
@@ -185,22 +190,87 @@ async fn clients_read_configs() {
 
 #[tokio::test]
 async fn clients_read_patterns() {
-    let server = server().await;
-    let pattern = json!({"pattern": "hello", "match": "exact", "category": "greeting", "confidence": 0.9});
-    assert_eq!(server.put("/api/v1/patterns/hello", &pattern).await.status, 201);
-    let body = ClassifyBody { query: "hello".to_owned(), profile: None, session_id: None };
+    let server = crate::patterns::with_patterns().await;
+    let body = ClassifyBody { query: "ciao".to_owned(), profile: None, session_id: None };
     let classified: ClassificationAnswer = server.send("/api/v1/patterns/classify", &body).await;
-    assert_eq!(classified.category.as_deref(), Some("greeting"));
-    let body = NormalizeBody { query: "Hello".to_owned(), profile: None };
-    let _: NormalizedAnswer = server.send("/api/v1/patterns/normalize", &body).await;
+    assert_eq!(classified.category.as_deref(), Some("GREETING"));
+    let body = NormalizeBody { query: "Ciao!".to_owned(), profile: None };
+    let normalized: NormalizedAnswer = server.send("/api/v1/patterns/normalize", &body).await;
+    assert_eq!(normalized.normalized, "ciao");
     let feedback_type = FeedbackWord::Positive;
     let body =
-        FeedbackBody { query: "hello".to_owned(), profile: None, feedback_type, corrected_category: None };
+        FeedbackBody { query: "ciao".to_owned(), profile: None, feedback_type, corrected_category: None };
     let done: FeedbackDone = server.send("/api/v1/patterns/feedback", &body).await;
     assert!(done.matched.is_some());
     let patterns: PatternList = server.read("/api/v1/patterns").await;
-    assert_eq!(patterns.items[0].id, "hello");
+    assert!(patterns.items.iter().any(|pattern| pattern.any_of.len() == 2));
     let _: PerformanceAnswer = server.read("/api/v1/patterns/performance").await;
     let _: HotReloadMetrics = server.read("/api/v1/patterns/hot-reload/metrics").await;
-    let _: ReloadedPatterns = server.send("/api/v1/patterns/reload", &json!({"pattern_id": "hello"})).await;
+    let reloaded: ReloadedPatterns =
+        server.send("/api/v1/patterns/reload", &json!({"pattern_id": "ciao"})).await;
+    assert!(reloaded.success && reloaded.pattern.is_some());
+}
+
+#[cfg(feature = "tools")]
+#[tokio::test]
+async fn clients_read_tools() {
+    use midflight_wire::tools::*;
+
+    let server = crate::tools::with_tools().await;
+    let _: ToolsHealth = server.read("/api/v1/tools/health").await;
+    let tools: ToolList = server.read("/api/v1/tools").await;
+    assert_eq!(tools.total, 2);
+    let tool: ToolDetail = server.read("/api/v1/tools/grep").await;
+    assert_eq!(tool.tool.platform.as_deref(), Some("linux"));
+    let made = server.post("/api/v1/tools", &crate::tools::listed("sed", "1.0")).await;
+    assert_eq!(read::<WriteToolAnswer>(&made).write.outcome, "success");
+    let changed = server.put("/api/v1/tools/sed", &json!({"description": "Edits lines."})).await;
+    assert_eq!(read::<WriteToolAnswer>(&changed).tool.description, "Edits lines.");
+    let found: FoundTools = server.read("/api/v1/tools/search/query?q=lines").await;
+    assert!(found.results[0].score.is_some());
+    let _: Vec<CapabilityItem> = server.read("/api/v1/tools/capabilities/list").await;
+    let _: CapabilityTools = server.read("/api/v1/tools/capabilities/text_search/tools").await;
+    let _: Versions = server.read("/api/v1/tools/sed/versions").await;
+    let _: LintList = server.read("/api/v1/tools/lint").await;
+    let _: TelemetryList = server.read("/api/v1/tools/telemetry").await;
+    let _: ToolsMetricsAnswer = server.read("/api/v1/tools/metrics").await;
+    let _: PerformanceStats = server.read("/api/v1/tools/performance/stats").await;
+    let _: ReloadHistory = server.read("/api/v1/tools/reload/history").await;
+    let _: ReloadStatistics = server.read("/api/v1/tools/reload/statistics").await;
+    let body: SelectBody = serde_json::from_value(json!({"capabilities": ["text_search"]})).unwrap();
+    let selection: SelectionAnswer = server.send("/api/v1/tools/select", &body).await;
+    assert_eq!(selection.selected["capability"], "text_search");
+    let body: EvaluateBody = serde_json::from_value(json!({"expression": "200 + 5 * N"})).unwrap();
+    let evaluated: EvaluatedAnswer = server.send("/api/v1/tools/evaluate", &body).await;
+    assert!(evaluated.kind == "number" && evaluated.variables[0].is_default);
+    let exported: ExportedTools = server.send("/api/v1/tools/export", &json!([])).await;
+    let body = ImportToolsBody { yaml_content: exported.yaml_content, overwrite: true, validate_only: true };
+    let imported: ImportedTools = server.send("/api/v1/tools/import", &body).await;
+    assert_eq!(imported.imported_count, 3);
+    let _: ReloadedTools = server.send("/api/v1/tools/reload", &ReloadToolsBody::default()).await;
+}
+
+#[cfg(feature = "modules")]
+#[tokio::test]
+async fn clients_read_modules() {
+    use midflight_testkit::guest::Guest;
+    use midflight_wire::modules::*;
+
+    let server = server().await;
+    let guest = Guest::new(crate::modules_support::NAME, "1.0.0", 1);
+    let blob: BlobAnswer = read(&server.put_blob(&guest.build()).await);
+    assert!(blob.bytes > 0);
+    server.load(&guest).await;
+    let body: CallBody = serde_json::from_value(json!({"operation": "add"})).unwrap();
+    let called: CallAnswer = server.send("/api/v1/modules/counter/call", &body).await;
+    assert!(called.result_base64.is_some());
+    let body = ModuleReloadBody { force: true, ..ModuleReloadBody::default() };
+    let reloaded: ModuleReloadAnswer = server.send("/api/v1/modules/counter/reload", &body).await;
+    assert_eq!(reloaded.status, "reloaded");
+    let modules: ModuleList = server.read("/api/v1/modules").await;
+    assert_eq!(modules.items[0].state, "live");
+    let module: ModuleAnswer = server.read("/api/v1/modules/counter").await;
+    assert_eq!(module.generations.len(), 2);
+    let reloads: ModuleReloadList = server.read("/api/v1/modules/counter/reloads").await;
+    assert_eq!(reloads.items.len(), 2);
 }

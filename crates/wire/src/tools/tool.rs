@@ -159,6 +159,9 @@ pub struct WriteToolAnswer {
     #[serde(flatten)]
     pub write: WriteAnswer,
     /// Findings in its texts: instructions to a model, or hidden characters; it was written all the same.
+    // A dry run, and a write that changed nothing, have none.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub warnings: Vec<LintItem>,
 }
 

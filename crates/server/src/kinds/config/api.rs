@@ -10,7 +10,6 @@ use midflight_wire::config::{ConfigEffects, ConfigMembers, LiteralSecretAnswer};
 use midflight_wire::problem::ProblemItem;
 use midflight_wire::reload::Reread;
 use serde_json::Value;
-use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 

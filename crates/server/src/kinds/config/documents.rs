@@ -13,7 +13,7 @@ use midflight_wire::edits::{DocumentDiffAnswer, WriteAnswer};
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::app::ConfigApp;
 use super::wire::{config_item, effective_answer};

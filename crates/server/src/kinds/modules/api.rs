@@ -17,7 +17,6 @@ use midflight_module_host::ModulesComponent;
 use midflight_modules::Modules;
 use midflight_wire::modules::{ModulesHealth, ModulesMembers};
 use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 

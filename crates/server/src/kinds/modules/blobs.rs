@@ -1,5 +1,4 @@
 //! Components as blobs: put under their digest before a manifest names them, and read back.
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -8,12 +7,12 @@ use midflight_core::Digest;
 use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
-use midflight_http::problem::ApiError;
 use midflight_wire::modules::BlobAnswer;
 use midflight_wire::problem::ProblemBody;
 
 use super::app::ModulesApp;
 use super::codes::{BLOB_DIGEST_MISMATCH, BLOBS_FULL};
+use midflight_http::problem::ApiError;
 
 /// Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept
 /// once for all replicas. At most `blob_bytes_max`, 32 MiB by default.

@@ -1,6 +1,5 @@
 //! The compatibility endpoint for reloads: this replica and all others look at the log, and report whether they serve
 //! it.
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +9,6 @@ use midflight_patterns::Patterns;
 use midflight_wire::patterns::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::replicas::Ack;
-
 use serde_json::Value;
 
 use super::app::PatternsApp;

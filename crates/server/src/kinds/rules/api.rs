@@ -9,7 +9,6 @@ use midflight_rules::{Rules, RulesSnapshot};
 use midflight_wire::rules::{RulesChecks, RulesHealth};
 use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 

@@ -1,11 +1,8 @@
 //! Texts of tools that instruct a model, or hide something.
-
-use super::wire::lint_item;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::Diff;
 use midflight_http::compute::TimeLimit;
-use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::lint::lint;
 use midflight_tools::{Tool, ToolsSnapshot};
@@ -18,9 +15,11 @@ use utoipa::IntoParams;
 use super::app::ToolsApp;
 use super::compute::computed;
 use super::names::{KIND, served};
+use super::wire::lint_item;
 use midflight_http::params::{self, Params};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 
 /// How many tools of one edit are looked at for its answer, and among how many names of others: it delays the answer.
 const EDITED_MAX: usize = 10;
