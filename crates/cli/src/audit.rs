@@ -4,25 +4,25 @@ use clap::{Args, Subcommand};
 use midflight_client::wire::audit::AuditItem;
 use midflight_client::{AuditFilter, Client};
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::fail::Failure;
 use super::output::Output;
 use super::progress::Waiting;
 
-const ENTRIES: &[Column<AuditItem>] = &[
-    Column::new("AT", |entry| entry.at.clone()),
-    Column::new("ACTOR", |entry| entry.actor.clone()),
-    Column::new("ACTION", |entry| entry.action.clone()),
-    Column::new("OUTCOME", |entry| match &entry.code {
+const ENTRIES: &[TableColumn<AuditItem>] = &[
+    TableColumn::new("AT", |entry| entry.at.clone()),
+    TableColumn::new("ACTOR", |entry| entry.actor.clone()),
+    TableColumn::new("ACTION", |entry| entry.action.clone()),
+    TableColumn::new("OUTCOME", |entry| match &entry.code {
         Some(code) => format!("{} ({code})", entry.outcome),
         None => entry.outcome.clone(),
     }),
-    Column::new("FROM", |entry| optional(entry.from.as_ref())),
-    Column::new("REVISION", |entry| optional(entry.revision)),
-    Column::wide("ROLE", |entry| entry.role.clone()),
-    Column::wide("TARGET", |entry| entry.target.clone()),
-    Column::wide("REPLICA", |entry| entry.replica.clone()),
-    Column::wide("REQUEST", |entry| optional(entry.request_id.as_ref())),
+    TableColumn::new("FROM", |entry| optional(entry.from.as_ref())),
+    TableColumn::new("REVISION", |entry| optional(entry.revision)),
+    TableColumn::wide("ROLE", |entry| entry.role.clone()),
+    TableColumn::wide("TARGET", |entry| entry.target.clone()),
+    TableColumn::wide("REPLICA", |entry| entry.replica.clone()),
+    TableColumn::wide("REQUEST", |entry| optional(entry.request_id.as_ref())),
 ];
 
 /// The commands of `audit`.

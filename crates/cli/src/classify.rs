@@ -8,7 +8,7 @@ use midflight_client::{Answer, Client};
 use midflight_patterns::import::{LabelledQuery, labelled};
 use serde::Serialize;
 
-use super::columns::{Column, optional, record};
+use super::columns::{TableColumn, optional, record};
 use super::fail::Failure;
 use super::files;
 use super::output::{Output, eprint_status};
@@ -43,14 +43,14 @@ struct ComparedQuery {
     revision: u64,
 }
 
-const COMPARED: &[Column<ComparedQuery>] = &[
-    Column::new("LINE", |one| one.line.to_string()),
-    Column::new("QUERY", |one| one.query.clone()),
-    Column::new("LABEL", |one| optional(one.expected_category.as_ref())),
-    Column::new("CATEGORY", |one| optional(one.category.as_ref())),
-    Column::new("AGREES", |one| optional(one.agrees.map(|agrees| if agrees { "yes" } else { "no" }))),
-    Column::new("MATCHED", |one| matched(one.matched.as_ref())),
-    Column::wide("SOURCE", |one| one.source.clone()),
+const COMPARED: &[TableColumn<ComparedQuery>] = &[
+    TableColumn::new("LINE", |one| one.line.to_string()),
+    TableColumn::new("QUERY", |one| one.query.clone()),
+    TableColumn::new("LABEL", |one| optional(one.expected_category.as_ref())),
+    TableColumn::new("CATEGORY", |one| optional(one.category.as_ref())),
+    TableColumn::new("AGREES", |one| optional(one.agrees.map(|agrees| if agrees { "yes" } else { "no" }))),
+    TableColumn::new("MATCHED", |one| matched(one.matched.as_ref())),
+    TableColumn::wide("SOURCE", |one| one.source.clone()),
 ];
 
 pub(super) async fn run(client: &Client, output: &Output, args: &ClassifyArgs) -> Result<(), Failure> {

@@ -13,13 +13,13 @@ use super::output::printable;
 const TERMINAL_COLUMNS_MIN: u16 = 40;
 
 /// A column of a list of `T`.
-pub(super) struct Column<T> {
+pub(super) struct TableColumn<T> {
     title: &'static str,
     cell: fn(&T) -> String,
     is_wide: bool,
 }
 
-impl<T> Column<T> {
+impl<T> TableColumn<T> {
     /// A column of every table.
     pub(super) const fn new(title: &'static str, cell: fn(&T) -> String) -> Self {
         Self { title, cell, is_wide: false }
@@ -58,7 +58,7 @@ impl Detail {
 
 /// A list as a table.
 pub(super) fn list_text<'a, T: 'a>(
-    columns: &[Column<T>],
+    columns: &[TableColumn<T>],
     items: impl IntoIterator<Item = &'a T>,
     detail: Detail,
 ) -> String {
@@ -127,10 +127,10 @@ fn local_time(cell: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column<(u64, &str)>] = &[
-        Column::new("NUMBER", |it| it.0.to_string()),
-        Column::new("REASON", |it| it.1.to_owned()),
-        Column::wide("TWICE", |it| (2 * it.0).to_string()),
+    const COLUMNS: &[TableColumn<(u64, &str)>] = &[
+        TableColumn::new("NUMBER", |it| it.0.to_string()),
+        TableColumn::new("REASON", |it| it.1.to_owned()),
+        TableColumn::wide("TWICE", |it| (2 * it.0).to_string()),
     ];
 
     #[test]

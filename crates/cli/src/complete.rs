@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap_complete::engine::CompletionCandidate;
 use midflight_client::{Client, RetryPolicy};
 use midflight_core::KindName;
+use tokio::time::timeout;
 
 use super::connection::Global;
 use super::fail::Failure;
@@ -61,7 +62,8 @@ fn candidates(names: impl AsyncFnOnce(Client) -> Result<Vec<String>, Failure>) -
         let builder = Global::of_environment().builder().ok()?;
         let client = builder.retry(RetryPolicy::NONE).request_timeout(WAIT_MAX).build().ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let names = runtime.block_on(tokio::time::timeout(WAIT_MAX, names(client))).ok()?;
+        // The clock of the pause is that of the runtime.
+        let names = runtime.block_on(async { timeout(WAIT_MAX, names(client)).await }).ok()?;
         names.ok()
     };
     asked().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()

@@ -12,7 +12,7 @@ use midflight_server::OwnConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::columns::{Column, optional, record};
+use super::columns::{TableColumn, optional, record};
 use super::effects::{report_masked, report_restarts};
 use super::fail::Failure;
 use super::files;
@@ -105,24 +105,24 @@ pub(super) struct InferArgs {
     name: Option<String>,
 }
 
-const CONFIGS: &[Column<ConfigItem>] = &[
-    Column::new("CONFIG", |config| config.name.clone()),
-    Column::new("OWN", |config| config.own.to_string()),
-    Column::new("DIGEST", |config| optional(config.digest.as_ref())),
+const CONFIGS: &[TableColumn<ConfigItem>] = &[
+    TableColumn::new("CONFIG", |config| config.name.clone()),
+    TableColumn::new("OWN", |config| config.own.to_string()),
+    TableColumn::new("DIGEST", |config| optional(config.digest.as_ref())),
 ];
 
-const KEYS: &[Column<KeyAnswer>] = &[
-    Column::new("KEY", |key| dotted(&key.path)),
-    Column::new("VALUE", |key| shown(&key.value)),
-    Column::new("FROM", |key| key.origin.clone()),
-    Column::new("TAKES", |key| key.takes.to_string()),
+const KEYS: &[TableColumn<KeyAnswer>] = &[
+    TableColumn::new("KEY", |key| dotted(&key.path)),
+    TableColumn::new("VALUE", |key| shown(&key.value)),
+    TableColumn::new("FROM", |key| key.origin.clone()),
+    TableColumn::new("TAKES", |key| key.takes.to_string()),
 ];
 
-const CHANGES: &[Column<KeyChangeAnswer>] = &[
-    Column::new("KEY", |change| dotted(&change.path)),
-    Column::new("FROM", |change| shown(&change.from)),
-    Column::new("TO", |change| shown(&change.to)),
-    Column::new("TAKES", |change| change.takes.to_string()),
+const CHANGES: &[TableColumn<KeyChangeAnswer>] = &[
+    TableColumn::new("KEY", |change| dotted(&change.path)),
+    TableColumn::new("FROM", |change| shown(&change.from)),
+    TableColumn::new("TO", |change| shown(&change.to)),
+    TableColumn::new("TAKES", |change| change.takes.to_string()),
 ];
 
 /// A path as flags have it: `log.level`.
@@ -310,7 +310,7 @@ fn config_of(path: &Path) -> Result<(Option<String>, Value), Failure> {
     let shown = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
     let config = midflight_source::parse_config(&files::text(path)?, &shown).map_err(Failure::Files)?;
     let body = Value::clone(config.body());
-    if let Ok(document) = ConfigDocument::deserialize(&body)
+    if let Ok(document) = NamedConfig::deserialize(&body)
         && document.kind == "config"
     {
         return Ok((Some(document.name), Value::Object(document.body)));
@@ -321,7 +321,7 @@ fn config_of(path: &Path) -> Result<(Option<String>, Value), Failure> {
 
 /// A config in a file of documents.
 #[derive(Debug, Deserialize)]
-struct ConfigDocument {
+struct NamedConfig {
     kind: String,
     name: String,
     body: Map<String, Value>,

@@ -7,18 +7,18 @@ use midflight_client::Client;
 use midflight_client::wire::rules::{EvaluationAnswer, ExecuteBody, ExecutionAnswer};
 use serde_json::Value;
 
-use super::columns::{Column, Detail, list_text, optional, record};
+use super::columns::{Detail, TableColumn, list_text, optional, record};
 use super::fail::Failure;
 use super::files;
 use super::output::Output;
 
-const EVALUATIONS: &[Column<EvaluationAnswer<'static>>] = &[
-    Column::new("RULE", |one| one.rule_id.to_string()),
-    Column::new("OUTCOME", |one| one.outcome.to_string()),
-    Column::new("POINT", |one| one.rule_point.to_string()),
-    Column::new("WEIGHT", |one| one.weight.to_string()),
-    Column::new("CONDITION", |one| one.condition.clone()),
-    Column::new("DETAIL", |one| optional(one.detail.as_ref())),
+const EVALUATIONS: &[TableColumn<EvaluationAnswer<'static>>] = &[
+    TableColumn::new("RULE", |one| one.rule_id.to_string()),
+    TableColumn::new("OUTCOME", |one| one.outcome.to_string()),
+    TableColumn::new("POINT", |one| one.rule_point.to_string()),
+    TableColumn::new("WEIGHT", |one| one.weight.to_string()),
+    TableColumn::new("CONDITION", |one| one.condition.clone()),
+    TableColumn::new("DETAIL", |one| optional(one.detail.as_ref())),
 ];
 
 /// The flags of `execute`.

@@ -126,7 +126,7 @@ impl Documents {
         }
     }
 
-    /// Where each problem is. Cost: each file that has one is read once more.
+    /// Where each problem is. Cost: each file that has one is read again, once.
     fn places(&self, problems: &[ProblemItem]) -> Vec<Option<String>> {
         let files: HashMap<_, _> =
             self.documents.iter().map(|document| (&document.id, &*document.file)).collect();

@@ -8,7 +8,7 @@ use midflight_client::{Answer, Client, ClientError};
 use midflight_core::{DocumentId, KindName, RevisionNumber, hint};
 use serde_json::Value;
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::complete;
 use super::fail::Failure;
 use super::output::{Output, OutputFormat};
@@ -16,21 +16,21 @@ use super::output::{Output, OutputFormat};
 /// Among how many names a misspelled one is looked for.
 const NEAR_AMONG_MAX: usize = 500;
 
-const KINDS: &[Column<KindStatusAnswer>] = &[
-    Column::new("KIND", |kind| kind.kind.clone()),
-    Column::new("DOCUMENTS", |kind| kind.documents.to_string()),
-    Column::new("SERVED", |kind| {
+const KINDS: &[TableColumn<KindStatusAnswer>] = &[
+    TableColumn::new("KIND", |kind| kind.kind.clone()),
+    TableColumn::new("DOCUMENTS", |kind| kind.documents.to_string()),
+    TableColumn::new("SERVED", |kind| {
         let figures = kind.figures.iter().map(|(name, count)| format!("{count} {name}"));
         figures.collect::<Vec<_>>().join(", ")
     }),
 ];
 
-const DOCUMENTS: &[Column<DocumentAnswer>] = &[
-    Column::new("NAME", |document| document.name.clone()),
-    Column::new("VERSION", |document| optional(document.version)),
-    Column::new("REVISION", |document| optional(document.revision)),
-    Column::new("OWNER", |document| optional(document.owner.as_ref())),
-    Column::wide("BYTES", |document| document.body.get().len().to_string()),
+const DOCUMENTS: &[TableColumn<DocumentAnswer>] = &[
+    TableColumn::new("NAME", |document| document.name.clone()),
+    TableColumn::new("VERSION", |document| optional(document.version)),
+    TableColumn::new("REVISION", |document| optional(document.revision)),
+    TableColumn::new("OWNER", |document| optional(document.owner.as_ref())),
+    TableColumn::wide("BYTES", |document| document.body.get().len().to_string()),
 ];
 
 /// The flags of `get`.

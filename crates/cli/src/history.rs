@@ -6,7 +6,7 @@ use midflight_client::Client;
 use midflight_client::wire::documents::VersionAnswer;
 use midflight_client::wire::log::RevisionAnswer;
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::complete;
 use super::fail::Failure;
 use super::get::GetTarget;
@@ -15,25 +15,25 @@ use super::output::Output;
 /// How many changes of a revision a line names.
 const NAMED_MAX: usize = 3;
 
-const VERSIONS: &[Column<VersionAnswer>] = &[
-    Column::new("VERSION", |version| version.version.to_string()),
-    Column::new("REVISION", |version| version.revision.to_string()),
-    Column::new("WHEN", |version| version.created_at.clone()),
-    Column::new("OP", |version| version.op.to_string()),
-    Column::new("AUTHOR", |version| version.author.clone()),
-    Column::new("REASON", |version| version.reason.clone()),
-    Column::wide("BYTES", |version| version.body.get().len().to_string()),
+const VERSIONS: &[TableColumn<VersionAnswer>] = &[
+    TableColumn::new("VERSION", |version| version.version.to_string()),
+    TableColumn::new("REVISION", |version| version.revision.to_string()),
+    TableColumn::new("WHEN", |version| version.created_at.clone()),
+    TableColumn::new("OP", |version| version.op.to_string()),
+    TableColumn::new("AUTHOR", |version| version.author.clone()),
+    TableColumn::new("REASON", |version| version.reason.clone()),
+    TableColumn::wide("BYTES", |version| version.body.get().len().to_string()),
 ];
 
-const REVISIONS: &[Column<RevisionAnswer>] = &[
-    Column::new("REVISION", |revision| revision.number.to_string()),
-    Column::new("WHEN", |revision| revision.created_at.clone()),
-    Column::new("AUTHOR", |revision| revision.author.clone()),
-    Column::new("CHANGES", changes),
-    Column::new("REASON", |revision| revision.reason.clone()),
-    Column::wide("TRIGGER", |revision| revision.trigger.clone()),
-    Column::wide("PRINCIPAL", |revision| optional(revision.principal.as_ref())),
-    Column::wide("DIGEST", |revision| revision.digest.clone()),
+const REVISIONS: &[TableColumn<RevisionAnswer>] = &[
+    TableColumn::new("REVISION", |revision| revision.number.to_string()),
+    TableColumn::new("WHEN", |revision| revision.created_at.clone()),
+    TableColumn::new("AUTHOR", |revision| revision.author.clone()),
+    TableColumn::new("CHANGES", changes),
+    TableColumn::new("REASON", |revision| revision.reason.clone()),
+    TableColumn::wide("TRIGGER", |revision| revision.trigger.clone()),
+    TableColumn::wide("PRINCIPAL", |revision| optional(revision.principal.as_ref())),
+    TableColumn::wide("DIGEST", |revision| revision.digest.clone()),
 ];
 
 /// The flags of `history`.

@@ -18,7 +18,7 @@ use super::fail::Failure;
 use super::files::{self, Documents, to_body};
 use super::output::{Output, eprint_status, printable};
 use super::write::{WriteArgs, show};
-use format::Importer;
+use format::ImportFormat;
 use rules::OnConflict;
 use usage::take_counts;
 
@@ -30,7 +30,7 @@ pub(super) struct ImportArgs {
     file: Option<PathBuf>,
     /// What it holds.
     #[arg(long, value_parser = format::parser(), default_value = format::DOCUMENTS)]
-    format: &'static Importer,
+    format: &'static ImportFormat,
     /// The conditions that the rules name; with --format rule-engine.
     #[arg(long, value_name = "FILE")]
     conditions: Option<PathBuf>,

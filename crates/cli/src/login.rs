@@ -7,7 +7,7 @@ use midflight_client::Answer;
 use midflight_client::wire::tokens::Whoami;
 use serde::Serialize;
 
-use super::columns::Column;
+use super::columns::TableColumn;
 use super::connection::Global;
 use super::contexts::{Context, Contexts, name_of};
 use super::fail::Failure;
@@ -167,11 +167,11 @@ fn known(contexts: &Contexts, name: &str) -> Result<(), Failure> {
     )))
 }
 
-const SERVERS: &[Column<KnownServer>] = &[
-    Column::new("", |server| if server.current { "*".to_owned() } else { String::new() }),
-    Column::new("NAME", |server| server.name.clone()),
-    Column::new("URL", |server| server.url.clone()),
-    Column::wide("TOKEN", |server| if server.has_token { "yes".to_owned() } else { "no".to_owned() }),
+const SERVERS: &[TableColumn<KnownServer>] = &[
+    TableColumn::new("", |server| if server.current { "*".to_owned() } else { String::new() }),
+    TableColumn::new("NAME", |server| server.name.clone()),
+    TableColumn::new("URL", |server| server.url.clone()),
+    TableColumn::wide("TOKEN", |server| if server.has_token { "yes".to_owned() } else { "no".to_owned() }),
 ];
 
 /// The contexts, without their tokens.

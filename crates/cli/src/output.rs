@@ -9,7 +9,7 @@ use midflight_core::DocumentId;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::columns::{Column, Detail, list_text};
+use super::columns::{Detail, TableColumn, list_text};
 use super::fail::Failure;
 
 /// The output format.
@@ -83,7 +83,7 @@ impl Output {
         &self,
         value: &impl Serialize,
         items: impl IntoIterator<Item = &'a T>,
-        columns: &[Column<T>],
+        columns: &[TableColumn<T>],
         name: impl Fn(&T) -> String,
     ) -> Result<(), Failure> {
         self.data(value, || match self.format {

@@ -8,7 +8,7 @@ use midflight_client::{Client, PatternFilter};
 use serde::Serialize;
 
 use super::classify::{self, ClassifyArgs};
-use super::columns::{Column, Detail, list_text, optional, record, table};
+use super::columns::{Detail, TableColumn, list_text, optional, record, table};
 use super::fail::Failure;
 use super::output::{Output, eprint_status};
 use super::write::{WriteArgs, tell};
@@ -207,37 +207,37 @@ struct AddedPattern<'a> {
     status: Option<&'a str>,
 }
 
-const PATTERNS: &[Column<PatternItem>] = &[
-    Column::new("PATTERN", |pattern| pattern.id.clone()),
-    Column::new("MATCH", |pattern| pattern.r#match.to_string()),
-    Column::new("TEXT", texts),
-    Column::new("CATEGORY", |pattern| pattern.category.clone()),
-    Column::new("ORDER", |pattern| pattern.order.to_string()),
-    Column::new("STATUS", |pattern| pattern.status.to_string()),
-    Column::new("USED", |pattern| pattern.times_used.to_string()),
-    Column::wide("PROFILE", |pattern| pattern.profile.clone()),
-    Column::wide("ACTION", |pattern| pattern.action.to_string()),
-    Column::wide("BY", |pattern| pattern.created_by.to_string()),
+const PATTERNS: &[TableColumn<PatternItem>] = &[
+    TableColumn::new("PATTERN", |pattern| pattern.id.clone()),
+    TableColumn::new("MATCH", |pattern| pattern.r#match.to_string()),
+    TableColumn::new("TEXT", texts),
+    TableColumn::new("CATEGORY", |pattern| pattern.category.clone()),
+    TableColumn::new("ORDER", |pattern| pattern.order.to_string()),
+    TableColumn::new("STATUS", |pattern| pattern.status.to_string()),
+    TableColumn::new("USED", |pattern| pattern.times_used.to_string()),
+    TableColumn::wide("PROFILE", |pattern| pattern.profile.clone()),
+    TableColumn::wide("ACTION", |pattern| pattern.action.to_string()),
+    TableColumn::wide("BY", |pattern| pattern.created_by.to_string()),
 ];
 
-const LEARNED: &[Column<PatternItem>] = &[
-    Column::new("PATTERN", |pattern| pattern.id.clone()),
-    Column::new("TEXT", |pattern| pattern.pattern.clone()),
-    Column::new("CATEGORY", |pattern| pattern.category.clone()),
-    Column::new("CONFIDENCE", |pattern| pattern.confidence.to_string()),
-    Column::new("STATUS", |pattern| pattern.status.to_string()),
-    Column::new("USED", |pattern| pattern.times_used.to_string()),
-    Column::new("ACCURACY", |pattern| optional(pattern.accuracy)),
-    Column::new("LAST USED", |pattern| optional(pattern.last_used_at.as_ref())),
+const LEARNED: &[TableColumn<PatternItem>] = &[
+    TableColumn::new("PATTERN", |pattern| pattern.id.clone()),
+    TableColumn::new("TEXT", |pattern| pattern.pattern.clone()),
+    TableColumn::new("CATEGORY", |pattern| pattern.category.clone()),
+    TableColumn::new("CONFIDENCE", |pattern| pattern.confidence.to_string()),
+    TableColumn::new("STATUS", |pattern| pattern.status.to_string()),
+    TableColumn::new("USED", |pattern| pattern.times_used.to_string()),
+    TableColumn::new("ACCURACY", |pattern| optional(pattern.accuracy)),
+    TableColumn::new("LAST USED", |pattern| optional(pattern.last_used_at.as_ref())),
 ];
 
-const PERFORMANCE: &[Column<PatternPerformanceAnswer>] = &[
-    Column::new("PATTERN", |one| one.id.clone()),
-    Column::new("CATEGORY", |one| one.category.clone()),
-    Column::new("USED", |one| one.usage.times_used.to_string()),
-    Column::new("RIGHT", |one| one.usage.times_correct.to_string()),
-    Column::new("WRONG", |one| one.usage.times_wrong.to_string()),
-    Column::new("AT LEAST", |one| format!("{:.2}", one.wilson_lower_bound)),
+const PERFORMANCE: &[TableColumn<PatternPerformanceAnswer>] = &[
+    TableColumn::new("PATTERN", |one| one.id.clone()),
+    TableColumn::new("CATEGORY", |one| one.category.clone()),
+    TableColumn::new("USED", |one| one.usage.times_used.to_string()),
+    TableColumn::new("RIGHT", |one| one.usage.times_correct.to_string()),
+    TableColumn::new("WRONG", |one| one.usage.times_wrong.to_string()),
+    TableColumn::new("AT LEAST", |one| format!("{:.2}", one.wilson_lower_bound)),
 ];
 
 pub(super) async fn run(client: &Client, output: &Output, command: PatternCommand) -> Result<(), Failure> {

@@ -4,18 +4,18 @@ use clap::Subcommand;
 use midflight_client::Client;
 use midflight_client::wire::rules::RulesetInfoAnswer;
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::execute::{self, ExecuteArgs};
 use super::fail::Failure;
 use super::output::Output;
 
-const RULESETS: &[Column<RulesetInfoAnswer>] = &[
-    Column::new("RULESET", |ruleset| ruleset.ruleset.clone()),
-    Column::new("NAME", |ruleset| optional(ruleset.name.as_ref())),
-    Column::new("STATUS", |ruleset| ruleset.status.clone()),
-    Column::new("DEFAULT", |ruleset| if ruleset.default { "yes".to_owned() } else { String::new() }),
-    Column::new("RULES", |ruleset| ruleset.rule_count.to_string()),
-    Column::new("ACTIVE", |ruleset| ruleset.active_rule_count.to_string()),
+const RULESETS: &[TableColumn<RulesetInfoAnswer>] = &[
+    TableColumn::new("RULESET", |ruleset| ruleset.ruleset.clone()),
+    TableColumn::new("NAME", |ruleset| optional(ruleset.name.as_ref())),
+    TableColumn::new("STATUS", |ruleset| ruleset.status.clone()),
+    TableColumn::new("DEFAULT", |ruleset| if ruleset.default { "yes".to_owned() } else { String::new() }),
+    TableColumn::new("RULES", |ruleset| ruleset.rule_count.to_string()),
+    TableColumn::new("ACTIVE", |ruleset| ruleset.active_rule_count.to_string()),
 ];
 
 /// The commands of `rule`.

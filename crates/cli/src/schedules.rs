@@ -6,19 +6,19 @@ use midflight_client::wire::schedules::ScheduleAnswer;
 use midflight_client::{Client, WriteOptions};
 use serde::Deserialize;
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::fail::Failure;
 use super::history::some_changes;
 use super::output::{Output, eprint_status};
 
-const SCHEDULES: &[Column<ScheduleAnswer>] = &[
-    Column::new("ID", |schedule| schedule.id.clone()),
-    Column::new("WHEN", when),
-    Column::new("WHAT", what),
-    Column::new("AUTHOR", |schedule| schedule.author.clone()),
-    Column::new("REASON", |schedule| schedule.reason.clone()),
-    Column::wide("CREATED", |schedule| schedule.created_at.clone()),
-    Column::wide("WINDOW", |schedule| {
+const SCHEDULES: &[TableColumn<ScheduleAnswer>] = &[
+    TableColumn::new("ID", |schedule| schedule.id.clone()),
+    TableColumn::new("WHEN", when),
+    TableColumn::new("WHAT", what),
+    TableColumn::new("AUTHOR", |schedule| schedule.author.clone()),
+    TableColumn::new("REASON", |schedule| schedule.reason.clone()),
+    TableColumn::wide("CREATED", |schedule| schedule.created_at.clone()),
+    TableColumn::wide("WINDOW", |schedule| {
         optional(schedule.window.as_ref().map(|window| format!("{} {}", window.cron, window.time_zone)))
     }),
 ];

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::fail::Failure;
 use super::output::{Output, eprint_status, printable};
 
@@ -125,14 +125,14 @@ struct SelectionQuestion {
     question: String,
 }
 
-const CANDIDATES: &[Column<ShownCandidate>] = &[
-    Column::new("TOOL", |one| one.tool_name.clone()),
-    Column::new("CAPABILITY", |one| one.capability.clone()),
-    Column::new("PATTERN", |one| one.pattern.clone()),
-    Column::new("SCORE", |one| format!("{:.3}", one.score)),
-    Column::new("TIME MS", |one| optional(one.estimates.time_ms.as_ref())),
-    Column::new("COST", |one| optional(one.estimates.cost.as_ref())),
-    Column::new("NOTES", |one| {
+const CANDIDATES: &[TableColumn<ShownCandidate>] = &[
+    TableColumn::new("TOOL", |one| one.tool_name.clone()),
+    TableColumn::new("CAPABILITY", |one| one.capability.clone()),
+    TableColumn::new("PATTERN", |one| one.pattern.clone()),
+    TableColumn::new("SCORE", |one| format!("{:.3}", one.score)),
+    TableColumn::new("TIME MS", |one| optional(one.estimates.time_ms.as_ref())),
+    TableColumn::new("COST", |one| optional(one.estimates.cost.as_ref())),
+    TableColumn::new("NOTES", |one| {
         let notes = [(one.requires_approval, "needs approval"), (one.background, "in the background")];
         let notes: Vec<_> = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect();
         notes.join(", ")

@@ -7,20 +7,20 @@ use midflight_client::wire::problem::ProblemItem;
 use midflight_client::wire::replicas::ReplicaAnswer;
 use midflight_client::wire::status::StatusAnswer;
 
-use super::columns::{Column, optional, record};
+use super::columns::{TableColumn, optional, record};
 use super::fail::Failure;
 use super::output::Output;
 
-const REPLICAS: &[Column<ReplicaAnswer>] = &[
-    Column::new("REPLICA", |replica| replica.id.clone()),
-    Column::new("ADDRESS", |replica| replica.address.clone()),
-    Column::new("VERSION", |replica| replica.version.clone()),
-    Column::new("REVISION", |replica| replica.applied_revision.to_string()),
-    Column::new("LAG_MS", |replica| optional(replica.lag_ms)),
-    Column::new("LAST_SEEN", |replica| replica.last_seen.clone()),
-    Column::new("STATUS", |replica| faults(replica).join("; ")),
-    Column::wide("STARTED", |replica| replica.started_at.clone()),
-    Column::wide("LABELS", |replica| {
+const REPLICAS: &[TableColumn<ReplicaAnswer>] = &[
+    TableColumn::new("REPLICA", |replica| replica.id.clone()),
+    TableColumn::new("ADDRESS", |replica| replica.address.clone()),
+    TableColumn::new("VERSION", |replica| replica.version.clone()),
+    TableColumn::new("REVISION", |replica| replica.applied_revision.to_string()),
+    TableColumn::new("LAG_MS", |replica| optional(replica.lag_ms)),
+    TableColumn::new("LAST_SEEN", |replica| replica.last_seen.clone()),
+    TableColumn::new("STATUS", |replica| faults(replica).join("; ")),
+    TableColumn::wide("STARTED", |replica| replica.started_at.clone()),
+    TableColumn::wide("LABELS", |replica| {
         let labels = replica.labels.iter().map(|(name, value)| format!("{name}={value}"));
         labels.collect::<Vec<_>>().join(" ")
     }),

@@ -8,7 +8,7 @@ use midflight_client::Client;
 use midflight_client::wire::tokens::{RotateBody, TokenAnswer, TokenBody};
 use serde::Serialize;
 
-use super::columns::{Column, optional};
+use super::columns::{TableColumn, optional};
 use super::fail::Failure;
 use super::output::{Output, eprint_status};
 use super::scheduling::milliseconds;
@@ -96,20 +96,20 @@ enum ExposeWord {
     Search,
 }
 
-const TOKENS: &[Column<TokenAnswer>] = &[
-    Column::new("NAME", |token| token.name.clone()),
-    Column::new("ROLE", |token| token.role.clone()),
-    Column::new("SCOPES", |token| {
+const TOKENS: &[TableColumn<TokenAnswer>] = &[
+    TableColumn::new("NAME", |token| token.name.clone()),
+    TableColumn::new("ROLE", |token| token.role.clone()),
+    TableColumn::new("SCOPES", |token| {
         token.scopes.as_ref().map_or_else(|| "*".to_owned(), |scopes| scopes.join(" "))
     }),
-    Column::new("EXPIRES", |token| match token.expired {
+    TableColumn::new("EXPIRES", |token| match token.expired {
         true => format!("expired {}", optional(token.expires_at.as_ref())),
         false => optional(token.expires_at.as_ref()),
     }),
-    Column::new("LAST USED", |token| optional(token.last_used_at.as_ref())),
-    Column::wide("CREATED", |token| token.created_at.clone()),
-    Column::wide("BY", |token| optional(token.created_by.as_ref())),
-    Column::wide("ID", |token| optional(token.id.as_ref())),
+    TableColumn::new("LAST USED", |token| optional(token.last_used_at.as_ref())),
+    TableColumn::wide("CREATED", |token| token.created_at.clone()),
+    TableColumn::wide("BY", |token| optional(token.created_by.as_ref())),
+    TableColumn::wide("ID", |token| optional(token.id.as_ref())),
 ];
 
 pub(super) async fn run(
@@ -186,7 +186,7 @@ async fn rotate(client: &Client, output: &Output, name: &str, overlap_ms: u64) -
 
 /// A token that was recovered.
 #[derive(Debug, Serialize)]
-struct RecoveredToken<'a> {
+struct RecoveredAnswer<'a> {
     token: &'a str,
     /// Whether a running server accepts it already.
     in_effect: bool,
@@ -202,7 +202,7 @@ async fn recover(output: &Output, data_dir: &std::path::Path) -> Result<(), Fail
     while !recovered.is_taken() && began.elapsed() < RECOVERY_WAIT {
         tokio::time::sleep(RECOVERY_LOOK).await;
     }
-    let shown = RecoveredToken { token: &recovered.token, in_effect: recovered.is_taken() };
+    let shown = RecoveredAnswer { token: &recovered.token, in_effect: recovered.is_taken() };
     output.data(&shown, || format!("{}\n", shown.token))?;
     eprint_status(match recovered.is_taken() {
         true => "admin token replaced; keep it with `midflight login URL --token TOKEN`",

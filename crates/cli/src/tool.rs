@@ -13,7 +13,7 @@ use midflight_client::{Answer, Client, DocumentId, ToolFilter, ToolSwitch};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use super::columns::{Column, optional, record, table};
+use super::columns::{TableColumn, optional, record, table};
 use super::fail::Failure;
 use super::output::{Output, eprint_status, printable};
 use super::select::{self, SelectArgs, variable};
@@ -155,46 +155,46 @@ pub(super) struct EvaluateArgs {
     variables: Vec<(String, Number)>,
 }
 
-const TOOLS: &[Column<ToolAnswer>] = &[
-    Column::new("TOOL", |tool| tool.tool_name.clone()),
-    Column::new("VERSION", |tool| tool.version.clone()),
-    Column::new("PLATFORM", |tool| optional(tool.platform.as_ref())),
-    Column::new("CATEGORY", |tool| optional(tool.category.as_ref())),
-    Column::new("STATUS", |tool| tool.status.clone()),
-    Column::new("ENABLED", |tool| tool.enabled.to_string()),
-    Column::wide("UPDATED", |tool| optional(tool.updated_at.as_ref())),
-    Column::wide("BY", |tool| optional(tool.updated_by.as_ref())),
-    Column::wide("DESCRIPTION", |tool| tool.description.clone()),
+const TOOLS: &[TableColumn<ToolAnswer>] = &[
+    TableColumn::new("TOOL", |tool| tool.tool_name.clone()),
+    TableColumn::new("VERSION", |tool| tool.version.clone()),
+    TableColumn::new("PLATFORM", |tool| optional(tool.platform.as_ref())),
+    TableColumn::new("CATEGORY", |tool| optional(tool.category.as_ref())),
+    TableColumn::new("STATUS", |tool| tool.status.clone()),
+    TableColumn::new("ENABLED", |tool| tool.enabled.to_string()),
+    TableColumn::wide("UPDATED", |tool| optional(tool.updated_at.as_ref())),
+    TableColumn::wide("BY", |tool| optional(tool.updated_by.as_ref())),
+    TableColumn::wide("DESCRIPTION", |tool| tool.description.clone()),
 ];
 
-const FOUND: &[Column<FoundTool>] = &[
-    Column::new("TOOL", |found| found.tool.tool_name.clone()),
-    Column::new("SCORE", |found| format!("{:.2}", found.score.unwrap_or_default())),
-    Column::new("DESCRIPTION", |found| found.tool.description.clone()),
+const FOUND: &[TableColumn<FoundTool>] = &[
+    TableColumn::new("TOOL", |found| found.tool.tool_name.clone()),
+    TableColumn::new("SCORE", |found| format!("{:.2}", found.score.unwrap_or_default())),
+    TableColumn::new("DESCRIPTION", |found| found.tool.description.clone()),
 ];
 
-const VERSIONS: &[Column<VersionItem>] = &[
-    Column::new("VERSION", |version| version.version.clone()),
-    Column::new("STATUS", |version| version.status.clone()),
-    Column::new("ENABLED", |version| version.enabled.to_string()),
-    Column::new("LATEST", |version| version.is_latest.to_string()),
-    Column::new("REVISION", |version| version.revision.to_string()),
-    Column::new("UPDATED", |version| version.updated_at.clone()),
-    Column::new("BY", |version| version.updated_by.clone()),
-    Column::new("REASON", |version| version.reason.clone()),
+const VERSIONS: &[TableColumn<VersionItem>] = &[
+    TableColumn::new("VERSION", |version| version.version.clone()),
+    TableColumn::new("STATUS", |version| version.status.clone()),
+    TableColumn::new("ENABLED", |version| version.enabled.to_string()),
+    TableColumn::new("LATEST", |version| version.is_latest.to_string()),
+    TableColumn::new("REVISION", |version| version.revision.to_string()),
+    TableColumn::new("UPDATED", |version| version.updated_at.clone()),
+    TableColumn::new("BY", |version| version.updated_by.clone()),
+    TableColumn::new("REASON", |version| version.reason.clone()),
 ];
 
-const LINTS: &[Column<LintItem>] = &[
-    Column::new("TOOL", |lint| lint.tool_name.clone()),
-    Column::new("RULE", |lint| lint.rule.to_string()),
-    Column::new("PLACE", |lint| lint.path.clone()),
-    Column::new("MESSAGE", |lint| lint.message.clone()),
+const LINTS: &[TableColumn<LintItem>] = &[
+    TableColumn::new("TOOL", |lint| lint.tool_name.clone()),
+    TableColumn::new("RULE", |lint| lint.rule.to_string()),
+    TableColumn::new("PLACE", |lint| lint.path.clone()),
+    TableColumn::new("MESSAGE", |lint| lint.message.clone()),
 ];
 
-const DIFFERENCES: &[Column<ToolDifferenceAnswer>] = &[
-    Column::new("IMPACT", |one| one.impact.to_string()),
-    Column::new("PLACE", |one| one.path.clone()),
-    Column::new("DIFFERENCE", |one| one.message.clone()),
+const DIFFERENCES: &[TableColumn<ToolDifferenceAnswer>] = &[
+    TableColumn::new("IMPACT", |one| one.impact.to_string()),
+    TableColumn::new("PLACE", |one| one.path.clone()),
+    TableColumn::new("DIFFERENCE", |one| one.message.clone()),
 ];
 
 pub(super) async fn run(client: &Client, output: &Output, command: ToolCommand) -> Result<(), Failure> {
@@ -238,7 +238,7 @@ struct ShownTool<'a> {
 
 /// What a tool's document states, as far as it is shown.
 #[derive(Debug, Deserialize)]
-struct ToolBody {
+struct ShownToolBody {
     #[serde(default)]
     capabilities: BTreeMap<String, CapabilityBody>,
 }
@@ -294,7 +294,7 @@ fn estimates(body: &Value) -> Vec<[String; 5]> {
         other => optional(other.as_ref()),
     };
     // A document of a newer version may have another form; it is then shown as JSON only.
-    let body = ToolBody::deserialize(body).unwrap_or(ToolBody { capabilities: BTreeMap::new() });
+    let body = ShownToolBody::deserialize(body).unwrap_or(ShownToolBody { capabilities: BTreeMap::new() });
     let mut rows = Vec::new();
     for (capability, of_capability) in &body.capabilities {
         rows.extend(of_capability.patterns.iter().map(|(pattern, estimates)| {

@@ -44,7 +44,7 @@ pub enum ToolSwitch {
 
 /// A page of the catalogue, whose tools are kept as they were sent.
 #[derive(Debug, Deserialize)]
-struct ToolPage {
+struct CataloguePage {
     tools: Vec<Answer<ToolAnswer>>,
 }
 
@@ -74,7 +74,7 @@ impl Client {
             let request = given.into_iter().fold(request, |request, (name, value)| {
                 request.query(name, Some(value).filter(|value| !value.is_empty()))
             });
-            let found = request.send::<ToolPage>().await?.into_value().tools;
+            let found = request.send::<CataloguePage>().await?.into_value().tools;
             let is_last = found.len() < PAGE_SIZE;
             tools.extend(found);
             if is_last || tools.len() >= max {

@@ -13,7 +13,7 @@ use crate::fail::Failure;
 use crate::files;
 
 /// A format of files.
-pub(super) struct Importer {
+pub(super) struct ImportFormat {
     /// As `--format` takes it.
     pub(super) name: &'static str,
     /// What a file of it holds, for the help.
@@ -28,32 +28,32 @@ pub(super) struct Importer {
 pub(super) type Reading<'a> = Pin<Box<dyn Future<Output = Result<ImportedFile, Failure>> + 'a>>;
 
 /// The formats. The first one is the default.
-static IMPORTERS: &[Importer] = &[
-    Importer {
+static IMPORTERS: &[ImportFormat] = &[
+    ImportFormat {
         name: DOCUMENTS,
         about: "Documents, as export writes them",
         flags: &[],
         read: |_, args| Box::pin(async move { documents(args) }),
     },
-    Importer {
+    ImportFormat {
         name: "rule-engine",
         about: "The rules of the original rule engine, as JSON",
         flags: &["--conditions", "--on-conflict"],
         read: |client, args| Box::pin(rules::read(client, args)),
     },
-    Importer {
+    ImportFormat {
         name: "pattern-families",
         about: "The ordered families of the original classifier, as JSON",
         flags: &[],
         read: |_, args| Box::pin(async move { patterns::families(args) }),
     },
-    Importer {
+    ImportFormat {
         name: PATTERN_ROWS,
         about: "The rows of the original table of patterns, as JSON; or with --from, the table itself",
         flags: &["--from"],
         read: |client, args| Box::pin(patterns::rows(client, args)),
     },
-    Importer {
+    ImportFormat {
         name: "labelled-queries",
         about: "Queries with labels, as tab-separated values: each becomes a check",
         flags: &[],
@@ -64,20 +64,20 @@ static IMPORTERS: &[Importer] = &[
 pub(super) const DOCUMENTS: &str = "documents";
 const PATTERN_ROWS: &str = "pattern-rows";
 
-impl fmt::Debug for Importer {
+impl fmt::Debug for ImportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
 }
 
 /// Reads the value of `--format`.
-pub(super) fn parser() -> impl TypedValueParser<Value = &'static Importer> {
+pub(super) fn parser() -> impl TypedValueParser<Value = &'static ImportFormat> {
     let values = IMPORTERS.iter().map(|importer| PossibleValue::new(importer.name).help(importer.about));
     PossibleValuesParser::new(values).map(|name| named(&name))
 }
 
 /// The importer of a name. The parser lets no other name pass.
-fn named(name: &str) -> &'static Importer {
+fn named(name: &str) -> &'static ImportFormat {
     IMPORTERS.iter().find(|importer| importer.name == name).unwrap_or(&IMPORTERS[0])
 }
 
@@ -85,7 +85,7 @@ fn named(name: &str) -> &'static Importer {
 ///
 /// # Errors
 /// [`Failure::Usage`] for a flag that the format does not take.
-pub(super) fn chosen(args: &ImportArgs) -> Result<&'static Importer, Failure> {
+pub(super) fn chosen(args: &ImportArgs) -> Result<&'static ImportFormat, Failure> {
     let is_table = args.from.is_some() && args.format.name == DOCUMENTS;
     // A table has rows of patterns and nothing else.
     let importer = if is_table { named(PATTERN_ROWS) } else { args.format };

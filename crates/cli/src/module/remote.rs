@@ -11,7 +11,7 @@ use midflight_client::wire::modules::{
 };
 
 use super::report::ShownReload;
-use crate::columns::{Column, optional, record, table};
+use crate::columns::{TableColumn, optional, record, table};
 use crate::fail::Failure;
 use crate::output::{Output, eprint_status, printable};
 
@@ -70,29 +70,29 @@ pub(crate) struct ModuleHistoryArgs {
     limit: usize,
 }
 
-const MODULES: &[Column<ModuleItem>] = &[
-    Column::new("MODULE", |module| module.name.clone()),
-    Column::new("VERSION", |module| optional(module.version.as_ref())),
-    Column::new("SCHEMA", |module| optional(module.schema)),
-    Column::new("GENERATION", |module| optional(module.generation)),
-    Column::new("STATE", |module| module.state.to_string()),
-    Column::new("WAITING", |module| module.queue.to_string()),
-    Column::wide("ANSWERED", |module| module.counters.answered.to_string()),
-    Column::wide("RELOADS", |module| module.counters.reloads.to_string()),
-    Column::wide("WHY", |module| optional(module.why.as_ref())),
+const MODULES: &[TableColumn<ModuleItem>] = &[
+    TableColumn::new("MODULE", |module| module.name.clone()),
+    TableColumn::new("VERSION", |module| optional(module.version.as_ref())),
+    TableColumn::new("SCHEMA", |module| optional(module.schema)),
+    TableColumn::new("GENERATION", |module| optional(module.generation)),
+    TableColumn::new("STATE", |module| module.state.to_string()),
+    TableColumn::new("WAITING", |module| module.queue.to_string()),
+    TableColumn::wide("ANSWERED", |module| module.counters.answered.to_string()),
+    TableColumn::wide("RELOADS", |module| module.counters.reloads.to_string()),
+    TableColumn::wide("WHY", |module| optional(module.why.as_ref())),
 ];
 
-const RELOADS: &[Column<ModuleReloadItem>] = &[
-    Column::new("AT", |reload| reload.at.clone()),
-    Column::new("STATUS", |reload| reload.status.to_string()),
-    Column::new("GENERATION", |reload| optional(reload.generation)),
-    Column::new("FROM", |reload| optional(reload.from_version.as_ref())),
-    Column::new("TO", |reload| optional(reload.to_version.as_ref())),
-    Column::new("PAUSE US", |reload| reload.pause_us.to_string()),
-    Column::new("HELD", |reload| reload.held.to_string()),
-    Column::new("FAILED IN", |reload| optional(reload.failed_phase.as_ref())),
-    Column::new("MESSAGE", |reload| optional(reload.message.as_ref())),
-    Column::wide("REASON", |reload| optional(reload.reason.as_ref())),
+const RELOADS: &[TableColumn<ModuleReloadItem>] = &[
+    TableColumn::new("AT", |reload| reload.at.clone()),
+    TableColumn::new("STATUS", |reload| reload.status.to_string()),
+    TableColumn::new("GENERATION", |reload| optional(reload.generation)),
+    TableColumn::new("FROM", |reload| optional(reload.from_version.as_ref())),
+    TableColumn::new("TO", |reload| optional(reload.to_version.as_ref())),
+    TableColumn::new("PAUSE US", |reload| reload.pause_us.to_string()),
+    TableColumn::new("HELD", |reload| reload.held.to_string()),
+    TableColumn::new("FAILED IN", |reload| optional(reload.failed_phase.as_ref())),
+    TableColumn::new("MESSAGE", |reload| optional(reload.message.as_ref())),
+    TableColumn::wide("REASON", |reload| optional(reload.reason.as_ref())),
 ];
 
 pub(super) async fn list(client: &Client, output: &Output) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use midflight_core::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::load::live_body;
-use crate::columns::{Column, optional};
+use crate::columns::{TableColumn, optional};
 use crate::fail::Failure;
 use crate::output::Output;
 
@@ -30,11 +30,11 @@ struct VerifiedComponent {
     outcome: String,
 }
 
-const COMPONENTS: &[Column<VerifiedComponent>] = &[
-    Column::new("MODULE", |one| one.module.clone()),
-    Column::new("BYTES", |one| optional(one.bytes)),
-    Column::new("OUTCOME", |one| one.outcome.clone()),
-    Column::new("COMPONENT", |one| one.component.clone()),
+const COMPONENTS: &[TableColumn<VerifiedComponent>] = &[
+    TableColumn::new("MODULE", |one| one.module.clone()),
+    TableColumn::new("BYTES", |one| optional(one.bytes)),
+    TableColumn::new("OUTCOME", |one| one.outcome.clone()),
+    TableColumn::new("COMPONENT", |one| one.component.clone()),
 ];
 
 pub(super) async fn run(client: &Client, output: &Output) -> Result<(), Failure> {
