@@ -98,7 +98,9 @@ mod tests {
         let accepts = |sent: &'static str| {
             accepts_html(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(sent))]))
         };
-        assert!(accepts("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8") && accepts("a/b, Text/HTML;q=0.1"));
+        assert!(
+            accepts("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8") && accepts("a/b, Text/HTML;q=0.1")
+        );
         assert!(!accepts("*/*") && !accepts("text/markdown") && !accepts_html(&HeaderMap::new()));
     }
 }
