@@ -65,7 +65,7 @@ function Table({ token, from }: { token: Tokens.Table; from: string }): ReactNod
         <thead>
           <tr>
             {token.header.map((cell, at) => (
-              <th key={at}>{inline(cell.tokens, from)}</th>
+              <th key={at} scope="col">{inline(cell.tokens, from)}</th>
             ))}
           </tr>
         </thead>
