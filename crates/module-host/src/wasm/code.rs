@@ -74,9 +74,8 @@ impl WasmRuntime {
     ) -> Result<SharedCode, ModuleRefusal> {
         check_digest(digest, &bytes).await?;
         check_form(&bytes)?;
-        let (serving, scratch) = self
-            .compile(move |cache, engines| for_both_engines(cache, engines, digest, &bytes))
-            .await?;
+        let (serving, scratch) =
+            self.compile(move |cache, engines| for_both_engines(cache, engines, digest, &bytes)).await?;
         self.link(&serving, &scratch, manifest)
     }
 

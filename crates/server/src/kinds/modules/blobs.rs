@@ -78,7 +78,9 @@ async fn compile(app: &ModulesApp, component: Arc<[u8]>) {
         Ok(Ok(())) => {}
         // The manifest that names it is refused for that, with the module's name.
         Ok(Err(refusal)) => tracing::debug!(%refusal, "component not compiled"),
-        Err(_) => tracing::warn!("component still being compiled; a manifest that names it may be refused until then"),
+        Err(_) => tracing::warn!(
+            "component still being compiled; a manifest that names it may be refused until then"
+        ),
     }
 }
 
