@@ -75,7 +75,9 @@ async fn cargo_build(folder: &Path, arguments: &[String]) -> Result<PathBuf, Fai
     let toolchain = Toolchain::of(folder, arguments).await?;
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
-    toolchain.set_up(&mut command);
+    if let Some(toolchain) = toolchain {
+        toolchain.set_up(&mut command);
+    }
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit());
     let ran = command.output().await.map_err(|error| {
         Failure::failed(format!("cannot run cargo: {error}; install Rust, as from https://rustup.rs"))

@@ -21,20 +21,18 @@ const STD: &str = "-Zbuild-std=std,panic_abort";
 /// What a project that has its own settings for the standard library says, to cargo or in its config.
 const OWN_SETTING: &str = "build-std";
 
-/// A compiler that can build a project.
+/// A compiler that builds a project in place of cargo's own.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Toolchain {
-    /// Cargo's own, as the project has it.
-    Own,
-    /// One that builds the standard library from its source, with what links for the target if it does not bring that
-    /// along.
-    FromSource { rustc: PathBuf, linker: Option<PathBuf> },
-    /// One that has the target.
-    Other { rustc: PathBuf, linker: Option<PathBuf> },
+pub(super) struct Toolchain {
+    rustc: PathBuf,
+    /// What links for the target, if the compiler does not bring that along.
+    linker: Option<PathBuf>,
+    /// Whether the standard library is built too, from its source.
+    builds_std: bool,
 }
 
 /// What is known of a compiler.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FoundCompiler {
     rustc: PathBuf,
     has_target: bool,
@@ -44,15 +42,15 @@ struct FoundCompiler {
 }
 
 impl Toolchain {
-    /// The compiler for the project in a folder, which cargo is given these arguments for.
+    /// The compiler for the project in a folder, which cargo is given these arguments for; none for cargo's own.
     ///
     /// # Errors
     /// There is none; the message says how to get one.
-    pub(super) async fn of(folder: &Path, arguments: &[String]) -> Result<Self, Failure> {
+    pub(super) async fn of(folder: &Path, arguments: &[String]) -> Result<Option<Self>, Failure> {
         let config = std::fs::read_to_string(folder.join(".cargo/config.toml")).unwrap_or_default();
         let has_setting = arguments.iter().any(|argument| argument.contains(OWN_SETTING));
         if has_setting || config.contains(OWN_SETTING) {
-            return Ok(Self::Own);
+            return Ok(None);
         }
         let own = std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from);
         let own = look_at(folder, own, None).await;
@@ -67,35 +65,27 @@ impl Toolchain {
 
     /// Sets up cargo to build with it.
     pub(super) fn set_up(&self, cargo: &mut Command) {
-        let (rustc, linker, builds_std) = match self {
-            Self::Own => return,
-            Self::FromSource { rustc, linker } => (rustc, linker, true),
-            Self::Other { rustc, linker } => (rustc, linker, false),
-        };
-        cargo.env("RUSTC", rustc);
-        if let Some(linker) = linker {
+        cargo.env("RUSTC", &self.rustc);
+        if let Some(linker) = &self.linker {
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
-        if builds_std {
+        if self.builds_std {
             // The flag is not stable, and the compiler is.
             cargo.env("RUSTC_BOOTSTRAP", "1").arg(STD);
         }
     }
 }
 
-/// The first compiler that has the target, else the first that has the source. The first of all is cargo's own.
-fn choose(compilers: [FoundCompiler; 2]) -> Option<Toolchain> {
-    let [own, _] = &compilers;
-    if own.has_target {
-        return Some(Toolchain::Own);
-    }
+/// The first compiler that has the target, else the first that has the source; none inside where that is the first of
+/// all, cargo's own, as it is.
+fn choose(compilers: [FoundCompiler; 2]) -> Option<Option<Toolchain>> {
     let at = compilers.iter().position(|compiler| compiler.has_target);
+    if at == Some(0) {
+        return Some(None);
+    }
     let at = at.or_else(|| compilers.iter().position(|compiler| compiler.has_source))?;
     let FoundCompiler { rustc, has_target, linker, .. } = compilers.into_iter().nth(at)?;
-    Some(match has_target {
-        true => Toolchain::Other { rustc, linker },
-        false => Toolchain::FromSource { rustc, linker },
-    })
+    Some(Some(Toolchain { rustc, linker, builds_std: !has_target }))
 }
 
 /// What a compiler has, as it is chosen in a folder. One that does not run has nothing.
@@ -148,26 +138,17 @@ mod tests {
 
     #[test]
     fn cargos_own_compiler_is_preferred_and_an_installed_target_to_one_that_is_built() {
-        let linker = Some(PathBuf::from("wasm-ld"));
         let own = |has_target, has_source| compiler("rustc", has_target, has_source);
         let packaged = |has_target, has_source| compiler(PACKAGED, has_target, has_source);
+        let other = |rustc: &str, builds_std| {
+            let linker = (rustc == PACKAGED).then(|| PathBuf::from("wasm-ld"));
+            Some(Some(Toolchain { rustc: rustc.into(), linker, builds_std }))
+        };
         let table = [
-            (own(true, true), packaged(true, true), Some(Toolchain::Own)),
-            (
-                own(false, true),
-                packaged(true, false),
-                Some(Toolchain::Other { rustc: PACKAGED.into(), linker: linker.clone() }),
-            ),
-            (
-                own(false, true),
-                packaged(false, true),
-                Some(Toolchain::FromSource { rustc: "rustc".into(), linker: None }),
-            ),
-            (
-                own(false, false),
-                packaged(false, true),
-                Some(Toolchain::FromSource { rustc: PACKAGED.into(), linker }),
-            ),
+            (own(true, true), packaged(true, true), Some(None)),
+            (own(false, true), packaged(true, false), other(PACKAGED, false)),
+            (own(false, true), packaged(false, true), other("rustc", true)),
+            (own(false, false), packaged(false, true), other(PACKAGED, true)),
             (own(false, false), packaged(false, false), None),
         ];
         for (own, packaged, expected) in table {
@@ -185,10 +166,10 @@ mod tests {
     async fn a_project_with_settings_of_its_own_is_built_with_them() {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["-Zbuild-std=core".to_owned()];
-        assert_eq!(Toolchain::of(folder.path(), &arguments).await.unwrap(), Toolchain::Own);
+        assert_eq!(Toolchain::of(folder.path(), &arguments).await.unwrap(), None);
         std::fs::create_dir(folder.path().join(".cargo")).unwrap();
         let config = "[unstable]\nbuild-std = [\"std\", \"panic_abort\"]\n";
         std::fs::write(folder.path().join(".cargo/config.toml"), config).unwrap();
-        assert_eq!(Toolchain::of(folder.path(), &[]).await.unwrap(), Toolchain::Own);
+        assert_eq!(Toolchain::of(folder.path(), &[]).await.unwrap(), None);
     }
 }
