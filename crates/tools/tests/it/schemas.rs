@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::mutations::documents;
 
-/// What only the kind knows: whether an expression, a name or a schema is one, what cannot be seen in a text, and how
+/// What only the kind knows: whether an expression, a name or a schema is one, what cannot be seen in a text, which of two bounds is the lower, and how
 /// many bytes a text has.
-const READER_ONLY: &[&str] = &["bad_expression", "bad_name", "bad_schema", "hidden_character", "too_long"];
+const READER_ONLY: &[&str] =
+    &["bad_expression", "bad_name", "bad_schema", "hidden_character", "too_long", "out_of_bounds time_ms"];
 
 #[track_caller]
 fn check(name: &str, body: &Value, accepted: bool) {
