@@ -157,7 +157,7 @@ pub(crate) fn schema() -> DocumentSchema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use midflight_testkit::schemas::SchemaComparison;
+    use midflight_testkit::schemas::{SchemaComparison, codes_of};
 
     #[track_caller]
     fn check(expect: Value, answer: Value, exact: bool, failures: &[&str]) {
@@ -209,7 +209,7 @@ mod tests {
         ];
         let read = |body: &Value| {
             let read = Check::parse(body).map(drop);
-            read.map_err(|problems| problems.iter().map(|it| it.code.to_string()).collect())
+            read.map_err(|problems| codes_of(&problems))
         };
         let schema = &schema().schema;
         let comparison = SchemaComparison { schema, documents: &documents, read: &read, reader_only: &[] };

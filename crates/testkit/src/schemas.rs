@@ -1,10 +1,10 @@
 //! Compares a JSON Schema with the reader of the same documents, so that the two cannot drift: what one accepts the
 //! other accepts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
-use midflight_core::JsonPointer;
+use midflight_core::{JsonPointer, Problem, Problems};
 use serde_json::{Map, Value, json};
 
 use crate::mutate::{Seeded, places, strange};
@@ -20,9 +20,10 @@ pub struct SchemaComparison<'a> {
     pub schema: &'a Value,
     /// Valid documents, which are broken in every place.
     pub documents: &'a [Value],
-    /// Reads a document. The error is the codes of its problems.
+    /// Reads a document. The error is what [`codes_of`] answers for its problems.
     pub read: &'a dyn Fn(&Value) -> Result<(), Vec<String>>,
-    /// The codes of problems that no schema can express, as a regular expression that does not compile.
+    /// The problems that no schema can express, as a regular expression that does not compile: a code, or a code and
+    /// the last key of the place.
     pub reader_only: &'a [&'a str],
 }
 
@@ -39,6 +40,41 @@ pub struct Compared {
     pub read: usize,
 }
 
+/// Compares all schemas of a kind with its reader, which gets the name of the document too. `schemas` are the names that
+/// each is for, as `{ruleset}/{rule_id}`, and the schema; every schema needs one of the documents.
+///
+/// # Panics
+/// A document is accepted by one and refused by the other, or so few documents that it says little.
+pub fn compare_kind(
+    schemas: &[(&str, Value)],
+    documents: &[(&str, Value)],
+    read: &dyn Fn(&str, &Value) -> Result<(), Vec<String>>,
+    reader_only: &[&str],
+) {
+    for (names, schema) in schemas {
+        let of_sort = documents.iter().filter(|(name, _)| names_of(name, schemas) == Some(*names));
+        let (of_sort, bodies): (Vec<_>, Vec<_>) = of_sort.cloned().unzip();
+        let name = of_sort.first().unwrap_or_else(|| panic!("no document is of {names}"));
+        let read = |body: &Value| read(name, body);
+        let comparison = SchemaComparison { schema, documents: &bodies, read: &read, reader_only };
+        let compared = comparison.run();
+        assert!(compared.refused * 2 > compared.broken, "{names}: {compared:?}");
+        assert!(compared.generated > 100 && compared.read > 20, "{names}: {compared:?}");
+    }
+}
+
+/// The names among which a name is: those with the fewest variables, as `conditions/{id}` before `{ruleset}/{id}`.
+fn names_of<'a>(name: &str, schemas: &[(&'a str, Value)]) -> Option<&'a str> {
+    let is_variable = |segment: &str| segment.starts_with('{');
+    let is_of = |names: &str| {
+        let both = names.split('/').zip(name.split('/'));
+        names.split('/').count() == name.split('/').count()
+            && both.into_iter().all(|(expected, segment)| is_variable(expected) || expected == segment)
+    };
+    let fitting = schemas.iter().map(|(names, _)| *names).filter(|names| is_of(names));
+    fitting.min_by_key(|names| names.split('/').filter(|segment| is_variable(segment)).count())
+}
+
 impl SchemaComparison<'_> {
     /// Compares them for the documents, for copies of these with each member left out, with one too many, and with
     /// something strange in every place, and for documents that are generated from the schema.
@@ -47,12 +83,13 @@ impl SchemaComparison<'_> {
     /// A document is accepted by one and refused by the other.
     pub fn run(&self) -> Compared {
         let validator = jsonschema::validator_for(self.schema).unwrap();
-        let mut compared = Compared::default();
+        let (mut compared, mut mismatches) = (Compared::default(), BTreeMap::new());
         for document in self.documents {
-            assert!(self.agree(&validator, document), "an example is refused: {document}");
+            let is_read = self.agree(&validator, document, &mut mismatches);
+            assert!(is_read, "an example is refused: {document} {mismatches:?}");
             for broken in broken_copies(document) {
                 compared.broken += 1;
-                compared.refused += usize::from(!self.agree(&validator, &broken));
+                compared.refused += usize::from(!self.agree(&validator, &broken, &mut mismatches));
             }
         }
         let mut generator = Generator { root: self.schema, seeded: Seeded::new(42) };
@@ -60,39 +97,58 @@ impl SchemaComparison<'_> {
             let document = generator.value(self.schema, 0);
             if validator.is_valid(&document) {
                 compared.generated += 1;
-                compared.read += usize::from(self.agree(&validator, &document));
+                compared.read += usize::from(self.agree(&validator, &document, &mut mismatches));
             }
         }
+        let listed: Vec<_> =
+            mismatches.iter().map(|(what, document)| format!("{what}: {document}")).collect();
+        assert!(listed.is_empty(), "{}", listed.join("\n"));
         compared
     }
 
-    /// Whether the reader reads the document; the schema has to agree.
-    fn agree(&self, validator: &Validator, document: &Value) -> bool {
-        let by_schema = validator.validate(document);
-        match ((self.read)(document), by_schema) {
-            (Ok(()), by_schema) => {
-                by_schema.unwrap_or_else(|error| {
-                    panic!("the reader reads what the schema refuses, {error}: {}", short(document))
-                });
-                true
-            }
-            (Err(_), Err(_)) => false,
-            (Err(codes), Ok(())) => {
-                let is_expected = codes.iter().all(|code| self.reader_only.contains(&code.as_str()));
-                assert!(
-                    is_expected,
-                    "the schema accepts what the reader refuses, {codes:?}: {}",
-                    short(document)
-                );
-                false
-            }
-        }
+    fn is_reader_only(&self, code: &str) -> bool {
+        let word = code.split(' ').next().unwrap_or_default();
+        self.reader_only.iter().any(|only| *only == code || *only == word)
     }
+
+    /// Whether the reader reads the document. Where the schema does not agree, that is added to `mismatches`, once for
+    /// each place of the schema and each set of codes.
+    fn agree(
+        &self,
+        validator: &Validator,
+        document: &Value,
+        mismatches: &mut BTreeMap<String, String>,
+    ) -> bool {
+        let mismatch = match ((self.read)(document), validator.validate(document)) {
+            (Ok(()), Ok(())) => return true,
+            (Err(_), Err(_)) => return false,
+            (Ok(()), Err(error)) => {
+                let place = error.schema_path().as_str().to_owned();
+                mismatches.entry(format!("the reader reads what {place} refuses"))
+            }
+            (Err(codes), Ok(())) if codes.iter().all(|code| self.is_reader_only(code)) => return false,
+            (Err(codes), Ok(())) => {
+                mismatches.entry(format!("the schema accepts what the reader refuses by {codes:?}"))
+            }
+        };
+        mismatch.or_insert_with(|| short(document));
+        false
+    }
+}
+
+/// The code of each problem with the last key of its place.
+#[must_use]
+pub fn codes_of(problems: &Problems) -> Vec<String> {
+    let code = |problem: &Problem| {
+        let key = problem.path.split_last().unwrap_or_default().1;
+        format!("{} {key}", problem.code)
+    };
+    problems.iter().map(code).collect()
 }
 
 /// Enough of a document to see what is wrong with it.
 fn short(document: &Value) -> String {
-    document.to_string().chars().take(2_000).collect()
+    document.to_string().chars().take(400).collect()
 }
 
 /// A document with each member left out, with an unknown one in each object, and with something strange in each place.

@@ -86,7 +86,7 @@ fn tool() -> Value {
             "dependencies": {
                 "type": "array", "maxItems": DEPENDENCIES_MAX, "description": "What it needs.",
                 "items": {
-                    "type": "object", "required": ["name"], "additionalProperties": false,
+                    "type": "object", "required": ["name"],
                     "properties": {"name": {"type": "string"}, "type": {"type": "string"}, "required": {"type": "boolean"},
                         "version": {"type": ["string", "number"]}}
                 }
