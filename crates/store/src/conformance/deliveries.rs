@@ -32,7 +32,7 @@ async fn listed(store: &TestedDeliveries, query: DeliveryQuery) -> Vec<String> {
     page.items.into_iter().map(|delivery| format!("{}/{}", delivery.new.webhook, delivery.new.id)).collect()
 }
 
-/// TestedDeliveries are added with their cursor, once each, and only from where the cursor is.
+/// Deliveries are added with their cursor, once each, and only from where the cursor is.
 pub async fn deliveries_are_added_once_with_their_cursor(store: TestedDeliveries) {
     assert_eq!(store.delivery_cursor("log").await.unwrap(), None);
     let both = [new("a", "1"), new("b", "1")];
