@@ -10,7 +10,7 @@ use crate::{
     ResendQuery,
 };
 
-type Deliveries = Arc<dyn DeliveryStore>;
+type TestedDeliveries = Arc<dyn DeliveryStore>;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -27,13 +27,13 @@ fn at(from: Option<u64>, to: u64) -> Option<CursorMove<'static>> {
     Some(CursorMove { source: "log", from, to })
 }
 
-async fn listed(store: &Deliveries, query: DeliveryQuery) -> Vec<String> {
+async fn listed(store: &TestedDeliveries, query: DeliveryQuery) -> Vec<String> {
     let page = store.deliveries(DeliveryQuery { limit: 100, ..query }).await.unwrap();
     page.items.into_iter().map(|delivery| format!("{}/{}", delivery.new.webhook, delivery.new.id)).collect()
 }
 
 /// Deliveries are added with their cursor, once each, and only from where the cursor is.
-pub async fn deliveries_are_added_once_with_their_cursor(store: Deliveries) {
+pub async fn deliveries_are_added_once_with_their_cursor(store: TestedDeliveries) {
     assert_eq!(store.delivery_cursor("log").await.unwrap(), None);
     let both = [new("a", "1"), new("b", "1")];
     assert!(store.add_deliveries(&both, at(None, 1)).await.unwrap());
@@ -48,7 +48,7 @@ pub async fn deliveries_are_added_once_with_their_cursor(store: Deliveries) {
 }
 
 /// Of several callers at once, one moves the cursor.
-pub async fn one_of_many_moves_a_cursor(store: Deliveries) {
+pub async fn one_of_many_moves_a_cursor(store: TestedDeliveries) {
     let add = |nth: usize| {
         let store = Arc::clone(&store);
         tokio::spawn(async move { store.add_deliveries(&[new("a", &nth.to_string())], at(None, 1)).await })
@@ -61,7 +61,7 @@ pub async fn one_of_many_moves_a_cursor(store: Deliveries) {
 }
 
 /// What one caller claimed no other gets, until it is due again.
-pub async fn a_delivery_is_claimed_by_one(store: Deliveries) {
+pub async fn a_delivery_is_claimed_by_one(store: TestedDeliveries) {
     store.add_deliveries(&[new("a", "1"), new("a", "2"), new("b", "3")], None).await.unwrap();
     let first = store.claim_deliveries(2, LONG).await.unwrap();
     let ids: Vec<_> = first.iter().map(|it| (it.new.id.as_str(), it.attempts)).collect();
@@ -78,7 +78,7 @@ pub async fn a_delivery_is_claimed_by_one(store: Deliveries) {
 }
 
 /// An attempt that failed is made again or leaves a dead letter, which can be sent again.
-pub async fn dead_letters_are_kept_and_sent_again(store: Deliveries) {
+pub async fn dead_letters_are_kept_and_sent_again(store: TestedDeliveries) {
     store.add_deliveries(&[new("a", "1"), new("a", "2"), new("b", "3")], None).await.unwrap();
     let claimed = store.claim_deliveries(10, LONG).await.unwrap();
     let again = AttemptEnd::Again { after: Duration::ZERO, error: "it answered 500".to_owned() };
@@ -110,7 +110,7 @@ pub async fn dead_letters_are_kept_and_sent_again(store: Deliveries) {
 }
 
 /// Lists have pages, and what ended is forgotten but for what is kept.
-pub async fn deliveries_have_pages_and_are_forgotten(store: Deliveries) {
+pub async fn deliveries_have_pages_and_are_forgotten(store: TestedDeliveries) {
     let all: Vec<_> = (1..=5).map(|nth| new(if nth == 5 { "b" } else { "a" }, &nth.to_string())).collect();
     store.add_deliveries(&all, None).await.unwrap();
     let first = store.deliveries(DeliveryQuery { limit: 3, ..DeliveryQuery::default() }).await.unwrap();

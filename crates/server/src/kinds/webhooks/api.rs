@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::collector::Collector;
 use super::metrics::WebhooksMetrics;
-use super::observer::Observer;
+use super::observer::ReplicaObserver;
 use super::routes::routes;
-use super::sender::Sender;
+use super::sender::DeliverySender;
 use crate::kinds::context::KindContext;
 
 /// How long a stop waits for requests that are under way. What is cut is sent again by the next start.
@@ -39,7 +39,8 @@ pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
             let client = client.inspect_err(|error| tracing::error!(%error, "cannot send webhooks")).ok()?;
             let webhooks = started.engine.live(slot);
             let metrics = WebhooksMetrics::new(started.metrics);
-            let observer = Observer::start(started.engine, webhooks.clone(), &context, metrics.clone());
+            let observer =
+                ReplicaObserver::start(started.engine, webhooks.clone(), &context, metrics.clone());
             let stopping = CancellationToken::new();
             let collector = Collector::new(
                 started.engine.clone(),
@@ -48,7 +49,7 @@ pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
                 metrics.clone(),
                 context.is_shared,
             );
-            let sender = Sender::new(started.engine.clone(), webhooks, client, metrics);
+            let sender = DeliverySender::new(started.engine.clone(), webhooks, client, metrics);
             let tasks = vec![
                 tokio::spawn(collector.run(stopping.clone())),
                 tokio::spawn(sender.run(stopping.clone())),

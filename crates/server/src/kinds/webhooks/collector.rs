@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::events::{self, DOCUMENTS_MAX};
 use super::metrics::WebhooksMetrics;
-use super::observer::Observer;
+use super::observer::ReplicaObserver;
 
 /// How often it is looked. Reloads wake it too.
 const LOOK: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ const AUDIT: &str = "audit";
 pub(super) struct Collector {
     engine: Engine,
     webhooks: Live<WebhookSet>,
-    observer: Observer,
+    observer: ReplicaObserver,
     metrics: WebhooksMetrics,
     is_shared: bool,
     /// The newest entry of the audit, and when it was.
@@ -75,7 +75,7 @@ impl Collector {
     pub(super) fn new(
         engine: Engine,
         webhooks: Live<WebhookSet>,
-        observer: Observer,
+        observer: ReplicaObserver,
         metrics: WebhooksMetrics,
         is_shared: bool,
     ) -> Self {

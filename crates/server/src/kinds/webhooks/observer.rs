@@ -18,7 +18,7 @@ use crate::kinds::context::KindContext;
 const QUEUE_MAX: usize = 1_000;
 
 /// Keeps what happens until it is stored.
-pub(super) struct Observer {
+pub(super) struct ReplicaObserver {
     queue: Arc<EventQueue>,
     replica: String,
     /// What was left out at the last look, and how the log had diverged.
@@ -48,7 +48,7 @@ impl EventQueue {
     }
 }
 
-impl Observer {
+impl ReplicaObserver {
     /// Sees every reload from now on.
     pub(super) fn start(
         engine: &Engine,

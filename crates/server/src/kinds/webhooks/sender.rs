@@ -29,25 +29,25 @@ const LEASE: Duration = Duration::from_secs(90);
 const AGENT: &str = concat!("midflight/", env!("CARGO_PKG_VERSION"));
 
 /// Sends what is due.
-pub(super) struct Sender {
-    parts: Arc<SenderParts>,
+pub(super) struct DeliverySender {
+    parts: Arc<DeliverySenderParts>,
 }
 
-struct SenderParts {
+struct DeliverySenderParts {
     engine: Engine,
     webhooks: Live<WebhookSet>,
     client: OutboundClient,
     metrics: WebhooksMetrics,
 }
 
-impl Sender {
+impl DeliverySender {
     pub(super) fn new(
         engine: Engine,
         webhooks: Live<WebhookSet>,
         client: OutboundClient,
         metrics: WebhooksMetrics,
     ) -> Self {
-        Self { parts: Arc::new(SenderParts { engine, webhooks, client, metrics }) }
+        Self { parts: Arc::new(DeliverySenderParts { engine, webhooks, client, metrics }) }
     }
 
     /// Sends until the server stops, then waits for the requests that are under way.
@@ -90,7 +90,7 @@ impl Sender {
     }
 }
 
-impl SenderParts {
+impl DeliverySenderParts {
     /// Makes one attempt and keeps what came of it.
     async fn deliver(&self, delivery: Delivery) {
         let webhook = self.webhooks.load().get(&delivery.new.webhook).cloned();
