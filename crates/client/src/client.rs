@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
 
+use crate::address;
 use crate::error::ClientError;
 use crate::event::{ClientEvent, EventObserver};
 use crate::request::ApiRequest;

@@ -287,7 +287,7 @@ mod tests {
                 Err(refused) => break refused,
             }
         };
-        assert_eq!((held.len(), refused.body().code), (4, "too_many_requests"));
+        assert_eq!((held.len(), refused.code()), (4, "too_many_requests"));
         budget.take(&other, 16 << 10).await.unwrap();
         held.pop();
         budget.grow_at_once(&greedy, &mut HeldBytes::default(), 4 << 10).unwrap();

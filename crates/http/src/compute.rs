@@ -419,7 +419,7 @@ mod tests {
         let done = Mutex::new(Vec::new());
         let run = async |name: &'static str| {
             let ran = pool.run(of(name), limit(60_000), |_| ()).await;
-            done.lock().unwrap().push((name, ran.err().map(|error| error.body().code)));
+            done.lock().unwrap().push((name, ran.err().map(|error| error.code())));
         };
         // Of the queue of 8 a caller has 4 places, and the thread.
         let callers = ["greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "anna", "otto"];

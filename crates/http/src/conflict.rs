@@ -141,7 +141,7 @@ mod tests {
         }
         let error = retry.settle(refused(Some(EditConflict::Log))).unwrap_err();
         let detail = "conflict with other edits, 3 times; send the patch again";
-        assert_eq!((error.body().code, error.body().detail.as_str()), ("contended", detail));
+        assert_eq!((error.code(), error.body().detail.as_str()), ("contended", detail));
 
         let mut retry = ConflictRetry::new("the patch", 3);
         assert_eq!(retry.settle(refused(None)).unwrap_err().body().detail, "changed");

@@ -32,7 +32,7 @@ fn unmarked(request: Request) -> Request {
         parts.extensions.insert(upgrade);
     }
     if let Some(ConnectInfo(peer)) = noted.remove::<ConnectInfo<SocketAddr>>() {
-        parts.extensions.insert(Peer(peer));
+        parts.extensions.insert(Peer { address: peer, is_encrypted: false, certificate: None });
     }
     Request::from_parts(parts, body)
 }

@@ -123,7 +123,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"midflight\""));
         }
-        let again = self.0.retry_after_seconds;
+        let again = self.body.retry_after_seconds;
         let again = again.or_else(|| (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1));
         if let Some(seconds) = again {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(accepted("otto", Permission::Admin, 20), 6);
         assert_eq!(accepted("anna", Permission::Read, 20), 20);
         let refused = rates.count(&principal("anna"), Permission::Edit).unwrap_err();
-        assert_eq!((refused.body().code, refused.body().retry_after_seconds), ("too_many_requests", Some(1)));
+        assert_eq!((refused.code(), refused.body().retry_after_seconds), ("too_many_requests", Some(1)));
         assert!(refused.body().detail.contains("writes_per_second_max"), "{}", refused.body().detail);
         let unlimited = HttpLimits { writes_per_second_max: 0, ..limits };
         let rates = PrincipalRates::new(&unlimited);

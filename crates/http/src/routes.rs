@@ -5,6 +5,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
 use axum::routing::MethodRouter;
+use midflight_wire::problem::ProblemBody;
 use serde_json::json;
 use utoipa::ToSchema as _;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -14,7 +15,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::AppState;
 use crate::principal::{Access, Permission};
-use crate::problem::{ApiError, PROBLEM_TYPE, ProblemBody};
+use crate::problem::{ApiError, PROBLEM_TYPE};
 use crate::reach::Reach;
 
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
@@ -139,8 +140,11 @@ fn problems_by_their_type(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
         for (sort, content) in std::mem::take(&mut response.content) {
-            let is_problem =
-                matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
+            let schema = match &content {
+                RefOr::T(content) => content.schema.as_ref(),
+                RefOr::Ref(_) => None,
+            };
+            let is_problem = matches!(schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
             let sort = if is_problem { PROBLEM_TYPE.to_owned() } else { sort };
             response.content.insert(sort, content);
         }
