@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { live, queryClient } from "./api/query";
 import { session } from "./api/session";
 import { App } from "./app";
+import { begin } from "./pages/metrics/sampler";
 import { applyTheme } from "./shell/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -32,4 +33,4 @@ if (root !== null) {
 
 // The charts show what was since this tab was opened, whichever page it was at. They are not needed for the first one.
 const idle = (window as Partial<Pick<Window, "requestIdleCallback">>).requestIdleCallback ?? ((then: () => void) => setTimeout(then));
-idle(() => void import("./pages/metrics/sampler").then((it) => it.begin()));
+idle(begin);

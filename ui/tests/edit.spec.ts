@@ -69,7 +69,7 @@ test("a problem stands at its line, and a failed check is named, before anything
   expect(await server.call("GET", "/api/v1/revisions")).toMatchObject({ items: [{ number: 1 }] });
 });
 
-test("what another person saved meanwhile is brought together with the draft, and what both changed is decided", async ({ page, server, browser }) => {
+test("what another person saved meanwhile is merged with the draft, and what both changed is decided", async ({ page, server, browser }) => {
   await signIn(page, server);
   await page.goto(server.url + CONDITION);
   await writeEditor(page, body(40000));

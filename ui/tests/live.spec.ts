@@ -27,6 +27,21 @@ test("a server that is killed and restarted is followed again, and the page says
   await expect(page.getByText("Revision 2 is live")).toBeVisible();
 });
 
+test("a page whose files cannot be loaded says so, and is loaded again", async ({ page, server }) => {
+  await page.goto(server.url);
+  await expect(page.getByText("Revision 1 is live")).toBeVisible();
+  const isRefused = (url: URL): boolean => /\/assets\/History-/.test(url.pathname);
+  await page.route(isRefused, (route) => route.abort());
+  await page.getByRole("link", { name: "History", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText("Its files could not be loaded");
+  await page.getByRole("link", { name: "Now", exact: true }).click();
+  await expect(page.getByText("Revision 1 is live")).toBeVisible();
+  await page.getByRole("link", { name: "History", exact: true }).click();
+  await page.unroute(isRefused);
+  await page.getByRole("button", { name: "Load again" }).click();
+  await expect(page.getByRole("region", { name: "Revisions" })).toBeVisible();
+});
+
 test("an edit of another client is in an open editor, and begins no draft there", async ({ page, server }) => {
   await signIn(page, server);
   await page.goto(`${server.url}/ui/edit/rules/conditions/earns-enough`);

@@ -93,7 +93,7 @@ export function watchConsole(page: Page): string[] {
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
     // That a call was refused, or the server is gone, is shown on the page; the browser says it here too.
-    const isOfNetwork = /^(Failed to load resource|WebSocket connection to)/.test(message.text());
+    const isOfNetwork = /^(Failed to load resource|WebSocket connection to|TypeError: Failed to fetch dynamically imported module)/.test(message.text());
     if (message.type() === "error" && !isOfNetwork) errors.push(message.text());
   });
   return errors;

@@ -1,4 +1,4 @@
-/** Another edit came first: draft, live and base are brought together, and what both changed is decided one by one. */
+/** Another edit came first: draft, live and base are merged, and what both changed is decided one by one. */
 
 import { useState, type ReactNode } from "react";
 import { MergeEditor } from "../../code/MergeEditor";
@@ -46,7 +46,7 @@ export function Conflict({ mine, live }: ConflictProps): ReactNode {
     <section className="card conflict" aria-label="Conflict">
       <h2>Another edit came first</h2>
       <p>
-        Your draft began at version {mine.base?.version ?? 0}; version {live.version} is live. What only one of you changed is brought together already.
+        Your draft began at version {mine.base?.version ?? 0}; version {live.version} is live. What only one of you changed is merged already.
         {begun.conflicts.length > 0 && " These values were changed by both:"}
       </p>
       {begun.conflicts.length > 0 && (

@@ -1,4 +1,4 @@
-/** What a draft would do: the diff by meaning, the plan, and what the server says against it. */
+/** What a draft would do: the diff by meaning, the plan, and why the server would refuse it. */
 
 import type { ReactNode } from "react";
 import { Badge, Card, DocumentLink, Failure, Meaning, Patch } from "../../parts/basic";
@@ -66,11 +66,11 @@ function Verdict({ dryRun }: { dryRun: DryRun }): ReactNode {
   }
   if (dryRun.state !== "refused") return null;
   if (dryRun.problem.status === 412) {
-    return <p className="notice warn">Another edit came first: {dryRun.problem.message}. Open the document to bring both together.</p>;
+    return <p className="notice warn">Another edit came first: {dryRun.problem.message}. Open the document to merge the two.</p>;
   }
   return (
     <section className="notice bad" aria-label="Problems">
-      <strong>It would be refused. What is served stays as it is.</strong>
+      <strong>It would be refused. The served revision is kept.</strong>
       <ul className="stack tight">
         {dryRun.problem.items.map((item, at) => (
           <li key={at}>

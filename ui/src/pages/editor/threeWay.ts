@@ -1,4 +1,4 @@
-/** Two edits of one document brought together, value by value. */
+/** Two edits of one document merged, value by value. */
 
 import { isSame } from "../../parts/equal";
 

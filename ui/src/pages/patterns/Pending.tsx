@@ -20,7 +20,7 @@ export function Pending(): ReactNode {
         items.length === 0 ? (
           <Empty title="Nothing waits for a decision">
             <p>
-              What an LLM says becomes a pattern. Where a profile asks for a person’s approval (<code>learning/PROFILE</code>), it waits here first.
+              An answer of an LLM becomes a pattern. Where a profile asks for a person’s approval (<code>learning/PROFILE</code>), it waits here first.
             </p>
           </Empty>
         ) : (

@@ -61,7 +61,7 @@ function Switch({ name, isEnabled, onClose }: { name: string; isEnabled: boolean
     <Modal title={`${isEnabled ? "Disable" : "Enable"} ${name}`} onClose={onClose}>
       <p>
         {isEnabled
-          ? "Agents do not see it any more, and it is not selected. Agents that are connected are told at once."
+          ? "Agents do not see it any more, and it is not selected. Connected agents are notified at once."
           : "Agents see it and it can be selected, as soon as it is live."}
       </p>
       {change.error !== null && <Failure error={change.error} what="It was not changed" />}

@@ -119,7 +119,7 @@ function Catalogue(): ReactNode {
 function Lint(): ReactNode {
   const lint = useQuery({ queryKey: ["tools", "lint"], queryFn: () => body(api.GET("/api/v1/tools/lint", { params: { query: { limit: 500 } } })) });
   return (
-    <Loaded of={lint} what="What lint says">
+    <Loaded of={lint} what="The result of lint">
       {({ items, tools }) =>
         items.length === 0 ? (
           <Empty title={`Lint finds nothing in ${tools} tools`} />

@@ -22,7 +22,7 @@ export default function Tour(): ReactNode {
   const steps: Step[] = [
     {
       title: "See what is live",
-      text: "One revision is served, by every replica; each kind says how many documents it has of it.",
+      text: "One revision is served, by every replica; each kind shows how many documents it has.",
       href: "/",
       go: "Now",
       isDone: status.data !== undefined,
