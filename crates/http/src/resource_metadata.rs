@@ -25,7 +25,11 @@ const METADATA: &str = "/.well-known/oauth-protected-resource";
 
 /// The routes of the metadata.
 pub(crate) fn routes() -> Routes<AppState> {
-    Routes::new().of(Open, Reach::Nothing, routes!(of_server)).of(Open, Reach::Nothing, routes!(of_mcp))
+    Routes::new().of(Open, Reach::Nothing, routes!(resource_metadata)).of(
+        Open,
+        Reach::Nothing,
+        routes!(mcp_resource_metadata),
+    )
 }
 
 /// The metadata of a protected resource (RFC 9728, 2).
@@ -36,7 +40,7 @@ struct ResourceMetadata {
     /// The issuers of tokens for it.
     authorization_servers: Vec<String>,
     /// How a token is sent: in the header `Authorization`.
-    bearer_methods_supported: [&'static str; 1],
+    bearer_methods_supported: Vec<&'static str>,
     /// The name of the resource, for people.
     resource_name: &'static str,
 }
@@ -44,14 +48,14 @@ struct ResourceMetadata {
 /// Who issues tokens for the server as a whole.
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "access",
     responses((status = 200, body = ResourceMetadata), (status = "default", body = ProblemBody)))]
-async fn of_server(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
+async fn resource_metadata(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
     metadata(&app, &parts, "")
 }
 
 /// Who issues tokens for agents over the Model Context Protocol.
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource/mcp", tag = "access",
     responses((status = 200, body = ResourceMetadata), (status = "default", body = ProblemBody)))]
-async fn of_mcp(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
+async fn mcp_resource_metadata(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
     metadata(&app, &parts, RESOURCE)
 }
 
@@ -64,7 +68,7 @@ fn metadata(app: &AppState, parts: &Parts, path: &str) -> Result<Response, ApiEr
     let answer = ResourceMetadata {
         resource: format!("{}{path}", address.0),
         authorization_servers: vec![issuer.to_owned()],
-        bearer_methods_supported: ["header"],
+        bearer_methods_supported: vec!["header"],
         resource_name: "Midflight",
     };
     // It has the host that the caller named, so it is for that caller alone.
