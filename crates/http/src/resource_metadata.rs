@@ -25,20 +25,24 @@ const METADATA: &str = "/.well-known/oauth-protected-resource";
 
 /// The routes of the metadata.
 pub(crate) fn routes() -> Routes<AppState> {
-    Routes::new().of(Open, Reach::Nothing, routes!(of_server)).of(Open, Reach::Nothing, routes!(of_mcp))
+    Routes::new().of(Open, Reach::Nothing, routes!(resource_metadata)).of(
+        Open,
+        Reach::Nothing,
+        routes!(mcp_resource_metadata),
+    )
 }
 
 /// Who issues tokens for the server as a whole.
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "access",
     responses((status = 200, body = ResourceMetadata), (status = "default", body = ProblemBody)))]
-async fn of_server(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
+async fn resource_metadata(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
     metadata(&app, &parts, "")
 }
 
 /// Who issues tokens for agents over the Model Context Protocol.
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource/mcp", tag = "access",
     responses((status = 200, body = ResourceMetadata), (status = "default", body = ProblemBody)))]
-async fn of_mcp(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
+async fn mcp_resource_metadata(State(app): State<AppState>, parts: Parts) -> Result<Response, ApiError> {
     metadata(&app, &parts, RESOURCE)
 }
 
