@@ -135,8 +135,11 @@ fn problems_by_their_type(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
         for (sort, content) in std::mem::take(&mut response.content) {
-            let is_problem =
-                matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
+            let schema = match &content {
+                RefOr::T(content) => content.schema.as_ref(),
+                RefOr::Ref(_) => None,
+            };
+            let is_problem = matches!(schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
             let sort = if is_problem { PROBLEM_TYPE.to_owned() } else { sort };
             response.content.insert(sort, content);
         }
