@@ -33,7 +33,9 @@ pub enum ClientEvent<'a> {
 
 /// Who is notified of events.
 #[derive(Clone)]
-pub(crate) struct EventObserver(Option<Arc<dyn Fn(ClientEvent<'_>) + Send + Sync>>);
+pub(crate) struct EventObserver(Option<Arc<EventFn>>);
+
+type EventFn = dyn Fn(ClientEvent<'_>) + Send + Sync;
 
 impl EventObserver {
     pub(crate) fn none() -> Self {

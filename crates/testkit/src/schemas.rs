@@ -40,6 +40,9 @@ pub struct Compared {
     pub read: usize,
 }
 
+/// Reads the document of a name: none, or the codes of its problems.
+pub type NamedReader<'a> = dyn Fn(&str, &Value) -> Result<(), Vec<String>> + 'a;
+
 /// Compares all schemas of a kind with its reader, which gets the name of the document too. `schemas` are the names that
 /// each is for, as `{ruleset}/{rule_id}`, and the schema; every schema needs one of the documents.
 ///
@@ -48,7 +51,7 @@ pub struct Compared {
 pub fn compare_kind(
     schemas: &[(&str, Value)],
     documents: &[(&str, Value)],
-    read: &dyn Fn(&str, &Value) -> Result<(), Vec<String>>,
+    read: &NamedReader<'_>,
     reader_only: &[&str],
 ) {
     for (names, schema) in schemas {
