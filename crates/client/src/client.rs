@@ -65,13 +65,11 @@ impl Client {
     }
 
     /// A request of any path, for what has no method of its own. Segments are escaped; the slashes in one stay.
-    #[must_use]
     pub fn request(&self, method: Method, segments: &[&str]) -> ApiRequest<'_> {
         ApiRequest::new(self, method, self.url(segments))
     }
 
     /// A request of an address of the server, which may have a query.
-    #[must_use]
     pub fn request_at(&self, method: Method, url: Url) -> ApiRequest<'_> {
         ApiRequest::new(self, method, url)
     }
