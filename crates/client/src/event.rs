@@ -31,11 +31,12 @@ pub enum ClientEvent<'a> {
     },
 }
 
+/// What is called with each event.
+type EventCallback = dyn Fn(ClientEvent<'_>) + Send + Sync;
+
 /// Who is notified of events.
 #[derive(Clone)]
-pub(crate) struct EventObserver(Option<Arc<EventFn>>);
-
-type EventFn = dyn Fn(ClientEvent<'_>) + Send + Sync;
+pub(crate) struct EventObserver(Option<Arc<EventCallback>>);
 
 impl EventObserver {
     pub(crate) fn none() -> Self {
