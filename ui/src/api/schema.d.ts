@@ -141,7 +141,8 @@ export interface paths {
         get: operations["get_blob"];
         /**
          * Puts the bytes of a component under their SHA-256: 201 when they are new, 200 when they were there. They are kept
-         *     once for all replicas. At most `blob_bytes_max`, 32 MiB by default.
+         *     once for all replicas. At most `blob_bytes_max`, 32 MiB by default. The answer comes when this replica has compiled
+         *     them, so that the manifest that names them is not refused for the time that this takes.
          */
         put: operations["put_blob"];
         post?: never;
