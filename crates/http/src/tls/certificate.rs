@@ -35,7 +35,7 @@ impl CertificateNames {
         let attributes = certificate.subject.0.iter().flat_map(|set| set.0.iter());
         // The most specific one is the last (RFC 4514, 2.1).
         let common_name =
-            attributes.filter(|it| it.oid == COMMON_NAME).filter_map(|it| text(&it.value)).last();
+            attributes.filter(|it| it.oid == COMMON_NAME).filter_map(|it| text(&it.value)).next_back();
         let names = certificate.get::<SubjectAltName>().ok()?.map(|(_, names)| names.0).unwrap_or_default();
         let alternative = names.iter().filter_map(|name| match name {
             GeneralName::DnsName(text)
