@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["server", "sidecar", "client"],
     &["midflight", "cli"],
     // Outside of the layering: they may depend on every crate, and no crate depends on them.
-    &["testkit", "benches", "fuzz-targets"],
+    &["testkit", "benches"],
 ];
 
 /// What is not pure: a runtime, files, the network, threads, variables, clocks.

@@ -14,7 +14,6 @@ use crate::edge::HttpEdge;
 
 impl HttpEdge {
     /// The same routes with the same layers, as a router.
-    #[must_use]
     pub fn into_router(self) -> Router {
         Router::new().fallback_service(service_fn(move |request| {
             let edge = self.clone();

@@ -275,7 +275,6 @@ impl Service {
     ///
     /// Paths in answers (`href`), in the OpenAPI document and in the audit are without the prefix. The web UI and the
     /// page `/docs` work where it is mounted at the root.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.edge().into_router()
     }

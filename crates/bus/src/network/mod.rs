@@ -2,7 +2,7 @@
 
 mod codec;
 mod driver;
-pub(crate) mod message_filter;
+mod message_filter;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
 mod outbound;

@@ -20,5 +20,4 @@ mod modules;
 mod patterns;
 mod reads;
 mod schedules;
-mod secrets;
 mod tokens;

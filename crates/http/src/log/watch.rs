@@ -55,7 +55,7 @@ pub(super) struct WatchParams {
 /// an event `quarantine_changed` has `{"position": 12, "quarantined": [9], "released": [7]}`: all that are left out
 /// now, and those that no longer are, since they are valid now or a later revision replaced their documents. It comes
 /// at the beginning too; a stream that begins without it is of a replica that leaves nothing out. A client that was cut
-/// off continues with `LastReload-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event
+/// off continues with `Last-Event-ID` (browsers do by themselves) or `?since=`. The stream ends with an event
 /// `stopping` when the server stops, or `interrupted` when the log cannot be read; continue from the last id then. It
 /// ends with `log_adopted` when the server follows another log from now on (`POST /api/v1/log/adopt`): the ids before
 /// are those of other revisions, so read everything again and begin without one. A number that was compacted away is

@@ -1,8 +1,8 @@
 //! Requests that schemathesis makes of the served OpenAPI document, authenticated as each role: no answer is a server
 //! error, has an undeclared status or violates its schema.
 //!
-//! `make test` installs schemathesis; the variable `MIDFLIGHT_SCHEMATHESIS` names its program. What it sends is
-//! determined by a seed, so a run that passed passes again.
+//! `make schemathesis` installs it and runs this; the variable `MIDFLIGHT_SCHEMATHESIS` names its program. What it sends is
+//! determined by a seed.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 async fn check(role: &str, examples: u32) {
     let Ok(program) = std::env::var("MIDFLIGHT_SCHEMATHESIS") else {
         eprintln!(
-            "SKIPPED: the OpenAPI document is not tried: MIDFLIGHT_SCHEMATHESIS is not set (make schemathesis-needs)"
+            "SKIPPED: the OpenAPI document is not tried: MIDFLIGHT_SCHEMATHESIS is not set (make schemathesis)"
         );
         return;
     };
