@@ -26,6 +26,9 @@ pub(super) struct Documents {
     texts: Vec<(String, String)>,
 }
 
+/// Places in the documents of a file.
+type FilePlaces = Vec<(DocumentId, JsonPointer)>;
+
 /// The endings of files with documents.
 const DOCUMENT_ENDINGS: &[&str] = &["yaml", "yml", "json", "toml"];
 /// The endings of files whose texts are put together to one text of YAML.
@@ -131,7 +134,7 @@ impl Documents {
         let files: HashMap<_, _> =
             self.documents.iter().map(|document| (&document.id, &*document.file)).collect();
         // Of each file: which problems it has, and what to look for.
-        let mut wanted: HashMap<&str, (Vec<usize>, Vec<(DocumentId, JsonPointer)>)> = HashMap::new();
+        let mut wanted: HashMap<&str, (Vec<usize>, FilePlaces)> = HashMap::new();
         for (number, problem) in problems.iter().enumerate() {
             let id = problem.document.as_deref().and_then(|id| id.parse::<DocumentId>().ok());
             let Some((file, id)) = id.and_then(|id| Some((*files.get(&id)?, id))) else { continue };

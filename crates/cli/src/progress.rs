@@ -27,12 +27,10 @@ pub(super) struct RequestReporter {
 impl RequestReporter {
     pub(super) fn report(&self, address: &str, event: &ClientEvent<'_>) {
         match event {
-            ClientEvent::FromCopy { revision } => {
-                if !self.has_reported_copy.swap(true, Ordering::Relaxed) {
-                    eprint_status(&format!(
-                        "log unavailable; showing revision {revision} of the local copy of {address}"
-                    ));
-                }
+            ClientEvent::FromCopy { revision } if !self.has_reported_copy.swap(true, Ordering::Relaxed) => {
+                eprint_status(&format!(
+                    "log unavailable; showing revision {revision} of the local copy of {address}"
+                ));
             }
             ClientEvent::Retrying { error, after } if *after >= RETRY_REPORTED_MIN => {
                 eprint_status(&format!("{error}; trying again in {:.0} s", after.as_secs_f64()));

@@ -94,8 +94,8 @@ pub(super) fn chosen(args: &ImportArgs) -> Result<&'static ImportFormat, Failure
         ("--on-conflict", args.on_conflict.is_some()),
         ("--from", args.from.is_some()),
     ];
-    for (flag, _) in given.into_iter().filter(|(flag, is_given)| *is_given && !importer.flags.contains(flag))
-    {
+    let refused = given.into_iter().find(|(flag, is_given)| *is_given && !importer.flags.contains(flag));
+    if let Some((flag, _)) = refused {
         let takes = IMPORTERS.iter().filter(|importer| importer.flags.contains(&flag));
         let takes: Vec<_> = takes.map(|importer| importer.name).collect();
         return Err(Failure::usage(format!("{flag} goes with --format {}", takes.join(" or "))));

@@ -18,6 +18,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_headers_conformance,response_schema_conformance";
 
 /// Asks every operation as a role, at most so many times each.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn check(role: &str, examples: u32) {
     let Ok(program) = std::env::var("MIDFLIGHT_SCHEMATHESIS") else {
         eprintln!(
