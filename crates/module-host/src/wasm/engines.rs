@@ -45,6 +45,8 @@ impl Default for EngineOptions {
 pub(crate) struct Engines {
     pub(crate) serving: Engine,
     pub(crate) scratch: Engine,
+    /// How long a slice of time is.
+    pub(crate) slice: Duration,
     /// Dropping it ends the thread.
     _ticker: Sender<()>,
 }
@@ -53,8 +55,15 @@ impl Engines {
     pub(crate) fn new(options: &EngineOptions) -> wasmtime::Result<Self> {
         let serving = Engine::new(config(options, options.serving_instances_max).epoch_interruption(true))?;
         let scratch = Engine::new(config(options, options.scratch_instances_max).consume_fuel(true))?;
-        let ticker = ticker(&serving, Duration::from_millis(options.yield_ms.max(1)))?;
-        Ok(Self { serving, scratch, _ticker: ticker })
+        let slice = Duration::from_millis(options.yield_ms.max(1));
+        let ticker = ticker(&serving, slice)?;
+        Ok(Self { serving, scratch, slice, _ticker: ticker })
+    }
+
+    /// How many slices of time a call may use that may run for so long.
+    pub(crate) fn slices(&self, time: Duration) -> u64 {
+        let slices = time.as_nanos().div_ceil(self.slice.as_nanos());
+        u64::try_from(slices).unwrap_or(u64::MAX)
     }
 }
 
@@ -108,6 +117,14 @@ mod tests {
     fn component(engine: &Engine, pages: u32) -> wasmtime::Result<Component> {
         let text = format!("(component (core module $m (memory {pages})) (core instance (instantiate $m)))");
         Component::new(engine, wat::parse_str(text).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_budget_of_time_is_counted_in_slices() {
+        let options = EngineOptions { serving_instances_max: 1, yield_ms: 2, ..EngineOptions::default() };
+        let engines = Engines::new(&options).unwrap();
+        let slices = [0, 1, 2, 1_000].map(|ms| engines.slices(Duration::from_millis(ms)));
+        assert_eq!(slices, [0, 1, 1, 500]);
     }
 
     /// `Config` does not show its values in this set of features, so the limits are seen by what they refuse.

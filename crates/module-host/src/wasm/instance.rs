@@ -1,13 +1,14 @@
 //! One instance of a component, with the budget of each call.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wasmtime::{Store, StoreLimitsBuilder, UpdateDeadline};
 
 use super::bindings::midflight::module::types;
 use super::bindings::{Hosted, HostedPre};
-use super::engines::{CORE_INSTANCES_MAX, Engines};
+use super::engines::{CORE_INSTANCES_MAX, SharedEngines};
 use super::state::GuestState;
 use crate::code::{
     CallResult, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage, StateSnapshot, Trap,
@@ -18,6 +19,7 @@ use crate::imports::ImportContext;
 const FUEL_SLICE: u64 = 1_000_000;
 
 pub(crate) struct WasmInstance {
+    engines: SharedEngines,
     store: Store<GuestState>,
     hosted: Hosted,
     purpose: InstancePurpose,
@@ -34,7 +36,7 @@ enum Budget {
 
 impl WasmInstance {
     pub(crate) async fn new(
-        engines: &Engines,
+        engines: &SharedEngines,
         pre: &HostedPre<GuestState>,
         purpose: InstancePurpose,
         context: ImportContext,
@@ -47,7 +49,13 @@ impl WasmInstance {
             .memories(1)
             .tables(32)
             .build();
-        let state = GuestState { context, limits: store_limits, deadline: None, is_live: false };
+        let state = GuestState {
+            context,
+            limits: store_limits,
+            slices_left: 0,
+            slice: engines.slice,
+            is_live: false,
+        };
         let engine = match purpose {
             InstancePurpose::Serve => &engines.serving,
             InstancePurpose::Scratch => &engines.scratch,
@@ -59,11 +67,15 @@ impl WasmInstance {
         match purpose {
             InstancePurpose::Serve => {
                 store.set_epoch_deadline(1);
-                store.epoch_deadline_callback(|context| match context.data().deadline {
-                    Some(deadline) if Instant::now() >= deadline => Ok(UpdateDeadline::Interrupt),
-                    _ => Ok(UpdateDeadline::Yield(1)),
+                store.epoch_deadline_callback(|mut context| {
+                    let left = &mut context.data_mut().slices_left;
+                    if *left == 0 {
+                        return Ok(UpdateDeadline::Interrupt);
+                    }
+                    *left -= 1;
+                    Ok(UpdateDeadline::Yield(1))
                 });
-                store.data_mut().deadline = Instant::now().checked_add(limits.restore_max());
+                store.data_mut().slices_left = engines.slices(limits.restore_max());
             }
             InstancePurpose::Scratch => {
                 let failed = |error: wasmtime::Error| Trap::Code(format!("{error:#}"));
@@ -74,7 +86,7 @@ impl WasmInstance {
         let made = pre.instantiate_async(&mut store).await;
         let hosted =
             made.map_err(|error| trap_of(&error, purpose, limits.restore_max(), limits.verify_fuel_max))?;
-        Ok(Self { store, hosted, purpose, is_dead: false })
+        Ok(Self { engines: Arc::clone(engines), store, hosted, purpose, is_dead: false })
     }
 
     /// Sets the budget of the next call. Until [`Self::end`] the instance counts as ended: when the call is dropped,
@@ -90,7 +102,7 @@ impl WasmInstance {
             Budget::Restore => limits.restore_max(),
         };
         match self.purpose {
-            InstancePurpose::Serve => self.store.data_mut().deadline = Instant::now().checked_add(time),
+            InstancePurpose::Serve => self.store.data_mut().slices_left = self.engines.slices(time),
             InstancePurpose::Scratch => {
                 let fuel = limits.verify_fuel_max;
                 self.store.set_fuel(fuel).map_err(|error| Trap::Code(format!("{error:#}")))?;

@@ -1,6 +1,6 @@
 //! What the host keeps beside an instance: its limits, its budget, and the functions that it imports.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::{StoreLimits, bail};
 
@@ -17,8 +17,11 @@ const FAILURE_CHARS_MAX: usize = 4_096;
 pub(crate) struct GuestState {
     pub(crate) context: ImportContext,
     pub(crate) limits: StoreLimits,
-    /// When the current call has to be done.
-    pub(crate) deadline: Option<Instant>,
+    /// How many slices of time the current call may still use. A slice is what the engine lets it run before others run;
+    /// the time for which the process does not run at all is none of it, so that a machine that stalls ends no call.
+    pub(crate) slices_left: u64,
+    /// How long a slice is.
+    pub(crate) slice: Duration,
     /// Whether it is in use, so that what it does may have effects.
     pub(crate) is_live: bool,
 }
@@ -102,6 +105,11 @@ impl call::Host for GuestState {
         if !self.is_live {
             bail!("called another module before it is in use; call in handle only");
         }
-        Ok(self.context.call(&module, operation, payload).await.map_err(Into::into))
+        let began = Instant::now();
+        let answered = self.context.call(&module, operation, payload).await;
+        // What it waits for another module is a part of its own time.
+        let waited = began.elapsed().as_nanos() / self.slice.as_nanos();
+        self.slices_left = self.slices_left.saturating_sub(u64::try_from(waited).unwrap_or(u64::MAX));
+        Ok(answered.map_err(Into::into))
     }
 }

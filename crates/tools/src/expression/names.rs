@@ -64,6 +64,9 @@ pub(super) fn named(name: &str) -> KnownName {
 /// swapped. Names of one and two characters are near to too many others, so for them only the case counts.
 fn misspelled(name: &str) -> Option<&'static str> {
     let variables = DEFAULTS.iter().map(|(variable, _)| *variable);
+    if variables.clone().any(|variable| variable == name) {
+        return None;
+    }
     let mut known = variables.chain(FUNCTIONS).chain(["pi", "True", "False"]);
     known.find(|known| *known != name && is_near(name, known))
 }
@@ -71,7 +74,9 @@ fn misspelled(name: &str) -> Option<&'static str> {
 fn is_near(name: &str, known: &str) -> bool {
     let is_same = name.eq_ignore_ascii_case(known);
     let is_short = known.len() < 3 || name.len() < 2;
-    is_same || (!is_short && strsim::osa_distance(name, known) == 1)
+    // What differs in more than one character differs by more than one step, and needs no table.
+    let may_be_near = !is_short && known.len().abs_diff(name.len()) <= 1;
+    is_same || (may_be_near && strsim::osa_distance(name, known) == 1)
 }
 
 #[cfg(test)]
