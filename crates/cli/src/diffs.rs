@@ -88,12 +88,12 @@ mod tests {
     #[test]
     fn a_diff_is_one_of_yaml() {
         let id = DocumentId::new("rules", "a").unwrap();
-        let changed = unified(&id, &json!({"n": 1, "t": "x"}), &json!({"n": 2, "t": "x"})).unwrap();
+        let changed = unified(&id, &json!({"max": 1, "t": "x"}), &json!({"max": 2, "t": "x"})).unwrap();
         assert_eq!(
             changed,
-            "--- rules/a\n+++ rules/a\n@@ -1,5 +1,5 @@\n kind: rules\n name: a\n body:\n-  n: 1\n+  n: 2\n   t: x\n"
+            "--- rules/a\n+++ rules/a\n@@ -1,5 +1,5 @@\n kind: rules\n name: a\n body:\n-  max: 1\n+  max: 2\n   t: x\n"
         );
-        let added = unified(&id, &Value::Null, &json!({"n": 2})).unwrap();
-        assert!(added.ends_with("+kind: rules\n+name: a\n+body:\n+  n: 2\n"), "{added}");
+        let added = unified(&id, &Value::Null, &json!({"max": 2})).unwrap();
+        assert!(added.ends_with("+kind: rules\n+name: a\n+body:\n+  max: 2\n"), "{added}");
     }
 }

@@ -33,7 +33,7 @@ impl PostgresUrl {
 
 /// A text that is no URL of a PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid URL of a PostgreSQL database: {0}; expected postgres://user@host:port/database")]
+#[error("invalid URL of a PostgreSQL database: {0}; write postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE")]
 pub struct PostgresUrlError(String);
 
 impl FromStr for PostgresUrl {
@@ -91,7 +91,7 @@ mod tests {
         assert!(!format!("{url:?}").contains("hunter2"));
         for url in ["sqlite:hunter2", "hunter2", "postgres://anna:hunter2@db:hunter2/log", ""] {
             let refused = url.parse::<PostgresUrl>().unwrap_err().to_string();
-            assert!(refused.contains("expected postgres://") && !refused.contains("hunter2"), "{refused}");
+            assert!(refused.contains("write postgres://") && !refused.contains("hunter2"), "{refused}");
         }
         let url: PostgresUrl = "postgres://anna@db".parse().unwrap();
         assert_eq!(address_of(url.options()), "db:5432/anna");

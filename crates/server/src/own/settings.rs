@@ -584,7 +584,7 @@ mod tests {
         check(
             json!({"storage": {"backend": "postgres"}}),
             &["at /database/url: invalid URL of a PostgreSQL database: it does not start with \
-                 postgres://; expected postgres://user@host:port/database"],
+                 postgres://; write postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE"],
         );
         check(
             json!({"bus": {"kind": "redis"}}),
