@@ -188,15 +188,22 @@ mod tests {
         FailedAttempt::of_answer("http://host", StatusCode::from_u16(status).unwrap(), text, None)
     }
 
+    fn problem(status: u16, code: &str) -> FailedAttempt {
+        let body = format!(
+            r#"{{"type": "/docs/errors/{code}", "title": "t", "status": {status}, "code": "{code}", "detail": "d"}}"#
+        );
+        of(status, &body)
+    }
+
     #[test]
     fn errors_are_sorted_by_what_the_caller_can_do() {
-        let refused = of(422, r#"{"code": "invalid_document", "title": "Invalid document", "detail": "x"}"#);
+        let refused = problem(422, "invalid_document");
         assert!(matches!(refused.error, ClientError::Refused(_)) && !refused.is_transient);
-        let conflict = of(412, r#"{"code": "precondition_failed"}"#);
+        let conflict = problem(412, "precondition_failed");
         assert!(matches!(conflict.error, ClientError::Conflict(_)) && !conflict.is_transient);
-        let busy = of(503, r#"{"code": "busy"}"#);
+        let busy = problem(503, "busy");
         assert!(matches!(busy.error, ClientError::Unavailable(_)) && busy.is_transient);
-        let read_only = of(503, r#"{"code": "store_read_only"}"#);
+        let read_only = problem(503, "store_read_only");
         assert!(matches!(read_only.error, ClientError::Refused(_)) && !read_only.is_transient);
         let proxy = of(502, "<html>bad gateway</html>");
         assert!(matches!(proxy.error, ClientError::NotUnderstood { .. }) && proxy.is_transient);
