@@ -10,7 +10,7 @@ use crate::error::ClientError;
 use crate::event::{ClientEvent, EventObserver};
 use crate::request::ApiRequest;
 use crate::retry::RetryPolicy;
-use crate::tls::TlsFiles;
+use crate::tls::ClientTlsFiles;
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub struct Client {
 pub struct ClientBuilder {
     address: String,
     token: Option<String>,
-    tls: TlsFiles,
+    tls: ClientTlsFiles,
     retry: RetryPolicy,
     request_max: Duration,
     observer: EventObserver,
@@ -46,7 +46,7 @@ impl Client {
         ClientBuilder {
             address: address.into(),
             token: None,
-            tls: TlsFiles::default(),
+            tls: ClientTlsFiles::default(),
             retry: RetryPolicy::default(),
             request_max: REQUEST_MAX,
             observer: EventObserver::none(),

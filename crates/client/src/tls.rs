@@ -11,14 +11,14 @@ use crate::error::ClientError;
 
 /// The files of a connection over TLS, as PEM.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TlsFiles {
+pub(crate) struct ClientTlsFiles {
     /// Authorities to trust beside the public ones.
     pub(crate) authorities: Option<PathBuf>,
     /// A certificate to present and its private key.
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
 }
 
-impl TlsFiles {
+impl ClientTlsFiles {
     /// Trusts the public certificate authorities and those of the file, and presents the certificate, if there is one.
     pub(crate) fn config(&self) -> Result<ClientConfig, ClientError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -63,16 +63,16 @@ mod tests {
 
     #[test]
     fn each_file_is_named_when_it_cannot_be_used() {
-        let refused = |files: TlsFiles| files.config().map(drop).unwrap_err().to_string();
-        let missing = TlsFiles { authorities: Some("/no/such/file.pem".into()), certificate: None };
+        let refused = |files: ClientTlsFiles| files.config().map(drop).unwrap_err().to_string();
+        let missing = ClientTlsFiles { authorities: Some("/no/such/file.pem".into()), certificate: None };
         assert!(refused(missing).contains("cannot read the CA file /no/such/file.pem"));
         let folder = tempfile::tempdir().unwrap();
         let (cert, key) = CertificateAuthority::new().client("deploy", &[]).write(folder.path());
-        let both = TlsFiles { authorities: None, certificate: Some((cert.clone(), key.clone())) };
+        let both = ClientTlsFiles { authorities: None, certificate: Some((cert.clone(), key.clone())) };
         both.config().unwrap();
-        let swapped = TlsFiles { authorities: None, certificate: Some((key.clone(), cert)) };
+        let swapped = ClientTlsFiles { authorities: None, certificate: Some((key.clone(), cert)) };
         assert!(refused(swapped).contains("client certificate"));
-        let no_authority = TlsFiles { authorities: Some(key), certificate: None };
+        let no_authority = ClientTlsFiles { authorities: Some(key), certificate: None };
         assert!(refused(no_authority).contains("it has no certificate"));
     }
 }

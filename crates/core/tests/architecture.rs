@@ -17,7 +17,8 @@ const LAYERS: &[&[&str]] = &[
     &["app", "learning", "mcp"],
     &["ui"],
     &["http"],
-    &["server", "sidecar", "client"],
+    &["server", "sidecar"],
+    &["client"],
     &["midflight", "cli"],
     // Outside of the layering: they may depend on every crate, and no crate depends on them.
     &["testkit", "benches"],
@@ -43,7 +44,7 @@ const IMPURE: &[&str] = &[
 const PRIVATE: &[(&str, &[&str])] = &[
     ("arc-swap", &["live"]),
     ("croner", &["engine"]),
-    ("sqlx", &["store", "bus", "components"]),
+    ("sqlx", &["postgres", "store", "bus", "components"]),
     ("regex-automata", &["regexes"]),
     ("redis", &["bus", "components"]),
     ("async-nats", &["bus"]),

@@ -31,7 +31,7 @@ pub struct OutboundOptions {
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make an HTTP client: {0}")]
-pub struct ClientError(String);
+pub struct OutboundClientError(String);
 
 /// A client that calls what a policy allows, and nothing else. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,15 +44,15 @@ impl OutboundClient {
     /// A client with a connection pool of its own.
     ///
     /// # Errors
-    /// [`ClientError`] when TLS cannot be set up.
-    pub fn new(policy: OutboundPolicy, options: OutboundOptions) -> Result<Self, ClientError> {
+    /// [`OutboundClientError`] when TLS cannot be set up.
+    pub fn new(policy: OutboundPolicy, options: OutboundOptions) -> Result<Self, OutboundClientError> {
         // The roots come along: there may be none where the program runs.
         let roots = options
             .authorities
             .unwrap_or_else(|| RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(|error| ClientError(error.to_string()))?;
+        let tls = tls.map_err(|error| OutboundClientError(error.to_string()))?;
         let mut http = Client::builder()
             .tls_backend_preconfigured(tls.with_root_certificates(roots).with_no_client_auth())
             .redirect(redirects(options.redirects_max))
@@ -66,7 +66,7 @@ impl OutboundClient {
         if let Some(timeout) = options.timeout {
             http = http.timeout(timeout);
         }
-        let http = http.build().map_err(|error| ClientError(error.without_url().to_string()))?;
+        let http = http.build().map_err(|error| OutboundClientError(error.without_url().to_string()))?;
         Ok(Self { http, policy })
     }
 

@@ -18,6 +18,6 @@ mod pattern;
 mod policy;
 
 pub use address::{is_never_called, is_public};
-pub use client::{ClientError, OutboundClient, OutboundOptions, reason};
+pub use client::{OutboundClient, OutboundClientError, OutboundOptions, reason};
 pub use pattern::{HostPattern, InvalidHostPattern};
 pub use policy::{OutboundPolicy, OutboundRefused};

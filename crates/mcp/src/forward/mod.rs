@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midflight_outbound::{
-    ClientError, HostPattern, OutboundClient, OutboundOptions, OutboundPolicy, OutboundRefused,
+    HostPattern, OutboundClient, OutboundClientError, OutboundOptions, OutboundPolicy, OutboundRefused,
 };
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -85,8 +85,11 @@ impl Forwarder {
     /// A forwarder with a connection pool of its own.
     ///
     /// # Errors
-    /// [`ClientError`] when TLS cannot be set up.
-    pub fn new(options: ForwardOptions, references: Arc<dyn ResolveReference>) -> Result<Self, ClientError> {
+    /// [`OutboundClientError`] when TLS cannot be set up.
+    pub fn new(
+        options: ForwardOptions,
+        references: Arc<dyn ResolveReference>,
+    ) -> Result<Self, OutboundClientError> {
         let policy =
             options.outbound.restricted(options.allowed_hosts.clone(), options.private_hosts.clone());
         let how = OutboundOptions { redirects_max: options.redirects_max, ..OutboundOptions::default() };
