@@ -62,7 +62,7 @@ async fn a_kind_that_is_not_known_is_no_empty_answer() {
     let tools = if cfg!(feature = "tools") { "tools, " } else { "" };
     let modules = if cfg!(feature = "modules") { "modules, " } else { "" };
     let expected = format!(
-        "unknown kind \"rulez\"; expected one of: rules, patterns, {tools}{modules}config, schedules"
+        "unknown kind \"rulez\"; expected one of: rules, patterns, {tools}{modules}webhooks, config, schedules"
     );
     for path in [
         "documents/rulez",
