@@ -185,7 +185,7 @@ async fn begun(server: &Server, path: &str, kind: &str) -> TcpStream {
 #[tokio::test]
 async fn an_edit_waits_for_no_import_and_for_no_larger_body() {
     let server = server_with(|options| {
-        options.limits.bodies_bytes_max = 1 << 20;
+        options.limits.bodies_bytes_max = 4 << 20;
         options.limits.import_bytes_max = 1 << 20;
         options.limits.body_parsed_bytes_max = 1 << 20;
     })
