@@ -13,6 +13,8 @@ export const GUIDES: readonly Guide[] = [
   { name: "tools", title: "Tools", hint: "a catalogue that agents and services choose from" },
   { name: "config", title: "Config", hint: "values of services, with their origin" },
   { name: "modules", title: "Modules", hint: "code that is replaced while it answers" },
+  { name: "webhooks", title: "Webhooks", hint: "events as signed requests" },
+  { name: "cli", title: "Command line", hint: "formats, exit codes, completion" },
   { name: "ui", title: "Web UI", hint: "these pages" },
   { name: "access", title: "Access", hint: "roles, tokens, scopes, audit" },
   { name: "routes", title: "Routes and roles", hint: "which role may call what" },
