@@ -417,13 +417,18 @@ mod tests {
         let pool = ComputePool::with_threads(1, 8);
         let of = |name: &str| PoolShare::Principal(TokenId::of(&blake3::hash(name.as_bytes())));
         let done = Mutex::new(Vec::new());
+        // No work ends before all callers are there.
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
         let run = async |name: &'static str| {
-            let ran = pool.run(of(name), limit(60_000), |_| ()).await;
+            let gate = Arc::clone(&gate);
+            let ran = pool.run(of(name), limit(60_000), move |_| drop(gate.lock().unwrap().recv())).await;
             done.lock().unwrap().push((name, ran.err().map(|error| error.code())));
         };
         // Of the queue of 8 a caller has 4 places, and the thread.
         let callers = ["greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "greedy", "anna", "otto"];
-        futures_util::future::join_all(callers.map(run)).await;
+        let all = futures_util::future::join_all(callers.map(run));
+        futures_util::future::join(all, async { drop(open) }).await;
         let done = done.into_inner().unwrap();
         let refused = done.iter().filter(|(_, code)| *code == Some("too_many_requests"));
         assert_eq!(refused.map(|(name, _)| *name).collect::<Vec<_>>(), ["greedy", "greedy"]);
