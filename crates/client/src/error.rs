@@ -173,9 +173,9 @@ impl FailedAttempt {
         retry_after: Option<Duration>,
     ) -> Self {
         let error = ClientError::of_answer(address, status, text);
-        let is_proxy = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS);
+        let is_busy = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS);
         let is_transient =
-            is_proxy || status == StatusCode::SERVICE_UNAVAILABLE && error.code() != Some("store_read_only");
+            is_busy || status == StatusCode::SERVICE_UNAVAILABLE && error.code() != Some("store_read_only");
         Self { error, was_sent: true, is_transient, retry_after }
     }
 }

@@ -77,8 +77,8 @@ impl From<&Principal> for PoolShare {
 ///
 /// Callers without a token have at most half of the threads and of the queue. They never have the last of two or more
 /// threads. A caller with a token may have all threads while no other waits, and half of the queue, in which it waits by
-/// itself: of the queue of all it has as many places as there are threads, so that others come between its requests. A thread that runs work past its time limit stays occupied until the work ends, so work asks
-/// [`Work::check`] often.
+/// itself: of the queue of all it has as many places as there are threads, so that others come between its requests. A
+/// thread that runs work past its time limit stays occupied until the work ends, so work asks [`Work::check`] often.
 #[derive(Debug)]
 pub struct ComputePool {
     threads: Threads,

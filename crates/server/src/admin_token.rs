@@ -3,10 +3,10 @@
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use midflight_http::tokens::{admin, fresh_token, hash_of, is_token};
 use midflight_store::{Store, StoreError, Token};
 
 use crate::error::ServeError;
-use midflight_http::tokens::{admin, fresh_token, hash_of, is_token};
 
 /// Where the admin's token comes from.
 pub(crate) enum AdminTokenSource {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use midflight_http::accept;
+use midflight_http::descriptors::allowed_connections;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -13,8 +15,6 @@ use crate::admin_token::replace_private;
 use crate::error::ServeError;
 use crate::own::{boot, settings};
 use crate::{Backend, ServeOptions, Service};
-use midflight_http::accept;
-use midflight_http::descriptors::allowed_connections;
 
 /// How many connections the port of the metrics has at the same time: a few scrapers.
 const METRICS_CONNECTIONS_MAX: usize = 64;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use midflight_bus::Seal;
+use midflight_http::app::AppState;
+use midflight_http::tokens::{KnownTokens, Tokens, admin};
 use midflight_store::{Store, StoreError, Token};
 use tokio::sync::Notify;
 
@@ -13,8 +15,6 @@ use crate::admin_token::AdminTokenSource;
 use crate::error::ServeError;
 use crate::kept_tokens::KeptTokens;
 use crate::recovery::Recovery;
-use midflight_http::app::AppState;
-use midflight_http::tokens::{KnownTokens, Tokens, admin};
 
 /// How soon the keys of a store that was unavailable at the start are asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::monitoring_status::monitoring_status;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
@@ -15,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::routes;
+
+use crate::monitoring_status::monitoring_status;
 
 use super::broadcaster::EventBatch;
 use super::event::Event;

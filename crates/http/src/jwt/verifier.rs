@@ -124,7 +124,7 @@ impl JwtVerifier {
     ///
     /// # Errors
     /// 401 for one that is not valid, and why; 403 for one that is and gives no role.
-    pub fn principal(&self, token: &str) -> Result<Principal, ApiError> {
+    pub(crate) fn principal(&self, token: &str) -> Result<Principal, ApiError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(refused(&format!("it has more than {TOKEN_BYTES_MAX} bytes")));
         }

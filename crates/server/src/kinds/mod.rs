@@ -12,10 +12,10 @@ pub(crate) mod webhooks;
 
 use std::sync::Arc;
 
+use context::KindContext;
 use midflight_http::setup::KindSetup;
 
 use crate::ServeOptions;
-use context::KindContext;
 
 /// Every kind of a server, in the order of its status, and those that the program adds.
 pub(crate) fn kinds(options: &ServeOptions, context: &Arc<KindContext>) -> Vec<KindSetup> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use midflight_app::Bootstrap;
 use midflight_core::{RevisionNumber, Trigger};
 use midflight_engine::{EngineStatus, Quarantined, ReloadScope};
+use midflight_http::app::AppState;
 use midflight_store::{Store, StoreError};
 use serde_json::Value;
 
@@ -14,7 +15,6 @@ use super::id::own_id;
 use super::sources::OwnConfig;
 use crate::backend::Backend;
 use crate::error::ServeError;
-use midflight_http::app::AppState;
 
 /// How many earlier versions of the document are tried at a start. A start that needs more begins with the defaults.
 const VERSIONS_MAX: usize = 100;

@@ -6,6 +6,14 @@ use async_trait::async_trait;
 use midflight_config::{Config, Masked, differences};
 use midflight_core::{Diff, KindName, Trigger};
 use midflight_engine::EngineStatus;
+use midflight_http::app::AppState;
+use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
+use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
+use midflight_http::principal::Principal;
+use midflight_http::reach::Reach;
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
+use midflight_source::FileProblem;
 use midflight_wire::config::{ConfigEffects, ConfigMembers, LiteralSecretAnswer};
 use midflight_wire::problem::ProblemItem;
 use midflight_wire::reload::Reread;
@@ -18,14 +26,6 @@ use super::wire::masked_answer;
 use super::{documents, reload, webhooks};
 use crate::kinds::context::KindContext;
 use crate::own::{OwnConfigView, left_out, own_id};
-use midflight_http::app::AppState;
-use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
-use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
-use midflight_http::principal::Principal;
-use midflight_http::reach::Reach;
-use midflight_http::routes::Routes;
-use midflight_http::setup::KindSetup;
-use midflight_source::FileProblem;
 
 /// Adds configs to a server, with the server's own among them.
 pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {

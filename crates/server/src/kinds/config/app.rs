@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use midflight_app::ConfigReloader;
 use midflight_config::Configs;
+use midflight_http::app::AppState;
 use midflight_live::Live;
 
 use super::webhooks::SeenDeliveries;
 use crate::own::{Settings, own_id};
-use midflight_http::app::AppState;
 
 /// What the server side of configs is made of.
 #[derive(Clone)]

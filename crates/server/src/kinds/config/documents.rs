@@ -7,17 +7,6 @@ use axum::extract::State;
 use axum::response::Response;
 use midflight_config::{ConfigEntry, KeyDifference, SCHEMAS_FOLDER, differences};
 use midflight_core::{Change, Diff, DocumentId, DocumentName, RevisionNumber, Trigger, json_bytes};
-use midflight_store::{StoreError, StoredDocument};
-use midflight_wire::config::{ConfigDiff, ConfigList, EffectiveAnswer, KeyChangeAnswer, RollbackRequest};
-use midflight_wire::edits::{DocumentDiffAnswer, WriteAnswer};
-use midflight_wire::problem::ProblemBody;
-use serde::Deserialize;
-use serde_json::Value;
-use utoipa::IntoParams;
-
-use super::app::ConfigApp;
-use super::wire::{config_item, effective_answer};
-use crate::own::own_id;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::compute::TimeLimit;
@@ -31,6 +20,17 @@ use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
 use midflight_http::wire::quarantined_revisions;
 use midflight_http::write::{WriteParams, answer, submit};
+use midflight_store::{StoreError, StoredDocument};
+use midflight_wire::config::{ConfigDiff, ConfigList, EffectiveAnswer, KeyChangeAnswer, RollbackRequest};
+use midflight_wire::edits::{DocumentDiffAnswer, WriteAnswer};
+use midflight_wire::problem::ProblemBody;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use super::app::ConfigApp;
+use super::wire::{config_item, effective_answer};
+use crate::own::own_id;
 
 /// How many bytes the keys that a diff lists may have together.
 const KEY_CHANGES_BYTES_MAX: usize = 256 << 10;

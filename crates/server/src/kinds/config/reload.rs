@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use midflight_app::Report;
 use midflight_core::Trigger;
+use midflight_http::principal::Principal;
 use midflight_wire::problem::ProblemBody;
 use serde_json::Value;
 
 use super::app::ConfigApp;
-use midflight_http::principal::Principal;
 
 /// Checks what the config of this server should be, by the log and by what documents refer to, and applies it. 200 when
 /// all of it is in effect, 422 when it is refused or was rolled back; the body states what and why, and by its hash

@@ -14,14 +14,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use midflight_core::{EditKey, REASON_BYTES_MAX, RevisionNumber, Trigger, cut_reason};
-use midflight_webhooks::SigningKey;
-use midflight_wire::edits::{ApplyRequest, WriteAnswer};
-use midflight_wire::problem::ProblemBody;
-use serde_json::json;
-use subtle::{Choice, ConstantTimeEq as _};
-
-use super::app::ConfigApp;
-use crate::own::settings::{WebhookAction, WebhookSettings};
 use midflight_http::audit::SignedBy;
 use midflight_http::body::{self, BodyBytes};
 use midflight_http::code::Code;
@@ -30,6 +22,14 @@ use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::write::{WriteParams, answer, submit};
+use midflight_webhooks::SigningKey;
+use midflight_wire::edits::{ApplyRequest, WriteAnswer};
+use midflight_wire::problem::ProblemBody;
+use serde_json::json;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::app::ConfigApp;
+use crate::own::settings::{WebhookAction, WebhookSettings};
 
 /// How far the time of a request may be from ours, in seconds.
 const TOLERANCE_S: i64 = 300;

@@ -11,12 +11,12 @@ use midflight_core::Digest;
 use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
+use midflight_http::problem::ApiError;
 use midflight_wire::modules::BlobAnswer;
 use midflight_wire::problem::ProblemBody;
 
 use super::app::ModulesApp;
 use super::codes::{BLOB_DIGEST_MISMATCH, BLOBS_FULL};
-use midflight_http::problem::ApiError;
 
 /// How long a request waits until its component is compiled. Those of interpreted languages take tens of seconds, on a
 /// machine that is busy minutes.

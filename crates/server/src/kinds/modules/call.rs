@@ -1,4 +1,5 @@
 //! Messages to modules.
+
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -9,6 +10,8 @@ use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ModuleReply;
 use midflight_wire::modules::{CallAnswer, CallBody};
 use midflight_wire::problem::ProblemBody;
@@ -18,8 +21,6 @@ use super::app::ModulesApp;
 use super::codes::MODULE_UNAVAILABLE;
 use super::failures::of_call;
 use super::names::{module_name, unknown};
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// Refuses callers without a token: unlike other executions, a call may change what is answered next.
 pub(super) struct KnownCaller;

@@ -1,11 +1,14 @@
 //! Modules as they run on this replica.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use midflight_http::params::{self, InPath, PageParams, Params};
+use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
+use midflight_http::wire::quarantined_revisions;
 use midflight_modules::{Manifest, ModuleLimits};
 use midflight_wire::modules::{ModuleAnswer, ModuleItem, ModuleList, ModuleReloadList};
 use midflight_wire::problem::ProblemBody;
@@ -16,8 +19,6 @@ use super::app::ModulesApp;
 use super::names::{module_name, unknown};
 use super::status::{look, look_at_all};
 use super::wire::{module_reload_item, parked_answer};
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// The manifest of a module, which is its document.
 pub(super) const MANIFEST: Resource = Resource {

@@ -1,4 +1,5 @@
 //! Reloads of one module on this replica.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,6 +8,8 @@ use midflight_core::DocumentName;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_module_host::ReloadOptions;
 use midflight_modules::Manifest;
 use midflight_wire::modules::{ModuleReloadAnswer, ModuleReloadBody};
@@ -17,8 +20,6 @@ use super::app::ModulesApp;
 use super::failures::of_reload;
 use super::names::{module_name, unknown};
 use super::wire::{Served, module_reload_answer, module_reload_answer_of_dry_run};
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// Reloads a module on this replica from the manifest that is served, or tries a manifest on a copy of the live state.
 /// An edit of the manifest reloads it on every replica by itself; this is for a module that is behind, or to see what

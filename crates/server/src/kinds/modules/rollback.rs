@@ -1,10 +1,12 @@
 //! The ways back of one module on this replica: the exact return, and the restore of a generation.
+
 use axum::Json;
 use axum::extract::State;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
 use midflight_wire::modules::{ModuleReloadAnswer, ModuleRollbackBody};
 use midflight_wire::problem::ProblemBody;
 
@@ -13,7 +15,6 @@ use super::failures::{of_reload, of_return};
 use super::names::module_name;
 use super::reload::served;
 use super::wire::{module_reload_answer, module_reload_answer_of_dry_run};
-use midflight_http::problem::ApiError;
 
 /// The longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 1_024;

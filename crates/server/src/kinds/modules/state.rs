@@ -1,4 +1,5 @@
 //! The state of a module out and in.
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -8,6 +9,7 @@ use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params};
 use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
 use midflight_module_host::StateSnapshot;
 use midflight_wire::modules::ModuleReloadAnswer;
 use midflight_wire::problem::ProblemBody;
@@ -20,7 +22,6 @@ use super::names::{module_name, unknown};
 use super::reload::{served, served_manifest};
 use super::rollback::reason_of;
 use super::wire::module_reload_answer;
-use midflight_http::problem::ApiError;
 
 const SCHEMA: HeaderName = HeaderName::from_static("midflight-state-schema");
 const DIGEST: HeaderName = HeaderName::from_static("midflight-state-digest");

@@ -7,6 +7,15 @@ use axum::http::StatusCode;
 use midflight_components::Llm;
 use midflight_core::{KindName, Problems};
 use midflight_engine::{EngineStatus, Kind};
+use midflight_http::agent_function::AgentFunction;
+use midflight_http::app::AppState;
+use midflight_http::code::Code;
+use midflight_http::kind::{KindApi, KindHealth};
+use midflight_http::metrics::registry::MetricsRegistry;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
 use midflight_learning::{Classifier, LearningOptions};
 use midflight_patterns::Patterns;
 use utoipa_axum::routes;
@@ -17,15 +26,6 @@ use super::table::TableFollower;
 use super::{classify, documents, feedback, list, performance, reload, usage};
 use crate::kinds::context::KindContext;
 use crate::own::llm_place;
-use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::AppState;
-use midflight_http::code::Code;
-use midflight_http::kind::{KindApi, KindHealth};
-use midflight_http::metrics::registry::MetricsRegistry;
-use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
-use midflight_http::reach::Reach;
-use midflight_http::routes::Routes;
-use midflight_http::setup::KindSetup;
 
 /// Another pattern has the same text.
 const DUPLICATE_PATTERN: Code = Code::new(

@@ -2,6 +2,7 @@
 
 use axum::extract::FromRef;
 use midflight_components::Llm;
+use midflight_http::app::AppState;
 use midflight_learning::Classifier;
 use midflight_live::Live;
 use midflight_patterns::PatternsSnapshot;
@@ -9,7 +10,6 @@ use midflight_patterns::PatternsSnapshot;
 use super::limits::PatternsLimits;
 use super::metrics::PatternsMetrics;
 use super::table::TableHandle;
-use midflight_http::app::AppState;
 
 /// What the server side of the patterns is made of.
 #[derive(Clone)]

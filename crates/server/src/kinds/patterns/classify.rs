@@ -5,6 +5,13 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::State;
 use midflight_engine::Work;
+use midflight_http::agent_function::AgentFunction;
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::compute::{TimeLimit, brief};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_learning::{AskedBy, PatternLookup};
 use midflight_patterns::ClassifyError;
 use midflight_wire::patterns::{ClassificationAnswer, ClassifyBody, NormalizeBody, NormalizedAnswer};
@@ -13,13 +20,6 @@ use serde_json::json;
 
 use super::app::PatternsApp;
 use super::wire::classification_answer;
-use midflight_http::agent_function::AgentFunction;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::compute::{TimeLimit, brief};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// Classifies a query: by the patterns that are live, and what nothing matches by the LLM, if there is one.
 #[utoipa::path(post, path = "/api/v1/patterns/classify", tag = "patterns", request_body = ClassifyBody,

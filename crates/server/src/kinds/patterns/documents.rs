@@ -3,12 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::{Change, Digest, DocumentId, JsonPointer, Precondition};
-use midflight_wire::edits::WriteAnswer;
-use midflight_wire::problem::ProblemBody;
-use serde_json::{Value, json};
-
-use super::app::PatternsApp;
-use super::wire::PatternBody;
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::merge::{Absent, merge};
@@ -17,6 +11,12 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
 use midflight_http::write::{WriteParams, answer, submit};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
+use serde_json::{Value, json};
+
+use super::app::PatternsApp;
+use super::wire::PatternBody;
 
 /// The kind of the documents.
 const KIND: &str = "patterns";

@@ -3,6 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::idempotency::RequestKey;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
 use midflight_learning::{Feedback, FeedbackError, Sender};
 use midflight_wire::patterns::{FeedbackBody, FeedbackDone, FeedbackWord};
 use midflight_wire::problem::ProblemBody;
@@ -10,11 +15,6 @@ use midflight_wire::problem::ProblemBody;
 use super::app::PatternsApp;
 use super::classify::refused;
 use super::wire::feedback_done;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::idempotency::RequestKey;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
 
 /// Counts for the pattern that answers the query whether it is right; a correction becomes a pattern.
 #[utoipa::path(post, path = "/api/v1/patterns/feedback", tag = "patterns", request_body = FeedbackBody,

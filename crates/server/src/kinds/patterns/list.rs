@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use midflight_http::code::Code;
+use midflight_http::params::{self, Params};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_patterns::{CreatedBy, Match, Pattern, PatternStatus, PatternsSnapshot};
 use midflight_wire::patterns::{PatternItem, PatternList};
@@ -13,10 +17,6 @@ use utoipa::IntoParams;
 
 use super::app::PatternsApp;
 use super::wire::{count_usage, pattern_item};
-use midflight_http::code::Code;
-use midflight_http::params::{self, Params};
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// Which patterns to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_http::params::{self, Params};
+use midflight_http::problem::ApiError;
 use midflight_wire::patterns::PerformanceAnswer;
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
@@ -9,8 +11,6 @@ use utoipa::IntoParams;
 
 use super::app::PatternsApp;
 use super::wire::performance_answer;
-use midflight_http::params::{self, Params};
-use midflight_http::problem::ApiError;
 
 /// How many to rank.
 #[derive(Debug, Deserialize, IntoParams)]

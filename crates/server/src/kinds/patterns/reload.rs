@@ -1,10 +1,19 @@
 //! The compatibility endpoint for reloads: this replica and all others look at the log, and report whether they serve
 //! it.
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::Head;
 use midflight_engine::{Kind as _, ReloadScope};
+use midflight_http::body::OptionalJsonBody;
+use midflight_http::code::Code;
+use midflight_http::log::documents::absent;
+use midflight_http::params::document;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::reload::{FleetReload, everywhere, status_of};
+use midflight_http::wire::{ms, quarantined_revisions, reload_answer, stamp, statistics_answer};
 use midflight_patterns::Patterns;
 use midflight_wire::patterns::{HotReloadMetrics, ReloadPatterns, ReloadedPattern, ReloadedPatterns};
 use midflight_wire::problem::ProblemBody;
@@ -14,14 +23,6 @@ use serde_json::Value;
 use super::app::PatternsApp;
 use super::table::TableLook;
 use super::wire::{classification_counts, llm_answer, table_answer};
-use midflight_http::body::OptionalJsonBody;
-use midflight_http::code::Code;
-use midflight_http::log::documents::absent;
-use midflight_http::params::document;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::reload::{FleetReload, everywhere, status_of};
-use midflight_http::wire::{ms, quarantined_revisions, reload_answer, stamp, statistics_answer};
 
 /// Makes every replica look at the log, and reports which of them serve it. A pattern that is named must be there.
 #[utoipa::path(post, path = "/api/v1/patterns/reload", tag = "patterns",

@@ -3,16 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_core::JsonPointer;
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::params::document;
+use midflight_http::problem::ApiError;
 use midflight_patterns::import::UseCount;
 use midflight_wire::patterns::{UsageBody, UsageTaken};
 use midflight_wire::problem::ProblemBody;
 
 use super::app::PatternsApp;
 use super::table::foreign;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::params::document;
-use midflight_http::problem::ApiError;
 
 /// How many patterns one request may be about.
 const ITEMS_MAX: usize = 10_000;

@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use midflight_core::{DocumentId, Effect, KindName};
 use midflight_engine::{EngineStatus, Kind, ReloadReport};
+use midflight_http::agent_function::AgentFunction;
+use midflight_http::app::AppState;
+use midflight_http::events::event::Event;
+use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
+use midflight_http::monitoring_status::last_reload_time;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
+use midflight_http::sorts::DocumentSorts;
 use midflight_live::Live;
 use midflight_rules::{Rules, RulesSnapshot};
 use midflight_wire::rules::{RulesChecks, RulesHealth};
@@ -17,16 +27,6 @@ use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
 use super::wire::registry_answer;
 use super::{conditions, execute, hot_reload, items, rulesets, scope, validate};
-use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::AppState;
-use midflight_http::events::event::Event;
-use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
-use midflight_http::monitoring_status::last_reload_time;
-use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
-use midflight_http::reach::Reach;
-use midflight_http::routes::Routes;
-use midflight_http::setup::KindSetup;
-use midflight_http::sorts::DocumentSorts;
 
 /// Adds the rules to a server.
 pub(crate) fn setup(limits: RulesLimits) -> KindSetup {

@@ -2,12 +2,12 @@
 
 use axum::extract::FromRef;
 use midflight_core::KindName;
+use midflight_http::app::AppState;
 use midflight_live::Live;
 use midflight_rules::RulesSnapshot;
 
 use super::limits::RulesLimits;
 use super::metrics::RulesMetrics;
-use midflight_http::app::AppState;
 
 /// What the server side of the rules is made of.
 #[derive(Clone)]

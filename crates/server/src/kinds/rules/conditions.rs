@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
+use midflight_http::params::{PageParams, Params};
+use midflight_http::problem::ApiError;
+use midflight_http::resource::Resource;
+use midflight_http::wire::quarantined_revisions;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::rules::{ConditionInfoAnswer, ConditionList};
 
 use super::app::RulesApp;
 use super::items::id;
-use midflight_http::params::{PageParams, Params};
-use midflight_http::problem::ApiError;
-use midflight_http::resource::Resource;
-use midflight_http::wire::quarantined_revisions;
 
 /// The conditions that are served, by id, with the rules that name them.
 #[utoipa::path(get, path = "/api/v1/conditions", tag = "rules", params(PageParams),

@@ -6,15 +6,6 @@ use axum::extract::State;
 use axum::response::Response;
 use midflight_core::DocumentId;
 use midflight_engine::{Interrupted, Work};
-use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::rules::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
-
-use super::app::RulesApp;
-use super::asked_ruleset::asked_ruleset;
-use super::wire::execution_answer;
 use midflight_http::agent_function::{AgentFunction, json_of};
 use midflight_http::body::JsonBody;
 use midflight_http::byte_budget::HeldBytes;
@@ -25,6 +16,15 @@ use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::{ms, problem_item, quarantined_revisions};
+use midflight_rules::{ExecuteError, ExecuteRequest, RulesSnapshot};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{BatchAnswer, BatchBody, BatchItem, BatchSummary, ExecuteBody, ExecutionAnswer};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::app::RulesApp;
+use super::asked_ruleset::asked_ruleset;
+use super::wire::execution_answer;
 
 /// What most answers fit into, in bytes.
 const ANSWER_BYTES: usize = 2048;

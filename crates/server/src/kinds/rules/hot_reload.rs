@@ -5,13 +5,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use midflight_engine::Refresh;
-use midflight_wire::health::MonitoringStatus;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::rules::{MonitoringAnswer, MonitoringBody, RulesReloadHistory};
-
-use super::api::rules_health;
-use super::app::RulesApp;
-use super::wire::rules_reload_item;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::kind::{Members, add_to, members_of};
@@ -21,6 +14,13 @@ use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::reload_answer;
+use midflight_wire::health::MonitoringStatus;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{MonitoringAnswer, MonitoringBody, RulesReloadHistory};
+
+use super::api::rules_health;
+use super::app::RulesApp;
+use super::wire::rules_reload_item;
 
 /// How often the log may be looked at, in seconds.
 const INTERVAL_SECONDS: std::ops::RangeInclusive<u64> = 1..=86_400;

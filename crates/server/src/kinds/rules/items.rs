@@ -4,13 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::DocumentId;
 use midflight_engine::{Kind as _, Work};
-use midflight_live::Live;
-use midflight_rules::{Rules, RulesSnapshot};
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::rules::RuleList;
-
-use super::app::RulesApp;
-use super::wire::rule_info_answer;
 use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::params::{InPath, PageParams, Params, document};
@@ -18,6 +11,13 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
 use midflight_http::wire::quarantined_revisions;
+use midflight_live::Live;
+use midflight_rules::{Rules, RulesSnapshot};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::RuleList;
+
+use super::app::RulesApp;
+use super::wire::rule_info_answer;
 
 /// The rules of a ruleset that are served, in the order they execute in, all statuses. The cursor is a position, so a
 /// page that is read after an edit may shift; each page has its revision.

@@ -5,13 +5,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use midflight_core::{Change, Precondition};
-use midflight_wire::edits::WriteAnswer;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::rules::RulesetList;
-
-use super::app::RulesApp;
-use super::items::id;
-use super::wire::ruleset_info_answer;
 use midflight_http::conflict::ComputedEdit;
 use midflight_http::log::collect::every;
 use midflight_http::log::documents::absent;
@@ -21,6 +14,13 @@ use midflight_http::problem::ApiError;
 use midflight_http::resource::Resource;
 use midflight_http::wire::quarantined_revisions;
 use midflight_http::write::{WriteParams, answer};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::RulesetList;
+
+use super::app::RulesApp;
+use super::items::id;
+use super::wire::ruleset_info_answer;
 
 /// The rulesets that are served, by id, with their counts.
 #[utoipa::path(get, path = "/api/v1/rulesets", tag = "rules", params(PageParams),

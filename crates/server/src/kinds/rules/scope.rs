@@ -6,12 +6,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{DocumentId, JsonPointer, Trigger};
 use midflight_engine::{Refusal, ReloadScope};
-use midflight_wire::edits::WriteAnswer;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::rules::{FilteredBy, ReloadBody, ReloadDone};
-use serde_json::Value;
-
-use super::app::RulesApp;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::events::run::reloaded;
@@ -22,6 +16,12 @@ use midflight_http::problem::ApiError;
 use midflight_http::reload::{LaterParams, status_of};
 use midflight_http::wire::{ms, quarantined_revisions, reload_answer, stamp};
 use midflight_http::write::{WriteParams, answer};
+use midflight_wire::edits::WriteAnswer;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::rules::{FilteredBy, ReloadBody, ReloadDone};
+use serde_json::Value;
+
+use super::app::RulesApp;
 
 /// Looks at the log and serves what it holds.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/reload", tag = "hot-reload", params(LaterParams),

@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use midflight_core::{DocumentId, Problem};
 use midflight_engine::Validated;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::rules::{InvalidRule, ValidationAnswer};
 
 use super::app::RulesApp;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
 
 /// Whether all that the log holds is valid by itself and together, and keeps its checks. What is served stays as it is.
 #[utoipa::path(post, path = "/api/v1/rules/hot-reload/validate", tag = "hot-reload",

@@ -6,6 +6,14 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use midflight_core::{Diff, KindName, Problems};
 use midflight_engine::Kind;
+use midflight_http::app::AppState;
+use midflight_http::code::Code;
+use midflight_http::kind::{KindApi, Members, describe, members_of};
+use midflight_http::metrics::registry::MetricsRegistry;
+use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
+use midflight_http::reach::Reach;
+use midflight_http::routes::Routes;
+use midflight_http::setup::KindSetup;
 use midflight_mcp::McpMeter;
 use midflight_tools::Tools;
 use midflight_wire::tools::LintMembers;
@@ -22,14 +30,6 @@ use super::{
     list, read, reload, rollback, search, select, telemetry, update, validate, versions,
 };
 use crate::kinds::context::KindContext;
-use midflight_http::app::AppState;
-use midflight_http::code::Code;
-use midflight_http::kind::{KindApi, Members, describe, members_of};
-use midflight_http::metrics::registry::MetricsRegistry;
-use midflight_http::principal::Permission::{Edit, Execute, Operate, Read};
-use midflight_http::reach::Reach;
-use midflight_http::routes::Routes;
-use midflight_http::setup::KindSetup;
 
 /// Another tool has the name, or the tool has the version.
 pub(super) const DUPLICATE_TOOL: Code = Code::new(

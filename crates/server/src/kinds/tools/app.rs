@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRef;
+use midflight_http::app::AppState;
 use midflight_live::Live;
 use midflight_mcp::McpMeter;
 use midflight_tools::ToolsSnapshot;
@@ -12,7 +13,6 @@ use super::limits::ToolsLimits;
 use super::metrics::ToolsMetrics;
 use super::named_reloads::NamedReloads;
 use super::telemetry::Telemetry;
-use midflight_http::app::AppState;
 
 /// What the server side of the tools is made of.
 #[derive(Clone)]

@@ -1,10 +1,10 @@
 //! The authors of the tools of an answer, by the log.
 
 use midflight_core::{DocumentId, RevisionNumber};
+use midflight_http::problem::ApiError;
 use midflight_store::{Authorship, StoreError};
 
 use super::app::ToolsApp;
-use midflight_http::problem::ApiError;
 
 /// Who created and who changed these documents, as of a revision, in their order. Nothing is known of any while the log
 /// is unavailable, or where it does not have that revision any more: what is served is answered all the same.

@@ -1,23 +1,24 @@
 //! What tools can do, and which tools can do it.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use midflight_live::Pinned;
-use midflight_tools::{Capability, Tool, ToolsSnapshot};
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::{CapabilityItem, CapabilityTool, CapabilityTools};
-use serde_json::{Value, json};
-use std::sync::Arc;
-
-use super::app::ToolsApp;
-use super::list::{LISTED_MAX, answers, is_listed, listed};
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json as long_json, room_for_page};
 use midflight_http::params::{InPath, REVISION};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
+use midflight_live::Pinned;
+use midflight_tools::{Capability, Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{CapabilityItem, CapabilityTool, CapabilityTools};
+use serde_json::{Value, json};
+
+use super::app::ToolsApp;
+use super::list::{LISTED_MAX, answers, is_listed, listed};
 
 /// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
 /// revision that they are of.

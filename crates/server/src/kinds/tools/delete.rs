@@ -5,6 +5,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber, clip};
+use midflight_http::code::Code;
+use midflight_http::params::{InPath, Params, REVISION, precondition};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::write::{Submitted, WriteParams, answer, submit};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
@@ -14,11 +19,6 @@ use super::api::TOOL_VERSION_KEPT;
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{LogVersion, VersionRef, document_at, log_versions};
-use midflight_http::code::Code;
-use midflight_http::params::{InPath, Params, REVISION, precondition};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::write::{Submitted, WriteParams, answer, submit};
 
 /// Which version to delete.
 #[derive(Debug, Deserialize, IntoParams)]

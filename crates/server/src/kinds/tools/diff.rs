@@ -1,24 +1,25 @@
 //! What the change of a tool means for those who use it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Document, DocumentId};
 use midflight_engine::{Kind as _, Work};
+use midflight_http::code::Code;
+use midflight_http::params::{InPath, Params};
+use midflight_http::problem::ApiError;
 use midflight_tools::diff::{Impact, diff_tools};
 use midflight_tools::lint::escape_hidden;
 use midflight_tools::{Tool, Tools};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{ComparedVersion, ToolDiffAnswer, ToolDifferenceAnswer};
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{LogVersion, VersionRef, document_at, log_versions};
-use midflight_http::code::Code;
-use midflight_http::params::{InPath, Params};
-use midflight_http::problem::ApiError;
 
 /// Which versions to compare.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -3,6 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{JsonPointer, clip};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::problem::ApiError;
 use midflight_tools::expression::{
     EvaluationError, Formula, FormulaError, FormulaFault, Numeric, default_of,
 };
@@ -12,9 +15,6 @@ use midflight_wire::tools::{EvaluateBody, EvaluatedAnswer, EvaluatedVariable};
 use serde_json::{Map, Number, Value, json};
 
 use super::app::ToolsApp;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::problem::ApiError;
 
 /// Evaluates an expression or a condition, with Python's semantics. Variables that are not given have their defaults
 /// where a catalogue has one: N 0, pages 1, p95_latency 100, cost 1, time_ms 1000. What is wrong is answered with 422:

@@ -1,22 +1,23 @@
 //! Tools as YAML that an import reads.
 
-use axum::extract::State;
-use axum::response::Response;
-use midflight_source::write_value;
-use midflight_tools::export::export_tool;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::{ExportedTools, ImportFailure};
-use serde_json::Value;
 use std::sync::Arc;
 
-use super::app::ToolsApp;
-use super::names::served;
+use axum::extract::State;
+use axum::response::Response;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
+use midflight_source::write_value;
+use midflight_tools::export::export_tool;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ExportedTools, ImportFailure};
+use serde_json::Value;
+
+use super::app::ToolsApp;
+use super::names::served;
 
 /// How many tools may be named.
 const NAMES_MAX: usize = 10_000;

@@ -1,20 +1,21 @@
 //! What is counted of the tools, in the shapes of the original.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use midflight_http::metrics::scrape::exposition;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::{ms, quarantined_revisions, statistics_answer, store_answer};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{
     PerformanceStats, ReloadTimes, StoreFigures, TableFigures, ToolFigures, ToolsMetricsAnswer,
 };
-use std::collections::BTreeMap;
 
 use super::app::ToolsApp;
 use super::history::is_of_tools;
 use super::metrics::PREFIX;
-use midflight_http::metrics::scrape::exposition;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::{ms, quarantined_revisions, statistics_answer, store_answer};
 
 /// What the catalogue has, and what was asked of it since this replica started.
 #[utoipa::path(get, path = "/api/v1/tools/metrics", tag = "tools",

@@ -1,25 +1,26 @@
 //! The reloads of this replica that were about tools, or about all that the log has.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Open, ReloadEvent, RevisionNumber, Trigger, clip};
 use midflight_engine::Kind as _;
-use midflight_store::{ListedRevision, RevisionQuery};
-use midflight_tools::Tools;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use utoipa::IntoParams;
-
-use super::app::ToolsApp;
-use super::reload::whole_ms;
 use midflight_http::code::Code;
 use midflight_http::monitoring_status::failure;
 use midflight_http::params::Params;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::{ms, stamp};
+use midflight_store::{ListedRevision, RevisionQuery};
+use midflight_tools::Tools;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{ReloadHistory, ReloadHistoryItem, ReloadStatistics};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::app::ToolsApp;
+use super::reload::whole_ms;
 
 /// How many reloads are listed unless asked, and at most.
 const LIMIT: usize = 50;

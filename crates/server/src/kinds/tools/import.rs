@@ -1,29 +1,31 @@
 //! Catalogues that are imported: each tool by itself, and all that are valid as one revision.
+
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, JsonPointer, Precondition};
 use midflight_engine::InvalidPolicy;
+use midflight_http::body::ImportJsonBody;
+use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
+use midflight_http::conflict::ConflictRetry;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
+use midflight_http::write::{Submitted, WriteParams, answer, submit_with};
 use midflight_source::parse_values;
 use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::{ProblemBody, ProblemItem};
 use midflight_wire::tools::{ImportFailure, ImportToolsBody, ImportedTools};
 use serde_json::Value;
-use std::collections::HashMap;
 
 use super::app::ToolsApp;
 use super::lint::findings;
 use super::names::document_for;
 use super::wire::lint_sentence;
-use midflight_http::body::ImportJsonBody;
-use midflight_http::code::Code;
-use midflight_http::conflict::ConflictRetry;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
-use midflight_http::write::{Submitted, WriteParams, answer, submit_with};
 
 /// How often an import is made when other edits come between.
 const TRIES_MAX: u32 = 8;

@@ -1,25 +1,27 @@
 //! Texts of tools that instruct a model, or hide something.
+
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::Diff;
 use midflight_http::compute::TimeLimit;
+use midflight_http::params::{self, Params};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::lint::lint;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{LintItem, LintList};
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::compute::computed;
 use super::names::{KIND, served};
 use super::wire::lint_item;
-use midflight_http::params::{self, Params};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// How many tools of one edit are looked at for its answer, and among how many names of others: it delays the answer.
 const EDITED_MAX: usize = 10;

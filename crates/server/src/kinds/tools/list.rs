@@ -1,27 +1,28 @@
 //! Tools in lists: pages, platforms, categories.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use midflight_core::DocumentId;
-use midflight_live::Pinned;
-use midflight_tools::{Tool, ToolsSnapshot};
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::{CategoryTools, PlatformTools, ToolAnswer, ToolList};
-use serde::Deserialize;
-use std::sync::Arc;
-use utoipa::IntoParams;
-
-use super::app::ToolsApp;
-use super::authors::authors;
-use super::names::KIND;
-use super::wire::tool_answer;
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::params::{InPath, Params, document};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
+use midflight_live::Pinned;
+use midflight_tools::{Tool, ToolsSnapshot};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::{CategoryTools, PlatformTools, ToolAnswer, ToolList};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::app::ToolsApp;
+use super::authors::authors;
+use super::names::KIND;
+use super::wire::tool_answer;
 
 /// How many tools a page has unless asked, and at most.
 const PAGE_SIZE: usize = 50;

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label};
 use midflight_mcp::McpFigures;
 use midflight_tools::ToolsSnapshot;
 use midflight_wire::tools::SelectionCounts;
 
 use super::agents::AgentMetrics;
-use midflight_http::metrics::registry::{EXECUTION_SECONDS, MetricsRegistry, label};
 
 /// What the names of all of them begin with.
 pub(super) const PREFIX: &str = "midflight_tool";

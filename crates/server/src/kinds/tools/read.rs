@@ -1,20 +1,21 @@
 //! One tool.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use midflight_http::params::{InPath, document, etag};
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{ToolBasis, ToolDetail};
-use std::sync::Arc;
 
 use super::app::ToolsApp;
 use super::authors::authors;
 use super::names::{KIND, served};
 use super::wire::tool_answer;
-use midflight_http::params::{InPath, document, etag};
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// A tool that is served, without its capabilities: those are in `/api/v1/documents/tools/{document}`. `If-None-Match`
 /// with its `ETag` answers 304 while it is unchanged.

@@ -1,19 +1,12 @@
 //! The compatibility endpoint for reloads: this replica and all others look at the log, and report whether they serve
 //! it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use midflight_engine::ReloadScope;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::replicas::Ack;
-use midflight_wire::tools::{ReloadToolsBody, ReloadedTools};
-use serde::Deserialize;
-use std::time::Duration;
-use utoipa::IntoParams;
-
-use super::app::ToolsApp;
-use super::names::document_of;
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::monitoring_status::failure;
@@ -22,6 +15,14 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::reload::{FleetReload, everywhere};
 use midflight_http::wire::{ms, quarantined_revisions, stamp};
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::replicas::Ack;
+use midflight_wire::tools::{ReloadToolsBody, ReloadedTools};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::app::ToolsApp;
+use super::names::document_of;
 
 /// What to reload.
 #[derive(Debug, Default, Deserialize, IntoParams)]

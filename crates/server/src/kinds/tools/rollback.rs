@@ -4,6 +4,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, RevisionNumber};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::merge::{Absent, revise};
+use midflight_http::params::{InPath, precondition};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::write::WriteParams;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{RollbackBody, WriteToolAnswer};
 use serde_json::Value;
@@ -12,13 +19,6 @@ use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{VersionRef, document_at, log_versions};
 use super::written::answer_tool;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::merge::{Absent, revise};
-use midflight_http::params::{InPath, precondition};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::write::WriteParams;
 
 /// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not
 /// valid any more, as one whose tool_name another tool has by now, is refused with its problems.

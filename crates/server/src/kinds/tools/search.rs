@@ -1,24 +1,26 @@
 //! Tools found by words.
+
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::clip;
+use midflight_http::code::Code;
 use midflight_http::compute::TimeLimit;
+use midflight_http::params::Params;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::limits::QUERY_BYTES_MAX;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{FoundTool, FoundTools};
-use std::sync::Arc;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
 use super::compute::{BRIEF_ITEMS_MAX, computed};
 use super::list::{LISTED_MAX, answers, is_listed};
-use midflight_http::code::Code;
-use midflight_http::params::Params;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// How many tools are answered unless asked, and at most.
 const LIMIT: usize = 50;

@@ -1,9 +1,16 @@
 //! Selection: one load of what is served per request, so all of an answer is of one revision.
+
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
 use midflight_http::compute::TimeLimit;
+use midflight_http::kind::{Members, add_to, members_of};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
 use midflight_tools::ToolsSnapshot;
 use midflight_tools::selection::{SelectionError, SelectionRequest};
@@ -14,12 +21,6 @@ use serde_json::Value;
 use super::app::ToolsApp;
 use super::compute::{BRIEF_ITEMS_MAX, computed};
 use super::metrics::Selected;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::kind::{Members, add_to, members_of};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question
 /// where the best ones are too close to call. A pattern whose formulas need a variable that was not given is listed as

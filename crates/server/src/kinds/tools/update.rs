@@ -4,6 +4,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use midflight_core::{JsonPointer, clip};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::merge::{Absent, revise};
+use midflight_http::params::{InPath, precondition};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::write::WriteParams;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::WriteToolAnswer;
 use serde_json::{Map, Value, json};
@@ -12,13 +19,6 @@ use super::app::ToolsApp;
 use super::names::document_of;
 use super::wire::ToolUpdate;
 use super::written::answer_tool;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::merge::{Absent, revise};
-use midflight_http::params::{InPath, precondition};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::write::WriteParams;
 
 /// The members that can be changed so, and `updated_by`, which is ignored.
 const MEMBERS: [&str; 7] =

@@ -1,20 +1,11 @@
 //! Whether a tool is valid: the one that the log has, or one that is sent.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Change, DocumentId, Precondition, Problem, Problems};
 use midflight_engine::{Kind as _, Work};
-use midflight_tools::Tools;
-use midflight_tools::import::canonical_tool;
-use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::ToolValidation;
-use serde_json::Value;
-use std::sync::Arc;
-
-use super::app::ToolsApp;
-use super::lint::findings;
-use super::names::document_of;
-use super::wire::{ToolBody, lint_sentence};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::log::documents::absent;
 use midflight_http::params::InPath;
@@ -22,6 +13,16 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::problem_item;
 use midflight_http::write::WriteParams;
+use midflight_tools::Tools;
+use midflight_tools::import::canonical_tool;
+use midflight_wire::problem::ProblemBody;
+use midflight_wire::tools::ToolValidation;
+use serde_json::Value;
+
+use super::app::ToolsApp;
+use super::lint::findings;
+use super::names::document_of;
+use super::wire::{ToolBody, lint_sentence};
 
 /// Validates a tool. With a body: that tool as the next version of the named one, by itself and beside the others, with
 /// every check, as an edit would; nothing is changed. Without: the one that the log has, and what this replica found

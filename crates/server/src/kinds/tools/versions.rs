@@ -4,6 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::{Document, DocumentId, RevisionNumber, clip};
+use midflight_http::code::Code;
+use midflight_http::params::InPath;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::stamp;
 use midflight_store::{DocumentVersion, Page};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{VersionItem, Versions};
@@ -12,10 +16,6 @@ use serde_json::Value;
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::wire::{tool_id, version_text};
-use midflight_http::code::Code;
-use midflight_http::params::InPath;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::stamp;
 
 /// How many versions of a document are read at once, and in all.
 const PAGE: u32 = 200;

@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use midflight_core::DocumentId;
 use midflight_engine::AcceptedEdit;
+use midflight_http::kind::{Members, members_of};
+use midflight_http::problem::ApiError;
+use midflight_http::write::{Submitted, WriteParams, answer, answer_as};
 
 use super::app::ToolsApp;
 use super::authors::authors;
 use super::wire::tool_answer;
-use midflight_http::kind::{Members, members_of};
-use midflight_http::problem::ApiError;
-use midflight_http::write::{Submitted, WriteParams, answer, answer_as};
 
 /// Answers with the tool, and `status` where the write was made.
 ///

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use midflight_core::RevisionNumber;
 use midflight_engine::{DocumentWriter, Environment};
+use midflight_http::agent_function::AgentFunction;
+use midflight_http::app::AppState;
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
 use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
 use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, ToolTarget, UserQuestion};
 use midflight_tools::Tool;
@@ -14,10 +18,6 @@ use serde_json::Value;
 use crate::kinds::tools::app::ToolsParts;
 use crate::kinds::tools::metrics::ToolsMetrics;
 use crate::kinds::tools::telemetry::Telemetry;
-use midflight_http::agent_function::AgentFunction;
-use midflight_http::app::AppState;
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
 
 /// The failures of calls that were not sent to their endpoint.
 const NOT_SENT: [&str; 6] = [

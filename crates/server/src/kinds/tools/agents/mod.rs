@@ -11,15 +11,8 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get_service;
-use midflight_core::{JsonPointer, RevisionNumber};
-use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
-use midflight_store::AgentLimits;
-use serde::Deserialize;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
-use utoipa::openapi::{OpenApi, OpenApiBuilder, ResponseBuilder};
-
-use super::app::ToolsParts;
 use call::AgentToolCaller;
+use midflight_core::{JsonPointer, RevisionNumber};
 use midflight_http::app::AppState;
 use midflight_http::code::Code;
 use midflight_http::params::Params;
@@ -27,7 +20,14 @@ use midflight_http::principal::{Permission, Principal};
 use midflight_http::problem::ApiError;
 use midflight_http::reach::Reach;
 use midflight_http::routes::Routes;
+use midflight_mcp::{AllowedHosts, CallerContext, Expose, McpCaller, McpHttpOptions, McpOptions, McpServer};
+use midflight_store::AgentLimits;
 use past::PastCatalogueReader;
+use serde::Deserialize;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
+use utoipa::openapi::{OpenApi, OpenApiBuilder, ResponseBuilder};
+
+use super::app::ToolsParts;
 
 pub(super) use self::metrics::AgentMetrics;
 pub(crate) use call::AgentSettings;

@@ -5,6 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Digest, DocumentName, EditKey, JsonPointer, clip};
+use midflight_http::body::JsonBody;
+use midflight_http::code::Code;
+use midflight_http::idempotency::RequestKey;
+use midflight_http::params::{self, Params};
+use midflight_http::principal::Principal;
+use midflight_http::problem::ApiError;
+use midflight_http::wire::quarantined_revisions;
 use midflight_tools::expression::Numeric;
 use midflight_tools::limits::REQUEST_ITEMS_MAX;
 use midflight_tools::selection::context_variables;
@@ -21,13 +28,6 @@ use super::counting::{ObservationCounter, counted_as};
 use super::read::{patterns, read};
 use crate::kinds::tools::app::ToolsApp;
 use crate::kinds::tools::names::served;
-use midflight_http::body::JsonBody;
-use midflight_http::code::Code;
-use midflight_http::idempotency::RequestKey;
-use midflight_http::params::{self, Params};
-use midflight_http::principal::Principal;
-use midflight_http::problem::ApiError;
-use midflight_http::wire::quarantined_revisions;
 
 /// How many observations one request may have.
 const OBSERVATIONS_MAX: usize = 1_000;
