@@ -1,9 +1,11 @@
 //! A catalogue of tools of a size, as the benchmarks need it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use midflight_core::DocumentName;
 use midflight_engine::{Kind as _, KindChange, Work};
+use midflight_tools::import::import;
 use midflight_tools::{Tools, ToolsDocument, ToolsSnapshot};
 use serde_json::{Value, json};
 
@@ -53,9 +55,35 @@ pub fn tool(n: usize, capabilities: usize, description: &str) -> Value {
     })
 }
 
+/// The documents of a catalogue, by name.
+pub type ToolDocuments = Vec<(DocumentName, Arc<Value>)>;
+
+/// A catalogue of 184 tools that others wrote for their own work; none where its files are not available.
+#[must_use]
+pub fn foreign_documents() -> Option<ToolDocuments> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/tools/catalog");
+    let mut values = Vec::new();
+    read_folder(&folder, &mut values).ok()?;
+    let tools = import(&values).tools.into_iter();
+    Some(tools.map(|tool| (tool.name, Arc::new(tool.body))).collect())
+}
+
+fn read_folder(folder: &Path, values: &mut Vec<Value>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_folder(&path, values)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            let text = std::fs::read_to_string(&path)?;
+            values.extend(serde_saphyr::from_multiple::<Value>(&text).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
 /// So many tools, by the name of their documents.
 #[must_use]
-pub fn documents(count: usize, capabilities: usize) -> Vec<(DocumentName, Arc<Value>)> {
+pub fn documents(count: usize, capabilities: usize) -> ToolDocuments {
     (0..count).map(|n| (name(&tool_name(n)), Arc::new(tool(n, capabilities, "A tool")))).collect()
 }
 
