@@ -119,7 +119,7 @@ fn native(config: usize) -> Arc<Manifest> {
 fn manifest(name: &str, mut body: Value) -> Arc<Manifest> {
     // The grace is long, so that a reload can be taken back to be measured again.
     body["limits"] = json!({
-        "cool_down_ms": 0, "grace_ms": 3_600_000, "memory_bytes_max": 256 << 20, "verify_fuel_max": 1_u64 << 40,
+        "cool_down_ms": 0, "grace_ms": 3_600_000, "memory_bytes_max": 100 << 20, "verify_fuel_max": 1_u64 << 40,
     });
     Arc::new(Manifest::read(&DocumentName::new(name).unwrap(), &Arc::new(body)).unwrap())
 }

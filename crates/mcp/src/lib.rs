@@ -9,7 +9,7 @@
 //! - Every list, notification and call result names the revision it was computed from ([`REVISION_KEY`]) and the digest
 //!   of the catalogue ([`DIGEST_KEY`]).
 //! - `notifications/tools/list_changed` is sent when this replica serves the changed catalogue, to listeners whose list
-//!   differs, 100 ms after the first change of a burst.
+//!   differs: at once, and 100 ms after the last notice at the earliest.
 //! - All pages of a list are of one catalogue. A cursor is sealed and lives for 5 minutes; past them it is refused.
 //! - A call finishes on the catalogue it began with. A tool that was removed, renamed or changed answers as a tool
 //!   error with what to do instead.

@@ -19,8 +19,8 @@ use crate::views::CatalogueView;
 /// How often expired entries are released, and a listener without notices checks whether its client is still connected.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
-/// Follows the served catalogue until `stop`: remembers what changed, and publishes one notice for all changes of a
-/// burst.
+/// Follows the served catalogue until `stop`: remembers what changed, and publishes a notice at once; after that, one for
+/// all changes of a burst, when its time has passed.
 pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
     let mut changes = shared.views.changes();
     let mut before = shared.notices.borrow().clone();
@@ -28,13 +28,14 @@ pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
     let mut housekeeping = interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let coalesce = Duration::from_millis(shared.options.coalesce_ms);
+    let mut earliest = Instant::now();
     loop {
         // A change between the making of the server and now is one too.
         let served = shared.views.served();
         if !served.is_same(&before) {
             shared.history.record(&before, &served);
             if served.digest() != before.digest() {
-                due.get_or_insert_with(|| Instant::now() + coalesce);
+                due.get_or_insert(earliest);
             }
             before = served;
         }
@@ -43,6 +44,7 @@ pub(crate) async fn follow(shared: Arc<McpShared>, stop: CancellationToken) {
             _ = changes.changed() => {}
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 due = None;
+                earliest = Instant::now() + coalesce;
                 let served = shared.views.served();
                 tracing::debug!(revision = served.revision().get(), "tool list changed; notifying listeners");
                 shared.notices.send_replace(served.detached());

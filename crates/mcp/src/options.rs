@@ -16,7 +16,8 @@ pub struct McpOptions {
     pub cursor_ms_max: u64,
     /// How long a list waits for its `min_revision`, in ms. 500.
     pub min_revision_ms_max: u64,
-    /// How long changes are collected before one notice is sent for all of them, in ms from the first. 100.
+    /// The shortest time between two notices, in ms. 100. A change is announced at once, unless the last notice is newer
+    /// than this: then one notice is sent for all changes until then.
     pub coalesce_ms: u64,
     /// How long a client may consider a list fresh, in ms. 60,000.
     pub list_ttl_ms: u64,

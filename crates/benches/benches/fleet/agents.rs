@@ -1,6 +1,6 @@
 //! How long a change of a tool on one server takes to reach every agent that listens at another.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use midflight_benches::http_client::{Connection, request};
 use midflight_server::RunningServer;
@@ -14,6 +14,8 @@ use crate::watchers::{apply, serve};
 use crate::{Times, bare};
 
 const CHANGES: u64 = 50;
+/// Between two changes, so that each is announced by itself: a notice follows another after 100 ms at the earliest.
+const PAUSE: Duration = Duration::from_millis(150);
 /// What stands in a notice before the revision that it is of.
 const REVISION: &[u8] = b"\"dev.midflight/revision\":";
 
@@ -45,6 +47,7 @@ async fn changes(writer: &RunningServer, received: &RunningServer, listeners: us
     }
     let (mut changed, mut acknowledged) = (Times::default(), Times::default());
     for n in 0..CHANGES {
+        tokio::time::sleep(PAUSE).await;
         let pattern = json!({"time_estimate_ms": 1, "cost_estimate": 1});
         let tool = json!({"description": format!("Changed {n} times, {listeners} listen"),
             "capabilities": {"c": {"patterns": {"p": pattern}}}});

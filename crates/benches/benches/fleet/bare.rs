@@ -21,9 +21,7 @@ pub(crate) async fn redis(url: &str, receivers: usize, bytes: usize) -> Times {
         let reported = reported.clone();
         tokio::spawn(async move {
             let mut messages = subscribed.into_on_message();
-            while messages.next().await.is_some() {
-                reported.send(Instant::now()).unwrap();
-            }
+            while messages.next().await.is_some() && reported.send(Instant::now()).is_ok() {}
         });
     }
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();

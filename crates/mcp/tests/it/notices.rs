@@ -7,6 +7,7 @@ use http::StatusCode;
 use midflight_core::RevisionNumber;
 use midflight_mcp::{Expose, McpCaller, McpOptions};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::support::{Events, KEY, Replica, Session, listen, message, modern, names, tool, within};
 
@@ -46,6 +47,21 @@ async fn a_burst_is_one_notice_of_its_last_revision() {
     let notice = events.notice().await;
     assert_eq!(notice["params"]["_meta"]["dev.midflight/revision"], 6);
     assert!(events.is_quiet_for(Duration::from_millis(400)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_announced_at_once_and_what_follows_it_closely_as_one_notice() {
+    let mut replica = Replica::new(&[("a", tool("0"))]);
+    let mut events = listen(&replica, &replica.caller).await;
+    let began = Instant::now();
+    replica.edit(&[("a", tool("1"))]);
+    assert_eq!(events.notice().await["params"]["_meta"]["dev.midflight/revision"], 2);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    replica.edit(&[("a", tool("2"))]);
+    tokio::time::advance(Duration::from_millis(50)).await;
+    replica.edit(&[("a", tool("3"))]);
+    assert_eq!(events.notice().await["params"]["_meta"]["dev.midflight/revision"], 4);
+    assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
