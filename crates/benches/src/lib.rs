@@ -6,7 +6,7 @@ pub mod tools;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use midflight_core::DocumentName;
 use midflight_engine::{Kind, KindChange, Work};
@@ -105,11 +105,11 @@ pub fn compiled(previous: &RulesSnapshot, documents: &Documents) -> RulesSnapsho
     compiled.unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// The median times of two things that were run in turn.
+/// The median times of two things that were run in turn, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Compared {
-    ours: Duration,
-    reference: Duration,
+    ours: f64,
+    reference: f64,
 }
 
 impl Compared {
@@ -150,7 +150,7 @@ impl Compared {
     /// How many times as fast as the reference ours is.
     #[must_use]
     pub fn ratio(&self) -> f64 {
-        self.reference.as_secs_f64() / self.ours.as_secs_f64()
+        self.reference / self.ours
     }
 }
 
@@ -158,31 +158,38 @@ impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "ours {:>10.2?}, reference {:>10.2?}, {:>7.1} times as fast",
-            self.ours,
-            self.reference,
+            "ours {:>10}, reference {:>10}, {:>7.1} times as fast",
+            shown(self.ours),
+            shown(self.reference),
             self.ratio()
         )
     }
 }
 
-fn timed<T>(calls: u32, work: &mut impl FnMut() -> T) -> Duration {
+/// A time with its unit. A `Duration` ends at whole nanoseconds, and the quickest calls take a few.
+fn shown(seconds: f64) -> String {
+    let units = [(1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1.0, 1e3, "ms")];
+    let (_, scale, unit) = units.into_iter().find(|(end, ..)| seconds < *end).unwrap_or((f64::MAX, 1.0, "s"));
+    format!("{:.2} {unit}", seconds * scale)
+}
+
+fn timed<T>(calls: u32, work: &mut impl FnMut() -> T) -> f64 {
     let start = Instant::now();
     for _ in 0..calls {
         std::hint::black_box(work());
     }
-    start.elapsed() / calls.max(1)
+    start.elapsed().as_secs_f64() / f64::from(calls.max(1))
 }
 
-fn timed_once<T>(work: &mut impl FnMut() -> T) -> Duration {
+fn timed_once<T>(work: &mut impl FnMut() -> T) -> f64 {
     let start = Instant::now();
     let answer = std::hint::black_box(work());
     let elapsed = start.elapsed();
     drop(answer);
-    elapsed
+    elapsed.as_secs_f64()
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
     times[times.len() / 2]
 }
