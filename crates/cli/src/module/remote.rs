@@ -148,6 +148,8 @@ fn counters(module: &ModuleItem) -> Vec<[String; 2]> {
         ("reloads", counters.reloads),
         ("restarts", counters.restarts),
         ("returns", counters.returns),
+        ("pre_copied_reloads", counters.pre_copied_reloads),
+        ("pre_copy_fallbacks", counters.pre_copy_fallbacks),
         ("traps", counters.traps),
     ];
     rows.extend(counters.pause_us_p99.map(|us| ("pause_us_p99", us)));
