@@ -159,10 +159,10 @@ impl Run<'_> {
     async fn catch_up(&mut self, copied: &PreCopied, state: &StateSnapshot) -> Result<u32, ReloadFailure> {
         let manifest = Arc::clone(&candidate(self)?.live.manifest);
         let applied = apply_changes(&mut *self.slot, copied, &manifest).await;
-        if self.slot.live.is_none() {
+        if let (None, Some(saved)) = (&self.slot.live, &self.trace.saved) {
             // It trapped when it gave its changes. What it saved before that is recorded: a restart begins from there.
-            self.slot.base = self.trace.saved.clone().or_else(|| self.slot.base.take());
-            self.slot.since_base = if self.trace.saved.is_some() { 0 } else { self.slot.since_base };
+            self.slot.base = Some(Arc::clone(saved));
+            self.slot.since_base = 0;
         }
         let before_bytes = copied.bytes;
         match applied {
