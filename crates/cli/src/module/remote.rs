@@ -144,12 +144,12 @@ fn counters(module: &ModuleItem) -> Vec<[String; 2]> {
         ("lost_by_restart", counters.lost_by_restart),
         ("pause_us_max", counters.pause_us_max),
         ("poisoned", counters.poisoned),
+        ("pre_copied_reloads", counters.pre_copied_reloads),
+        ("pre_copy_fallbacks", counters.pre_copy_fallbacks),
         ("refused_full", counters.refused_full),
         ("reloads", counters.reloads),
         ("restarts", counters.restarts),
         ("returns", counters.returns),
-        ("pre_copied_reloads", counters.pre_copied_reloads),
-        ("pre_copy_fallbacks", counters.pre_copy_fallbacks),
         ("traps", counters.traps),
     ];
     rows.extend(counters.pause_us_p99.map(|us| ("pause_us_p99", us)));
