@@ -1,5 +1,5 @@
 //! Runs the three versions of the example module `session-counter` one after the other, with a state that goes from
-//! version 1 through 2 to 3 and back, and says what each step took.
+//! version 1 through 2 to 3 and back, and says what each step took, also with the state loaded before the pause.
 //!
 //! `make guests` builds them and runs this: `sessions V1.wasm V2.wasm V3.wasm [SESSIONS]`, each a core module as `cargo
 //! build` writes it. It ends with 1 when the state is not what it must be.
@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use midflight_core::DocumentName;
-use midflight_module_host::{HostOptions, MemoryBlobs, ModuleHandle, ModuleHost, ModuleReloadReport};
+use midflight_module_host::{
+    HostOptions, MemoryBlobs, ModuleHandle, ModuleHost, ModuleReloadReport, ReloadOptions, StateSnapshot,
+};
 use midflight_modules::Manifest;
 use serde_json::json;
 use wit_component::ComponentEncoder;
@@ -40,13 +42,44 @@ async fn ask(sessions: &ModuleHandle, operation: &str, payload: &str) -> u64 {
 
 fn tell(report: &ModuleReloadReport) {
     let Some(from) = &report.from_version else { return };
+    let in_pause = report.pre_copy.as_ref().map_or(report.state_bytes, |copy| copy.pause_bytes);
     println!(
-        "{from} -> {}: {} steps, {} bytes, pause {:.2} ms",
+        "{from} -> {}: {} steps, {} bytes, {in_pause} of them loaded in the pause of {:.2} ms",
         report.to_version,
         report.steps,
         report.state_bytes,
         report.pause.as_secs_f64() * 1e3
     );
+}
+
+/// Version 1 to 3 through 2, with a session counted while each reload is prepared; gives the state, and how many reloads
+/// moved only what changed.
+async fn through_all(
+    blobs: &Arc<MemoryBlobs>,
+    versions: &[Arc<Manifest>; 3],
+    count: u64,
+    options: ReloadOptions,
+) -> (Arc<StateSnapshot>, u64) {
+    let host = host(blobs);
+    let [first, next @ ..] = versions;
+    host.load(Arc::clone(first)).await.unwrap();
+    let sessions = host.handle(&first.name).unwrap();
+    for session in 0..count {
+        ask(&sessions, "hit", &format!("session-{session:08}")).await;
+    }
+    for version in next {
+        let prepared = host.prepare(Arc::clone(version), options.clone()).await.unwrap().unwrap();
+        ask(&sessions, "hit", "session-00000000").await;
+        ask(&sessions, "hit", version.version.as_str()).await;
+        tell(&prepared.pause().await.unwrap().commit().await.unwrap());
+    }
+    (host.export_state(&first.name).await.unwrap().unwrap(), host.metrics(&first.name).unwrap().pre_copied)
+}
+
+fn host(blobs: &Arc<MemoryBlobs>) -> ModuleHost {
+    let mut options = HostOptions::default();
+    options.blobs = Arc::clone(blobs) as _;
+    ModuleHost::new(options).unwrap()
 }
 
 #[tokio::main]
@@ -58,9 +91,7 @@ async fn main() -> ExitCode {
     };
     let count: u64 = more.first().map_or(1_000, |text| text.parse().unwrap());
     let blobs = Arc::new(MemoryBlobs::default());
-    let mut options = HostOptions::default();
-    options.blobs = Arc::clone(&blobs) as _;
-    let host = ModuleHost::new(options).unwrap();
+    let host = host(&blobs);
     let versions = [manifest(&blobs, first, 1), manifest(&blobs, second, 2), manifest(&blobs, third, 3)];
     let name = versions[0].name.clone();
 
@@ -87,7 +118,11 @@ async fn main() -> ExitCode {
     println!("restored generation 1 as {}: {} messages undone", restored.generation, restored.undone);
     let metrics = host.metrics(&name).unwrap();
     println!("{known} sessions, {total} hits, lost {}", metrics.abandoned);
+    println!("with the whole state loaded in the pause, and with it loaded before:");
+    let plain = through_all(&blobs, &versions, count, ReloadOptions::default().without_pre_copy()).await;
+    let copied = through_all(&blobs, &versions, count, ReloadOptions::default()).await;
     let is_good = direct == by_hops
+        && (plain.0 == copied.0, plain.1, copied.1) == (true, 0, 2)
         && (total, known, again) == (count + HIT_TWICE, count, 3)
         && refused.code == "schema_not_accepted"
         && ask(&sessions, "total", "").await == count + HIT_TWICE

@@ -16,10 +16,10 @@ use crate::mailbox::{MessageEnvelope, ModuleReply};
 use crate::metrics::count;
 use crate::phase::ModulePhase;
 use crate::reload::{
-    EndedInstance, Finished, ModuleSlot, Retained, RunningInstance, Transaction, TransactionSetup, Verified,
-    restore, start,
+    EndedInstance, Finished, MarkedState, ModuleSlot, Retained, RunningInstance, Transaction,
+    TransactionSetup, Verified, restore, start,
 };
-use crate::report::{LiveModule, ModuleReloadReport, ParkedMessage, ReloadOutcome};
+use crate::report::{LiveModule, ModuleReloadReport, ParkedMessage, PreCopyReport, ReloadOutcome};
 
 /// After so many restarts in a row that failed, messages are answered that the module is unavailable.
 const RESTARTS_FAILED_MAX: u32 = 3;
@@ -36,6 +36,8 @@ pub(crate) enum Control {
     Return(oneshot::Sender<Result<ModuleReloadReport, ModuleRefusal>>),
     /// Give the state; with `true`, record it too.
     Save(bool, oneshot::Sender<Result<Option<Arc<StateSnapshot>>, ModuleRefusal>>),
+    /// Give the state, and remember what changes in it from then on.
+    Copy(oneshot::Sender<Result<MarkedState, ModuleRefusal>>),
     /// Give how many messages the live generation has acknowledged.
     Count(oneshot::Sender<u64>),
     /// Answer what waits, and end.
@@ -321,6 +323,7 @@ impl Actor {
         }
         self.record(JournalRecord::Returned { generation }).await;
         self.slot.live = Some(running);
+        self.slot.marked = None;
         self.slot.ended = None;
         self.slot.base = base;
         (self.slot.acknowledged, self.slot.since_base) = (acknowledged_before, since_base);
@@ -353,6 +356,10 @@ impl Actor {
                     drop(reply.send(saved));
                 }
             }
+            Control::Copy(reply) => {
+                let copied = self.copy().await;
+                drop(reply.send(copied));
+            }
             Control::Count(reply) => drop(reply.send(self.slot.acknowledged)),
             Control::Stop(_) => {}
         }
@@ -365,6 +372,18 @@ impl Actor {
             Err(trap) => {
                 self.trapped(None, &trap).await;
                 Err(ModuleRefusal::trap("save", &trap))
+            }
+        }
+    }
+
+    /// The state, and the mark from which the instance remembers what changes, if it does.
+    async fn copy(&mut self) -> Result<MarkedState, ModuleRefusal> {
+        let state = self.save().await?;
+        match self.slot.mark().await {
+            Ok(mark) => Ok(MarkedState { state, mark }),
+            Err(trap) => {
+                self.trapped(None, &trap).await;
+                Err(ModuleRefusal::trap("mark", &trap))
             }
         }
     }
@@ -442,7 +461,7 @@ impl Actor {
             }
         };
         match ended {
-            Ok(None) => {}
+            Ok(None) => self.restart_when_ended("the reload in which it trapped was rolled back"),
             Ok(Some(finished)) => {
                 self.withdrawn = withdraws;
                 let done_with = self.committed(&live, finished);
@@ -463,6 +482,11 @@ impl Actor {
         let metrics = &self.module.metrics;
         metrics.paused(finished.pause);
         count(&metrics.committed);
+        match &finished.pre_copy {
+            Some(PreCopyReport { fallback: None, .. }) => count(&metrics.pre_copied),
+            Some(_) => count(&metrics.pre_copy_fallbacks),
+            None => {}
+        }
         self.module.resize(&live.manifest.limits);
         self.publish();
         let module = self.module.name.clone();
@@ -481,6 +505,7 @@ impl Actor {
             state_bytes: finished.state_bytes,
             state_digest: None,
             undone: finished.undone,
+            pre_copy: finished.pre_copy,
         };
         (report, finished.state)
     }
@@ -493,10 +518,14 @@ impl Actor {
             let (phase, why) = (failure.phase.word().to_owned(), failure.message.clone());
             self.record(JournalRecord::Failed { manifest, phase, why }).await;
         }
+        self.restart_when_ended(&failure.message);
+    }
+
+    /// Restarts an old instance that trapped in a reload that was rolled back, when it saved or gave its changes.
+    fn restart_when_ended(&mut self, why: &str) {
         if self.slot.live.is_none() && self.slot.ended.is_some() && self.restart.at.is_none() {
-            // The old instance trapped when it saved.
             count(&self.module.metrics.traps);
-            self.schedule_restart(failure.message.clone());
+            self.schedule_restart(why.to_owned());
             self.publish();
         }
     }

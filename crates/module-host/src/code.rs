@@ -99,6 +99,11 @@ pub enum Trap {
     /// It trapped.
     #[error("trapped: {0}")]
     Code(String),
+    /// An export has another type than in the world.
+    #[error(
+        "failed: an export does not fit the world midflight:module/hosted@1.0.0, or hosted-incremental: {0}"
+    )]
+    WrongWorld(String),
 }
 
 /// Answers that are either a value or a failure of the module, unless the instance ended.
@@ -121,6 +126,22 @@ pub trait ModuleInstance: Send {
     async fn check(&mut self) -> CallResult<()>;
     /// From now on the imports `emit` and `call` work.
     fn go_live(&mut self);
+    /// This instance as one that gives and takes changes; none when its code does not. Default: none.
+    fn incremental(&mut self) -> Option<&mut dyn IncrementalInstance> {
+        None
+    }
+}
+
+/// What an instance can do beside [`ModuleInstance`] when its code has the interface `incremental`.
+#[async_trait]
+pub trait IncrementalInstance: Send {
+    /// Remembers from now on what changes, in place of what it remembered before; answers a mark. It does not change the
+    /// state.
+    async fn mark(&mut self) -> Result<u64, Trap>;
+    /// Everything that changed since that mark; none when it does not remember all of it. It does not change the state.
+    async fn changes_since(&mut self, mark: u64) -> Result<Option<StateSnapshot>, Trap>;
+    /// Brings a state that was loaded up to date; answers how many migration steps it applied.
+    async fn apply(&mut self, changes: &StateSnapshot) -> CallResult<u32>;
 }
 
 /// What an instance is for.

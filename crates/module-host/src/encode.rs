@@ -6,8 +6,11 @@ use wit_parser::Resolve;
 /// The world that a module implements, as text in WIT.
 pub const WORLD: &str = include_str!("../wit/module.wit");
 
-/// The name of the world in [`WORLD`].
+/// The name of the world in [`WORLD`], and of the one that gives and takes changes too.
 const WORLD_NAME: &str = "hosted";
+const INCREMENTAL_WORLD_NAME: &str = "hosted-incremental";
+/// What the names of the exports begin with that only the second world has.
+const INCREMENTAL_EXPORT: &[u8] = b"midflight:module/incremental@1.0.0#";
 /// What a component begins with, in contrast to a core module.
 const COMPONENT: &[u8] = b"\0asm\x0d\x00\x01\x00";
 
@@ -16,8 +19,8 @@ const COMPONENT: &[u8] = b"\0asm\x0d\x00\x01\x00";
 #[error("cannot make a component: {0}")]
 pub struct EncodeError(String);
 
-/// The component of a text in WAT: of a core module that has the names of the world `midflight:module/hosted` as the
-/// canonical ABI spells them, or of a component.
+/// The component of a text in WAT: of a core module that has the names of the world `midflight:module/hosted`, or
+/// `hosted-incremental`, as the canonical ABI spells them, or of a component.
 ///
 /// # Errors
 /// The text is not WAT, with the place; or an import or export is not as the world has it.
@@ -35,7 +38,9 @@ pub fn component_of_wat(text: &str) -> Result<Vec<u8>, EncodeError> {
     let failed = |error| EncodeError(format!("{error:#}"));
     let mut resolve = Resolve::default();
     let package = resolve.push_str("module.wit", WORLD).map_err(failed)?;
-    let world = resolve.select_world(&[package], Some(WORLD_NAME)).map_err(failed)?;
+    let is_incremental = core.windows(INCREMENTAL_EXPORT.len()).any(|bytes| bytes == INCREMENTAL_EXPORT);
+    let name = if is_incremental { INCREMENTAL_WORLD_NAME } else { WORLD_NAME };
+    let world = resolve.select_world(&[package], Some(name)).map_err(failed)?;
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).map_err(failed)?;
     component_of_core(&core)
 }

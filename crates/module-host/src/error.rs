@@ -28,6 +28,7 @@ impl ModuleRefusal {
             Trap::Deadline { .. } => "deadline_exceeded",
             Trap::Fuel { .. } => "fuel_exceeded",
             Trap::Code(_) => "trapped",
+            Trap::WrongWorld(_) => "wrong_world",
         };
         Self::new(code, format!("{export} {trap}"))
     }

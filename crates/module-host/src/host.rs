@@ -118,7 +118,7 @@ impl ModuleHost {
     /// # Errors
     /// What would fail.
     pub async fn dry_run(&self, manifest: Arc<Manifest>) -> Result<DryRunReport, ReloadFailure> {
-        self.try_with(manifest, ReloadOptions::default().forced().in_line()).await
+        self.try_with(manifest, ReloadOptions::default().forced().in_line().without_pre_copy()).await
     }
 
     /// Tries a manifest with these options.

@@ -89,8 +89,8 @@ mod wasm;
 
 pub use blobs::{BlobSource, MemoryBlobs};
 pub use code::{
-    CallResult, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
-    SharedCode, StateSnapshot, Trap,
+    CallResult, IncrementalInstance, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance,
+    ModuleMessage, SharedCode, StateSnapshot, Trap,
 };
 pub use component::ModulesComponent;
 pub use error::{CallError, HostError, ModuleRefusal, ReloadFailure};
@@ -99,12 +99,12 @@ pub use imports::{ImportContext, ModuleServices, PlainServices};
 pub use inspect::ComponentDescription;
 pub use mailbox::{ModuleHandle, ModuleReply};
 pub use metrics::{MetricsSnapshot, PauseHistogram};
-pub use native::{NativeModule, NativeModules};
+pub use native::{IncrementalState, NativeModule, NativeModules};
 pub use options::{HostOptions, PhaseHook, ReloadObserver, ReloadOptions};
 pub use phase::ModulePhase;
 pub use prepare::{PausedModule, PreparedModule};
 pub use report::{
-    DryRunReport, LiveModule, ModuleReloadReport, ModuleStatus, ParkedMessage, PhaseDuration, ReloadOutcome,
-    ReloadRecord,
+    DryRunReport, LiveModule, ModuleReloadReport, ModuleStatus, ParkedMessage, PhaseDuration, PreCopyReport,
+    ReloadOutcome, ReloadRecord,
 };
 pub use wasm::{CacheCounts, EngineOptions};

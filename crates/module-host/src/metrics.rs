@@ -75,6 +75,10 @@ pub struct MetricsSnapshot {
     pub failed: [u64; 8],
     /// Returns to the retained instance, by an operator or by a trap after a commit.
     pub returns: u64,
+    /// Reloads that went live and took over only changes in the pause.
+    pub pre_copied: u64,
+    /// Reloads that went live and had to load the whole state in the pause, though it was copied before.
+    pub pre_copy_fallbacks: u64,
     /// Records that the journal did not take.
     pub journal_failures: u64,
     /// Messages that wait.
@@ -98,6 +102,8 @@ pub(crate) struct ModuleMetrics {
     pub(crate) committed: AtomicU64,
     pub(crate) unchanged: AtomicU64,
     pub(crate) returns: AtomicU64,
+    pub(crate) pre_copied: AtomicU64,
+    pub(crate) pre_copy_fallbacks: AtomicU64,
     pub(crate) journal_failures: AtomicU64,
     failed: [AtomicU64; 8],
     pauses: [AtomicU64; BOUNDS_US.len() + 1],
@@ -141,6 +147,8 @@ impl ModuleMetrics {
             unchanged: get(&self.unchanged),
             failed: std::array::from_fn(|phase| get(&self.failed[phase])),
             returns: get(&self.returns),
+            pre_copied: get(&self.pre_copied),
+            pre_copy_fallbacks: get(&self.pre_copy_fallbacks),
             journal_failures: get(&self.journal_failures),
             waiting: accepted.saturating_sub(answered),
             pauses: PauseHistogram {

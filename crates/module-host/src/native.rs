@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::code::{
-    CallResult, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance, ModuleMessage,
-    StateSnapshot, Trap,
+    CallResult, IncrementalInstance, InstancePurpose, ModuleCode, ModuleFailure, ModuleInfo, ModuleInstance,
+    ModuleMessage, StateSnapshot, Trap,
 };
 use crate::imports::ImportContext;
 
@@ -41,6 +41,29 @@ pub trait NativeModule: Send + 'static {
     /// # Errors
     /// The violated invariant.
     fn check(&self) -> Result<(), ModuleFailure>;
+    /// The part of it that gives and takes changes, for a module with a large state; none when it has none. Default:
+    /// none.
+    fn incremental(&mut self) -> Option<&mut dyn IncrementalState> {
+        None
+    }
+}
+
+/// A state that remembers what changes, so that a reload moves only that while messages wait: the new version has loaded
+/// the whole state before, while the old one answered.
+///
+/// The common mistake is to forget one way in which an entry changes: removal, expiry, a change in `init`. Where the
+/// schema stays the same, the host compares what both versions save, and loads the whole state when it differs.
+pub trait IncrementalState {
+    /// Remembers from now on what changes, in place of what it remembered before; answers a mark, each time another one.
+    fn mark(&mut self) -> u64;
+    /// Everything that was set or removed since that mark; none when it does not remember all of it.
+    fn changes_since(&self, mark: u64) -> Option<StateSnapshot>;
+    /// Brings a state that was loaded up to date with changes of any schema that `load` takes. What comes out is what
+    /// `load` makes of the whole state. Answers how many migration steps it applied.
+    ///
+    /// # Errors
+    /// Why the changes cannot be applied. The whole state is then loaded instead, by a new instance.
+    fn apply(&mut self, changes: &StateSnapshot) -> Result<u32, ModuleFailure>;
 }
 
 type Factory = Arc<dyn Fn() -> Box<dyn NativeModule> + Send + Sync>;
@@ -129,4 +152,33 @@ impl ModuleInstance for NativeInstance {
     }
 
     fn go_live(&mut self) {}
+
+    fn incremental(&mut self) -> Option<&mut dyn IncrementalInstance> {
+        // One that panics here does so again where its trap is handled.
+        let is_incremental = guarded(|| self.0.incremental().is_some()).unwrap_or(true);
+        is_incremental.then_some(self as &mut dyn IncrementalInstance)
+    }
+}
+
+impl NativeInstance {
+    /// Works with the part that is incremental.
+    fn with_incremental<T>(&mut self, work: impl FnOnce(&mut dyn IncrementalState) -> T) -> Result<T, Trap> {
+        let done = guarded(|| self.0.incremental().map(work))?;
+        done.ok_or_else(|| Trap::Code("is not incremental any more".to_owned()))
+    }
+}
+
+#[async_trait]
+impl IncrementalInstance for NativeInstance {
+    async fn mark(&mut self) -> Result<u64, Trap> {
+        self.with_incremental(|state| state.mark())
+    }
+
+    async fn changes_since(&mut self, mark: u64) -> Result<Option<StateSnapshot>, Trap> {
+        self.with_incremental(|state| state.changes_since(mark))
+    }
+
+    async fn apply(&mut self, changes: &StateSnapshot) -> CallResult<u32> {
+        self.with_incremental(|state| state.apply(changes))
+    }
 }

@@ -88,6 +88,9 @@ pub struct ReloadOptions {
     /// Whether the candidate is first tried on a copy of the live state, beside the module. It costs one `save` between
     /// two messages, and keeps most bad candidates from pausing the module. Default true.
     pub preflight: bool,
+    /// Whether a candidate takes over the copy of the live state before the pause, and in it only what changed since, when
+    /// both versions give and take changes. It needs the copy that `preflight` makes. Default true.
+    pub pre_copy: bool,
     /// Whether a manifest is loaded that failed before on this module, or that is live already. Default false.
     pub force: bool,
     /// Why it is done, for those who look at it later.
@@ -119,6 +122,7 @@ impl Default for ReloadOptions {
     fn default() -> Self {
         Self {
             preflight: true,
+            pre_copy: true,
             force: false,
             reason: None,
             order: TurnOrder::default(),
@@ -162,6 +166,13 @@ impl ReloadOptions {
     #[must_use]
     pub fn without_preflight(mut self) -> Self {
         self.preflight = false;
+        self
+    }
+
+    /// The same, with the whole state taken over in the pause.
+    #[must_use]
+    pub fn without_pre_copy(mut self) -> Self {
+        self.pre_copy = false;
         self
     }
 }

@@ -19,7 +19,9 @@ use crate::journal::{JournalRecord, PreparedRecord};
 use crate::metrics::count;
 use crate::options::ReloadOptions;
 use crate::phase::ModulePhase;
-use crate::reload::{RunningInstance, StateSource, TransactionSetup, Trial, start, try_on};
+use crate::reload::{
+    MarkedState, PreCopied, RunningInstance, StateSource, TransactionSetup, Trial, load_before, start, try_on,
+};
 use crate::report::{LiveModule, ModuleReloadReport, PhaseDuration, ReloadOutcome};
 use crate::stateless::StatelessGeneration;
 
@@ -45,6 +47,7 @@ enum PreparedChange {
         accepts: Vec<u32>,
         source: StateSource,
         is_tried: bool,
+        pre_copied: Option<PreCopied>,
     },
     Stateless(Arc<StatelessGeneration>),
 }
@@ -96,6 +99,9 @@ pub(crate) struct Examined {
     /// What it made of a copy of the state, when that was tried.
     pub(crate) trial: Option<Trial>,
     pub(crate) from_schema: Option<u32>,
+    /// The copy that the candidate may load before the pause, with its mark: the live instance remembers what changes, and
+    /// the host has no hop to do.
+    copied: Option<(Arc<StateSnapshot>, u64)>,
 }
 
 impl HostInner {
@@ -120,20 +126,25 @@ impl HostInner {
         let code = self.code(manifest).await?;
         let context = self.context(manifest);
         let info = describe(&code, &context).await?;
-        let state = match &options.state {
-            Some(state) => Some(Arc::clone(state)),
-            None if options.preflight || live.is_none() => entry.state().await?,
-            None => None,
+        let MarkedState { state, mark } = match &options.state {
+            Some(state) => MarkedState { state: Some(Arc::clone(state)), mark: None },
+            None if options.preflight && options.pre_copy => entry.copy().await?,
+            None if options.preflight || live.is_none() => {
+                MarkedState { state: entry.state().await?, mark: None }
+            }
+            None => MarkedState::default(),
         };
+        let mut copied = state.clone().zip(mark);
         let from_schema = state.as_ref().map(|state| state.schema);
         let from_schema = from_schema.or_else(|| live.as_ref().map(|live| live.manifest.schema));
         if let Some(from) = from_schema {
             let plan = MigrationPlan::new(manifest, from, &info.accepts);
-            plan.map_err(|error| ModuleRefusal::new("schema_not_accepted", error.to_string()))?;
+            let plan = plan.map_err(|error| ModuleRefusal::new("schema_not_accepted", error.to_string()))?;
+            copied = copied.filter(|_| plan.is_empty());
         }
         let trial =
             if options.preflight { Some(try_on(&code, &context, &info.accepts, state).await?) } else { None };
-        Ok(Examined { code, context, info, trial, from_schema })
+        Ok(Examined { code, context, info, trial, from_schema, copied })
     }
 
     /// Builds a candidate. None when the manifest is the one that is live.
@@ -192,7 +203,8 @@ impl HostInner {
         }
         let instances = if manifest.is_stateless() { manifest.limits.instances_max } else { 1 };
         let memory = self.memory.reserve(manifest.limits.memory_bytes_max.saturating_mul(instances))?;
-        let Examined { code, context, info, trial, .. } = self.examine(entry, manifest, &options).await?;
+        let Examined { code, context, info, trial, copied, .. } =
+            self.examine(entry, manifest, &options).await?;
         let accepts = info.accepts.clone();
         let generation = entry.highest.load(Ordering::SeqCst) + 1;
         let live = Arc::new(LiveModule { manifest: Arc::clone(manifest), generation, info });
@@ -201,11 +213,23 @@ impl HostInner {
                 StatelessGeneration::new(live, code, context, memory).await?,
             )));
         }
-        let instance = start(&code, InstancePurpose::Serve, &context).await?;
+        let mut instance = start(&code, InstancePurpose::Serve, &context).await?;
+        let mut pre_copied = None;
+        if let Some((state, mark)) = copied {
+            match load_before(&mut *instance, &state, mark).await {
+                Ok(loaded) => pre_copied = loaded,
+                Err(refusal) => {
+                    // A scratch instance has loaded it: an instance that has not tried yet decides in the pause.
+                    let why = refusal.message;
+                    tracing::warn!(module = %entry.name, why, "state not copied before the pause");
+                    instance = start(&code, InstancePurpose::Serve, &context).await?;
+                }
+            }
+        }
         // An instance is used by one task at a time; the lock only lets what is prepared be shared.
         let candidate = Mutex::new(Box::new(RunningInstance { instance, live, code, context, memory }));
         let source = options.state.map_or(StateSource::Live, StateSource::Given);
-        Ok(PreparedChange::Stateful { candidate, accepts, source, is_tried: trial.is_some() })
+        Ok(PreparedChange::Stateful { candidate, accepts, source, is_tried: trial.is_some(), pre_copied })
     }
 
     /// The code that a manifest names.
@@ -254,6 +278,16 @@ impl ModuleEntry {
         self.ask_for_state(false).await
     }
 
+    /// As [`Self::state`], and the instance remembers what changes from then on, if it does.
+    async fn copy(&self) -> Result<MarkedState, ModuleRefusal> {
+        let ModuleService::Stateful { control, .. } = &self.service else {
+            return Ok(MarkedState::default());
+        };
+        let (reply, answer) = oneshot::channel();
+        control.send(Control::Copy(reply)).await.map_err(|_| unloaded())?;
+        answer.await.map_err(|_| unloaded())?
+    }
+
     /// How many messages the live generation has acknowledged; 0 for a module without state.
     pub(crate) async fn acknowledged(&self) -> u64 {
         let ModuleService::Stateful { control, .. } = &self.service else { return 0 };
@@ -269,11 +303,14 @@ impl ModuleEntry {
         is_recorded: bool,
     ) -> Result<Option<Arc<StateSnapshot>>, ModuleRefusal> {
         let ModuleService::Stateful { control, .. } = &self.service else { return Ok(None) };
-        let unloaded = || ModuleRefusal::new("unloaded", "the module was unloaded");
         let (reply, answer) = oneshot::channel();
         control.send(Control::Save(is_recorded, reply)).await.map_err(|_| unloaded())?;
         answer.await.map_err(|_| unloaded())?
     }
+}
+
+fn unloaded() -> ModuleRefusal {
+    ModuleRefusal::new("unloaded", "the module was unloaded")
 }
 
 /// Refuses a lower version where the manifest that is live, or the new one, requires it.
@@ -340,7 +377,7 @@ impl PreparedModule {
         let Self { host, entry, turn, ready, manifest, prepared_in, undone, reason, withdraws, .. } = self;
         let paused = match ready {
             PreparedChange::Stateless(generation) => Paused::Stateless(generation),
-            PreparedChange::Stateful { candidate, accepts, source, is_tried } => {
+            PreparedChange::Stateful { candidate, accepts, source, is_tried, pre_copied } => {
                 let candidate = candidate.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let setup = TransactionSetup {
                     module: entry.name.clone(),
@@ -351,6 +388,7 @@ impl PreparedModule {
                     withdraws,
                     reason: reason.clone().map(cut_reason).unwrap_or_default(),
                     is_tried,
+                    pre_copied,
                 };
                 let paused = pause(&entry, candidate, setup).await;
                 paused.inspect_err(|failure| entry.observe(Err(failure), reason.as_deref()))?
@@ -406,7 +444,7 @@ async fn pause(
         decision: decided,
         done,
     };
-    let unloaded = || refuse(ModuleRefusal::new("unloaded", "the module was unloaded"));
+    let unloaded = || refuse(unloaded());
     // The current message may take longer than the reload waits: then the task finds that no caller waits for it any
     // more.
     let drain_ms =

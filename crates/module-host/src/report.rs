@@ -71,6 +71,19 @@ pub struct ModuleReloadReport {
     pub state_digest: Option<Digest>,
     /// How many acknowledged messages this undid: only a restore or an import does.
     pub undone: u64,
+    /// What was copied before the pause and in it, when a part was copied before.
+    pub pre_copy: Option<PreCopyReport>,
+}
+
+/// How the state of a module with changes was copied: the whole before the pause, and in the pause what changed since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreCopyReport {
+    /// The size of the state that the candidate loaded before the pause, in bytes.
+    pub before_bytes: usize,
+    /// The size of what it took over in the pause, in bytes: the changes, or the whole state with a `fallback`.
+    pub pause_bytes: usize,
+    /// Why the whole state was loaded in the pause all the same, if it was.
+    pub fallback: Option<String>,
 }
 
 impl ModuleReloadReport {
@@ -96,6 +109,7 @@ impl ModuleReloadReport {
             state_bytes: 0,
             state_digest: None,
             undone: 0,
+            pre_copy: None,
         }
     }
 }

@@ -71,6 +71,8 @@ pub struct Guest {
     pub imports: Vec<&'static str>,
     /// What it adds for each message.
     pub step: u64,
+    /// Whether it gives and takes changes: they are the words of its state, without the pad.
+    pub is_incremental: bool,
 }
 
 impl Guest {
@@ -86,6 +88,7 @@ impl Guest {
             pad: 0,
             imports: Vec::new(),
             step: 1,
+            is_incremental: false,
         }
     }
 
@@ -120,6 +123,13 @@ impl Guest {
         self
     }
 
+    /// The same, giving and taking changes.
+    #[must_use]
+    pub fn incremental(mut self) -> Self {
+        self.is_incremental = true;
+        self
+    }
+
     /// The same, with these imports.
     #[must_use]
     pub fn imports(mut self, imports: &[&'static str]) -> Self {
@@ -130,7 +140,7 @@ impl Guest {
     /// The component.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
-        component(&self.wat(), WIT, "hosted")
+        component(&self.wat(), WIT, if self.is_incremental { "hosted-incremental" } else { "hosted" })
     }
 
     /// The core module alone.
@@ -159,7 +169,9 @@ impl Guest {
         }
     }
 
-    fn wat(&self) -> String {
+    /// The core module as text.
+    #[must_use]
+    pub fn wat(&self) -> String {
         let Self { name, version, schema, step, .. } = self;
         let mut imports = String::new();
         for interface in &self.imports {
@@ -249,6 +261,7 @@ impl Guest {
             ""
         };
         let guest = "midflight:module/guest@1.0.0";
+        let incremental = if self.is_incremental { self.incremental_wat() } else { String::new() };
         format!(
             r#"(module
   {imports}
@@ -332,6 +345,7 @@ impl Guest {
     {check}
     (i32.store (i32.const 256) (i32.const 0))
     (i32.const 256))
+  {incremental}
 )"#,
             version_bytes = version.len(),
             accepts_count = self.accepts.len(),
@@ -342,6 +356,37 @@ impl Guest {
             load_bad = self.badness("load"),
             check_bad = self.badness("check"),
             failure = Self { bad: Bad::Fail("x"), ..self.clone() }.badness("x"),
+        )
+    }
+}
+
+impl Guest {
+    /// The exports with which it gives and takes changes. What it gives with another mark than its last is none.
+    fn incremental_wat(&self) -> String {
+        let interface = "midflight:module/incremental@1.0.0";
+        let (schema, words) = (self.schema, 8 * self.schema);
+        let [mark_bad, changes_bad, apply_bad] =
+            ["mark", "changes-since", "apply"].map(|export| self.badness(export));
+        format!(
+            r#"(global $mark (mut i64) (i64.const 0))
+  (func (export "{interface}#mark") (result i64)
+    {mark_bad}
+    (global.set $mark (i64.add (global.get $mark) (i64.const 1)))
+    (global.get $mark))
+  (func (export "{interface}#changes-since") (param $mark i64) (result i32)
+    {changes_bad}
+    (i32.store (i32.const 256) (i64.eq (local.get $mark) (global.get $mark)))
+    (i32.store (i32.const 260) (i32.const {schema}))
+    (i32.store (i32.const 264) (i32.const 4096)) (i32.store (i32.const 268) (i32.const {words}))
+    (i32.const 256))
+  (func (export "{interface}#apply") (param $from i32) (param $at i32) (param $bytes i32) (result i32)
+    {apply_bad}
+    ;; The first word alone changes.
+    (i64.store (i32.const 4096) (i64.load (local.get $at)))
+    (i32.store (i32.const 256) (i32.const 0))
+    (i32.store (i32.const 260) (i32.const 0))
+    (i32.const 256))
+  (func (export "cabi_post_{interface}#apply") (param i32) (call $free))"#
         )
     }
 }

@@ -27,9 +27,11 @@
 //!
 //! A module is a type that implements [`Module`], and one line, `midflight_guest::module!(MyModule)`, which exports it.
 
+mod changes;
 mod codec;
 mod state;
 
+pub use changes::{ChangedKeys, IncrementalModule};
 pub use codec::{Decoder, Encoder};
 pub use state::{accepts, load, save, NoState, VersionedState};
 
@@ -41,6 +43,19 @@ pub mod bindings {
         pub_export_macro: true,
         export_macro_name: "export_hosted",
         default_bindings_module: "midflight_guest::bindings",
+    });
+}
+
+/// The interface `incremental` alone, on the types of the other bindings.
+#[doc(hidden)]
+pub mod incremental_bindings {
+    wit_bindgen::generate!({
+        world: "incremental-part",
+        path: "../../crates/module-host/wit",
+        pub_export_macro: true,
+        export_macro_name: "export_incremental",
+        default_bindings_module: "midflight_guest::incremental_bindings",
+        with: { "midflight:module/types@1.0.0": crate::bindings::midflight::module::types },
     });
 }
 
@@ -86,56 +101,96 @@ pub trait Module {
     }
 }
 
-/// Exports a type that implements [`Module`] as the module of this component.
+/// Exports a type that implements [`Module`] as the module of this component; with `, incremental` one that implements
+/// [`IncrementalModule`] too.
 #[macro_export]
 macro_rules! module {
+    (@guest $module:ty) => {
+        use $crate::bindings::exports::midflight::module::guest;
+
+        type State = <$module as $crate::Module>::State;
+
+        std::thread_local! {
+            static STATE: std::cell::RefCell<State> = std::cell::RefCell::default();
+        }
+
+        struct Exported;
+
+        impl guest::Guest for Exported {
+            fn describe() -> guest::Info {
+                guest::Info {
+                    name: <$module as $crate::Module>::NAME.to_owned(),
+                    version: <$module as $crate::Module>::VERSION.to_owned(),
+                    schema: <State as $crate::VersionedState>::SCHEMA,
+                    accepts: $crate::accepts::<State>(),
+                }
+            }
+
+            fn init(config: String) -> Result<(), guest::Failure> {
+                STATE.with_borrow_mut(|state| <$module as $crate::Module>::init(state, &config))
+            }
+
+            fn handle(message: guest::Message) -> Result<Vec<u8>, guest::Failure> {
+                STATE.with_borrow_mut(|state| <$module as $crate::Module>::handle(state, &message))
+            }
+
+            fn save() -> guest::Snapshot {
+                let schema = <State as $crate::VersionedState>::SCHEMA;
+                STATE.with_borrow(|state| guest::Snapshot { schema, bytes: $crate::save(state) })
+            }
+
+            fn load(snapshot: guest::Snapshot) -> Result<u32, guest::Failure> {
+                let (loaded, steps) = $crate::load::<State>(snapshot.schema, &snapshot.bytes)?;
+                STATE.set(loaded);
+                Ok(steps)
+            }
+
+            fn check() -> Result<(), guest::Failure> {
+                STATE.with_borrow(<$module as $crate::Module>::check)
+            }
+        }
+
+        $crate::bindings::export_hosted!(Exported with_types_in $crate::bindings);
+    };
     ($module:ty) => {
         const _: () = {
-            use $crate::bindings::exports::midflight::module::guest;
+            $crate::module!(@guest $module);
+        };
+    };
+    ($module:ty, incremental) => {
+        const _: () = {
+            $crate::module!(@guest $module);
 
-            type State = <$module as $crate::Module>::State;
+            use $crate::bindings::midflight::module::types;
+            use $crate::incremental_bindings::exports::midflight::module::incremental;
 
-            std::thread_local! {
-                static STATE: std::cell::RefCell<State> = std::cell::RefCell::default();
-            }
+            type Changes = <$module as $crate::IncrementalModule>::Changes;
 
-            struct Exported;
+            const SCHEMA: u32 = <Changes as $crate::VersionedState>::SCHEMA;
+            const _: () = assert!(
+                SCHEMA == <State as $crate::VersionedState>::SCHEMA,
+                "a hop is missing: Changes must have the SCHEMA of the state"
+            );
 
-            impl guest::Guest for Exported {
-                fn describe() -> guest::Info {
-                    guest::Info {
-                        name: <$module as $crate::Module>::NAME.to_owned(),
-                        version: <$module as $crate::Module>::VERSION.to_owned(),
-                        schema: <State as $crate::VersionedState>::SCHEMA,
-                        accepts: $crate::accepts::<State>(),
-                    }
+            impl incremental::Guest for Exported {
+                fn mark() -> u64 {
+                    STATE.with_borrow_mut(<$module as $crate::IncrementalModule>::mark)
                 }
 
-                fn init(config: String) -> Result<(), guest::Failure> {
-                    STATE.with_borrow_mut(|state| <$module as $crate::Module>::init(state, &config))
+                fn changes_since(mark: u64) -> Option<types::Snapshot> {
+                    let changes = |state: &State| <$module as $crate::IncrementalModule>::changes_since(state, mark);
+                    let changes = STATE.with_borrow(changes)?;
+                    Some(types::Snapshot { schema: SCHEMA, bytes: $crate::save(&changes) })
                 }
 
-                fn handle(message: guest::Message) -> Result<Vec<u8>, guest::Failure> {
-                    STATE.with_borrow_mut(|state| <$module as $crate::Module>::handle(state, &message))
-                }
-
-                fn save() -> guest::Snapshot {
-                    let schema = <State as $crate::VersionedState>::SCHEMA;
-                    STATE.with_borrow(|state| guest::Snapshot { schema, bytes: $crate::save(state) })
-                }
-
-                fn load(snapshot: guest::Snapshot) -> Result<u32, guest::Failure> {
-                    let (loaded, steps) = $crate::load::<State>(snapshot.schema, &snapshot.bytes)?;
-                    STATE.set(loaded);
+                fn apply(changes: types::Snapshot) -> Result<u32, types::Failure> {
+                    let (changes, steps) = $crate::load::<Changes>(changes.schema, &changes.bytes)?;
+                    STATE.with_borrow_mut(|state| <$module as $crate::IncrementalModule>::apply(state, changes))?;
                     Ok(steps)
                 }
-
-                fn check() -> Result<(), guest::Failure> {
-                    STATE.with_borrow(<$module as $crate::Module>::check)
-                }
             }
 
-            $crate::bindings::export_hosted!(Exported with_types_in $crate::bindings);
+            $crate::incremental_bindings::export_incremental!(Exported with_types_in $crate::incremental_bindings);
         };
     };
 }

@@ -8,7 +8,7 @@
 
 mod states;
 
-use midflight_guest::{Failure, Message, Module};
+use midflight_guest::{Failure, IncrementalModule, Message, Module};
 use states::Sessions;
 
 struct SessionCounter;
@@ -43,4 +43,22 @@ impl Module for SessionCounter {
     }
 }
 
-midflight_guest::module!(SessionCounter);
+/// There may be very many sessions, so that a reload moves only those that were counted while it was prepared.
+impl IncrementalModule for SessionCounter {
+    type Changes = Sessions;
+
+    fn mark(state: &mut Sessions) -> u64 {
+        state.mark()
+    }
+
+    fn changes_since(state: &Sessions, mark: u64) -> Option<Sessions> {
+        state.changes_since(mark)
+    }
+
+    fn apply(state: &mut Sessions, changes: Sessions) -> Result<(), Failure> {
+        state.apply(changes);
+        Ok(())
+    }
+}
+
+midflight_guest::module!(SessionCounter, incremental);

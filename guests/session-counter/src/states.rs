@@ -1,9 +1,11 @@
 //! The three versions of the state. The newest one that a feature asks for is [`Sessions`]; those before it stay,
 //! because a state of theirs may be loaded.
+//!
+//! No session is ever removed, so what changed in a state is itself a state: of the sessions that were counted since.
 
 use std::collections::BTreeMap;
 
-use midflight_guest::{Decoder, Encoder, Failure, NoState, VersionedState};
+use midflight_guest::{ChangedKeys, Decoder, Encoder, Failure, NoState, VersionedState};
 
 #[cfg(feature = "v1")]
 pub use V1 as Sessions;
@@ -14,17 +16,24 @@ pub use V3 as Sessions;
 
 /// Schema 1: counts.
 #[derive(Default)]
-pub struct V1(BTreeMap<String, u64>);
+pub struct V1 {
+    counts: BTreeMap<String, u64>,
+    changed: ChangedKeys<String>,
+}
 
 /// Schema 2: counts, and the id of the message with which a session was last seen.
 #[derive(Default)]
-pub struct V2(BTreeMap<String, (u64, u64)>);
+pub struct V2 {
+    sessions: BTreeMap<String, (u64, u64)>,
+    changed: ChangedKeys<String>,
+}
 
 /// Schema 3: also the total.
 #[derive(Default)]
 pub struct V3 {
     sessions: BTreeMap<String, (u64, u64)>,
     total: u64,
+    changed: ChangedKeys<String>,
 }
 
 impl VersionedState for V1 {
@@ -36,7 +45,7 @@ impl VersionedState for V1 {
     }
 
     fn encode(&self, out: &mut Encoder) {
-        out.list(&self.0, |out, (name, count)| {
+        out.list(&self.counts, |out, (name, count)| {
             out.text(name);
             out.number(*count);
         });
@@ -44,7 +53,7 @@ impl VersionedState for V1 {
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, Failure> {
         let items = input.list(|input| Ok((input.text()?.to_owned(), input.number()?)))?;
-        Ok(Self(items.into_iter().collect()))
+        Ok(Self::of(items.into_iter().collect()))
     }
 }
 
@@ -65,16 +74,16 @@ impl VersionedState for V2 {
     const SCHEMA: u32 = 2;
     type Previous = V1;
 
-    fn from_previous(V1(counts): V1) -> Result<Self, Failure> {
-        Ok(Self(counts.into_iter().map(|(name, count)| (name, (count, 0))).collect()))
+    fn from_previous(V1 { counts, .. }: V1) -> Result<Self, Failure> {
+        Ok(Self::of(counts.into_iter().map(|(name, count)| (name, (count, 0))).collect()))
     }
 
     fn encode(&self, out: &mut Encoder) {
-        encode_seen(&self.0, out);
+        encode_seen(&self.sessions, out);
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, Failure> {
-        decode_seen(input).map(Self)
+        decode_seen(input).map(Self::of)
     }
 }
 
@@ -82,9 +91,8 @@ impl VersionedState for V3 {
     const SCHEMA: u32 = 3;
     type Previous = V2;
 
-    fn from_previous(V2(sessions): V2) -> Result<Self, Failure> {
-        let total = sessions.values().map(|(count, _)| count).sum();
-        Ok(Self { sessions, total })
+    fn from_previous(V2 { sessions, .. }: V2) -> Result<Self, Failure> {
+        Ok(Self::of(sessions))
     }
 
     fn encode(&self, out: &mut Encoder) {
@@ -94,24 +102,44 @@ impl VersionedState for V3 {
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, Failure> {
         let total = input.number()?;
-        Ok(Self { sessions: decode_seen(input)?, total })
+        Ok(Self { sessions: decode_seen(input)?, total, changed: ChangedKeys::default() })
     }
 }
 
 #[allow(dead_code, reason = "each version is used under its own feature")]
 impl V1 {
+    fn of(counts: BTreeMap<String, u64>) -> Self {
+        Self { counts, changed: ChangedKeys::default() }
+    }
+
+    pub fn mark(&mut self) -> u64 {
+        self.changed.mark()
+    }
+
+    pub fn changes_since(&self, mark: u64) -> Option<Self> {
+        let names = self.changed.since(mark)?;
+        let changed = names.iter().filter_map(|name| self.counts.get_key_value(name));
+        Some(Self::of(changed.map(|(name, value)| (name.clone(), *value)).collect()))
+    }
+
+    pub fn apply(&mut self, changes: Self) {
+        self.counts.extend(changes.counts);
+    }
+
     pub fn hit(&mut self, name: &str, _: u64) -> u64 {
-        let count = self.0.entry(name.to_owned()).or_default();
+        let name = name.to_owned();
+        self.changed.changed(&name);
+        let count = self.counts.entry(name).or_default();
         *count += 1;
         *count
     }
 
     pub fn total(&self) -> u64 {
-        self.0.values().sum()
+        self.counts.values().sum()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.counts.len()
     }
 
     pub fn check(&self) -> Result<(), Failure> {
@@ -121,18 +149,38 @@ impl V1 {
 
 #[allow(dead_code, reason = "each version is used under its own feature")]
 impl V2 {
+    fn of(sessions: BTreeMap<String, (u64, u64)>) -> Self {
+        Self { sessions, changed: ChangedKeys::default() }
+    }
+
+    pub fn mark(&mut self) -> u64 {
+        self.changed.mark()
+    }
+
+    pub fn changes_since(&self, mark: u64) -> Option<Self> {
+        let names = self.changed.since(mark)?;
+        let changed = names.iter().filter_map(|name| self.sessions.get_key_value(name));
+        Some(Self::of(changed.map(|(name, value)| (name.clone(), *value)).collect()))
+    }
+
+    pub fn apply(&mut self, changes: Self) {
+        self.sessions.extend(changes.sessions);
+    }
+
     pub fn hit(&mut self, name: &str, id: u64) -> u64 {
-        let (count, seen) = self.0.entry(name.to_owned()).or_default();
+        let name = name.to_owned();
+        self.changed.changed(&name);
+        let (count, seen) = self.sessions.entry(name).or_default();
         (*count, *seen) = (*count + 1, id);
         *count
     }
 
     pub fn total(&self) -> u64 {
-        self.0.values().map(|(count, _)| count).sum()
+        self.sessions.values().map(|(count, _)| count).sum()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.sessions.len()
     }
 
     pub fn check(&self) -> Result<(), Failure> {
@@ -142,8 +190,34 @@ impl V2 {
 
 #[allow(dead_code, reason = "each version is used under its own feature")]
 impl V3 {
+    fn of(sessions: BTreeMap<String, (u64, u64)>) -> Self {
+        let total = sessions.values().map(|(count, _)| count).sum();
+        Self { sessions, total, changed: ChangedKeys::default() }
+    }
+
+    pub fn mark(&mut self) -> u64 {
+        self.changed.mark()
+    }
+
+    pub fn changes_since(&self, mark: u64) -> Option<Self> {
+        let names = self.changed.since(mark)?;
+        let changed = names.iter().filter_map(|name| self.sessions.get_key_value(name));
+        Some(Self::of(changed.map(|(name, value)| (name.clone(), *value)).collect()))
+    }
+
+    pub fn apply(&mut self, changes: Self) {
+        for (name, session) in changes.sessions {
+            self.total += session.0;
+            if let Some((count, _)) = self.sessions.insert(name, session) {
+                self.total -= count;
+            }
+        }
+    }
+
     pub fn hit(&mut self, name: &str, id: u64) -> u64 {
-        let (count, seen) = self.sessions.entry(name.to_owned()).or_default();
+        let name = name.to_owned();
+        self.changed.changed(&name);
+        let (count, seen) = self.sessions.entry(name).or_default();
         (*count, *seen) = (*count + 1, id);
         self.total += 1;
         *count

@@ -3694,6 +3694,16 @@ export interface components {
             poisoned: number;
             /**
              * Format: int64
+             * @description Reloads that went live and took over only changes in the pause.
+             */
+            pre_copied_reloads: number;
+            /**
+             * Format: int64
+             * @description Reloads that went live and had to load the whole state in the pause, though it was copied before.
+             */
+            pre_copy_fallbacks: number;
+            /**
+             * Format: int64
              * @description Messages refused because the mailbox was full.
              */
             refused_full: number;
@@ -3779,6 +3789,15 @@ export interface components {
              */
             us: number;
         };
+        /** @description How the state of a module that gives and takes changes was copied. */
+        ModulePreCopyAnswer: {
+            /** @description The size of the state that the new version loaded before the pause, in bytes. */
+            before_bytes: number;
+            /** @description Why the whole state was loaded in the pause all the same; null when it was not. */
+            fallback?: string | null;
+            /** @description The size of what it took over in the pause, in bytes: the changes, or the whole state with a `fallback`. */
+            pause_bytes: number;
+        };
         /** @description What a reload of a module came to, or would. */
         ModuleReloadAnswer: {
             /**
@@ -3814,6 +3833,7 @@ export interface components {
             pause_us: number;
             /** @description The phases, in order; empty for a dry run, and when nothing was reloaded. */
             phases: components["schemas"]["ModulePhaseAnswer"][];
+            pre_copy?: components["schemas"]["ModulePreCopyAnswer"] | null;
             /** @description How many probes of the manifest were answered as they must be; null for what is no dry run. */
             probes?: number | null;
             /** @description Revisions up to `revision` that are quarantined on this replica. */
@@ -3893,6 +3913,7 @@ export interface components {
             pause_us: number;
             /** @description The phases, in order. */
             phases: components["schemas"]["ModulePhaseAnswer"][];
+            pre_copy?: components["schemas"]["ModulePreCopyAnswer"] | null;
             /** @description Why it was done, where an operator said so or a trap was the reason. */
             reason?: string | null;
             /** @description The size of the state, in bytes. */

@@ -23,9 +23,10 @@ const FILES: [ProjectFile; 4] = [
 ];
 
 /// The library for modules, as it is in this repository.
-const LIBRARY: [ProjectFile; 5] = [
+const LIBRARY: [ProjectFile; 6] = [
     ("midflight-guest/Cargo.toml", include_str!("../../../../guests/sdk/Cargo.toml")),
     ("midflight-guest/src/lib.rs", include_str!("../../../../guests/sdk/src/lib.rs")),
+    ("midflight-guest/src/changes.rs", include_str!("../../../../guests/sdk/src/changes.rs")),
     ("midflight-guest/src/state.rs", include_str!("../../../../guests/sdk/src/state.rs")),
     ("midflight-guest/src/codec.rs", include_str!("../../../../guests/sdk/src/codec.rs")),
     ("midflight-guest/wit/module.wit", WORLD),

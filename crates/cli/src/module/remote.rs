@@ -144,6 +144,8 @@ fn counters(module: &ModuleItem) -> Vec<[String; 2]> {
         ("lost_by_restart", counters.lost_by_restart),
         ("pause_us_max", counters.pause_us_max),
         ("poisoned", counters.poisoned),
+        ("pre_copied_reloads", counters.pre_copied_reloads),
+        ("pre_copy_fallbacks", counters.pre_copy_fallbacks),
         ("refused_full", counters.refused_full),
         ("reloads", counters.reloads),
         ("restarts", counters.restarts),

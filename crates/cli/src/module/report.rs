@@ -1,6 +1,8 @@
 //! How components and reloads are shown.
 
-use midflight_client::wire::modules::{ModulePhaseAnswer, ModuleReloadAnswer, ModuleReloadItem};
+use midflight_client::wire::modules::{
+    ModulePhaseAnswer, ModulePreCopyAnswer, ModuleReloadAnswer, ModuleReloadItem,
+};
 use midflight_module_host::{ComponentDescription, ModuleReloadReport};
 use serde::Serialize;
 
@@ -49,8 +51,12 @@ pub(super) fn reload_line(report: &ModuleReloadReport) -> String {
     let from = report.from_version.as_ref().map_or_else(String::new, |from| format!("{from} -> "));
     let migrated =
         report.migrated_from.map_or_else(String::new, |from| format!(", migrated from schema {from}"));
+    let copied = report
+        .pre_copy
+        .as_ref()
+        .map_or_else(String::new, |copy| format!(" ({} copied in the pause)", copy.pause_bytes));
     format!(
-        "{from}{}{migrated}: {}, {} bytes, pause {:.2} ms",
+        "{from}{}{migrated}: {}, {} bytes{copied}, pause {:.2} ms",
         report.to_version,
         steps(&report.steps.to_string()),
         report.state_bytes,
@@ -78,6 +84,7 @@ pub(super) struct ShownReload<'a> {
     steps: u32,
     state_bytes: usize,
     state_digest: Option<&'a str>,
+    pre_copy: Option<&'a ModulePreCopyAnswer>,
     undone: u64,
     probes: Option<usize>,
     reason: Option<&'a str>,
@@ -103,6 +110,7 @@ impl<'a> ShownReload<'a> {
             steps: answer.steps,
             state_bytes: answer.state_bytes,
             state_digest: answer.state_digest.as_deref(),
+            pre_copy: answer.pre_copy.as_ref(),
             undone: answer.undone,
             probes: answer.probes,
             is_behind: answer.behind,
@@ -123,6 +131,7 @@ impl<'a> ShownReload<'a> {
             migrated_from: item.migrated_from,
             steps: item.steps,
             state_bytes: item.state_bytes,
+            pre_copy: item.pre_copy.as_ref(),
             undone: item.undone,
             reason: item.reason.as_deref(),
             failed_phase: item.failed_phase.as_deref(),
@@ -149,6 +158,9 @@ impl<'a> ShownReload<'a> {
             ("steps", self.steps.to_string()),
             ("state_bytes", self.state_bytes.to_string()),
             ("state_digest", optional(self.state_digest)),
+            ("copied_before_pause_bytes", optional(self.pre_copy.map(|copy| copy.before_bytes))),
+            ("copied_in_pause_bytes", optional(self.pre_copy.map(|copy| copy.pause_bytes))),
+            ("pre_copy_fallback", optional(self.pre_copy.and_then(|copy| copy.fallback.as_ref()))),
             ("undone", self.undone.to_string()),
             ("probes", optional(self.probes)),
             ("reason", optional(self.reason)),

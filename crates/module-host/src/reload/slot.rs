@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::code::{ModuleInstance, SharedCode, StateSnapshot};
+use crate::code::{ModuleInstance, SharedCode, StateSnapshot, Trap};
 use crate::imports::ImportContext;
 use crate::memory::MemoryPermit;
 use crate::report::LiveModule;
@@ -46,6 +46,8 @@ pub(crate) struct ModuleSlot {
     pub(crate) since_base: u64,
     /// What is left of an instance that trapped, to make it again.
     pub(crate) ended: Option<EndedInstance>,
+    /// The mark from which the live instance remembers its changes, if it does. It is of no other instance.
+    pub(crate) marked: Option<u64>,
 }
 
 /// An instance that has ended.
@@ -59,9 +61,19 @@ pub(crate) struct EndedInstance {
 impl ModuleSlot {
     /// Drops the live instance, which has trapped, and keeps what makes another.
     pub(crate) fn end_live(&mut self) {
+        self.marked = None;
         if let Some(RunningInstance { live, code, context, memory, .. }) = self.live.take() {
             self.ended = Some(EndedInstance { live, code, context, memory });
         }
+    }
+
+    /// Lets the live instance remember what changes from now on; gives the mark, if it does.
+    pub(crate) async fn mark(&mut self) -> Result<Option<u64>, Trap> {
+        self.marked = None;
+        if let Some(incremental) = self.live.as_mut().and_then(|running| running.instance.incremental()) {
+            self.marked = Some(incremental.mark().await?);
+        }
+        Ok(self.marked)
     }
 
     /// What answers, or would.

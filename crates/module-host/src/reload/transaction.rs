@@ -6,6 +6,7 @@ use std::time::Instant;
 use midflight_core::{Digest, DocumentName};
 
 use super::migrate::migrate_state;
+use super::pre_copy::{PreCopied, apply_changes};
 use super::slot::{ModuleSlot, Retained, RunningInstance};
 use super::trial::{check_size, probe, restore, save_and_check, start, verify};
 use crate::code::{InstancePurpose, StateSnapshot};
@@ -13,7 +14,7 @@ use crate::error::{ModuleRefusal, ReloadFailure};
 use crate::journal::{Journal, JournalRecord};
 use crate::options::PhaseHook;
 use crate::phase::ModulePhase;
-use crate::report::PhaseDuration;
+use crate::report::{PhaseDuration, PreCopyReport};
 
 /// Where the state of the candidate comes from.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub(crate) struct TransactionSetup {
     /// Whether the candidate was tried on a copy of the state, so that the pause verifies only what depends on the
     /// state.
     pub(crate) is_tried: bool,
+    /// What the candidate has loaded already, when it has.
+    pub(crate) pre_copied: Option<PreCopied>,
 }
 
 /// The messages are held; nothing else has happened.
@@ -101,6 +104,7 @@ struct TransactionTrace {
     /// The state that the old instance saved and the journal took.
     saved: Option<Arc<StateSnapshot>>,
     undone: u64,
+    pre_copy: Option<PreCopyReport>,
 }
 
 /// A transaction that committed.
@@ -115,6 +119,7 @@ pub(crate) struct Finished {
     pub(crate) state: Option<Arc<StateSnapshot>>,
     pub(crate) from_version: Option<String>,
     pub(crate) undone: u64,
+    pub(crate) pre_copy: Option<PreCopyReport>,
 }
 
 /// The rollback: the candidate is dropped, the old instance was not touched, and the mailbox is opened by the task that
@@ -142,6 +147,82 @@ impl Run<'_> {
 
     fn failure(&self, refusal: ModuleRefusal) -> ReloadFailure {
         refusal.in_phase(&self.setup.module, self.trace.phase)
+    }
+
+    /// Lets the candidate load the whole state.
+    async fn load(&mut self, state: &StateSnapshot) -> Result<u32, ReloadFailure> {
+        let restored = restore(&mut *candidate(self)?.instance, state).await;
+        restored.map_err(|refusal| self.failure(refusal))
+    }
+
+    /// Brings the candidate, which has loaded the state of a while ago, up to what the old instance has now.
+    async fn catch_up(&mut self, copied: &PreCopied, state: &StateSnapshot) -> Result<u32, ReloadFailure> {
+        let manifest = Arc::clone(&candidate(self)?.live.manifest);
+        let applied = apply_changes(&mut *self.slot, copied, &manifest).await;
+        if let (None, Some(saved)) = (&self.slot.live, &self.trace.saved) {
+            // It trapped when it gave its changes. What it saved before that is recorded: a restart begins from there.
+            self.slot.base = Some(Arc::clone(saved));
+            self.slot.since_base = 0;
+        }
+        let before_bytes = copied.bytes;
+        match applied {
+            Ok(pause_bytes) => {
+                self.trace.pre_copy = Some(PreCopyReport { before_bytes, pause_bytes, fallback: None });
+                Ok(copied.steps)
+            }
+            Err(refusal) => self.load_again(before_bytes, refusal.message, state).await,
+        }
+    }
+
+    /// Replaces the instance of a candidate whose state is not what it must be by a new one, which loads the whole state.
+    async fn load_again(
+        &mut self,
+        before_bytes: usize,
+        why: String,
+        state: &StateSnapshot,
+    ) -> Result<u32, ReloadFailure> {
+        tracing::warn!(module = %self.setup.module, why, "changes not used; the whole state is loaded in the pause");
+        let running = candidate(self)?;
+        let (code, context) = (Arc::clone(&running.code), running.context.clone());
+        let started = start(&code, InstancePurpose::Serve, &context).await;
+        let fresh = started.map_err(|refusal| self.failure(refusal))?;
+        candidate(self)?.instance = fresh;
+        let pause_bytes = state.bytes.len();
+        self.trace.pre_copy = Some(PreCopyReport { before_bytes, pause_bytes, fallback: Some(why) });
+        self.load(state).await
+    }
+
+    /// Checks the candidate; gives its state.
+    async fn verified(&mut self) -> Result<StateSnapshot, ReloadFailure> {
+        let is_tried = self.setup.is_tried;
+        let running = candidate(self)?;
+        let manifest = Arc::clone(&running.live.manifest);
+        let verified = if is_tried {
+            save_and_check(&mut *running.instance, &manifest).await
+        } else {
+            verify(&mut *running.instance, &manifest).await
+        };
+        verified.map_err(|refusal| self.failure(refusal))
+    }
+
+    /// As [`Self::verified`], of a candidate that took over changes. Where they cannot be what they must, the whole state
+    /// is loaded and checked instead.
+    async fn verified_after_changes(
+        &mut self,
+        before_bytes: usize,
+        state: &StateSnapshot,
+    ) -> Result<StateSnapshot, ReloadFailure> {
+        let verified = self.verified().await;
+        let why = match &verified {
+            Err(failure) => failure.message.clone(),
+            Ok(made) if made.schema == state.schema && made != state => {
+                "the candidate saves another state than the old version".to_owned()
+            }
+            Ok(_) => return verified,
+        };
+        // The host itself had no hop to do, else nothing would have been copied before.
+        self.trace.steps = self.load_again(before_bytes, why, state).await?;
+        self.verified().await
     }
 }
 
@@ -172,6 +253,7 @@ impl<'s> Transaction<'s, Drained> {
             state: None,
             saved: None,
             undone: 0,
+            pre_copy: None,
         };
         let run = Run { slot, setup, trace, is_committed: false };
         if let Some(hook) = &run.setup.hook {
@@ -265,8 +347,10 @@ impl<'s> Transaction<'s, Swapped> {
         self.run.enter(ModulePhase::Restore)?;
         let Self { mut run, phase: Swapped { state } } = self;
         if let Some(state) = &state {
-            let restored = restore(&mut *candidate(&mut run)?.instance, state).await;
-            run.trace.steps += restored.map_err(|refusal| run.failure(refusal))?;
+            run.trace.steps += match run.setup.pre_copied.take() {
+                Some(copied) => run.catch_up(&copied, state).await?,
+                None => run.load(state).await?,
+            };
         }
         Ok(Transaction { run, phase: Restored { state } })
     }
@@ -277,16 +361,14 @@ impl<'s> Transaction<'s, Restored> {
     pub(crate) async fn verify(mut self) -> Result<Transaction<'s, Verified>, ReloadFailure> {
         self.run.enter(ModulePhase::Verify)?;
         let Self { mut run, phase: Restored { state } } = self;
-        let is_tried = run.setup.is_tried;
+        let changes = run.trace.pre_copy.as_ref().filter(|report| report.fallback.is_none());
+        let start_state = match (changes.map(|report| report.before_bytes), &state) {
+            (Some(before_bytes), Some(state)) => run.verified_after_changes(before_bytes, state).await?,
+            _ => run.verified().await?,
+        };
         let running = candidate(&mut run)?;
         let manifest = Arc::clone(&running.live.manifest);
         let (code, context) = (Arc::clone(&running.code), running.context.clone());
-        let verified = if is_tried {
-            save_and_check(&mut *running.instance, &manifest).await
-        } else {
-            verify(&mut *running.instance, &manifest).await
-        };
-        let start_state = verified.map_err(|refusal| run.failure(refusal))?;
         if !manifest.probes.is_empty() {
             let probed = async {
                 let mut scratch = start(&code, InstancePurpose::Scratch, &context).await?;
@@ -334,6 +416,7 @@ impl Transaction<'_, Verified> {
             acknowledged_before: slot.acknowledged,
         });
         slot.ended = None;
+        slot.marked = None;
         let state_bytes = state.bytes.len();
         slot.base = Some(state);
         (slot.acknowledged, slot.since_base) = (0, 0);
@@ -348,6 +431,7 @@ impl Transaction<'_, Verified> {
             state: trace.state.take(),
             from_version,
             undone: trace.undone,
+            pre_copy: trace.pre_copy.take(),
         })
     }
 }

@@ -10,12 +10,12 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Result as WasmResult};
 
-use super::bindings::HostedPre;
 use super::bindings::midflight::module::{call, config, emit, log, now, random};
+use super::bindings::{PACKAGE, VERSION};
 use super::cache::{CacheCounts, CompileCache};
 use super::engines::{EngineOptions, Engines, SharedEngines};
-use super::inspect::{check_form, check_types, imports};
-use super::instance::WasmInstance;
+use super::inspect::{check_form, check_types, imports, is_incremental};
+use super::instance::{LinkedComponent, WasmInstance};
 use super::state::GuestState;
 use crate::code::{InstancePurpose, ModuleCode, ModuleInfo, ModuleInstance, SharedCode, Trap};
 use crate::error::ModuleRefusal;
@@ -96,7 +96,7 @@ impl WasmRuntime {
         manifest: &Manifest,
     ) -> Result<SharedCode, ModuleRefusal> {
         check_types(&self.engines.serving, serving, manifest)?;
-        let (serving, scratch) = (pre(&self.serving, serving)?, pre(&self.scratch, scratch)?);
+        let (serving, scratch) = (linked(&self.serving, serving)?, linked(&self.scratch, scratch)?);
         Ok(Arc::new(WasmCode { engines: Arc::clone(&self.engines), serving, scratch }))
     }
 
@@ -114,7 +114,7 @@ impl WasmRuntime {
             .await?;
         let capabilities = imports(&self.engines.scratch, &component)?;
         check_types(&self.engines.scratch, &component, &context.manifest)?;
-        let scratch = pre(&self.scratch, &component)?;
+        let scratch = linked(&self.scratch, &component)?;
         let made = WasmInstance::new(&self.engines, &scratch, InstancePurpose::Scratch, context).await;
         let mut instance = made.map_err(|trap| ModuleRefusal::trap("instantiation", &trap))?;
         let info = instance.describe().await.map_err(|trap| ModuleRefusal::trap("describe", &trap))?;
@@ -159,11 +159,14 @@ fn for_both_engines(
 }
 
 /// Links a component with what the host offers.
-fn pre(linker: &Linker<GuestState>, component: &Component) -> Result<HostedPre<GuestState>, ModuleRefusal> {
-    let pre = linker.instantiate_pre(component).and_then(HostedPre::new);
-    pre.map_err(|error| {
-        let message =
-            format!("the component does not fit the world midflight:module/hosted@1.0.0: {error:#}");
+fn linked(linker: &Linker<GuestState>, component: &Component) -> Result<LinkedComponent, ModuleRefusal> {
+    let (is_incremental, world) = match is_incremental(linker.engine(), component) {
+        true => (true, "hosted-incremental"),
+        false => (false, "hosted"),
+    };
+    let linked = linker.instantiate_pre(component).and_then(|pre| LinkedComponent::new(pre, is_incremental));
+    linked.map_err(|error| {
+        let message = format!("the component does not fit the world {PACKAGE}{world}{VERSION}: {error:#}");
         ModuleRefusal::new("wrong_world", message)
     })
 }
@@ -199,8 +202,8 @@ fn linker(engine: &Engine) -> WasmResult<Linker<GuestState>> {
 
 struct WasmCode {
     engines: SharedEngines,
-    serving: HostedPre<GuestState>,
-    scratch: HostedPre<GuestState>,
+    serving: LinkedComponent,
+    scratch: LinkedComponent,
 }
 
 #[async_trait]
@@ -210,11 +213,11 @@ impl ModuleCode for WasmCode {
         purpose: InstancePurpose,
         context: ImportContext,
     ) -> Result<Box<dyn ModuleInstance>, Trap> {
-        let pre = match purpose {
+        let linked = match purpose {
             InstancePurpose::Serve => &self.serving,
             InstancePurpose::Scratch => &self.scratch,
         };
-        let instance = WasmInstance::new(&self.engines, pre, purpose, context).await?;
+        let instance = WasmInstance::new(&self.engines, linked, purpose, context).await?;
         Ok(Box::new(instance))
     }
 }

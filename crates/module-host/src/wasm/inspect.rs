@@ -69,6 +69,12 @@ pub(crate) fn imports(
     Ok(capabilities)
 }
 
+/// Whether a component exports the interface with which it gives and takes changes.
+pub(crate) fn is_incremental(engine: &Engine, component: &Component) -> bool {
+    let interface = format!("{PACKAGE}incremental{VERSION}");
+    component.component_type().exports(engine).any(|(name, _)| name == interface)
+}
+
 /// Refuses imports that are unknown, or that the manifest does not grant, and another world.
 pub(crate) fn check_types(
     engine: &Engine,

@@ -4,24 +4,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wasmtime::component::InstancePre;
 use wasmtime::{Store, StoreLimitsBuilder, UpdateDeadline};
 
+use super::bindings::incremental::{IncrementalPart, IncrementalPartIndices};
 use super::bindings::midflight::module::types;
-use super::bindings::{Hosted, HostedPre};
+use super::bindings::{Hosted, HostedIndices};
 use super::engines::{CORE_INSTANCES_MAX, SharedEngines};
 use super::state::GuestState;
 use crate::code::{
-    CallResult, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage, StateSnapshot, Trap,
+    CallResult, IncrementalInstance, InstancePurpose, ModuleInfo, ModuleInstance, ModuleMessage,
+    StateSnapshot, Trap,
 };
 use crate::imports::ImportContext;
 
 /// After so many units of fuel a scratch instance lets others run.
 const FUEL_SLICE: u64 = 1_000_000;
 
+/// A component that is linked with what the host offers, and where its exports are.
+pub(crate) struct LinkedComponent {
+    pre: InstancePre<GuestState>,
+    hosted: HostedIndices,
+    incremental: Option<IncrementalPartIndices>,
+}
+
+impl LinkedComponent {
+    /// Finds the exports; those of `incremental` if the component has that interface.
+    pub(crate) fn new(pre: InstancePre<GuestState>, is_incremental: bool) -> wasmtime::Result<Self> {
+        let hosted = HostedIndices::new(&pre)?;
+        let incremental = if is_incremental { Some(IncrementalPartIndices::new(&pre)?) } else { None };
+        Ok(Self { pre, hosted, incremental })
+    }
+}
+
 pub(crate) struct WasmInstance {
     engines: SharedEngines,
     store: Store<GuestState>,
     hosted: Hosted,
+    incremental: Option<IncrementalPart>,
     purpose: InstancePurpose,
     /// Whether it trapped, or a call was dropped: then it may not be entered again.
     is_dead: bool,
@@ -37,7 +57,7 @@ enum Budget {
 impl WasmInstance {
     pub(crate) async fn new(
         engines: &SharedEngines,
-        pre: &HostedPre<GuestState>,
+        linked: &LinkedComponent,
         purpose: InstancePurpose,
         context: ImportContext,
     ) -> Result<Self, Trap> {
@@ -83,10 +103,15 @@ impl WasmInstance {
                 store.fuel_async_yield_interval(Some(FUEL_SLICE)).map_err(failed)?;
             }
         }
-        let made = pre.instantiate_async(&mut store).await;
-        let hosted =
-            made.map_err(|error| trap_of(&error, purpose, limits.restore_max(), limits.verify_fuel_max))?;
-        Ok(Self { engines: Arc::clone(engines), store, hosted, purpose, is_dead: false })
+        let trap =
+            |error: wasmtime::Error| trap_of(&error, purpose, limits.restore_max(), limits.verify_fuel_max);
+        let instance = linked.pre.instantiate_async(&mut store).await.map_err(trap)?;
+        let unfit =
+            |error: wasmtime::Error| Trap::WrongWorld(format!("{error:#}").chars().take(500).collect());
+        let hosted = linked.hosted.load(&mut store, &instance).map_err(unfit)?;
+        let incremental = linked.incremental.as_ref().map(|indices| indices.load(&mut store, &instance));
+        let incremental = incremental.transpose().map_err(unfit)?;
+        Ok(Self { engines: Arc::clone(engines), store, hosted, incremental, purpose, is_dead: false })
     }
 
     /// Sets the budget of the next call. Until [`Self::end`] the instance counts as ended: when the call is dropped,
@@ -175,5 +200,40 @@ impl ModuleInstance for WasmInstance {
 
     fn go_live(&mut self) {
         self.store.data_mut().is_live = true;
+    }
+
+    fn incremental(&mut self) -> Option<&mut dyn IncrementalInstance> {
+        self.incremental.is_some().then_some(self as &mut dyn IncrementalInstance)
+    }
+}
+
+/// Why an instance without the interface cannot do what it is asked for.
+fn not_incremental() -> Trap {
+    Trap::Code("the component does not export incremental".to_owned())
+}
+
+#[async_trait]
+impl IncrementalInstance for WasmInstance {
+    async fn mark(&mut self) -> Result<u64, Trap> {
+        let time = self.begin(Budget::Restore)?;
+        let part = self.incremental.as_ref().ok_or_else(not_incremental)?;
+        let done = part.midflight_module_incremental().call_mark(&mut self.store).await;
+        self.end(time, done)
+    }
+
+    async fn changes_since(&mut self, mark: u64) -> Result<Option<StateSnapshot>, Trap> {
+        let time = self.begin(Budget::Restore)?;
+        let part = self.incremental.as_ref().ok_or_else(not_incremental)?;
+        let done = part.midflight_module_incremental().call_changes_since(&mut self.store, mark).await;
+        let changes = self.end(time, done)?;
+        Ok(changes.map(|types::Snapshot { schema, bytes }| StateSnapshot { schema, bytes }))
+    }
+
+    async fn apply(&mut self, changes: &StateSnapshot) -> CallResult<u32> {
+        let changes = types::Snapshot { schema: changes.schema, bytes: changes.bytes.clone() };
+        let time = self.begin(Budget::Restore)?;
+        let part = self.incremental.as_ref().ok_or_else(not_incremental)?;
+        let done = part.midflight_module_incremental().call_apply(&mut self.store, &changes).await;
+        Ok(self.end(time, done)?.map_err(Into::into))
     }
 }

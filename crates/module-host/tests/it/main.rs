@@ -11,6 +11,7 @@ mod engine;
 mod groups;
 mod natives;
 mod phases;
+mod pre_copy;
 mod restarts;
 mod reverts;
 mod stateless;

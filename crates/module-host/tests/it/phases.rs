@@ -9,15 +9,19 @@ use midflight_testkit::guest::Guest;
 #[tokio::test]
 async fn a_fault_in_any_phase_leaves_the_module_as_it_was() {
     for phase in ModulePhase::ALL {
-        for preflight in [true, false] {
+        for (preflight, is_incremental) in [(true, true), (true, false), (false, false)] {
             let setup = Setup::new();
-            setup.load(&Guest::new(NAME, "1.0.0", 1)).await.unwrap();
+            let guest = |version, schema| match is_incremental {
+                true => Guest::new(NAME, version, schema).incremental(),
+                false => Guest::new(NAME, version, schema),
+            };
+            setup.load(&guest("1.0.0", 1)).await.unwrap();
             let handle = setup.handle(NAME);
             add(&handle).await.unwrap();
             let before = setup.host.export_state(&name(NAME)).await.unwrap().unwrap().digest();
 
             setup.fail_in(phase);
-            let next = setup.manifest(&Guest::new(NAME, "2.0.0", 2).step(10), json!({}));
+            let next = setup.manifest(&guest("2.0.0", 2).step(10), json!({}));
             let options = if preflight {
                 ReloadOptions::default()
             } else {
@@ -40,6 +44,7 @@ async fn a_fault_in_any_phase_leaves_the_module_as_it_was() {
 
             let report = setup.host.reload(next, options).await.unwrap();
             assert_eq!((report.generation, report.migrated_from), (2, Some(1)), "{phase}");
+            assert_eq!(report.pre_copy.map(|copy| copy.fallback), is_incremental.then_some(None), "{phase}");
             assert_eq!(add(&handle).await, Ok(12), "{phase}");
             assert_eq!(setup.load(&Guest::new(NAME, "2.0.1", 2)).await.unwrap().generation, 3, "{phase}");
             let metrics = setup.metrics(NAME);

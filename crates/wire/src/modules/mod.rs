@@ -9,6 +9,6 @@ pub use module::{
     ModuleAnswer, ModuleCounters, ModuleItem, ModuleList, ModulesHealth, ModulesMembers, ParkedAnswer,
 };
 pub use reload::{
-    ModulePhaseAnswer, ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem, ModuleReloadList,
-    ModuleRollbackBody,
+    ModulePhaseAnswer, ModulePreCopyAnswer, ModuleReloadAnswer, ModuleReloadBody, ModuleReloadItem,
+    ModuleReloadList, ModuleRollbackBody,
 };

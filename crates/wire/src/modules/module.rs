@@ -38,6 +38,10 @@ pub struct ModuleCounters {
     pub failed_reloads: BTreeMap<String, u64>,
     /// Returns to the retained instance, by an operator or by a trap after a commit.
     pub returns: u64,
+    /// Reloads that went live and took over only changes in the pause.
+    pub pre_copied_reloads: u64,
+    /// Reloads that went live and had to load the whole state in the pause, though it was copied before.
+    pub pre_copy_fallbacks: u64,
     /// Records that the journal did not take.
     pub journal_failures: u64,
     /// The longest pause of a reload that went live, in microseconds.

@@ -52,6 +52,18 @@ pub struct ModulePhaseAnswer {
     pub us: u64,
 }
 
+/// How the state of a module that gives and takes changes was copied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ModulePreCopyAnswer {
+    /// The size of the state that the new version loaded before the pause, in bytes.
+    pub before_bytes: usize,
+    /// The size of what it took over in the pause, in bytes: the changes, or the whole state with a `fallback`.
+    pub pause_bytes: usize,
+    /// Why the whole state was loaded in the pause all the same; null when it was not.
+    pub fallback: Option<String>,
+}
+
 /// What a reload of a module came to, or would.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -85,6 +97,8 @@ pub struct ModuleReloadAnswer {
     pub state_bytes: usize,
     /// SHA-256 of that state with its schema; null without one.
     pub state_digest: Option<String>,
+    /// What was copied before the pause and in it; null when the whole state was copied in the pause.
+    pub pre_copy: Option<ModulePreCopyAnswer>,
     /// How many acknowledged messages it undid, or would: a restore and an import do.
     pub undone: u64,
     /// How many probes of the manifest were answered as they must be; null for what is no dry run.
@@ -126,6 +140,8 @@ pub struct ModuleReloadItem {
     pub steps: u32,
     /// The size of the state, in bytes.
     pub state_bytes: usize,
+    /// What was copied before the pause and in it; null when the whole state was copied in the pause.
+    pub pre_copy: Option<ModulePreCopyAnswer>,
     /// How many acknowledged messages it undid.
     pub undone: u64,
     /// The phase that failed; null when none did.

@@ -18,6 +18,7 @@ export function ModuleOutcome({ title, answer, onClose }: { title: string; answe
         <Figure name="Paused">{duration(answer.pause_us / 1000)}</Figure>
         <Figure name="Messages held">{count(answer.held)}</Figure>
         <Figure name="State">{bytes(answer.state_bytes)}</Figure>
+        {answer.pre_copy != null && <Figure name="Copied in the pause">{bytes(answer.pre_copy.pause_bytes)}</Figure>}
         <Figure name="Messages undone">{count(answer.undone)}</Figure>
       </dl>
       {answer.behind && (

@@ -54,6 +54,7 @@ function OneReload({ reload: it }: { reload: Reload }): ReactNode {
       <PhaseBar phases={it.phases.map(({ phase, us }) => ({ phase, ms: us / 1000, side: BEFORE.has(phase) ? "before" : "pause" }))} />
       <p className="small soft">
         paused {duration(it.pause_us / 1000)} · {plural(it.held, "message")} held · state {bytes(it.state_bytes)}
+        {it.pre_copy != null && `, ${bytes(it.pre_copy.pause_bytes)} copied in the pause`}
         {it.migrated_from != null && ` · migrated from schema ${it.migrated_from} in ${plural(it.steps, "step")}`}
         {it.undone > 0 && ` · ${count(it.undone)} acknowledged messages undone`}
       </p>
@@ -62,6 +63,7 @@ function OneReload({ reload: it }: { reload: Reload }): ReactNode {
           Failed in {it.failed_phase}: {it.message ?? it.code ?? "no reason was given"}
         </p>
       )}
+      {it.pre_copy?.fallback != null && <p className="notice warn">The whole state was loaded in the pause: {it.pre_copy.fallback}</p>}
       {it.reason != null && <p className="small">{it.reason}</p>}
     </li>
   );

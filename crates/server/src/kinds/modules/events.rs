@@ -61,6 +61,7 @@ impl EventSender {
                     "pause_us": u64::try_from(report.pause.as_micros()).unwrap_or(u64::MAX),
                     "held": report.held,
                     "migrated_from": report.migrated_from,
+                    "pre_copied_bytes": report.pre_copy.as_ref().map(|copy| copy.before_bytes),
                     "undone": report.undone,
                     "reason": record.reason,
                 });

@@ -22,7 +22,7 @@ const PAUSE_SECONDS: &[f64] =
 /// A count of one module, by its name and help, and how it is read.
 type Count = (&'static str, &'static str, fn(&MetricsSnapshot) -> u64);
 
-const COUNTS: [Count; 12] = [
+const COUNTS: [Count; 14] = [
     ("midflight_module_messages_accepted_total", "Messages accepted by modules.", |it| it.accepted),
     ("midflight_module_messages_answered_total", "Messages answered by modules, with failures too.", |it| {
         it.answered
@@ -42,6 +42,16 @@ const COUNTS: [Count; 12] = [
     ("midflight_module_restarts_total", "Restarts of modules after a trap.", |it| it.restarts),
     ("midflight_module_reloads_total", "Reloads of modules that went live.", |it| it.committed),
     ("midflight_module_returns_total", "Returns of modules to the retained instance.", |it| it.returns),
+    (
+        "midflight_module_reloads_pre_copied_total",
+        "Reloads of modules that took over only changes of the state in the pause.",
+        |it| it.pre_copied,
+    ),
+    (
+        "midflight_module_pre_copy_fallbacks_total",
+        "Reloads of modules that loaded the whole state in the pause, though it was copied before.",
+        |it| it.pre_copy_fallbacks,
+    ),
     ("midflight_module_journal_failures_total", "Records that the journal of modules did not take.", |it| {
         it.journal_failures
     }),

@@ -19,6 +19,8 @@ pub(in super::super) fn module_counters(metrics: &MetricsSnapshot) -> ModuleCoun
         reloads: metrics.committed,
         failed_reloads: failed.map(|(phase, count)| (phase.word().to_owned(), count)).collect(),
         returns: metrics.returns,
+        pre_copied_reloads: metrics.pre_copied,
+        pre_copy_fallbacks: metrics.pre_copy_fallbacks,
         journal_failures: metrics.journal_failures,
         pause_us_max: metrics.pauses.max_us,
         pause_us_p99: metrics.pauses.quantile_us(0.99),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use midflight_http::wire::stamp;
-use midflight_module_host::{DryRunReport, ModuleReloadReport, PhaseDuration, ReloadOutcome};
+use midflight_module_host::{DryRunReport, ModuleReloadReport, PhaseDuration, PreCopyReport, ReloadOutcome};
 use midflight_wire::log::QuarantinedRevisions;
-use midflight_wire::modules::{ModulePhaseAnswer, ModuleReloadAnswer, ModuleReloadItem};
+use midflight_wire::modules::{ModulePhaseAnswer, ModulePreCopyAnswer, ModuleReloadAnswer, ModuleReloadItem};
 
 use crate::kinds::modules::history::PastReload;
 
@@ -16,6 +16,11 @@ fn micros(duration: Duration) -> u64 {
 
 fn module_phase_answer(phase: &PhaseDuration) -> ModulePhaseAnswer {
     ModulePhaseAnswer { phase: phase.phase.word().into(), us: micros(phase.took) }
+}
+
+fn module_pre_copy_answer(report: &PreCopyReport) -> ModulePreCopyAnswer {
+    let PreCopyReport { before_bytes, pause_bytes, fallback } = report.clone();
+    ModulePreCopyAnswer { before_bytes, pause_bytes, fallback }
 }
 
 /// What an answer says beside the report.
@@ -45,6 +50,7 @@ pub(in super::super) fn module_reload_answer(
         steps: report.steps,
         state_bytes: report.state_bytes,
         state_digest: report.state_digest.map(|digest| digest.to_string()),
+        pre_copy: report.pre_copy.as_ref().map(module_pre_copy_answer),
         undone: report.undone,
         probes: None,
         behind: served.behind,
@@ -73,6 +79,7 @@ pub(in super::super) fn module_reload_answer_of_dry_run(
         steps: report.steps,
         state_bytes: report.state_bytes,
         state_digest: Some(report.state_digest.to_string()),
+        pre_copy: None,
         undone: report.undone,
         probes: Some(report.probes),
         behind: served.behind,
@@ -109,6 +116,7 @@ pub(in super::super) fn module_reload_item(past: &PastReload) -> ModuleReloadIte
         migrated_from: report.and_then(|report| report.migrated_from),
         steps: report.map_or(0, |report| report.steps),
         state_bytes: report.map_or(0, |report| report.state_bytes),
+        pre_copy: report.and_then(|report| report.pre_copy.as_ref()).map(module_pre_copy_answer),
         undone: report.map_or(0, |report| report.undone),
         failed_phase: failure.map(|failure| failure.phase.word().into()),
         code: failure.map(|failure| failure.code.to_string()),
