@@ -6867,6 +6867,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     config_reload: {
@@ -6892,6 +6900,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -7012,6 +7021,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -7020,6 +7030,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -7897,6 +7908,14 @@ export interface operations {
         };
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8960,6 +8979,14 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -9174,6 +9201,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -9182,6 +9210,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -9634,6 +9663,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -9642,6 +9672,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -9896,13 +9927,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["RestoreRequest"];
+                "application/json": components["schemas"]["RestoreRequest"] | null;
             };
         };
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10142,6 +10181,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadDone"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -10150,6 +10190,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadDone"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -11308,6 +11349,14 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteToolAnswer"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -11506,6 +11555,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ToolsHealth"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12147,6 +12204,14 @@ export interface operations {
                     "application/json": components["schemas"]["WriteAnswer"];
                 };
             };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
             /** @description Deleted */
             204: {
                 headers: {
@@ -12772,6 +12837,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     error_page: {
@@ -12827,6 +12900,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HotReloadHealth"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12846,6 +12928,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiveAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12873,6 +12963,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12900,6 +12999,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12984,6 +13092,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
             };
         };
     };
