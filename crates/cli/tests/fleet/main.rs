@@ -20,4 +20,5 @@ mod modules;
 mod patterns;
 mod reads;
 mod schedules;
+mod secrets;
 mod tokens;

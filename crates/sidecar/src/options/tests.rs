@@ -129,3 +129,31 @@ fn help_and_version_win() {
     assert!(matches!(read(&["--nope", "--help"], &[]), Ok(Args::Help)));
     assert!(matches!(read(&["-V"], &[]), Ok(Args::Version)));
 }
+
+/// What `cargo fuzz` does for the parsers of the server, bounded and the same each time: any arguments are read or refused.
+#[test]
+fn any_arguments_are_read_or_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut random = fastrand::Rng::with_seed(18);
+    for _ in 0..20_000 {
+        let mut arguments = Vec::new();
+        for _ in 0..random.usize(0..8) {
+            let bytes: Vec<u8> = (0..random.usize(0..24)).map(|_| random.u8(..)).collect();
+            let flag = random.choice(table::FLAGS.iter()).map_or("", |flag| flag.name);
+            arguments.push(match random.u8(0..5) {
+                0 => OsString::from_vec(bytes),
+                1 => OsString::from(format!("--{flag}")),
+                2 => OsString::from_vec([format!("--{flag}=").as_bytes(), &bytes].concat()),
+                3 => OsString::from(format!(
+                    "{}{}",
+                    random.u64(..),
+                    random.choice(["ms", "s", "h", "", ":1"]).unwrap_or("")
+                )),
+                _ => OsString::from_vec([b"http://", bytes.as_slice()].concat()),
+            });
+        }
+        if let Err(problems) = parse(arguments.iter().cloned(), |_| None) {
+            assert!(!problems.is_empty(), "{arguments:?}");
+        }
+    }
+}
