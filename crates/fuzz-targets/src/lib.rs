@@ -2,7 +2,8 @@
 //! neither panic nor run without bound. `fuzz/` has a program of each for `cargo fuzz`; `tests/bounded.rs` calls them with a
 //! bounded number of inputs in `make test`.
 //!
-//! The flags of the sidecar are tried in its own tests, since no crate depends on it.
+//! The flags of the sidecar are a program of `fuzz/` without a function here, since no crate depends on the sidecar; its
+//! own tests try them in `make test`.
 
 mod bus;
 mod documents;
@@ -19,7 +20,7 @@ pub use mcp::mcp;
 /// A function that takes any bytes.
 pub type FuzzTarget = fn(&[u8]);
 
-/// Every target, by the name of its program and of its corpus.
+/// Every target, by the name of its program and of its seeds.
 pub const TARGETS: [(&str, FuzzTarget); 10] = [
     ("documents", documents),
     ("expressions", expressions),

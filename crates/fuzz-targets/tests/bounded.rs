@@ -1,5 +1,5 @@
-//! Each target with its corpus, with pieces of the corpus put together, and with random bytes: what `cargo fuzz` does, bounded
-//! and the same each time.
+//! Each target with its seeds, with pieces of the seeds put together, and with random bytes: what `cargo fuzz` does,
+//! bounded and the same each time.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ const INPUTS: u32 = 300;
 /// How long an input of random bytes is at most.
 const BYTES_MAX: usize = 512;
 
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(name);
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "{} has inputs", folder.display());
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
-/// An input of the corpus with a part of another one in it, and with some bytes changed.
-fn mutated(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+/// A seed with a part of another one in it, and with some bytes changed.
+fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8);
-    let one = prop::sample::select(corpus);
+    let one = prop::sample::select(seeds);
     (one.clone(), one, any::<prop::sample::Index>(), any::<prop::sample::Index>(), edits).prop_map(
         |(mut input, other, from, to, edits)| {
             if !other.is_empty() && !input.is_empty() {
@@ -49,9 +49,9 @@ fn runner() -> TestRunner {
 #[test]
 fn no_target_panics() {
     for (name, target) in TARGETS {
-        let corpus = corpus(name);
-        corpus.iter().for_each(|input| target(input));
-        let tried = runner().run(&mutated(corpus), |input| {
+        let seeds = seeds(name);
+        seeds.iter().for_each(|input| target(input));
+        let tried = runner().run(&mutated(seeds), |input| {
             target(&input);
             Ok(())
         });

@@ -9,6 +9,8 @@ mod acks;
 mod adopt;
 mod agents;
 mod bursts;
+#[cfg(feature = "otlp")]
+mod collector;
 mod config;
 mod cuts;
 mod faults;
@@ -17,6 +19,8 @@ mod harness;
 mod kills;
 mod mixed;
 mod modules;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod patterns;
 mod reads;
 mod schedules;

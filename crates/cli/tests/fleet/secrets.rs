@@ -1,16 +1,21 @@
-//! A secret in every place that a secret can be in, and nothing of it in any log, answer, event, metric, file or row.
+//! A secret in every place that a secret can be in, and nothing of it in any log, answer, event, delivery, metric, trace,
+//! file or row.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use midflight_testkit::{Midflight, Postgres, TOKEN};
-use reqwest::{Client, Method};
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use midflight_testkit::{CertificateAuthority, Midflight, Postgres, Redis, TOKEN};
+use reqwest::{Certificate, Client, Method};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::harness::{binary, until};
 
-/// The secrets, by where each of them is.
-const SECRETS: [(&str, &str); 6] = [
+/// Secrets that files have, by the name of the file.
+const FILES: [(&str, &str); 6] = [
     ("llm", "canary-of-the-llm-f3b1c5d7e9a2"),
     ("hook_out", "canary-of-the-webhook-that-is-sent-0a1b2c3d"),
     ("hook_in", "canary-of-the-webhook-that-comes-in-4e5f6a7b"),
@@ -18,72 +23,129 @@ const SECRETS: [(&str, &str); 6] = [
     ("jwt", "canary-of-json-web-tokens-4c5d6e7f8a9b0c1d"),
     ("short", "canary-s"),
 ];
+/// One that a variable has.
+const VARIABLE: &str = "canary-of-a-variable-5b6c7d8e9f0a";
 /// The password of the store, which the server of the tests does not ask for.
 const STORE: &str = "canary-of-the-store-2d3e4f5a6b7c";
+/// That of the bus, which Redis refuses.
+const BUS: &str = "canary-of-the-bus-6a7b8c9d0e1f";
+/// What the collector is sent with each export.
+const COLLECTOR: &str = "canary-of-the-collector-9e8d7c6b5a4f";
+/// What the config of an application has in plain text, where it should not.
+const PLAIN: &str = "canary-in-plain-text-1f2e3d4c5b6a";
+
+/// A server that refuses every request and quotes what it was sent, as some do.
+struct QuotingServer {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl QuotingServer {
+    async fn start() -> Self {
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let kept = Arc::clone(&requests);
+        let answer = move |request: Request| async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let text = format!("{} {:?} {}", parts.uri, parts.headers, String::from_utf8_lossy(&body));
+            kept.lock().unwrap().push(text.clone());
+            (StatusCode::UNAUTHORIZED, format!("refused: {text}"))
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+        Self { url, requests }
+    }
+
+    /// The bodies and headers that it was sent at a path.
+    fn sent_to(&self, path: &str) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|request| request.starts_with(path)).cloned().collect()
+    }
+}
 
 struct Setup {
     server: Midflight,
     client: Client,
+    /// The files with secrets.
     secrets: tempfile::TempDir,
+    /// The private key of TLS, line by line.
+    tls_key: Vec<String>,
     log: String,
-    /// The server beneath, as long as the test.
+    quoting: QuotingServer,
+    /// What runs beneath, as long as the test.
     _postgres: Arc<Postgres>,
+    _redis: Redis,
     /// The token that was made, which is a secret too.
     token: String,
     /// Everything that the server answered.
     answers: String,
+    events: Arc<Mutex<String>>,
 }
 
 impl Setup {
-    fn start(format: &str) -> Self {
+    async fn start(format: &str) -> Self {
         midflight_testkit::choose_cryptography();
         let secrets = tempfile::tempdir().unwrap();
-        for (name, secret) in SECRETS {
+        for (name, secret) in FILES {
             std::fs::write(secrets.path().join(name), secret).unwrap();
         }
-        let postgres = Postgres::shared();
+        let authority = CertificateAuthority::new();
+        let (cert, key) = authority.server(&["127.0.0.1"]).write(secrets.path());
+        let tls_key = std::fs::read_to_string(&key).unwrap();
+        let tls_key = tls_key.lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect();
+        let (postgres, redis, quoting) = (Postgres::shared(), Redis::start(), QuotingServer::start().await);
         let log = postgres.database();
         let (scheme, rest) = log.split_once("://").unwrap();
         let (user, host) = rest.split_once('@').unwrap_or(("postgres", rest));
         let user = user.split(':').next().unwrap();
-        let with_password = format!("{scheme}://{user}:{STORE}@{host}");
-        let folder = secrets.path().display().to_string();
-        let jwt = secrets.path().join("jwt").display().to_string();
-        let server = Midflight::start(
-            binary(),
-            &[
-                "--store",
-                &with_password,
-                "--bus",
-                "postgres",
-                "--reference-dir",
-                &folder,
-                "--jwt-secret-file",
-                &jwt,
-                "--jwt-issuer",
-                "https://issuer.example",
-                "--jwt-audience",
-                "midflight",
-                "--jwt-role-claim",
-                "role",
-                "--jwt-role",
-                "a=viewer",
-                "--log",
-                "trace",
-                "--log-format",
-                format,
-                "--audit-webhooks",
-            ],
-        );
+        let path = |path: &Path| path.display().to_string();
+        let flags = [
+            format!("--store={scheme}://{user}:{STORE}@{host}"),
+            format!("--bus=redis://:{BUS}@127.0.0.1:{}", redis.port()),
+            format!("--reference-dir={}", path(secrets.path())),
+            "--reference-env=CANARY_".to_owned(),
+            format!("--jwt-secret-file={}", path(&secrets.path().join("jwt"))),
+            "--jwt-issuer=https://issuer.example".to_owned(),
+            "--jwt-audience=midflight".to_owned(),
+            "--jwt-role-claim=role".to_owned(),
+            "--jwt-role=a=viewer".to_owned(),
+            format!("--tls-cert={}", path(&cert)),
+            format!("--tls-key={}", path(&key)),
+            "--forward-to-private=127.0.0.1".to_owned(),
+            "--log=trace".to_owned(),
+            format!("--log-format={format}"),
+            "--audit-webhooks".to_owned(),
+        ];
+        let variables = [
+            ("CANARY_HOOK", VARIABLE.to_owned()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{}/otlp", quoting.url)),
+            ("OTEL_EXPORTER_OTLP_HEADERS", format!("authorization=Bearer {COLLECTOR}")),
+            ("OTEL_BSP_SCHEDULE_DELAY", "20".to_owned()),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "50".to_owned()),
+        ];
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let server = Midflight::start_with(binary(), &flags, &variables);
+        let root = Certificate::from_pem(authority.pem().as_bytes()).unwrap();
+        let client = Client::builder().tls_certs_only([root]).build().unwrap();
         Self {
             server,
-            client: Client::new(),
+            client,
             secrets,
+            tls_key,
             log,
+            quoting,
             _postgres: postgres,
+            _redis: redis,
             token: String::new(),
             answers: String::new(),
+            events: Arc::default(),
         }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server.url())
     }
 
     fn reference(&self, name: &str) -> String {
@@ -91,32 +153,54 @@ impl Setup {
     }
 
     /// Asks as an admin, keeps the answer, and answers its status.
-    async fn ask(&mut self, method: Method, path: &str, body: &Value) -> u16 {
-        let request = self.client.request(method, format!("{}{path}", self.server.url())).bearer_auth(TOKEN);
-        let response = request.json(body).send().await.unwrap();
+    async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> u16 {
+        let mut request = self.client.request(method, self.url(path)).bearer_auth(TOKEN);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         self.answers += &format!("\n{path} {status} {:?}\n", response.headers());
         self.answers += &response.text().await.unwrap();
         status
     }
 
+    async fn get(&mut self, path: &str) -> u16 {
+        self.ask(Method::GET, path, None).await
+    }
+
     async fn put(&mut self, document: &str, body: Value) -> u16 {
-        self.ask(Method::PUT, &format!("/api/v1/documents/{document}"), &body).await
+        self.ask(Method::PUT, &format!("/api/v1/documents/{document}"), Some(&body)).await
+    }
+
+    /// Keeps what a watcher of the log is sent.
+    async fn watch(&self) {
+        let request = self.client.get(self.url("/api/v1/watch?since=0")).bearer_auth(TOKEN);
+        let mut stream = request.send().await.unwrap();
+        assert!(stream.status().is_success());
+        let events = Arc::clone(&self.events);
+        tokio::spawn(async move {
+            while let Ok(Some(chunk)) = stream.chunk().await {
+                *events.lock().unwrap() += &String::from_utf8_lossy(&chunk);
+            }
+        });
     }
 
     /// Secrets where they belong, and where they do not.
     async fn place_all(&mut self) {
+        let quoting = self.quoting.url.clone();
         let settings = json!({
-            "llm": {"base_url": "http://127.0.0.1:1/v1", "api_key": self.reference("llm"), "model": "m", "verify": false},
-            "webhooks": {"ci": {"secret": self.reference("hook_in"), "action": "reload"}},
+            "llm": {"base_url": format!("{quoting}/llm"), "api_key": self.reference("llm"), "model": "m", "verify": false},
+            "webhooks": {"ci": {"secret": self.reference("hook_in"), "action": "reload"},
+                "other": {"secret": "${env:CANARY_HOOK}", "action": "reload"}},
         });
-        assert_eq!(self.put("config/midflight", settings).await, 201);
-        let hook = json!({"url": "http://127.0.0.1:1/", "secret": self.reference("hook_out"), "attempts_max": 1,
+        assert_eq!(self.put("config/midflight", settings).await, 201, "{}", self.answers);
+        let hook = json!({"url": format!("{quoting}/hook"), "secret": self.reference("hook_out"), "attempts_max": 1,
             "events": ["revision.live", "reload.failed", "audit.recorded"]});
-        assert_eq!(self.put("webhooks/out", hook).await, 201);
+        assert_eq!(self.put("webhooks/out", hook).await, 201, "{}", self.answers);
         let tool = json!({"description": "d", "input_schema": {"type": "object"}, "forward": {
-            "url": "http://127.0.0.1:1/", "headers": {"authorization": format!("Bearer {}", self.reference("tool"))}}});
-        assert_eq!(self.put("tools/t", tool).await, 201);
+            "url": format!("{quoting}/tool"), "headers": {"authorization": format!("Bearer {}", self.reference("tool"))}}});
+        assert_eq!(self.put("tools/t", tool).await, 201, "{}", self.answers);
         for (document, body) in [
             ("webhooks/bad", json!({"url": "http://127.0.0.1:1/", "secret": self.reference("short")})),
             (
@@ -126,31 +210,35 @@ impl Setup {
             ("config/midflight", json!({"llm": {"model": self.reference("llm")}})),
             ("config/midflight", json!({"llm": {"base_url": self.reference("llm"), "model": "m"}})),
         ] {
-            assert_eq!(self.put(document, body.clone()).await, 422, "{document} {body}");
+            assert_eq!(self.put(document, body.clone()).await, 422, "{document} {body} {}", self.answers);
         }
     }
 
-    /// Uses them: calls that fail, and tokens that are right, wrong and revoked.
+    /// Uses them: calls that are refused and quoted, and tokens that are right, wrong and revoked.
     async fn use_all(&mut self) {
-        let made = self.client.post(format!("{}/api/v1/tokens", self.server.url())).bearer_auth(TOKEN);
+        let made = self.client.post(self.url("/api/v1/tokens")).bearer_auth(TOKEN);
         let made = made.json(&json!({"name": "t", "role": "editor"})).send().await.unwrap();
         // The one answer that has it.
         let made: Value = made.json().await.unwrap();
         self.token = made["token"].as_str().unwrap().to_owned();
-        self.ask(Method::POST, "/api/v1/patterns/classify", &json!({"query": "what is new?"})).await;
-        self.ask(Method::POST, "/api/v1/webhooks/ci", &json!({})).await;
-        let url = format!("{}/api/v1/reload", self.server.url());
-        for token in [self.token.clone(), format!("{}x", self.token), format!("x.{}.y", SECRETS[4].1)] {
+        let query = json!({"query": "what is new?"});
+        self.ask(Method::POST, "/api/v1/patterns/classify", Some(&query)).await;
+        self.ask(Method::POST, "/api/v1/webhooks/ci", Some(&json!({}))).await;
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "t", "arguments": {}}});
+        let mcp = self.client.post(self.url("/mcp")).bearer_auth(TOKEN).json(&call);
+        let mcp = mcp.header("accept", "application/json, text/event-stream").send().await.unwrap();
+        self.answers += &mcp.text().await.unwrap();
+        let url = self.url("/api/v1/reload");
+        for token in [self.token.clone(), format!("{}x", self.token), format!("x.{}.y", FILES[4].1)] {
             let response = self.client.post(&url).bearer_auth(token).json(&json!({})).send().await.unwrap();
             self.answers += &response.text().await.unwrap();
         }
-        self.ask(Method::DELETE, "/api/v1/tokens/t", &json!({})).await;
+        self.ask(Method::DELETE, "/api/v1/tokens/t", None).await;
         let revoked = self.client.post(&url).bearer_auth(&self.token).json(&json!({})).send().await.unwrap();
         assert_eq!(revoked.status().as_u16(), 401);
-        // What was sent to the webhook in vain is a dead letter now, with the reason.
-        let path = "/api/v1/deliveries?state=dead";
+        // What was sent to the webhook and refused is a dead letter now, with the reason.
         until(|| async {
-            let answer = self.client.get(format!("{}{path}", self.server.url())).bearer_auth(TOKEN);
+            let answer = self.client.get(self.url("/api/v1/deliveries?state=dead")).bearer_auth(TOKEN);
             let dead: Value = answer.send().await.unwrap().json().await.unwrap();
             (dead["items"].as_array().unwrap().len() >= 3).then_some(())
         })
@@ -159,26 +247,38 @@ impl Setup {
 
     /// Reads everything that can be read.
     async fn read_all(&mut self) {
-        let response = self.client.get(format!("{}/openapi.json", self.server.url())).send().await.unwrap();
+        let response = self.client.get(self.url("/openapi.json")).send().await.unwrap();
         let document: Value = response.json().await.unwrap();
         let paths = document["paths"].as_object().unwrap();
-        // Streams that do not end have what the lists have.
-        let reads =
-            paths.iter().filter(|(path, item)| item.get("get").is_some() && !path.ends_with("/watch"));
-        for path in reads.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+        // The stream of events does not end; it is read beside this.
+        let is_read = |path: &str, item: &Value| item.get("get").is_some() && path != "/api/v1/watch" && path != "/mcp";
+        let reads = paths.iter().filter(|(path, item)| is_read(path, item)).map(|(path, _)| path.clone());
+        for path in reads.collect::<Vec<_>>() {
             for (kind, name) in [("config", "midflight"), ("webhooks", "out"), ("tools", "t")] {
                 let path = path.replace("{kind}", kind).replace("{name}", name).replace("{number}", "1");
-                let path = path.replace(['{', '}'], "");
-                self.ask(Method::GET, &path, &Value::Null).await;
+                self.get(&path.replace(['{', '}'], "")).await;
             }
         }
         for number in 1..=4 {
-            self.ask(Method::GET, &format!("/api/v1/revisions/{number}"), &Value::Null).await;
-            self.ask(Method::GET, &format!("/api/v1/revisions/{number}/diff"), &Value::Null).await;
+            self.get(&format!("/api/v1/revisions/{number}")).await;
+            self.get(&format!("/api/v1/revisions/{number}/diff")).await;
         }
-        self.ask(Method::GET, "/metrics", &Value::Null).await;
-        self.ask(Method::GET, "/api/v1/export", &Value::Null).await;
-        self.ask(Method::GET, "/api/v1/config/midflight/effective", &Value::Null).await;
+        let dry_run = json!({"llm": {"base_url": format!("{}/llm", self.quoting.url), "api_key": self.reference("tool"),
+            "model": "m"}});
+        let path = "/api/v1/documents/config/midflight?dry_run=true";
+        assert_eq!(self.ask(Method::PUT, path, Some(&dry_run)).await, 200, "{}", self.answers);
+        for path in ["/metrics", "/api/v1/export", "/api/v1/config/midflight/effective", "/api/v1/audit?limit=100"] {
+            assert_eq!(self.get(path).await, 200, "{path}");
+        }
+    }
+
+    /// What a document has in plain text is in the document itself, and is hidden where its value in effect is shown.
+    async fn place_plain(&mut self) {
+        assert_eq!(self.put("config/app", json!({"database": {"password": PLAIN}})).await, 201);
+        for path in ["/api/v1/config/app/effective", "/api/v1/config/app/diff?from=0", "/metrics", "/api/v1/audit"] {
+            self.get(path).await;
+        }
+        self.answers = self.answers.replace(&format!("{{\"database\":{{\"password\":\"{PLAIN}\"}}}}"), "");
     }
 }
 
@@ -204,33 +304,58 @@ fn rows(log: &str) -> String {
     Postgres::psql(log, &selects.join(" ")).unwrap()
 }
 
+/// Where a secret is in a text, with what is around it.
+fn context(text: &str, secret: &str) -> Option<String> {
+    let at = text.find(secret)?;
+    let (from, to) = (text.floor_char_boundary(at.saturating_sub(300)), text.ceil_char_boundary(at + 100));
+    Some(text[from..to].to_owned())
+}
+
 async fn check(format: &str) {
-    let mut setup = Setup::start(format);
+    let mut setup = Setup::start(format).await;
+    setup.watch().await;
     setup.place_all().await;
     setup.use_all().await;
     setup.read_all().await;
+    until(|| async { setup.events.lock().unwrap().contains("webhooks").then_some(()) }).await;
     setup.server.stop();
     let mut found = Vec::new();
     files(setup.server.folder(), &mut found);
-    let secrets = SECRETS.iter().map(|(_, secret)| *secret).chain([STORE, TOKEN, setup.token.as_str()]);
     let rows = tokio::task::block_in_place(|| rows(&setup.log));
-    assert!(rows.contains("127.0.0.1:1") && setup.answers.contains("midflight_webhook_attempts_total"));
+    let (answers, events) = (&setup.answers, setup.events.lock().unwrap().clone());
     let log = setup.server.log();
-    // What is logged at this level shows that there is something to look through.
+    // There is something to look through, and the secrets were where they belong.
+    assert!(rows.contains("127.0.0.1") && answers.contains("midflight_webhook_attempts_total"));
     assert!(log.lines().count() > 50, "{log}");
     assert_eq!(format == "json", log.lines().next().is_some_and(|line| line.starts_with('{')), "{log}");
-    for secret in secrets {
-        let context = |text: &str| {
-            let at = text.find(secret)?;
-            let (from, to) =
-                (text.floor_char_boundary(at.saturating_sub(300)), text.ceil_char_boundary(at + 100));
-            Some(text[from..to].to_owned())
-        };
-        assert_eq!(context(&setup.answers), None, "an answer has {secret}");
-        assert_eq!(context(&rows), None, "a row has {secret}");
-        for file in &found {
-            let text = String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
-            assert_eq!(context(&text), None, "{} has {secret}", file.display());
+    let (hooks, exports) = (setup.quoting.sent_to("/hook"), setup.quoting.sent_to("/otlp"));
+    assert!(hooks.iter().any(|sent| sent.contains("audit.recorded")), "{hooks:?}");
+    assert!(exports.iter().all(|sent| sent.contains(COLLECTOR)), "{exports:?}");
+    assert!(!exports.is_empty() || cfg!(not(feature = "otlp")));
+    for (path, secret) in [("/llm", FILES[0].1), ("/tool", FILES[3].1)] {
+        let sent = setup.quoting.sent_to(path);
+        assert!(sent.iter().any(|sent| sent.contains(secret)), "{path}: {sent:?} {answers}");
+    }
+    // To the collector goes its own secret alone, in the header that it is for.
+    let exports = exports.join("\n").replace(&format!("Bearer {COLLECTOR}"), "");
+    let files: Vec<_> = found
+        .iter()
+        .map(|file| (file.display().to_string(), String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()))
+        .collect();
+    let places = [
+        ("an answer", answers),
+        ("a row", &rows),
+        ("an event", &events),
+        ("a delivery", &hooks.join("\n")),
+        ("an export", &exports),
+    ];
+    let places = places.into_iter().chain(files.iter().map(|(file, text)| (file.as_str(), text)));
+    let secrets = FILES.iter().map(|(_, secret)| *secret);
+    let secrets = secrets.chain([VARIABLE, STORE, BUS, COLLECTOR, TOKEN, setup.token.as_str()]);
+    let secrets: Vec<_> = secrets.chain(setup.tls_key.iter().map(String::as_str)).collect();
+    for (place, text) in places {
+        for secret in &secrets {
+            assert_eq!(context(text, secret), None, "{place} has {secret}");
         }
     }
 }
@@ -243,4 +368,16 @@ async fn no_secret_is_shown_anywhere_and_the_log_is_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_shown_anywhere_and_the_log_is_json() {
     check("json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_plain_text_is_in_its_document_and_in_no_log_line_metric_or_audit() {
+    let mut setup = Setup::start("text").await;
+    setup.place_plain().await;
+    setup.server.stop();
+    assert!(setup.answers.contains("***"), "{}", setup.answers);
+    let log = setup.server.log();
+    for (place, text) in [("an answer", &setup.answers), ("the log", &log)] {
+        assert_eq!(context(text, PLAIN), None, "{place}");
+    }
 }
