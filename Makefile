@@ -140,11 +140,11 @@ ui-checks: $(UI_PAGE)
 
 # One parser or all of them, how long each, and where what the fuzzer finds is kept.
 FUZZ ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-SECONDS ?= 60
+FUZZ_SECONDS ?= 60
 fuzz: ## Try parsers with random inputs: cargo-fuzz and a nightly toolchain
 	@for target in $(FUZZ); do \
 	  mkdir -p fuzz/corpus/$$target; \
-	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(SECONDS) || exit 1; \
+	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
 fmt: ## Format the sources

@@ -44,15 +44,18 @@ pub(super) async fn run(app: AppState, client: CollectorClient, resource: ProtoR
         // What became of it is in its record.
         client.send(message.encode_to_vec().into()).await.ok();
     };
-    loop {
-        tokio::select! {
-            () = sleep(period) => export().await,
-            () = app.stopping.cancelled() => {
-                timeout(LAST_EXPORT_MAX, export()).await.ok();
-                return;
-            }
+    let exports = async {
+        loop {
+            sleep(period).await;
+            export().await;
         }
+    };
+    tokio::select! {
+        () = exports => {}
+        // One that is under way is given up: its collector may not answer.
+        () = app.stopping.cancelled() => {}
     }
+    timeout(LAST_EXPORT_MAX, export()).await.ok();
 }
 
 /// The time as the protocol has it.

@@ -1,6 +1,6 @@
 //! What command lines are read as, and what is said to those that make no sense.
 
-use midflight_testkit::Seeded;
+use midflight_testkit::mutate::Seeded;
 
 use super::*;
 
