@@ -213,8 +213,7 @@ impl Coordinator {
                     }
                 }
                 let span = callers[0].turn.span.clone();
-                let event =
-                    self.follow(callers[0].trigger, &callers[0].by, None).instrument(span).await;
+                let event = self.follow(callers[0].trigger, &callers[0].by, None).instrument(span).await;
                 self.tell(callers, &event);
                 different
             }

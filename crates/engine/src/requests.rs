@@ -206,8 +206,7 @@ impl Requests {
         let lane = self.large_edits.enter(&edit);
         let is_large = lane.is_some();
         let (reply, done) = oneshot::channel();
-        let request =
-            EditRequest { edit: Box::new(edit), mode, tries: 0, reply, turn, lane, valid: None };
+        let request = EditRequest { edit: Box::new(edit), mode, tries: 0, reply, turn, lane, valid: None };
         let request = Request::Edit(request);
         match is_large {
             true => self.large.send(self.numbers.of_large(request))?,

@@ -105,7 +105,8 @@ impl Midflight {
 fn command(binary: &Path, folder: &Path, flags: &[String]) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
-        let ours = ["MIDFLIGHT_", "HOT_RELOAD_", "OTEL_"].iter().any(|it| name.to_string_lossy().starts_with(it));
+        let ours =
+            ["MIDFLIGHT_", "HOT_RELOAD_", "OTEL_"].iter().any(|it| name.to_string_lossy().starts_with(it));
         if ours {
             command.env_remove(name);
         }

@@ -251,7 +251,8 @@ impl Setup {
         let document: Value = response.json().await.unwrap();
         let paths = document["paths"].as_object().unwrap();
         // The stream of events does not end; it is read beside this.
-        let is_read = |path: &str, item: &Value| item.get("get").is_some() && path != "/api/v1/watch" && path != "/mcp";
+        let is_read =
+            |path: &str, item: &Value| item.get("get").is_some() && path != "/api/v1/watch" && path != "/mcp";
         let reads = paths.iter().filter(|(path, item)| is_read(path, item)).map(|(path, _)| path.clone());
         for path in reads.collect::<Vec<_>>() {
             for (kind, name) in [("config", "midflight"), ("webhooks", "out"), ("tools", "t")] {
@@ -267,7 +268,9 @@ impl Setup {
             "model": "m"}});
         let path = "/api/v1/documents/config/midflight?dry_run=true";
         assert_eq!(self.ask(Method::PUT, path, Some(&dry_run)).await, 200, "{}", self.answers);
-        for path in ["/metrics", "/api/v1/export", "/api/v1/config/midflight/effective", "/api/v1/audit?limit=100"] {
+        for path in
+            ["/metrics", "/api/v1/export", "/api/v1/config/midflight/effective", "/api/v1/audit?limit=100"]
+        {
             assert_eq!(self.get(path).await, 200, "{path}");
         }
     }
@@ -275,7 +278,9 @@ impl Setup {
     /// What a document has in plain text is in the document itself, and is hidden where its value in effect is shown.
     async fn place_plain(&mut self) {
         assert_eq!(self.put("config/app", json!({"database": {"password": PLAIN}})).await, 201);
-        for path in ["/api/v1/config/app/effective", "/api/v1/config/app/diff?from=0", "/metrics", "/api/v1/audit"] {
+        for path in
+            ["/api/v1/config/app/effective", "/api/v1/config/app/diff?from=0", "/metrics", "/api/v1/audit"]
+        {
             self.get(path).await;
         }
         self.answers = self.answers.replace(&format!("{{\"database\":{{\"password\":\"{PLAIN}\"}}}}"), "");
@@ -340,7 +345,9 @@ async fn check(format: &str) {
     let exports = exports.join("\n").replace(&format!("Bearer {COLLECTOR}"), "");
     let files: Vec<_> = found
         .iter()
-        .map(|file| (file.display().to_string(), String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()))
+        .map(|file| {
+            (file.display().to_string(), String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned())
+        })
         .collect();
     let places = [
         ("an answer", answers),

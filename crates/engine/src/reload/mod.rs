@@ -273,11 +273,7 @@ impl<'a> Reload<'a> {
         ended
     }
 
-    async fn run_stages(
-        &mut self,
-        state: &mut CoordinatorState,
-        target: ReloadTarget<'_>,
-    ) -> ReloadResult {
+    async fn run_stages(&mut self, state: &mut CoordinatorState, target: ReloadTarget<'_>) -> ReloadResult {
         let before = self.before(state);
         let live = match self.make_ready(state, target).await {
             Ok(StageResult { value: ready, trace }) if self.purpose == Purpose::DryRun => {

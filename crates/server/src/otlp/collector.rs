@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use midflight_http::metrics::registry::{MetricsRegistry, label};
 use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::runtime::Handle;
 
 use super::settings::{CollectorEndpoint, OtlpError, OtlpSignal};
@@ -147,7 +147,11 @@ impl ExportRecord {
         }
         if !self.is_failing.swap(true, Ordering::Relaxed) {
             let signal = self.signal.word();
-            tracing::warn!(signal, error, "cannot export to the OTLP collector; dropping what it does not take");
+            tracing::warn!(
+                signal,
+                error,
+                "cannot export to the OTLP collector; dropping what it does not take"
+            );
         }
     }
 

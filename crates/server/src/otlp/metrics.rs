@@ -18,44 +18,55 @@ use super::collector::CollectorClient;
 use super::prometheus::read;
 use super::{LAST_EXPORT_MAX, TARGETS};
 
-/// Who sends metrics: the resource, with the name of the replica.
-pub(super) fn attributes(resource: &Resource, replica_id: &str) -> ProtoResource {
-    let known = resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    let replica = KeyValue::new("midflight.replica", replica_id.to_owned());
-    ProtoResource { attributes: Attributes::from(known.chain([replica])).0, ..ProtoResource::default() }
+/// Sends metrics until the server stops.
+pub(super) struct MetricsExport {
+    app: AppState,
+    client: CollectorClient,
+    /// Who sends them.
+    resource: ProtoResource,
+    /// Since when counts are counted.
+    began: u64,
 }
 
-/// Sends them until the server stops, and once more then. One that cannot be sent is not sent again: counts are
-/// cumulative, so the next one has them.
-pub(super) async fn run(app: AppState, client: CollectorClient, resource: ProtoResource, period: Duration) {
-    let began = nanoseconds();
-    let export = async || {
-        let Some(text) = exposition_text(&app, "") else { return };
-        let metrics = read(&text, began, nanoseconds());
+impl MetricsExport {
+    pub(super) fn new(app: AppState, client: CollectorClient, resource: &Resource) -> Self {
+        let known = resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+        let replica = KeyValue::new("midflight.replica", app.replica_id.clone());
+        let attributes = Attributes::from(known.chain([replica])).0;
+        let resource = ProtoResource { attributes, ..ProtoResource::default() };
+        Self { app, client, resource, began: nanoseconds() }
+    }
+
+    /// Sends them by a period, and once more when the server stops.
+    pub(super) async fn run(self, period: Duration) {
+        let exports = async {
+            loop {
+                sleep(period).await;
+                self.export().await;
+            }
+        };
+        // One that is under way is given up: its collector may not answer.
+        self.app.stopping.run_until_cancelled(exports).await;
+        timeout(LAST_EXPORT_MAX, self.export()).await.ok();
+    }
+
+    /// Sends what a scrape would have now. What cannot be sent is not sent again: counts are cumulative, so the next
+    /// export has them.
+    async fn export(&self) {
+        let Some(text) = exposition_text(&self.app, "") else { return };
+        let metrics = read(&text, self.began, nanoseconds());
         let scope = InstrumentationScope {
             name: TARGETS.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..InstrumentationScope::default()
         };
         let scope = ScopeMetrics { scope: Some(scope), metrics, ..ScopeMetrics::default() };
-        let resource = Some(resource.clone());
+        let resource = Some(self.resource.clone());
         let metrics = ResourceMetrics { resource, scope_metrics: vec![scope], ..ResourceMetrics::default() };
         let message = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
-        // What became of it is in its record.
-        client.send(message.encode_to_vec().into()).await.ok();
-    };
-    let exports = async {
-        loop {
-            sleep(period).await;
-            export().await;
-        }
-    };
-    tokio::select! {
-        () = exports => {}
-        // One that is under way is given up: its collector may not answer.
-        () = app.stopping.cancelled() => {}
+        // What became of it is in the record of the client.
+        self.client.send(message.encode_to_vec().into()).await.ok();
     }
-    timeout(LAST_EXPORT_MAX, export()).await.ok();
 }
 
 /// The time as the protocol has it.

@@ -22,12 +22,12 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Metadata, Subscriber};
-use tracing_subscriber::Layer;
+use tracing::Metadata;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
 
 use collector::{CollectorClient, ExportRecord};
+use metrics::MetricsExport;
 use requests::RequestSpans;
 use settings::OtlpSettings;
 use spans::CleanSpans;
@@ -96,10 +96,7 @@ impl Otlp {
     /// What gives the spans of a subscriber to the export; none where no traces are exported. It has a filter of its
     /// own, so that it does not depend on the level of the log.
     #[must_use]
-    pub fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    pub fn layer(&self) -> Option<impl Layer<Registry> + Send + Sync + use<>> {
         let tracer = self.0.traces.as_ref()?.tracer(TARGETS);
         let layer = tracing_opentelemetry::layer()
             .with_tracer(tracer)
@@ -125,8 +122,8 @@ impl Otlp {
     /// Exports metrics from now on, until the server stops.
     pub(crate) fn export_metrics(&self, app: &AppState) {
         if let Some((client, period)) = &self.0.metrics {
-            let resource = metrics::attributes(&self.0.resource, &app.replica_id);
-            app.tasks.spawn(metrics::run(app.clone(), client.clone(), resource, *period));
+            let export = MetricsExport::new(app.clone(), client.clone(), &self.0.resource);
+            app.tasks.spawn(export.run(*period));
         }
     }
 

@@ -19,7 +19,9 @@ pub(super) fn read(text: &str, began: u64, now: u64) -> Vec<Metric> {
     for line in text.lines() {
         match line.strip_prefix("# ") {
             Some(comment) => reader.comment(comment),
-            None => drop(reader.sample(line)),
+            None => {
+                reader.sample(line);
+            }
         }
     }
     // A metric that nothing was recorded of yet is none for a collector.
@@ -50,9 +52,11 @@ impl ExpositionReader {
         };
         let aggregation_temporality = AggregationTemporality::Cumulative.into();
         let data = match sort {
-            "counter" => {
-                metric::Data::Sum(Sum { is_monotonic: true, aggregation_temporality, data_points: Vec::new() })
-            }
+            "counter" => metric::Data::Sum(Sum {
+                is_monotonic: true,
+                aggregation_temporality,
+                data_points: Vec::new(),
+            }),
             "histogram" => {
                 metric::Data::Histogram(Histogram { aggregation_temporality, data_points: Vec::new() })
             }
@@ -199,12 +203,12 @@ t_seconds_count{route="/b"} 0
 # TYPE nothing gauge
 "#;
 
-    fn labels(attributes: &[KeyValue]) -> Vec<(&str, &str)> {
-        let text = |it: &KeyValue| match it.value.as_ref()?.value.as_ref()? {
-            Value::StringValue(text) => Some(text.clone()),
+    fn labels(attributes: &[KeyValue]) -> Vec<String> {
+        let text = |it: &KeyValue| match it.value.clone()?.value? {
+            Value::StringValue(text) => Some(text),
             _ => None,
         };
-        attributes.iter().map(|it| (it.key.as_str(), text(it).unwrap().leak() as &str)).collect()
+        attributes.iter().map(|it| format!("{}={}", it.key, text(it).unwrap())).collect()
     }
 
     #[test]
@@ -215,7 +219,7 @@ t_seconds_count{route="/b"} 0
         assert_eq!(metrics[0].description, "Counts \\ things.");
         let Some(metric::Data::Sum(sum)) = &metrics[0].data else { panic!("{:?}", metrics[0]) };
         assert!(sum.is_monotonic && sum.aggregation_temporality() == AggregationTemporality::Cumulative);
-        assert_eq!(labels(&sum.data_points[0].attributes), [("of", "x, y=\"z\""), ("b", "\\")]);
+        assert_eq!(labels(&sum.data_points[0].attributes), ["of=x, y=\"z\"", "b=\\"]);
         let values: Vec<_> = sum.data_points.iter().map(|point| point.value.unwrap()).collect();
         assert_eq!(values, [Number::AsInt(3), Number::AsInt(4)]);
         assert_eq!((sum.data_points[0].start_time_unix_nano, sum.data_points[0].time_unix_nano), (1, 2));
@@ -228,7 +232,7 @@ t_seconds_count{route="/b"} 0
         let metrics = read(TEXT, 1, 2);
         let Some(metric::Data::Histogram(histogram)) = &metrics[2].data else { panic!("{:?}", metrics[2]) };
         let [first, second] = &histogram.data_points[..] else { panic!("{histogram:?}") };
-        assert_eq!(labels(&first.attributes), [("route", "/a")]);
+        assert_eq!(labels(&first.attributes), ["route=/a"]);
         assert_eq!((&first.explicit_bounds[..], &first.bucket_counts[..]), (&[0.1, 1.0][..], &[1, 2, 3][..]));
         assert_eq!((first.count, first.sum), (6, Some(7.25)));
         assert_eq!((second.bucket_counts.len(), second.count), (3, 0));

@@ -28,7 +28,8 @@ impl RequestTracing for RequestSpans {
         if span.is_disabled() {
             return;
         }
-        let parent = self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
+        let parent =
+            self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
         if parent.span().span_context().is_valid() {
             // It fails only for a span that has begun, which this one has not.
             span.set_parent(parent).ok();

@@ -154,7 +154,8 @@ impl OtlpSettings {
         if !self.names_instance
             && let Ok(random) = getrandom::u64()
         {
-            resource = resource.with_attribute(KeyValue::new("service.instance.id", format!("{random:016x}")));
+            resource =
+                resource.with_attribute(KeyValue::new("service.instance.id", format!("{random:016x}")));
         }
         resource.with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))).build()
     }
@@ -178,7 +179,8 @@ impl CollectorEndpoint {
             signal.variables(end).into_iter().find_map(|name| variable(&name).map(|value| (name, value)))
         };
         let Some((name, text)) = first("ENDPOINT") else { return Ok(None) };
-        if let Some((name, protocol)) = first("PROTOCOL").filter(|(_, protocol)| protocol.trim() != PROTOCOL) {
+        if let Some((name, protocol)) = first("PROTOCOL").filter(|(_, protocol)| protocol.trim() != PROTOCOL)
+        {
             return Err(OtlpError::new(name, format!("{protocol:?}: expected {PROTOCOL}")));
         }
         if let Some((name, compression)) = first("COMPRESSION").filter(|(_, it)| it.trim() != "none") {
@@ -190,6 +192,9 @@ impl CollectorEndpoint {
         }
         // A password may be in it, so it is not repeated.
         let mut url = Url::parse(text.trim()).map_err(|error| OtlpError::new(&*name, error))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(OtlpError::new(name, "expected http:// or https://"));
+        }
         if name == ENDPOINT {
             let path = format!("{}/v1/{}", url.path().trim_end_matches('/'), signal.word());
             url.set_path(&path);
@@ -249,10 +254,7 @@ fn ms(name: &str, variable: GetVariable<'_>) -> Result<Option<Duration>, OtlpErr
 fn check_sampler(variable: GetVariable<'_>) -> Result<(), OtlpError> {
     let Some(sampler) = variable(SAMPLER) else { return Ok(()) };
     if !SAMPLERS.contains(&&*sampler) {
-        return Err(OtlpError::new(
-            SAMPLER,
-            format!("{sampler:?}: expected one of {}", SAMPLERS.join(", ")),
-        ));
+        return Err(OtlpError::new(SAMPLER, format!("{sampler:?}: expected one of {}", SAMPLERS.join(", "))));
     }
     if sampler.ends_with("traceidratio")
         && let Some(text) = variable(SAMPLER_ARG)
@@ -312,7 +314,8 @@ mod tests {
         for secret in ["Bearer top-secret", "top-secret", "a=b"] {
             assert!(secrets.contains(&secret), "{secret} is not in {secrets:?}");
         }
-        let [own, common] = [&settings.traces, &settings.metrics].map(|it| it.as_ref().unwrap().headers.len());
+        let [own, common] =
+            [&settings.traces, &settings.metrics].map(|it| it.as_ref().unwrap().headers.len());
         assert_eq!((own, common), (2, 2));
     }
 

@@ -146,7 +146,9 @@ fn any_arguments_are_read_or_refused() {
                 0 => OsString::from_vec(bytes),
                 1 => OsString::from(format!("--{flag}")),
                 2 => OsString::from_vec([format!("--{flag}=").as_bytes(), &bytes].concat()),
-                3 => OsString::from(format!("{}{}", random.number(), random.one(&["ms", "s", "h", "", ":1"]))),
+                3 => {
+                    OsString::from(format!("{}{}", random.number(), random.one(&["ms", "s", "h", "", ":1"])))
+                }
                 _ => OsString::from_vec([b"http://", bytes.as_slice()].concat()),
             });
         }
