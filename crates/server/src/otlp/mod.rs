@@ -64,7 +64,9 @@ impl Otlp {
     pub fn from_env(policy: &OutboundPolicy, redactor: &Redactor) -> Result<Option<Self>, OtlpError> {
         let variable = |name: &str| std::env::var(name).ok();
         let Some(settings) = OtlpSettings::read(&variable, policy)? else { return Ok(None) };
-        settings.secrets().for_each(|secret| drop(redactor.hide(secret)));
+        settings.secrets().for_each(|secret| {
+            redactor.hide(secret);
+        });
         let resource = settings.resource();
         let mut records = Vec::new();
         let traces = match settings.traces {
