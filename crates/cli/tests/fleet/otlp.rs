@@ -23,7 +23,7 @@ const PARENT: &str = "b7ad6b7169203331";
 fn serve(endpoint: &str, variables: &[(&str, &str)]) -> Midflight {
     let common = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "20")];
     // What is exported does not depend on what is logged.
-    Midflight::start_with(binary(), &["--log", "warn"], &[&common, variables].concat())
+    Midflight::start_with(binary(), &["--log", "warn"], &[&common[..], variables].concat())
 }
 
 fn client() -> Client {
