@@ -36,7 +36,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn put(client: &Client, server: &Midflight, flags: &str) -> u16 {
-    let url = format!("{}/api/v1/documents/rules/a?note=canary-of-a-query", server.url());
+    let url = format!("{}/api/v1/documents/rules/a?reason=canary-of-a-query", server.url());
     let request =
         client.put(url).bearer_auth(TOKEN).header("traceparent", format!("00-{TRACE}-{PARENT}-{flags}"));
     request.header("user-agent", "tests").json(&json!({})).send().await.unwrap().status().as_u16()

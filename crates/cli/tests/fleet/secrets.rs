@@ -201,7 +201,11 @@ impl Setup {
         let tool = json!({"description": "d", "input_schema": {"type": "object"}, "forward": {
             "url": format!("{quoting}/tool"), "headers": {"authorization": format!("Bearer {}", self.reference("tool"))}}});
         assert_eq!(self.put("tools/t", tool).await, 201, "{}", self.answers);
+        // The server of the LLM refuses the key when it is verified, and quotes it.
+        let refused = json!({"llm": {"base_url": format!("{quoting}/llm"), "api_key": self.reference("llm"), "model": "m",
+            "verify": true}});
         for (document, body) in [
+            ("config/midflight", refused),
             ("webhooks/bad", json!({"url": "http://127.0.0.1:1/", "secret": self.reference("short")})),
             (
                 "webhooks/bad",
@@ -224,9 +228,16 @@ impl Setup {
         let query = json!({"query": "what is new?"});
         self.ask(Method::POST, "/api/v1/patterns/classify", Some(&query)).await;
         self.ask(Method::POST, "/api/v1/webhooks/ci", Some(&json!({}))).await;
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "t", "arguments": {}}});
+        let version = "2026-07-28";
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {}});
+        let params = json!({"name": "t", "arguments": {}, "_meta": meta});
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let mcp = self.client.post(self.url("/mcp")).bearer_auth(TOKEN).json(&call);
-        let mcp = mcp.header("accept", "application/json, text/event-stream").send().await.unwrap();
+        let mcp = mcp.header("accept", "application/json, text/event-stream");
+        let mcp = mcp.header("mcp-protocol-version", version).header("mcp-method", "tools/call");
+        let mcp = mcp.header("mcp-name", "t").send().await.unwrap();
         self.answers += &mcp.text().await.unwrap();
         let url = self.url("/api/v1/reload");
         for token in [self.token.clone(), format!("{}x", self.token), format!("x.{}.y", FILES[4].1)] {
