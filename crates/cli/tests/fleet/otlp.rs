@@ -77,13 +77,13 @@ async fn a_request_its_edit_and_the_phases_of_that_are_in_the_trace_of_the_sende
     let client = client();
     assert_eq!(put(&client, &server, "01").await, 201);
     let request = span(&collector, |span| span.name.starts_with("PUT ")).await;
-    assert_eq!(request.name, "PUT /api/v1/documents/{kind}/{name}");
+    assert_eq!(request.name, "PUT /api/v1/documents/{kind}/{*name}");
     assert_eq!((hex(&request.trace_id), hex(&request.parent_span_id)), (TRACE.to_owned(), PARENT.to_owned()));
     assert_eq!(request.kind(), SpanKind::Server);
     for (key, value) in [
         ("http.request.method", "PUT"),
         ("http.response.status_code", "201"),
-        ("http.route", "/api/v1/documents/{kind}/{name}"),
+        ("http.route", "/api/v1/documents/{kind}/{*name}"),
         ("url.path", "/api/v1/documents/rules/a"),
         ("network.protocol.version", "1.1"),
         ("user_agent.original", "tests"),
