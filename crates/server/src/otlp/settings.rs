@@ -101,7 +101,8 @@ pub(super) struct OtlpSettings {
     pub(super) traces: Option<CollectorEndpoint>,
     pub(super) metrics: Option<CollectorEndpoint>,
     pub(super) metrics_period: Duration,
-    names_service: bool,
+    /// The name of the service, unless OTEL_RESOURCE_ATTRIBUTES alone gives one.
+    service: Option<String>,
     names_instance: bool,
 }
 
@@ -129,7 +130,7 @@ impl OtlpSettings {
             traces,
             metrics,
             metrics_period: ms(PERIOD, &variable)?.unwrap_or(METRICS_PERIOD),
-            names_service: variable(SERVICE_NAME).is_some() || has("service.name"),
+            service: variable(SERVICE_NAME).or_else(|| (!has("service.name")).then(|| SERVICE.to_owned())),
             names_instance: has("service.instance.id"),
         }))
     }
@@ -146,10 +147,10 @@ impl OtlpSettings {
 
     /// Who exports: what the variables say, and a name and an instance where they say none.
     pub(super) fn resource(&self) -> Resource {
-        // Reads OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+        // It reads OTEL_RESOURCE_ATTRIBUTES, and would prefer its `service.name` to OTEL_SERVICE_NAME.
         let mut resource = Resource::builder();
-        if !self.names_service {
-            resource = resource.with_service_name(SERVICE);
+        if let Some(service) = &self.service {
+            resource = resource.with_service_name(service.clone());
         }
         if !self.names_instance
             && let Ok(random) = getrandom::u64()
@@ -353,6 +354,8 @@ mod tests {
         assert!(resource.get(&"service.instance.id".into()).is_some());
         let given = (RESOURCE, "service.name=a, service.instance.id=b");
         let settings = read(&[(ENDPOINT, "http://127.0.0.1:1"), given]).unwrap().unwrap();
-        assert!(settings.names_service && settings.names_instance);
+        assert!(settings.service.is_none() && settings.names_instance);
+        let both = [(ENDPOINT, "http://127.0.0.1:1"), given, (SERVICE_NAME, "b")];
+        assert_eq!(read(&both).unwrap().unwrap().service.as_deref(), Some("b"));
     }
 }
