@@ -24,7 +24,7 @@ use super::initial_documents::FirstDocuments;
 use super::output::eprint_status;
 use bounds::Bounds;
 use jwt::JwtArgs;
-use telemetry::Telemetry;
+use telemetry::TelemetryExport;
 use tls::TlsArgs;
 
 mod bounds;
@@ -212,7 +212,7 @@ pub(super) async fn run(args: ServeArgs, given: &ArgSource) -> Result<(), Failur
         // What is wrong was given on the command line, or by variables.
         None => Failure::usage(error.to_string()),
     })?;
-    let telemetry = Telemetry::start(&outbound(&args), &config.redactor)?;
+    let telemetry = TelemetryExport::start(&outbound(&args), &config.redactor)?;
     // Before anything is connected, so that no line has a secret in it.
     let logger = start_log(&settings, &telemetry, &config.redactor)?;
     let redactor = config.redactor.clone();
@@ -317,7 +317,11 @@ async fn serve(server: &RunningServer, signals: &mut Signals) {
 }
 
 /// Starts the logging of this process, by the config.
-fn start_log(settings: &Settings, telemetry: &Telemetry, redactor: &Redactor) -> Result<Logger, Failure> {
+fn start_log(
+    settings: &Settings,
+    telemetry: &TelemetryExport,
+    redactor: &Redactor,
+) -> Result<Logger, Failure> {
     let output = &settings.log.output;
     let output = LogOutput::open(output)
         .map_err(|error| Failure::failed(format!("cannot write log.output {output}: {error}")))?;

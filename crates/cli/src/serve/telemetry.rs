@@ -9,13 +9,13 @@ use midflight_server::{OutboundPolicy, ServeOptions};
 use crate::fail::Failure;
 
 /// What is exported; nothing where the environment names no collector, or the program was built without.
-pub(super) struct Telemetry {
+pub(super) struct TelemetryExport {
     #[cfg(feature = "otlp")]
     otlp: Option<Otlp>,
 }
 
 #[cfg(feature = "otlp")]
-impl Telemetry {
+impl TelemetryExport {
     /// Starts the export that the environment asks for.
     pub(super) fn start(policy: &OutboundPolicy, redactor: &Redactor) -> Result<Self, Failure> {
         let otlp = Otlp::from_env(policy, redactor).map_err(|error| Failure::usage(error.to_string()))?;
@@ -48,7 +48,7 @@ impl Telemetry {
 }
 
 #[cfg(not(feature = "otlp"))]
-impl Telemetry {
+impl TelemetryExport {
     #[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
     pub(super) fn start(_: &OutboundPolicy, _: &Redactor) -> Result<Self, Failure> {
         Ok(Self {})
