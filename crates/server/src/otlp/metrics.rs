@@ -37,7 +37,7 @@ impl MetricsExport {
         Self { app, client, resource, began: nanoseconds() }
     }
 
-    /// Sends them by a period, and once more when the server stops.
+    /// Sends them by a period, and a last time when the server stops.
     pub(super) async fn run(self, period: Duration) {
         let exports = async {
             loop {
@@ -45,7 +45,7 @@ impl MetricsExport {
                 self.export().await;
             }
         };
-        // One that is under way is given up: its collector may not answer.
+        // One that is under way is abandoned: its collector may not answer.
         self.app.stopping.run_until_cancelled(exports).await;
         timeout(LAST_EXPORT_MAX, self.export()).await.ok();
     }
