@@ -7,8 +7,9 @@ use midflight_fuzz_targets::TARGETS;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// How many inputs of each sort a target gets.
+/// How many inputs of each sort a target gets, unless the variable says another number: a long run without a fuzzer.
 const INPUTS: u32 = 300;
+const INPUTS_VARIABLE: &str = "MIDFLIGHT_FUZZ_INPUTS";
 /// How long an input of random bytes is at most.
 const BYTES_MAX: usize = 512;
 
@@ -42,7 +43,8 @@ fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn runner() -> TestRunner {
-    let config = Config { cases: INPUTS, failure_persistence: None, ..Config::default() };
+    let inputs = std::env::var(INPUTS_VARIABLE).ok().map(|inputs| inputs.parse().unwrap());
+    let config = Config { cases: inputs.unwrap_or(INPUTS), failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[18; 32]))
 }
 
