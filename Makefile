@@ -1,7 +1,7 @@
 # The two commands: `make run` to try it, `make test` to run every check.
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui ui-where-node ui-needs ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs schemathesis-needs schemathesis test-deploy images bench cost sockets fmt lint loom docs deny check-generated
+.PHONY: help run ui ui-where-node ui-needs ui-checks test-ui build build-quick sidecar guests test test-needs sdk-needs schemathesis-needs schemathesis test-deploy images bench cost sockets fuzz fmt lint loom docs deny check-generated
 
 CARGO ?= cargo
 DATA ?= midflight-data
@@ -139,6 +139,15 @@ ui-checks: $(UI_PAGE)
 	@if node ui/scripts/browser.mjs >/dev/null; then \
 	  $(CARGO) build --locked -p midflight-cli && cd ui && MIDFLIGHT_BIN=$(abspath $(TARGET_DIR))/debug/midflight npm run --silent browser; \
 	else echo "skipped: no page of the web UI is opened: there is no Chromium (make ui-needs)"; fi
+
+# One parser or all of them, how long each, and where what the fuzzer finds is kept.
+FUZZ ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+FUZZ_SECONDS ?= 60
+fuzz: ## Try parsers with random inputs: cargo-fuzz and a nightly toolchain
+	@for target in $(FUZZ); do \
+	  mkdir -p fuzz/corpus/$$target; \
+	  $(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 fmt: ## Format the sources
 	$(CARGO) fmt --all

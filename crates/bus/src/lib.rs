@@ -8,6 +8,8 @@
 mod bus;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hint;
 mod joined;
 mod latest_slot;

@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use midflight_app::{Process, References};
 use midflight_components::{LogOutput, Logger};
-use midflight_config::Origin;
+use midflight_config::{Origin, Redactor};
 use midflight_core::{DocumentName, Trigger};
 use midflight_server::{
     Backend, BusUrl, HOT_RELOAD_ALIASES, HostPattern, HotReloadSettings, OutboundPolicy, OwnConfig,
@@ -24,10 +24,12 @@ use super::initial_documents::FirstDocuments;
 use super::output::eprint_status;
 use bounds::Bounds;
 use jwt::JwtArgs;
+use telemetry::TelemetryExport;
 use tls::TlsArgs;
 
 mod bounds;
 mod jwt;
+mod telemetry;
 mod tls;
 
 pub(super) use bounds::with_defaults;
@@ -74,8 +76,8 @@ pub(super) struct ServeArgs {
     /// The same for a host that may be at a private or loopback address; may be given several times.
     #[arg(long, env = "MIDFLIGHT_FORWARD_TO_PRIVATE", value_delimiter = ',', value_name = "HOST")]
     forward_to_private: Vec<HostPattern>,
-    /// A host that this server may call over HTTP (the LLM, the key set of --jwt-keys-url, forwarded calls, webhooks),
-    /// as api.example.com, *.example.com or 10.0.0.7:8443; may be given several times. By default every host may be
+    /// A host that this server may call over HTTP (the LLM, the key set of --jwt-keys-url, forwarded calls, webhooks,
+    /// the OTLP collector), as api.example.com, *.example.com or 10.0.0.7:8443; may be given several times. By default every host may be
     /// called, but no link-local address and no metadata address of a cloud.
     #[arg(long, env = "MIDFLIGHT_OUTBOUND_ALLOW", value_delimiter = ',', value_name = "HOST")]
     outbound_allow: Vec<HostPattern>,
@@ -210,14 +212,15 @@ pub(super) async fn run(args: ServeArgs, given: &ArgSource) -> Result<(), Failur
         // What is wrong was given on the command line, or by variables.
         None => Failure::usage(error.to_string()),
     })?;
-    let logger = start_log(&settings)?;
+    let telemetry = TelemetryExport::start(&outbound(&args), &config.redactor)?;
     // Before anything is connected, so that no line has a secret in it.
-    config.redactor = logger.redactor().clone();
+    let logger = start_log(&settings, &telemetry, &config.redactor)?;
     let redactor = config.redactor.clone();
     let failed = |error: &ServeError| Failure::failed(redactor.redact(&detail(error)).into_owned());
     // Installed from the beginning, so that a stop during the start counts.
     let mut signals = Signals::new()?;
     let mut options = options(&args, config, logger)?;
+    telemetry.add_to(&mut options);
     let first = FirstDocuments::read(&args.apply_if_empty)?;
     options.first_edits.extend(first.as_ref().map(FirstDocuments::first_edit));
     let backend = Backend::open(&options).await.map_err(|error| failed(&error))?;
@@ -249,6 +252,7 @@ pub(super) async fn run(args: ServeArgs, given: &ArgSource) -> Result<(), Failur
     }
     eprint_status(&format!("midflight is listening on {}", server.url()));
     serve(&server, &mut signals).await;
+    telemetry.stop().await;
     Ok(())
 }
 
@@ -313,11 +317,15 @@ async fn serve(server: &RunningServer, signals: &mut Signals) {
 }
 
 /// Starts the logging of this process, by the config.
-fn start_log(settings: &Settings) -> Result<Logger, Failure> {
+fn start_log(
+    settings: &Settings,
+    telemetry: &TelemetryExport,
+    redactor: &Redactor,
+) -> Result<Logger, Failure> {
     let output = &settings.log.output;
     let output = LogOutput::open(output)
         .map_err(|error| Failure::failed(format!("cannot write log.output {output}: {error}")))?;
-    let logger = Logger::install(settings.log.logged(), output);
+    let logger = telemetry.install(redactor, settings.log.logged(), output);
     logger.map_err(|error| Failure::failed(format!("cannot start logging: {error}")))
 }
 
@@ -396,14 +404,20 @@ fn options(args: &ServeArgs, config: OwnConfig, logger: Logger) -> Result<ServeO
     options.forward.allowed_hosts = [args.forward_to.as_slice(), &args.forward_to_private].concat();
     options.forward.private_hosts.clone_from(&args.forward_to_private);
     options.audit_webhooks = args.audit_webhooks;
-    if !args.outbound_allow.is_empty() {
-        options.outbound = OutboundPolicy::only(args.outbound_allow.iter().cloned());
-    }
+    options.outbound = outbound(args);
     options.labels = args.labels.iter().cloned().collect();
     options.hot_reload = HotReloadSettings::from_env(&HOT_RELOAD_ALIASES)
         .map_err(|error| Failure::usage(error.to_string()))?;
     args.bounds.set(&mut options);
     Ok(options)
+}
+
+/// What may be called over HTTP.
+fn outbound(args: &ServeArgs) -> OutboundPolicy {
+    match args.outbound_allow.is_empty() {
+        true => OutboundPolicy::default(),
+        false => OutboundPolicy::only(args.outbound_allow.iter().cloned()),
+    }
 }
 
 /// The table to follow, if any.

@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["client"],
     &["midflight", "cli"],
     // Outside of the layering: they may depend on every crate, and no crate depends on them.
-    &["testkit", "benches"],
+    &["testkit", "benches", "fuzz-targets"],
 ];
 
 /// What is not pure: a runtime, files, the network, threads, variables, clocks.

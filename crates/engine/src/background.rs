@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use midflight_core::{Edit, Trigger};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::coordinator::{EDIT_TRIES_MAX, ENGINE_AUTHOR, ReloadCaller};
 use crate::core::Core;
@@ -22,7 +23,7 @@ pub(crate) struct DryRun {
     pub(crate) edit: Box<Edit>,
     pub(crate) invalid: InvalidPolicy,
     pub(crate) reply: oneshot::Sender<Result<AcceptedEdit, Refused>>,
-    pub(crate) _turn: QueueTurn,
+    pub(crate) turn: QueueTurn,
 }
 
 type ValidateReply = oneshot::Sender<Result<Validated, Refusal>>;
@@ -108,12 +109,12 @@ impl Background {
     }
 
     async fn try_edit(&self, dry_run: DryRun) {
-        let DryRun { edit, invalid, mut reply, _turn } = dry_run;
+        let DryRun { edit, invalid, mut reply, turn } = dry_run;
         if reply.is_closed() {
             return;
         }
         let stop = self.core.stop.child_token();
-        let answer = self.edit(&edit, invalid, &stop);
+        let answer = self.edit(&edit, invalid, &stop).instrument(turn.span.clone());
         tokio::pin!(answer);
         let answer = tokio::select! {
             answer = &mut answer => answer,
@@ -182,7 +183,11 @@ impl Background {
         let is_in_turn = state.from_copy || state.diverged.is_some();
         let full = match is_in_turn {
             true => None,
-            false => Some(FullReload::make(&self.core, &mut state, callers[0].trigger, &callers[0].by).await),
+            false => {
+                let caller = &callers[0];
+                let made = FullReload::make(&self.core, &mut state, caller.trigger, &caller.by);
+                Some(made.instrument(caller.turn.span.clone()).await)
+            }
         };
         if let Some(requests) = self.requests.upgrade() {
             requests.serve_full_reload(callers, full.map(Box::new)).await;

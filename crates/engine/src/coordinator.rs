@@ -9,6 +9,7 @@ use midflight_core::{
 use midflight_store::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::beforehand::ValidBeforehand;
 use crate::core::Core;
@@ -46,7 +47,7 @@ pub(crate) enum Request {
     Adopt {
         by: String,
         reply: oneshot::Sender<Arc<ReloadEvent>>,
-        _turn: QueueTurn,
+        turn: QueueTurn,
     },
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct EditRequest {
     /// How often it was tried.
     pub(crate) tries: u32,
     pub(crate) reply: oneshot::Sender<Result<AcceptedEdit, Refused>>,
-    pub(crate) _turn: QueueTurn,
+    pub(crate) turn: QueueTurn,
     /// That it waits with the large ones, if it does.
     pub(crate) lane: Option<InLargeLane>,
     /// Its documents, if they were validated before its turn.
@@ -69,7 +70,7 @@ pub(crate) struct ReloadCaller {
     pub(crate) trigger: Trigger,
     pub(crate) by: String,
     pub(crate) reply: oneshot::Sender<Arc<ReloadEvent>>,
-    pub(crate) _turn: QueueTurn,
+    pub(crate) turn: QueueTurn,
 }
 
 /// The one who changes what is served.
@@ -189,11 +190,12 @@ impl Coordinator {
     async fn serve(&mut self, request: Request) -> Option<Request> {
         match request {
             Request::Edit(request) => {
-                self.serve_edit(request).await;
+                let span = request.turn.span.clone();
+                self.serve_edit(request).instrument(span).await;
                 None
             }
-            Request::Adopt { by, reply, _turn } => {
-                let event = self.adopt(&by).await;
+            Request::Adopt { by, reply, turn } => {
+                let event = self.adopt(&by).instrument(turn.span.clone()).await;
                 self.show();
                 drop(reply.send(event));
                 None
@@ -210,12 +212,14 @@ impl Coordinator {
                         }
                     }
                 }
-                let event = self.follow(callers[0].trigger, &callers[0].by, None).await;
+                let span = callers[0].turn.span.clone();
+                let event = self.follow(callers[0].trigger, &callers[0].by, None).instrument(span).await;
                 self.tell(callers, &event);
                 different
             }
             Request::FullReload { callers, full } => {
-                let event = self.full(callers[0].trigger, &callers[0].by, full).await;
+                let span = callers[0].turn.span.clone();
+                let event = self.full(callers[0].trigger, &callers[0].by, full).instrument(span).await;
                 self.tell(callers, &event);
                 None
             }

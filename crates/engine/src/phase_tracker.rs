@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use midflight_core::{Outcome, Phase, PhaseTime, ReloadStatus, StatusEvent, Trigger, next_status};
+use midflight_core::{
+    Outcome, Phase, PhaseTime, ReloadStatus, RevisionNumber, StatusEvent, Trigger, next_status,
+};
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 /// Follows one reload through its phases. Every step goes through [`next_status`]; there is no other way to move.
 #[derive(Debug)]
@@ -19,6 +23,9 @@ pub(crate) struct PhaseTracker {
     status: ReloadStatus,
     phase_started: Instant,
     phases: Vec<PhaseTime>,
+    span: Span,
+    /// That of the phase that runs, a child of `span`.
+    phase_span: Span,
 }
 
 impl PhaseTracker {
@@ -33,6 +40,47 @@ impl PhaseTracker {
             status: ReloadStatus::Running(Phase::Load),
             phase_started: started,
             phases: Vec::with_capacity(Phase::ALL.len()),
+            span: Span::none(),
+            phase_span: Span::none(),
+        }
+    }
+
+    /// Begins the span of the reload, in that of the one who asks for it, and that of the phase that runs.
+    ///
+    /// They are spans of the level debug, so that lines of the usual levels are not longer by them.
+    pub(crate) fn begin_span(&mut self, name: &'static str) {
+        self.span = debug_span!(
+            "reload",
+            otel.name = name,
+            otel.status_code = Empty,
+            trigger = self.trigger.as_str(),
+            by = self.triggered_by,
+            outcome = Empty,
+            revision = Empty
+        );
+        self.begin_phase_span();
+    }
+
+    fn begin_phase_span(&mut self) {
+        self.phase_span = Span::none();
+        let Some(phase) = self.phase().filter(|_| !self.span.is_disabled()) else { return };
+        let name = match self.status {
+            ReloadStatus::RollingBack(_) => "roll back",
+            _ => phase.as_str(),
+        };
+        self.phase_span = debug_span!(parent: &self.span, "phase", otel.name = name);
+    }
+
+    /// Ends the spans: with an outcome, unless there is none, and the revision that is served.
+    pub(crate) fn end_span(&mut self, outcome: Option<Outcome>, served: RevisionNumber) {
+        self.phase_span = Span::none();
+        let span = std::mem::replace(&mut self.span, Span::none());
+        span.record("revision", served.get());
+        if let Some(outcome) = outcome {
+            span.record("outcome", outcome.as_str());
+            if !outcome.is_live() {
+                span.record("otel.status_code", "ERROR");
+            }
         }
     }
 
@@ -63,7 +111,11 @@ impl PhaseTracker {
             add(&mut self.phases, &PhaseTime { phase: phase.into(), took: now - self.phase_started });
             self.phase_started = now;
         }
+        let is_other = next != self.status;
         self.status = next;
+        if is_other {
+            self.begin_phase_span();
+        }
         next
     }
 

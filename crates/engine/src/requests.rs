@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use midflight_core::{Edit, ReloadEvent, Trigger};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use crate::Limits;
 use crate::background::{DryRun, Validations};
@@ -27,6 +28,8 @@ struct Callers {
 pub(crate) struct QueueTurn {
     callers: Arc<Callers>,
     caller: String,
+    /// The span in which it was asked for: what is done for it is in that span too.
+    pub(crate) span: Span,
 }
 
 impl Callers {
@@ -42,7 +45,7 @@ impl Callers {
             return Err(Refusal::CallerBusy { per_caller_max, bound });
         }
         *count += 1;
-        Ok(QueueTurn { callers: Arc::clone(self), caller: caller.to_owned() })
+        Ok(QueueTurn { callers: Arc::clone(self), caller: caller.to_owned(), span: Span::current() })
     }
 }
 
@@ -203,8 +206,7 @@ impl Requests {
         let lane = self.large_edits.enter(&edit);
         let is_large = lane.is_some();
         let (reply, done) = oneshot::channel();
-        let request =
-            EditRequest { edit: Box::new(edit), mode, tries: 0, reply, _turn: turn, lane, valid: None };
+        let request = EditRequest { edit: Box::new(edit), mode, tries: 0, reply, turn, lane, valid: None };
         let request = Request::Edit(request);
         match is_large {
             true => self.large.send(self.numbers.of_large(request))?,
@@ -217,7 +219,7 @@ impl Requests {
         edit.check_texts().map_err(Refusal::Invalid)?;
         let turn = self.dry_runs.callers.take_turn(&edit.author)?;
         let (reply, done) = oneshot::channel();
-        self.dry_runs.send(DryRun { edit: Box::new(edit), invalid, reply, _turn: turn })?;
+        self.dry_runs.send(DryRun { edit: Box::new(edit), invalid, reply, turn })?;
         done.await.unwrap_or_else(|_| Err(Refusal::Stopping.into()))
     }
 
@@ -229,7 +231,7 @@ impl Requests {
     ) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        let caller = ReloadCaller { trigger, by: by.to_owned(), reply, _turn: turn };
+        let caller = ReloadCaller { trigger, by: by.to_owned(), reply, turn };
         match scope {
             ReloadScope::New => self.changes.send(self.numbers.of_small(Request::Follow(caller)))?,
             ReloadScope::Everything => self.forced.send(caller)?,
@@ -246,7 +248,7 @@ impl Requests {
     pub(crate) async fn adopt(&self, by: &str) -> Result<Arc<ReloadEvent>, Refusal> {
         let turn = self.changes.callers.take_turn(by)?;
         let (reply, done) = oneshot::channel();
-        let request = Request::Adopt { by: by.to_owned(), reply, _turn: turn };
+        let request = Request::Adopt { by: by.to_owned(), reply, turn };
         self.changes.send(self.numbers.of_small(request))?;
         done.await.map_err(|_| Refusal::Stopping)
     }

@@ -27,6 +27,7 @@ use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
 use crate::monitoring::HotReloadSettings;
 use crate::rates::PrincipalRates;
+use crate::request_tracing::RequestTracing;
 use crate::revision_cache::RevisionCache;
 use crate::sorts::DocumentSorts;
 use crate::tls::TlsEndpoint;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub redact: RedactText,
     /// Work at a scrape of the metrics.
     pub scrape: Scrape,
+    /// What makes requests part of distributed traces, where traces are exported.
+    pub tracing: Option<Arc<dyn RequestTracing>>,
 }
 
 /// Work at a scrape of the metrics.
@@ -123,6 +126,8 @@ pub struct AppStateParts {
     pub is_shared: bool,
     /// State that the scrape of the metrics reads at that moment.
     pub(crate) scrape: Scrape,
+    /// What makes requests part of distributed traces, where traces are exported.
+    pub(crate) tracing: Option<Arc<dyn RequestTracing>>,
     pub(crate) started_at: Timestamp,
     /// Whether it listens on loopback, where a caller who did not come through a proxy is on this machine and may read.
     pub(crate) is_on_loopback: bool,
@@ -193,6 +198,7 @@ impl AppState {
             bus,
             is_shared,
             scrape: parts.scrape,
+            tracing: parts.tracing,
             started_at: Timestamp::now(),
             is_on_loopback: parts.address.is_some_and(|address| address.ip().is_loopback()),
             requires_token: parts.requires_token,

@@ -17,6 +17,7 @@ use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
+use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
 use crate::app::AppState;
@@ -58,11 +59,24 @@ where
     let (app, began) = (app.clone(), Instant::now());
     let (method, route) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
     let id = request_id::of(request.headers());
-    let span = info_span!("request", id = request_id::text(&id), %method, path = request.uri().path());
-    let answered = inner.call(request).instrument(span);
+    let span = info_span!(
+        "request",
+        id = request_id::text(&id),
+        %method,
+        path = request.uri().path(),
+        otel.name = Empty,
+        otel.kind = Empty
+    );
+    if let Some(tracing) = &app.tracing {
+        tracing.began(&span, &request, route.as_ref().map(MatchedPath::as_str));
+    }
+    let answered = inner.call(request).instrument(span.clone());
     async move {
         let mut response = REQUEST_ID.scope(id.clone(), answered).await?;
         response.headers_mut().insert(&request_id::HEADER, id);
+        if let Some(tracing) = &app.tracing {
+            tracing.answered(&span, response.status());
+        }
         let route = route.as_ref().map(MatchedPath::as_str);
         app.request_metrics.count(&app.metrics, (route, &method), response.status(), began.elapsed());
         Ok(response.map(Body::new))

@@ -51,6 +51,7 @@ pub mod reach;
 pub mod refusal;
 pub mod reload;
 mod request_id;
+pub mod request_tracing;
 pub mod resource;
 mod resource_metadata;
 pub mod revision_cache;

@@ -1,5 +1,5 @@
 //! Which destinations a server may call over HTTP, and the client that it calls them with: for an LLM, the keys of an
-//! issuer, forwarded calls of tools, and webhooks.
+//! issuer, forwarded calls of tools, webhooks, and a collector of traces.
 //!
 //! What is called is often written by an editor, in a document. So there is one policy for all of it:
 //!

@@ -28,6 +28,8 @@ mod jwks;
 mod kept_tokens;
 mod kinds;
 mod options;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod own;
 mod recovery;
 mod retention;
@@ -54,6 +56,8 @@ pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
 pub use midflight_outbound::{HostPattern, InvalidHostPattern, OutboundPolicy};
 pub use options::{JwtSettings, ServeOptions};
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, OtlpError};
 pub use own::{
     AuditSettings, BusKind, BusSettings, MetricsSettings, OWN_CONFIG, OwnConfig, ServerDatabaseSettings,
     ServerLogSettings, ServerRedisSettings, ServerSettings, Settings, StorageBackend, StorageSettings,

@@ -21,6 +21,8 @@ use crate::kinds::patterns::table::TableOptions;
 use crate::kinds::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::limits::ToolsLimits;
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::own::OwnConfig;
 use crate::tls_files::TlsFiles;
 use midflight_http::jwt::JwtOptions;
@@ -44,6 +46,9 @@ pub struct ServeOptions {
     pub config: OwnConfig,
     /// The logger of the process, if it is to follow the config; one that is its own program's business is left alone.
     pub logger: Option<Logger>,
+    /// What exports traces and metrics, if they are exported. Its layer is in the subscriber of the process.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<Otlp>,
     /// The folder that belongs to this server. Made when it is not there.
     pub data_dir: PathBuf,
     /// What an acknowledged edit survives, for a log in SQLite.
@@ -115,6 +120,8 @@ impl ServeOptions {
         Self {
             config: OwnConfig::default(),
             logger: None,
+            #[cfg(feature = "otlp")]
+            otlp: None,
             durability: Durability::default(),
             store_bytes_max: None,
             data_dir: data_dir.into(),

@@ -17,6 +17,7 @@ use midflight_http::edge::HttpEdge;
 use midflight_http::jwt::JwtVerifier;
 use midflight_http::kind::Kinds;
 use midflight_http::metrics::registry::MetricsRegistry;
+use midflight_http::request_tracing::RequestTracing;
 use midflight_http::setup::Started;
 use midflight_http::start::start;
 use midflight_http::tls::TlsEndpoint;
@@ -38,6 +39,8 @@ use crate::kinds::kinds;
 use crate::kinds::modules::ModuleRuntime;
 #[cfg(feature = "tools")]
 use crate::kinds::tools::{AgentSettings, seal_key};
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::own::{
     HintsRedis, LogDatabase, MetricsSettings, OwnConfigView, Settings, boot, left_out, log_place, own_id,
     settings, try_again,
@@ -201,7 +204,13 @@ impl Service {
             tls: tls.as_ref().map(|tls| Arc::clone(tls.endpoint())),
             redact,
             scrape: scrape_settings(configs.clone()),
+            tracing: request_tracing(options),
         });
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &options.otlp {
+            otlp.count_in(&app.metrics);
+            otlp.export_metrics(&app);
+        }
         let metrics_path = served(&configs).metrics.path.clone();
         let of_audit = configs.clone();
         let kept = move || SignedDuration::from_hours(24 * i64::from(served(&of_audit).audit.keep_days));
@@ -398,6 +407,17 @@ async fn refuse_bad_config(
 fn served(configs: &Live<Configs>) -> Arc<Settings> {
     // It was there at the start, and a revision without it does not go live.
     configs.load().typed(&own_id().name).unwrap_or_default()
+}
+
+/// What makes requests part of traces, where they are exported.
+#[cfg(feature = "otlp")]
+fn request_tracing(options: &ServeOptions) -> Option<Arc<dyn RequestTracing>> {
+    options.otlp.as_ref().and_then(Otlp::requests)
+}
+
+#[cfg(not(feature = "otlp"))]
+fn request_tracing(_: &ServeOptions) -> Option<Arc<dyn RequestTracing>> {
+    None
 }
 
 fn scrape_settings(configs: Live<Configs>) -> Scrape {

@@ -17,6 +17,7 @@ pub const TOKEN: &str = "a-token-of-the-tests-that-opens-nothing-else";
 pub struct Midflight {
     binary: PathBuf,
     flags: Vec<String>,
+    variables: Vec<(String, String)>,
     folder: TempDir,
     process: Process,
     url: String,
@@ -26,11 +27,20 @@ impl Midflight {
     /// Starts one with these flags beside its own; it answers when this returns.
     #[must_use]
     pub fn start(binary: &Path, flags: &[&str]) -> Self {
+        Self::start_with(binary, flags, &[])
+    }
+
+    /// The same with environment variables.
+    #[must_use]
+    pub fn start_with(binary: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
         let flags: Vec<_> = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let process = Process::start(&mut command(binary, folder.path(), &flags));
-        let mut server = Self { binary: binary.to_owned(), flags, folder, process, url: String::new() };
+        let variables: Vec<_> =
+            variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let process = Process::start(command(binary, folder.path(), &flags).envs(variables.clone()));
+        let (binary, url) = (binary.to_owned(), String::new());
+        let mut server = Self { binary, flags, variables, folder, process, url };
         server.until_it_answers();
         server
     }
@@ -40,7 +50,8 @@ impl Midflight {
         self.process.kill();
         self.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
         std::fs::remove_file(self.folder.path().join("ready")).ok();
-        self.process = Process::start(&mut command(&self.binary, self.folder.path(), &self.flags));
+        let mut command = command(&self.binary, self.folder.path(), &self.flags);
+        self.process = Process::start(command.envs(self.variables.clone()));
     }
 
     /// Kills it if it runs and starts it again on the folder it had, at another port.
@@ -94,7 +105,8 @@ impl Midflight {
 fn command(binary: &Path, folder: &Path, flags: &[String]) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
-        let ours = ["MIDFLIGHT_", "HOT_RELOAD_"].iter().any(|it| name.to_string_lossy().starts_with(it));
+        let ours =
+            ["MIDFLIGHT_", "HOT_RELOAD_", "OTEL_"].iter().any(|it| name.to_string_lossy().starts_with(it));
         if ours {
             command.env_remove(name);
         }

@@ -2,7 +2,7 @@
 
 mod codec;
 mod driver;
-mod message_filter;
+pub(crate) mod message_filter;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
 mod outbound;

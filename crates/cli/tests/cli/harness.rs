@@ -30,7 +30,7 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_midflight"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("MIDFLIGHT_") || name.starts_with("HOT_RELOAD_") {
+        if ["MIDFLIGHT_", "HOT_RELOAD_", "OTEL_"].iter().any(|ours| name.starts_with(ours)) {
             command.env_remove(name);
         }
     }

@@ -9,6 +9,8 @@ mod acks;
 mod adopt;
 mod agents;
 mod bursts;
+#[cfg(feature = "otlp")]
+mod collector;
 mod config;
 mod cuts;
 mod faults;
@@ -17,7 +19,10 @@ mod harness;
 mod kills;
 mod mixed;
 mod modules;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod patterns;
 mod reads;
 mod schedules;
+mod secrets;
 mod tokens;

@@ -16,7 +16,7 @@ use midflight_core::Problems;
 use midflight_engine::Criticality;
 use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
@@ -75,8 +75,45 @@ impl Logger {
     where
         W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
     {
-        let (logger, layer) = Self::layer::<Registry, W>(first, writer)?;
-        tracing_subscriber::registry().with(layer).try_init().map_err(|_| LoggerError::Installed)?;
+        Self::install_redacting(Redactor::default(), first, writer)
+    }
+
+    /// The same with a redactor that hides secrets already.
+    ///
+    /// # Errors
+    /// As [`Self::install`].
+    pub fn install_redacting<W>(
+        redactor: Redactor,
+        first: LogSettings,
+        writer: W,
+    ) -> Result<Self, LoggerError>
+    where
+        W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    {
+        let (logger, filter, formats) = Self::parts::<Registry, W>(redactor, first, writer)?;
+        let subscriber = tracing_subscriber::registry().with(filter.and_then(formats));
+        subscriber.try_init().map_err(|_| LoggerError::Installed)?;
+        Ok(logger)
+    }
+
+    /// The same beside a layer that exports spans and has a filter of its own: which spans it exports does not depend
+    /// on what is logged.
+    ///
+    /// # Errors
+    /// As [`Self::install`].
+    pub fn install_beside<L, W>(
+        exporter: L,
+        redactor: Redactor,
+        first: LogSettings,
+        writer: W,
+    ) -> Result<Self, LoggerError>
+    where
+        L: Layer<Registry> + Send + Sync,
+        W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    {
+        let (logger, filter, formats) = Self::parts::<Layered<L, Registry>, W>(redactor, first, writer)?;
+        let subscriber = tracing_subscriber::registry().with(exporter).with(formats.with_filter(filter));
+        subscriber.try_init().map_err(|_| LoggerError::Installed)?;
         Ok(logger)
     }
 
@@ -93,6 +130,20 @@ impl Logger {
         S: Subscriber + for<'a> LookupSpan<'a> + 'static,
         W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
     {
+        let (logger, filter, formats) = Self::parts(Redactor::default(), first, writer)?;
+        Ok((logger, filter.and_then(formats)))
+    }
+
+    /// A logger, its filter and what writes its lines.
+    fn parts<S, W>(
+        redactor: Redactor,
+        first: LogSettings,
+        writer: W,
+    ) -> Result<(Self, reload::Layer<EnvFilter, S>, Formats<S, LineWriters<W>>), LoggerError>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + 'static,
+        W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    {
         let filter = first.filter().map_err(|wrong| LoggerError::Level(wrong.join("; ")))?;
         let (filter, handle) = reload::Layer::<EnvFilter, S>::new(filter);
         let registered = RegisteredDispatch::default();
@@ -103,10 +154,9 @@ impl Logger {
         });
         let chosen = ActiveFormat::default();
         chosen.choose(first.format);
-        let redactor = Redactor::default();
         let lines = LineWriters::new(writer, redactor.clone());
         let formats = Formats::new(lines, chosen.clone(), registered);
-        Ok((Self { modify, chosen, first, redactor }, filter.and_then(formats)))
+        Ok((Self { modify, chosen, first, redactor }, filter, formats))
     }
 
     /// What is removed from every line, independent of its source. A config that is declared with it

@@ -57,6 +57,10 @@ impl SpanFields {
     fn set(&mut self, field: &Field, value: FieldValue) {
         let name = field.name();
         let name = name.strip_prefix("r#").unwrap_or(name);
+        // What these say is for exporters of traces; the line has the same in its other fields.
+        if name.starts_with("otel.") {
+            return;
+        }
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
             None => self.0.push((name, value)),

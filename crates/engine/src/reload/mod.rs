@@ -256,12 +256,24 @@ impl<'a> Reload<'a> {
         }
     }
 
-    /// Goes through all stages. `state` is updated with the result.
+    /// Goes through all stages, in a span. `state` is updated with the result.
     pub(crate) async fn run(
         &mut self,
         state: &mut CoordinatorState,
         target: ReloadTarget<'_>,
     ) -> ReloadResult {
+        self.machine.begin_span(match (self.purpose, &self.rehearsal) {
+            (Purpose::DryRun, _) => "dry run",
+            (_, Some(_)) => "rehearsal",
+            (Purpose::Edit, None) => "edit",
+            (Purpose::Follow, None) => "reload",
+        });
+        let ended = self.run_stages(state, target).await;
+        self.machine.end_span(ended.outcome, self.core.cell.world().revision());
+        ended
+    }
+
+    async fn run_stages(&mut self, state: &mut CoordinatorState, target: ReloadTarget<'_>) -> ReloadResult {
         let before = self.before(state);
         let live = match self.make_ready(state, target).await {
             Ok(StageResult { value: ready, trace }) if self.purpose == Purpose::DryRun => {

@@ -82,10 +82,19 @@ pub(crate) async fn scrape(State(app): State<AppState>) -> Result<impl IntoRespo
 /// # Errors
 /// 404 where the config disables metrics.
 pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
-    let settings = (app.scrape)();
-    if !settings.enabled {
+    let Some(text) = exposition_text(app, prefix) else {
         let detail = "metrics are disabled by the config (metrics.enabled)";
         return Err(ApiError::new(Code::NOT_FOUND, detail));
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// The metrics whose names begin so, in Prometheus' text format; none where the config disables metrics.
+#[must_use]
+pub fn exposition_text(app: &AppState, prefix: &str) -> Option<String> {
+    let settings = (app.scrape)();
+    if !settings.enabled {
+        return None;
     }
     refresh(&app.replica_metrics, app);
     for kind in app.engine.status().kinds {
@@ -95,8 +104,7 @@ pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
             .set(kind.documents as f64);
     }
     app.kinds.iter().for_each(|kind| kind.metrics(&app.metrics));
-    let text = labelled(&named(&app.metrics.render(), prefix), &settings.labels);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    Some(labelled(&named(&app.metrics.render(), prefix), &settings.labels))
 }
 
 /// The lines of the metrics whose names begin so.

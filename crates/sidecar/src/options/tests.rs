@@ -1,5 +1,7 @@
 //! What command lines are read as, and what is said to those that make no sense.
 
+use midflight_testkit::mutate::Seeded;
+
 use super::*;
 
 fn read(line: &[&str], environment: &[(&str, &str)]) -> Result<Args, Vec<String>> {
@@ -128,4 +130,30 @@ fn https_needs_a_build_that_speaks_it() {
 fn help_and_version_win() {
     assert!(matches!(read(&["--nope", "--help"], &[]), Ok(Args::Help)));
     assert!(matches!(read(&["-V"], &[]), Ok(Args::Version)));
+}
+
+/// What a fuzzer does for the parsers of the server, bounded and the same each time: any arguments are read or refused.
+#[test]
+fn any_arguments_are_read_or_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut random = Seeded::new(18);
+    for _ in 0..20_000 {
+        let mut arguments = Vec::new();
+        for _ in 0..random.below(8) {
+            let bytes: Vec<u8> = (0..random.below(24)).map(|_| random.number().to_le_bytes()[0]).collect();
+            let flag = random.one(table::FLAGS).name;
+            arguments.push(match random.below(5) {
+                0 => OsString::from_vec(bytes),
+                1 => OsString::from(format!("--{flag}")),
+                2 => OsString::from_vec([format!("--{flag}=").as_bytes(), &bytes].concat()),
+                3 => {
+                    OsString::from(format!("{}{}", random.number(), random.one(&["ms", "s", "h", "", ":1"])))
+                }
+                _ => OsString::from_vec([b"http://", bytes.as_slice()].concat()),
+            });
+        }
+        if let Err(problems) = parse(arguments.iter().cloned(), |_| None) {
+            assert!(!problems.is_empty(), "{arguments:?}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ export const GUIDES: readonly Guide[] = [
   { name: "routes", title: "Routes and roles", hint: "which role may call what" },
   { name: "fleet", title: "Fleets", hint: "several replicas on one log" },
   { name: "deploy", title: "Deployment", hint: "images, charts, alerts" },
+  { name: "telemetry", title: "Telemetry", hint: "traces and metrics for a collector" },
   { name: "directories", title: "Watched directories", hint: "documents from files" },
   { name: "sidecar", title: "Sidecar", hint: "reload a service that reads files" },
   { name: "migrate/rules", title: "Migrate rules", hint: "from the rule engine" },

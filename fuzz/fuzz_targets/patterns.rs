@@ -1,0 +1,4 @@
+//! See `midflight_fuzz_targets::patterns`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| midflight_fuzz_targets::patterns(bytes));
