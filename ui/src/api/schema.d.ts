@@ -83,7 +83,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same under the path of the originals. */
+        /** The same under the path of the compatibility API. */
         get: operations["metrics_as_before"];
         put?: never;
         post?: never;
@@ -102,7 +102,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The same under the path of the originals. */
+        /** The same under the path of the compatibility API. */
         post: operations["reload_as_before"];
         delete?: never;
         options?: never;
@@ -555,7 +555,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost.
+         * Sends a message to a module, and returns its reply. Messages wait while the module is reloaded; none is lost.
          *     503 when its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two
          *     instances. The message is worked on also when the caller goes.
          */
@@ -2190,7 +2190,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2210,7 +2210,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2229,7 +2229,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2335,7 +2335,7 @@ export interface components {
             /** @description Why, for those who read the history; not empty. */
             reason: string;
         };
-        /** @description What a document says: of which sort it is, its kind and its name say. */
+        /** @description The body of a document; its kind and its name determine the schema. */
         AnyDocument: components["schemas"]["RulesRulesetDocument"] | components["schemas"]["RulesRuleDocument"] | components["schemas"]["RulesConditionDocument"] | components["schemas"]["RulesCheckDocument"] | components["schemas"]["PatternsPatternDocument"] | components["schemas"]["PatternsProfileDocument"] | components["schemas"]["PatternsLearningDocument"] | components["schemas"]["PatternsPromptDocument"] | components["schemas"]["PatternsCheckDocument"] | components["schemas"]["ToolsToolDocument"] | components["schemas"]["ToolsSelectionSettingsDocument"] | components["schemas"]["ToolsCorrectionsDocument"] | components["schemas"]["ToolsCheckDocument"] | components["schemas"]["ModulesModuleDocument"] | components["schemas"]["ModulesCheckDocument"] | components["schemas"]["WebhooksWebhookDocument"] | components["schemas"]["WebhooksCheckDocument"] | components["schemas"]["ConfigConfigDocument"] | components["schemas"]["ConfigSchemaDocument"] | components["schemas"]["ConfigCheckDocument"] | components["schemas"]["SchedulesScheduleDocument"] | components["schemas"]["SchedulesCheckDocument"];
         /** @description Several changes that become one revision, or none. */
         ApplyRequest: {
@@ -2356,7 +2356,7 @@ export interface components {
             code?: string | null;
             /**
              * Format: int64
-             * @description How many equal refusals in a row this entry stands for.
+             * @description How many equal refusals in a row this entry counts.
              */
             count: number;
             /** @description The address at the other end of the connection; that of a proxy behind one. */
@@ -2919,7 +2919,7 @@ export interface components {
             blocked: boolean;
             /** @description Where. */
             dir: string;
-            /** @description How many documents they hold. */
+            /** @description How many documents they have. */
             documents: number;
             /** @description How many files it has. */
             files: number;
@@ -3113,7 +3113,7 @@ export interface components {
             correlation_id?: string | null;
             /** @description The input, an object. */
             data: unknown;
-            /** @description The same as `explain`, as the original called it: nothing is stored by an execution anyway. */
+            /** @description The same as `explain`, under the name of the compatibility API: nothing is stored by an execution anyway. */
             dry_run?: boolean;
             /** @description Report the result of each rule. */
             explain?: boolean;
@@ -3121,7 +3121,7 @@ export interface components {
             rule_ids?: string[] | null;
             /** @description The ruleset; the default one without. */
             ruleset?: string | null;
-            /** @description The same as `ruleset`, as the original called it: text or a number. */
+            /** @description The same as `ruleset`, under the name of the compatibility API: text or a number. */
             ruleset_id?: unknown;
         };
         /** @description The answer of an execution, computed from one revision. */
@@ -3143,7 +3143,7 @@ export interface components {
             quarantined: components["schemas"]["QuarantinedRevisions"];
             /**
              * Format: int64
-             * @description The same as `revision`, under the name of the original.
+             * @description The same as `revision`, under the name of the compatibility API.
              */
             registry_version: number;
             /**
@@ -3297,7 +3297,7 @@ export interface components {
             modules: components["schemas"]["ModulesHealth"];
             /** @description Whether the log is polled. */
             monitoring_active: boolean;
-            /** @description Revisions that are left out here, since they did not hold. */
+            /** @description Revisions that are excluded here, since they are invalid. */
             quarantined: number[];
             /** @description What is served. */
             registry: components["schemas"]["RegistryAnswer"];
@@ -3507,7 +3507,7 @@ export interface components {
              */
             served_revision: number;
         };
-        /** @description Something in the texts of a tool that a reader should look at. */
+        /** @description A finding in the texts of a tool. */
         LintItem: {
             /** @description What was found, and what to do. */
             message: string;
@@ -3554,7 +3554,7 @@ export interface components {
              */
             answered: number;
             /**
-             * @description `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried
+             * @description `closed` (it is asked), `open` (no calls for a while, since it failed) or `half_open` (it is tried
              *     again).
              */
             breaker: string;
@@ -3576,7 +3576,7 @@ export interface components {
             provider: string;
             /**
              * Format: int64
-             * @description How many calls were not made, since it was left alone.
+             * @description How many calls were not made, since the circuit was open.
              */
             refused_by_breaker: number;
             /**
@@ -3756,7 +3756,7 @@ export interface components {
              */
             schema?: number | null;
             /**
-             * @description `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped,
+             * @description `live`: it runs its manifest; `behind`: it runs another one (`why`); `restarting`: its instance trapped,
              *     and the next one is being made; `failed`: it does not run.
              */
             state: string;
@@ -3914,7 +3914,7 @@ export interface components {
             /** @description The phases, in order. */
             phases: components["schemas"]["ModulePhaseAnswer"][];
             pre_copy?: components["schemas"]["ModulePreCopyAnswer"] | null;
-            /** @description Why it was done, where an operator said so or a trap was the reason. */
+            /** @description The reason, where an operator gave one or a trap caused it. */
             reason?: string | null;
             /** @description The size of the state, in bytes. */
             state_bytes: number;
@@ -3940,7 +3940,7 @@ export interface components {
         };
         /** @description Where to go back to. */
         ModuleRollbackBody: {
-            /** @description With a generation: says what it would come to, and changes nothing. */
+            /** @description With a generation: reports the result, and changes nothing. */
             dry_run?: boolean;
             /**
              * Format: int64
@@ -4026,19 +4026,96 @@ export interface components {
                 before?: Record<string, never> | boolean;
                 from: number;
                 steps: ({
-                    add?: string;
-                    convert?: string;
-                    default?: unknown;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    add: string;
+                    default: unknown;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
                     each?: string;
-                    into?: string | unknown[];
-                    merge?: string[];
-                    move?: string;
-                    remove?: string;
-                    rename?: string;
-                    separator?: string;
-                    split?: string;
-                    to?: string;
-                } & (unknown | unknown | unknown | unknown | unknown | unknown | unknown))[];
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    remove: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    rename: string;
+                    to: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    move: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    to: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    convert: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /** @enum {unknown} */
+                    into: "text" | "integer" | "number" | "boolean" | "list";
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    into: string[];
+                    separator: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    split: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    merge: string[];
+                    separator: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    to: string;
+                })[];
                 to: number;
             }[];
             native?: string;
@@ -4606,7 +4683,7 @@ export interface components {
             request_id?: string | null;
             /**
              * Format: int64
-             * @description For `too_many_requests`: after how many seconds to try again, as `Retry-After` says.
+             * @description For `too_many_requests`: after how many seconds to try again, as in `Retry-After`.
              */
             retry_after_seconds?: number | null;
             /**
@@ -4640,7 +4717,7 @@ export interface components {
             /** @description A JSON Pointer into the body, or into the body of `document`. */
             path: string;
         };
-        /** @description A revision that this replica leaves out, since it did not hold here. */
+        /** @description A revision that this replica excludes, since it is invalid here. */
         QuarantinedAnswer: {
             /** @description Its documents, which stay at their last good version. */
             documents: string[];
@@ -5457,7 +5534,7 @@ export interface components {
         RulesRuleDocumentPart: unknown;
         RulesRulesetDocument: {
             /**
-             * @description original: constants are typed as the original did ("30" is 30), range is membership, not_equal and not_in match values of other types.
+             * @description original: constants are typed as by the rule engine whose files are imported ("30" is 30), range is membership, not_equal and not_in match values of other types.
              * @enum {unknown}
              */
             compat?: "original";
@@ -5601,7 +5678,7 @@ export interface components {
         };
         SchedulesScheduleDocument: ({
             /** @description The changes of the edit, all or nothing. */
-            changes?: {
+            changes?: ({
                 body?: Record<string, never>;
                 /**
                  * @description It exists.
@@ -5616,10 +5693,17 @@ export interface components {
                 name: string;
                 /** @enum {unknown} */
                 op: "put" | "delete";
-            }[];
+            } & ({
+                /** @constant */
+                op?: "put";
+            } | {
+                /** @constant */
+                op?: "delete";
+            }))[];
             /**
              * Format: date-time
              * @description It is not run before.
+             * @example 2026-01-31T03:00:00Z
              */
             not_before?: string;
             /** @description Result of the run; put the document without it to try again. */
@@ -5641,7 +5725,10 @@ export interface components {
             take_over: boolean;
             /** @description It is not run outside of it. */
             window?: {
-                /** @description Start of the window: minute, hour, day, month, weekday. */
+                /**
+                 * @description Start of the window: minute, hour, day, month, weekday.
+                 * @example 0 3 * * 1-5
+                 */
                 cron: string;
                 /**
                  * @description Length of the window.
@@ -5651,6 +5738,7 @@ export interface components {
                 /**
                  * @description An IANA name, as Europe/Rome.
                  * @default UTC
+                 * @example Europe/Rome
                  */
                 time_zone: string;
             };
@@ -5899,7 +5987,7 @@ export interface components {
             /** @description The log. */
             store: components["schemas"]["StoreAnswer"];
         };
-        /** @description How the followed table stands to the log. */
+        /** @description The status of a followed table. */
         TableAnswer: {
             /**
              * Format: int64
@@ -5926,9 +6014,9 @@ export interface components {
             revisions: number;
             /** @description How many rows it had when it was last read here. */
             rows: number;
-            /** @description Whether another replica of the log follows it, and this one stands by. */
+            /** @description Whether another replica of the log follows it, and this one waits. */
             stands_by: boolean;
-            /** @description When the log was last found, or made, to say what the table says but for `problems`. */
+            /** @description When the log last had the contents of the table, except for `problems`. */
             synced_at?: string | null;
             /** @description The table. */
             table: string;
@@ -6014,7 +6102,7 @@ export interface components {
              * @description The same as a time from now, in ms, at most a hundred years; instead of `expires_at`.
              */
             expires_in_ms?: number | null;
-            /** @description For agents over MCP: `all` or `search`; what the address says without. */
+            /** @description For agents over MCP: `all` or `search`; by default that of the address. */
             expose?: string | null;
             /** @description Its name, the author of what it changes: 1 to 128 of `A-Z a-z 0-9 . _ @ + -`. */
             name: string;
@@ -6024,7 +6112,7 @@ export interface components {
             role: string;
             /**
              * @description The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
-             *     most 100. All documents without. Not for admins.
+             *     most 100. By default all documents. Not for admins.
              */
             scopes?: string[] | null;
         };
@@ -7062,7 +7150,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7409,7 +7497,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7495,7 +7583,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7641,7 +7729,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7727,7 +7815,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7878,7 +7966,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8139,7 +8227,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8227,7 +8315,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8368,7 +8456,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8543,7 +8631,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8629,7 +8717,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8950,7 +9038,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9315,7 +9403,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9409,7 +9497,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9481,7 +9569,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9559,7 +9647,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9904,7 +9992,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10410,7 +10498,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10496,7 +10584,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10681,7 +10769,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10769,7 +10857,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10905,7 +10993,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -11316,7 +11404,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -11586,7 +11674,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12079,7 +12167,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12169,7 +12257,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12256,7 +12344,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12366,7 +12454,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12438,7 +12526,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12510,7 +12598,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
