@@ -22,6 +22,7 @@ use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::limits::HttpLimits;
 use crate::merge_turns::MergeTurns;
+use crate::metrics::history::{HistorySettings, MetricsHistory};
 use crate::metrics::registry::MetricsRegistry;
 use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
@@ -82,6 +83,8 @@ pub struct Parts {
     pub scrape: Scrape,
     /// What makes requests part of distributed traces, where traces are exported.
     pub tracing: Option<Arc<dyn RequestTracing>>,
+    /// How the metrics are sampled.
+    pub history: HistorySettings,
 }
 
 /// Work at a scrape of the metrics.
@@ -106,6 +109,8 @@ pub struct AppStateParts {
     pub metrics: MetricsRegistry,
     pub(crate) replica_metrics: ReplicaMetrics,
     pub(crate) request_metrics: RequestMetrics,
+    /// Samples of the metrics.
+    pub(crate) history: MetricsHistory,
     /// Sends reloads to observers.
     pub events: EventBroadcaster,
     /// The server sides of the kinds.
@@ -187,6 +192,7 @@ impl AppState {
             audited: OnceLock::new(),
             replica_metrics: ReplicaMetrics::new(&metrics, parts.tls.is_some()),
             request_metrics: RequestMetrics::default(),
+            history: MetricsHistory::new(parts.history, metrics.sources()),
             metrics,
             events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
             kinds,

@@ -205,6 +205,7 @@ impl Service {
             redact,
             scrape: scrape_settings(configs.clone()),
             tracing: request_tracing(options),
+            history: options.metrics_history,
         });
         #[cfg(feature = "otlp")]
         if let Some(otlp) = &options.otlp {

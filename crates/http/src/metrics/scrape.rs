@@ -11,7 +11,7 @@ use midflight_wire::problem::ProblemBody;
 
 use super::registry::set_truth;
 use super::replica::ReplicaMetrics;
-use crate::app::AppState;
+use crate::app::{AppState, ScrapeSettings};
 use crate::code::Code;
 use crate::problem::ApiError;
 
@@ -82,10 +82,7 @@ pub(crate) async fn scrape(State(app): State<AppState>) -> Result<impl IntoRespo
 /// # Errors
 /// 404 where the config disables metrics.
 pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
-    let Some(text) = exposition_text(app, prefix) else {
-        let detail = "metrics are disabled by the config (metrics.enabled)";
-        return Err(ApiError::new(Code::NOT_FOUND, detail));
-    };
+    let text = exposition_text(app, prefix).ok_or_else(disabled)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -105,6 +102,11 @@ pub fn exposition_text(app: &AppState, prefix: &str) -> Option<String> {
     }
     app.kinds.iter().for_each(|kind| kind.metrics(&app.metrics));
     Some(labelled(&named(&app.metrics.render(), prefix), &settings.labels))
+}
+
+/// The refusal where the config disables metrics.
+pub(super) fn disabled() -> ApiError {
+    ApiError::new(Code::NOT_FOUND, "metrics are disabled by the config (metrics.enabled)")
 }
 
 /// The lines of the metrics whose names begin so.

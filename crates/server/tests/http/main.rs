@@ -21,6 +21,7 @@ mod hostile;
 mod idempotency;
 mod jwt;
 mod log;
+mod metrics_history;
 #[cfg(feature = "modules")]
 mod modules;
 #[cfg(feature = "modules")]
