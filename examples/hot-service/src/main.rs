@@ -1,6 +1,6 @@
-//! A service whose settings change while it runs. Save its config file: what is valid and holds is in effect within
-//! milliseconds, what is not changes nothing, and `/health/reload` says which. README.md beside this folder is the
-//! tour.
+//! A service whose settings change while it runs. Save its config file: valid content that every component accepts is
+//! in effect within milliseconds, any other changes nothing, and `/health/reload` says which. README.md beside this
+//! folder is the tour.
 
 mod routes;
 mod settings;

@@ -54,7 +54,7 @@ async fn orders(State(service): State<Service>) -> Answer {
 async fn visits(State(service): State<Service>) -> Answer {
     match service.redis.query::<u64>(redis::cmd("INCR").arg("visits")).await {
         Ok(visits) => {
-            tracing::debug!(visits, "somebody was here");
+            tracing::debug!(visits, "visit counted");
             (StatusCode::OK, Json(json!({"visits": visits})))
         }
         Err(error) => unavailable(&error),
@@ -70,7 +70,7 @@ async fn health(State(service): State<Service>) -> Answer {
     message(&service.app.report(), StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// How the config stands, with the hashes by which a sidecar believes it.
+/// The status of the config, with the hashes by which a sidecar verifies it.
 fn message(report: &Report, refused: StatusCode) -> Answer {
     (if report.is_live() { StatusCode::OK } else { refused }, Json(report.to_json()))
 }
