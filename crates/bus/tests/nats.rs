@@ -5,43 +5,24 @@ mod faults;
 
 use std::sync::Arc;
 
-use faults::{Server, sealed};
+use faults::{Server, connect, sealed};
 use midflight_bus::conformance::ConnectBus;
 use midflight_bus::{Bus, BusError, NatsBus, NatsOptions, Seal, Timing};
-use midflight_testkit::{Nats, Process};
+use midflight_testkit::Nats;
 
 async fn make() -> (ConnectBus, Arc<Nats>) {
     let server = Arc::new(Nats::start());
-    let url = server.url();
-    (Box::new(move || <Nats as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
+    (connect::<Nats>(server.url()), server)
 }
 
 midflight_bus::conformance_tests!(make());
 fault_tests!(Nats);
 
 impl Server for Nats {
-    fn start() -> Self {
-        Self::start()
-    }
-
-    fn port(&self) -> u16 {
-        self.port()
-    }
+    testkit_server!();
 
     fn url_by(&self, port: u16) -> String {
         format!("nats://127.0.0.1:{port}")
-    }
-
-    fn stop(&mut self) {
-        self.stop();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-
-    fn process(&mut self) -> &mut Process {
-        self.process()
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {

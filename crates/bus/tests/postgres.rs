@@ -6,7 +6,7 @@ mod faults;
 use std::process::Command;
 use std::sync::Arc;
 
-use faults::{Server, TIMING, sealed, until};
+use faults::{Server, TIMING, connect, sealed, until};
 use midflight_bus::conformance::{ConnectBus, heard, hint, hint_with};
 use midflight_bus::{Bus, BusError, HintEvent, PostgresBus, PostgresBusOptions, Seal, Timing};
 use midflight_testkit::{Postgres, Process};
@@ -18,8 +18,7 @@ const DATABASE: &str = "postgres";
 
 async fn make() -> (ConnectBus, Arc<Postgres>) {
     let server = Postgres::shared();
-    let url = server.database();
-    (Box::new(move || <Postgres as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
+    (connect::<Postgres>(server.database()), server)
 }
 
 midflight_bus::conformance_tests!(make());

@@ -5,45 +5,26 @@ mod faults;
 
 use std::sync::Arc;
 
-use faults::{Server, TIMING, sealed, until};
+use faults::{Server, TIMING, connect, sealed, until};
 use futures_util::StreamExt as _;
 use midflight_bus::conformance::{ConnectBus, heard, hint, hint_with, received_up_to};
 use midflight_bus::{Bus, BusError, Hint, HintEvent, RedisBus, RedisOptions, Seal, Timing};
 use midflight_core::{Appended, ChangeSummary, DocumentId, KindName};
-use midflight_testkit::{Process, Redis};
+use midflight_testkit::Redis;
 
 async fn make() -> (ConnectBus, Arc<Redis>) {
     let server = Arc::new(Redis::start());
-    let url = server.url();
-    (Box::new(move || <Redis as Server>::bus(url.clone(), Timing::default(), &sealed()).unwrap()), server)
+    (connect::<Redis>(server.url()), server)
 }
 
 midflight_bus::conformance_tests!(make());
 fault_tests!(Redis);
 
 impl Server for Redis {
-    fn start() -> Self {
-        Self::start()
-    }
-
-    fn port(&self) -> u16 {
-        self.port()
-    }
+    testkit_server!();
 
     fn url_by(&self, port: u16) -> String {
         format!("redis://127.0.0.1:{port}")
-    }
-
-    fn stop(&mut self) {
-        self.stop();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-
-    fn process(&mut self) -> &mut Process {
-        self.process()
     }
 
     fn bus(url: String, timing: Timing, seal: &Seal) -> Result<Arc<dyn Bus>, BusError> {

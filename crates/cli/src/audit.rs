@@ -28,9 +28,9 @@ const ENTRIES: &[TableColumn<AuditItem>] = &[
 /// The commands of `audit`.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// List what was done and refused, the newest first.
+    /// List the entries of the audit, the newest first.
     List(ListArgs),
-    /// Write all of it as JSON lines, the newest first.
+    /// Write all entries as JSON lines, the newest first.
     Export(FilterArgs),
 }
 
@@ -47,19 +47,19 @@ pub(super) struct ListArgs {
 /// Which entries.
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
-    /// Only of who has this name.
+    /// Only entries of this actor.
     #[arg(long, default_value = "", hide_default_value = true)]
     actor: String,
-    /// Only of this method and route, as "PUT /api/v1/documents/{kind}/{name}".
+    /// Only entries of this method and route, as "PUT /api/v1/documents/{kind}/{name}".
     #[arg(long, default_value = "", hide_default_value = true)]
     action: String,
-    /// Only those that ended so: success, refused or failed.
+    /// Only entries with this outcome: success, refused or failed.
     #[arg(long, default_value = "", hide_default_value = true)]
     outcome: String,
-    /// Only from this time on, as 2026-01-31T03:00:00Z.
+    /// Only entries from this time on, as 2026-01-31T03:00:00Z.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TIME")]
     since: String,
-    /// Only from before this time.
+    /// Only entries before this time.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "TIME")]
     until: String,
 }

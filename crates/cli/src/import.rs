@@ -28,7 +28,7 @@ pub(super) struct ImportArgs {
     /// The file; - for stdin; a directory too, with --format documents.
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     file: Option<PathBuf>,
-    /// What it holds.
+    /// The format of the file.
     #[arg(long, value_parser = format::parser(), default_value = format::DOCUMENTS)]
     format: &'static ImportFormat,
     /// The conditions that the rules name; with --format rule-engine.

@@ -49,12 +49,12 @@ struct KnownServer {
 pub(super) enum ContextCommand {
     /// List the known servers.
     List,
-    /// Talk to this server from now on.
+    /// Use this server for later commands.
     Use {
         /// The context.
         name: String,
     },
-    /// Forget a server and its token.
+    /// Remove a server and its token.
     Remove {
         /// The context.
         name: String,

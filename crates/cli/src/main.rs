@@ -124,7 +124,7 @@ enum Command {
     Tool(Box<tool::ToolCommand>),
     /// Select the best tool for a task, with the reasons; also `tool select`.
     Select(Box<select::SelectArgs>),
-    /// Write, build and try modules; load, call and reload them, and go back.
+    /// Create, build and test modules; load, call, reload and roll them back.
     #[cfg(feature = "modules")]
     #[command(subcommand)]
     Module(Box<module::ModuleCommand>),
@@ -134,15 +134,15 @@ enum Command {
     Export(export::ExportArgs),
     /// Put the documents of a file into the log; also reads the formats of other systems.
     Import(Box<import::ImportArgs>),
-    /// Keep the address and the token of a server, so that commands talk to it.
+    /// Save the address and the token of a server for later commands.
     Login(login::LoginArgs),
-    /// List the servers that were logged in to, choose one, or forget one.
+    /// List, choose or remove the servers of `midflight login`.
     #[command(subcommand)]
     Context(login::ContextCommand),
-    /// Make, list, rotate and revoke API tokens.
+    /// Create, list, rotate and revoke API tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Look at who did what, from where, and what came of it.
+    /// Show who did what, from where, and the result.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Diagnose a server, its fleet, a token or a data folder.

@@ -24,17 +24,17 @@ use super::output::Output;
 /// The commands of `module`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ModuleCommand {
-    /// Make the project of a module in Rust.
+    /// Create a Rust project for a module.
     New(project::NewArgs),
     /// Build the component of a project in Rust, of a core module or of a text in WAT.
     Build(build::BuildArgs),
-    /// Try a component in this process, with the states of earlier versions; no server is needed.
+    /// Test a component in this process, with the states of earlier versions; no server is needed.
     Test(trial::TestArgs),
     /// Put a component into the store, and make it the live version of its module, as one revision.
     // `--version` is that of the component.
     #[command(disable_version_flag = true)]
     Load(load::LoadArgs),
-    /// List the modules with what answers.
+    /// List the modules, each with the version that answers.
     List,
     /// Show a module with its manifest, its limits and its last reload.
     Show(ModuleNameArgs),
@@ -42,14 +42,14 @@ pub(super) enum ModuleCommand {
     Call(remote::CallArgs),
     /// Reload a module on the server that is asked, from its live manifest.
     Reload(remote::ModuleReloadArgs),
-    /// Go back: to the version before, exactly, or to a generation as it ended.
+    /// Return to the previous version, or restore a generation.
     Rollback(remote::RollbackArgs),
     /// List the reloads of a module on the server that is asked, the newest first.
     History(remote::ModuleHistoryArgs),
     /// Write the state of a module to a file, or load one.
     #[command(subcommand)]
     State(state::StateCommand),
-    /// Load the components of a directory whenever one of them changes; nothing is built.
+    /// Load the components of a directory when they change; nothing is built.
     Watch(watch::ModuleWatchArgs),
     /// Fetch the component of every live manifest, and compare its digest.
     Verify,

@@ -90,7 +90,7 @@ pub(super) struct ServeArgs {
     /// default it deletes nothing then: an unmounted volume looks like an empty directory.
     #[arg(long, env = "MIDFLIGHT_ALLOW_EMPTY")]
     allow_empty: bool,
-    /// The PostgreSQL database with a table of patterns to keep the log in step with, as postgres://user@host/database
+    /// The PostgreSQL database with a table of patterns to synchronize into the log, as postgres://user@host/database
     /// (the password in PGPASSWORD). It is read when a program on --redis-legacy-channel orders a reload, and every
     /// HOT_RELOAD_INTERVAL_SECONDS. Its patterns belong to table:NAME.
     #[arg(

@@ -21,21 +21,21 @@ const RECOVERY_LOOK: Duration = Duration::from_millis(50);
 /// The commands of `token`.
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Make a token and print it; it is not shown again.
+    /// Create a token and print it; it is not shown again.
     Create(Box<CreateArgs>),
     /// List the tokens, without the tokens themselves.
     List,
-    /// Refuse tokens from now on, on every replica.
+    /// Revoke tokens: every replica refuses them.
     Revoke {
         /// The tokens, by name.
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Make a token again under its name and print it; the one of before stays valid for a while.
+    /// Replace a token under its name and print the new one; the previous one stays valid for a while.
     Rotate {
         /// The token, by name.
         name: String,
-        /// How long the one of before stays valid, as 30m or 24h; 0s for not at all.
+        /// How long the previous token stays valid, as 30m or 24h; 0s: not at all.
         #[arg(long, value_parser = milliseconds, value_name = "LENGTH", default_value = "1h")]
         overlap: u64,
     },
@@ -50,7 +50,7 @@ pub(super) enum TokenCommand {
 /// The flags of `token create`.
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// Its name, the author of what it changes.
+    /// The name of the token, which is the author of its changes.
     name: String,
     /// What it may do.
     #[arg(long, value_enum)]
@@ -64,7 +64,7 @@ pub(super) struct CreateArgs {
     /// Until when it is valid, as 2026-01-31T03:00:00Z.
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
-    /// For an agent: the revision whose tools it works with, whatever is served.
+    /// For an agent: the revision whose tools it sees, independent of the served one.
     #[arg(long, value_name = "REVISION", help_heading = "For agents over MCP")]
     at: Option<u64>,
     /// For an agent: list all tools, or a search of them.
@@ -179,7 +179,7 @@ async fn rotate(client: &Client, output: &Output, name: &str, overlap_ms: u64) -
     output.data(&made, || made.token.clone() + "\n")?;
     eprint_status(&match &made.info.previous_valid_until {
         None => format!("token {name} rotated; the one of before is refused from now on"),
-        Some(until) => format!("token {name} rotated; the one of before is valid until {until}"),
+        Some(until) => format!("token {name} rotated; the previous one is valid until {until}"),
     });
     Ok(())
 }

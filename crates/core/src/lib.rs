@@ -41,7 +41,10 @@ pub use event::{ComponentState, ComponentTime, PhaseTime, ReloadEvent, ReloadId}
 pub use json_path::JsonPath;
 pub use json_pointer::JsonPointer;
 pub use key::{EditKey, KEY_BYTES_MAX, KEY_HOURS_MAX, is_key_valid};
-pub use name::{CHECKS_FOLDER, DocumentId, DocumentName, KindName, NAME_BYTES_MAX, NameError};
+pub use name::{
+    CHECKS_FOLDER, DOCUMENT_NAME_PATTERN, DocumentId, DocumentName, KIND_BYTES_MAX, KIND_NAME_PATTERN,
+    KindName, NAME_BYTES_MAX, NameError,
+};
 pub use open::{InvalidWord, Open, OpenWord, Vocabulary, WORD_BYTES_MAX};
 pub use outcome::{Outcome, Trigger, UnknownWord};
 pub use parts::in_parts;

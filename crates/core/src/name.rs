@@ -7,9 +7,15 @@ use std::sync::Arc;
 /// The longest document name, in bytes.
 pub const NAME_BYTES_MAX: usize = 256;
 /// The longest kind name, in bytes.
-const KIND_BYTES_MAX: usize = 32;
+pub const KIND_BYTES_MAX: usize = 32;
 /// The deepest document name, in segments between slashes.
 const NAME_SEGMENTS_MAX: usize = 8;
+
+/// [`KindName::new`] as the `pattern` of a JSON Schema; its length is [`KIND_BYTES_MAX`].
+pub const KIND_NAME_PATTERN: &str = "^[a-z][a-z0-9_]*$";
+/// [`DocumentName::new`] as the `pattern` of a JSON Schema; its length is [`NAME_BYTES_MAX`].
+pub const DOCUMENT_NAME_PATTERN: &str = "^[\\p{Alphabetic}\\p{N}_][\\p{Alphabetic}\\p{N}._:@+-]*\
+                                         (/[\\p{Alphabetic}\\p{N}_][\\p{Alphabetic}\\p{N}._:@+-]*){0,7}$";
 
 /// The first segment of the name of every check, in every kind: `checks/refund-is-refused`.
 pub const CHECKS_FOLDER: &str = "checks";

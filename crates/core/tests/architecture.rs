@@ -83,6 +83,7 @@ const UNUSED_WORDS: &[(&str, &str)] = &[
     ("goes one road", "runs through the pipeline"),
     ("the seed", "the compatibility API"),
     ("the house", "the layers, the crates"),
+    ("left alone", "not called, not changed"),
 ];
 
 fn crates_folder() -> PathBuf {
@@ -467,6 +468,30 @@ fn prose(text: &str) -> Vec<String> {
     found
 }
 
+/// The pages for people: the README, the guides, the pages of error codes, the decisions, and those beside examples and
+/// charts.
+fn pages() -> Vec<PathBuf> {
+    fn add(folder: &Path, found: &mut Vec<PathBuf>) {
+        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            match path.extension() {
+                _ if path.is_dir() => add(&path, found),
+                Some(extension) if extension == "md" => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    let root = crates_folder().parent().expect("the crates lie in the repository").to_owned();
+    let mut found: Vec<_> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name)).into();
+    ["docs", "examples", "deploy"].iter().for_each(|folder| add(&root.join(folder), &mut found));
+    found
+}
+
+/// The paragraphs of a page, each in one line.
+fn paragraphs(text: &str) -> Vec<String> {
+    text.split("\n\n").map(|paragraph| paragraph.lines().collect::<Vec<_>>().join(" ")).collect()
+}
+
 #[test]
 fn words_are_found_across_lines_and_not_within_others() {
     let text = "/// It is given\n/// up.\nlet x = \"Whoever\";\n// anew\n";
@@ -475,22 +500,35 @@ fn words_are_found_across_lines_and_not_within_others() {
     assert!(found.iter().any(|one| has_word(one, "whoever")), "{found:?}");
     assert!(!found.iter().any(|one| has_word(one, "anew")), "{found:?}");
     assert!(!has_word("renewanew", "anew"));
+    assert!(paragraphs("# A\n\nIt is given\nup.").iter().any(|one| has_word(one, "given up")));
 }
 
 /// Texts and documentation are plain technical English, which can be searched for.
 #[test]
 fn texts_use_the_terms_of_the_field() {
-    let mut wrong = Vec::new();
+    let mut texts = Vec::new();
     for member in members().into_keys().filter(|member| layer(member) < layer("benches")) {
-        for file in product_sources(&member) {
-            for one in prose(&text_without_tests(&file)) {
-                let found = UNUSED_WORDS.iter().filter(|(word, _)| has_word(&one, word));
-                wrong.extend(found.map(|(word, instead)| {
-                    let shown: String = one.trim().chars().take(120).collect();
-                    format!("{} has {word:?}; write {instead}: {shown}", file.display())
-                }));
-            }
-        }
+        let files = product_sources(&member);
+        texts.extend(files.into_iter().map(|file| (prose(&text_without_tests(&file)), file)));
+    }
+    for (example, _) in examples() {
+        let mut files = Vec::new();
+        sources(&example.join("src"), &mut files);
+        texts.extend(files.into_iter().map(|file| (prose(&text_without_tests(&file)), file)));
+    }
+    let pages = pages();
+    assert!(pages.len() > 80, "the pages are found");
+    for page in pages {
+        let text = std::fs::read_to_string(&page).expect("a page can be read");
+        texts.push((paragraphs(&text), page));
+    }
+    let mut wrong = Vec::new();
+    for (one, file) in texts.iter().flat_map(|(texts, file)| texts.iter().map(move |one| (one, file))) {
+        let found = UNUSED_WORDS.iter().filter(|(word, _)| has_word(one, word));
+        wrong.extend(found.map(|(word, instead)| {
+            let shown: String = one.trim().chars().take(120).collect();
+            format!("{} has {word:?}; write {instead}: {shown}", file.display())
+        }));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

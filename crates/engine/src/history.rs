@@ -28,7 +28,7 @@ const LAST_WRITE_MAX: Duration = Duration::from_millis(50);
 pub struct ReloadReport {
     /// The event that history keeps.
     pub event: Arc<ReloadEvent>,
-    /// The result for each document; cut at `changes_told_max`, the event has the true count.
+    /// The result for each document; cut at `changes_reported_max`, the event has the true count.
     pub changes: Arc<[(DocumentId, Effect)]>,
     /// How many documents of each kind it changed: all of them, where `changes` is cut.
     pub changed: BTreeMap<KindName, usize>,

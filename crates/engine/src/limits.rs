@@ -31,7 +31,7 @@ pub struct Limits {
     /// How many threads may be abandoned with endless work of one kind before no more work of that kind is taken. 4.
     pub runaways_max: usize,
     /// How many changes of one reload are reported one by one to observers; the rest are only counted. 1,000.
-    pub changes_told_max: usize,
+    pub changes_reported_max: usize,
 }
 
 impl Default for Limits {
@@ -49,7 +49,7 @@ impl Default for Limits {
             validations_per_caller_max: 8,
             history_max: 10_000,
             runaways_max: 4,
-            changes_told_max: 1000,
+            changes_reported_max: 1000,
         }
     }
 }

@@ -75,8 +75,7 @@ fn joined(text: &str) -> String {
 pub(crate) fn add(document: &mut OpenApi, sorts: Vec<(String, DocumentSchema)>) {
     let schemas = &mut document.components.get_or_insert_default().schemas;
     let mut any = AnyOf::new();
-    any.description =
-        Some("What a document says: of which sort it is, its kind and its name say.".to_owned());
+    any.description = Some("The body of a document; its kind and its name determine the schema.".to_owned());
     for (kind, DocumentSchema { title, mut schema, .. }) in sorts {
         let name = component(&kind, title);
         any.items.push(Ref::from_schema_name(&name).into());

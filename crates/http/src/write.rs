@@ -69,7 +69,7 @@ pub struct WriteParams {
     /// Why, for those who read the history.
     #[serde(default)]
     reason: String,
-    /// Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+    /// Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
     /// answer is 202 with a schedule.
     not_before: Option<String>,
     /// Not now, but when this window is open: a cron expression of its openings, as `0 3 * * *`.

@@ -107,55 +107,113 @@ pub mod testing {
 /// A program on one config that changes while it runs.
 #[cfg(feature = "app")]
 pub mod app {
-    pub use midflight_app::*;
+    pub use midflight_app::{
+        App, AppBuilder, AppError, Bootstrap, ConfigReloader, LiveConfig, Process, References,
+        ReferencesError, Report,
+    };
 }
 
 /// Components that follow a config.
 #[cfg(feature = "app")]
 pub mod components {
-    pub use midflight_components::*;
+    #[cfg(any(feature = "pool-postgres", feature = "pool-redis"))]
+    pub use midflight_components::drivers;
+    #[cfg(feature = "llm")]
+    pub use midflight_components::{
+        BreakerSettings, BreakerState, ChatAnswer, ChatMessage, ChatRequest, ChatSchema, Llm, LlmCounts,
+        LlmError, LlmFactory, LlmSettings, LlmStatus,
+    };
+    #[cfg(feature = "cache")]
+    pub use midflight_components::{Cache, CacheFactory, CacheSettings};
+    pub use midflight_components::{
+        ComponentFactory, ComponentRole, CurrentComponent, Exchange, ExchangeFactory, ExchangePart,
+        ManagedComponent, SettingsSource,
+    };
+    #[cfg(feature = "pool-postgres")]
+    pub use midflight_components::{
+        Database, DatabaseConnection, DatabaseError, DatabaseFactory, DatabaseSettings, DatabaseStatus,
+        DatabaseTransaction,
+    };
+    #[cfg(feature = "log")]
+    pub use midflight_components::{LogFormat, LogOutput, LogSettings, Logger, LoggerError, LoggerFactory};
+    #[cfg(feature = "pool-redis")]
+    pub use midflight_components::{Redis, RedisError, RedisFactory, RedisSettings, RedisStatus};
 }
 
 /// The kind `config`.
 #[cfg(feature = "app")]
 pub mod config {
-    pub use midflight_config::*;
+    pub use midflight_config::{
+        ApplyMode, Config, ConfigDocument, ConfigEntry, ConfigSchema, ConfigValues, Configs, DurationText,
+        InferredSchema, KeyChange, KeyDifference, Masked, OperatorContents, Origin, Override, REDACTED,
+        REFERENCED_BYTES_MAX, Redactor, SCHEMAS_FOLDER, Secret, differences, infer_schema, limits,
+    };
 }
 
 /// The kind `rules`.
 #[cfg(feature = "rules")]
 pub mod rules {
-    pub use midflight_rules::*;
+    pub use midflight_rules::{
+        ExecuteError, ExecuteRequest, Execution, RuleEvaluation, RuleInfo, RuleOutcome, RuleStatus, Rules,
+        RulesDocument, RulesSnapshot, RulesetInfo, import, limits,
+    };
 }
 
 /// The kind `patterns`.
 #[cfg(feature = "patterns")]
 pub mod patterns {
-    pub use midflight_patterns::*;
+    pub use midflight_patterns::{
+        Action, Category, Classification, ClassifyError, CreatedBy, DEFAULT_PROFILE, DUPLICATE_PATTERN,
+        LEARNING_FOLDER, LearnFrom, LearningMode, LearningPolicy, LearningProposal, Match, NotLearned,
+        PROFILES_FOLDER, PROMPTS_FOLDER, Pattern, PatternMatch, PatternStatus, Patterns, PatternsDocument,
+        PatternsSnapshot, Personal, Profile, Prompt, Redaction, Reply, ReplyError, import, limits,
+        wilson_lower_bound,
+    };
 }
 
 /// The kind `tools`.
 #[cfg(feature = "tools")]
 pub mod tools {
-    pub use midflight_tools::*;
+    pub use midflight_tools::{
+        CATEGORIES, CORRECTIONS_FOLDER, Capability, DUPLICATE_TOOL, EstimateCorrection, EstimateCorrections,
+        FEATURES, FeatureVector, PLATFORMS, Policy, PreferenceMatch, PreferenceMode, RESERVED_MCP_NAMES,
+        SELECTION_SETTINGS, SETTINGS_FOLDER, SearchHit, SelectionSettings, Tool, ToolInput, ToolPattern,
+        ToolStatus, Tools, ToolsDocument, ToolsSnapshot, catalogue_digest, derive_mcp_name, diff, export,
+        expression, import, is_mcp_name, limits, lint, selection, suggest_word, telemetry,
+    };
 }
 
 /// The kind `modules`.
 #[cfg(feature = "modules")]
 pub mod modules {
-    pub use midflight_modules::*;
+    pub use midflight_modules::{
+        CodeSource, Downgrade, GroupCycle, GroupMember, GroupPlace, Manifest, ModuleCapability, ModuleLimits,
+        Modules, ModulesSnapshot, Probe, ProbeReply, limits, migration, topological_order,
+    };
 }
 
 /// What runs modules: components and registered Rust types.
 #[cfg(feature = "modules")]
 pub mod module_host {
-    pub use midflight_module_host::*;
+    pub use midflight_module_host::{
+        BlobSource, CacheCounts, CallError, CallResult, ComponentDescription, DryRunReport, EngineOptions,
+        HostError, HostOptions, ImportContext, InstancePurpose, LiveModule, MemoryBlobs, MetricsSnapshot,
+        ModuleCode, ModuleFailure, ModuleHandle, ModuleHost, ModuleInfo, ModuleInstance, ModuleMessage,
+        ModulePhase, ModuleRefusal, ModuleReloadReport, ModuleReply, ModuleServices, ModuleStatus,
+        ModulesComponent, NativeModule, NativeModules, ParkedMessage, PauseHistogram, PausedModule,
+        PhaseDuration, PhaseHook, PlainServices, PreparedModule, ReloadFailure, ReloadObserver,
+        ReloadOptions, ReloadOutcome, ReloadRecord, SharedCode, StateSnapshot, Trap, encode, journal,
+    };
 }
 
 /// Queries classified by live patterns, and by an LLM whose answers become patterns.
 #[cfg(feature = "learning")]
 pub mod learning {
-    pub use midflight_learning::*;
+    pub use midflight_learning::{
+        AnswerSource, AskedBy, Classifier, Corrected, Correction, Counts, Feedback, FeedbackAnswer,
+        FeedbackError, ForeignCount, Learned, LearningOptions, Matched, PatternLookup, PatternPerformance,
+        PatternUsage, Performance, QueryAnswer, Savings, Sender,
+    };
 }
 
 /// A server within the program: `Service::router` is its API, for an axum application that mounts it beside its own
@@ -171,7 +229,12 @@ pub mod server {
 /// Documents from files, and watched directories.
 #[cfg(feature = "source")]
 pub mod source {
-    pub use midflight_source::*;
+    pub use midflight_source::{
+        Agreed, ConfigText, DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus,
+        FileDocument, FileOptions, FileProblem, FileValue, FileWatch, HeldLoss, LeftAlone, NamedDirectory,
+        OwnedDocuments, OwnedExtent, SourceError, ValueError, WriteError, distinct_directories, duplicates,
+        locate, locate_all, parse_config, parse_documents, parse_values, write_documents, write_value,
+    };
 }
 
 /// The example of the README, run as a test.

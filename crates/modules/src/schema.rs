@@ -1,11 +1,15 @@
 //! The JSON Schema of a manifest, for editors. What it cannot express, `read` checks.
 
+use midflight_core::{DOCUMENT_NAME_PATTERN, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use midflight_engine::DocumentSchema;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bounds::ModuleLimits;
 use crate::capability::ModuleCapability;
-use crate::limits::{CALLS_MAX, MIGRATIONS_MAX, PROBES_MAX, STEPS_MAX, WORD_BYTES_MAX};
+use crate::limits::{
+    CALLS_MAX, MIGRATIONS_MAX, PARTS_MAX, PATH_BYTES_MAX, PROBES_MAX, STEPS_MAX, WORD_BYTES_MAX,
+};
+use crate::migration::CONVERT_WORDS;
 
 /// The schemas of the kind's documents.
 pub(crate) fn schemas() -> Vec<DocumentSchema> {
@@ -13,9 +17,9 @@ pub(crate) fn schemas() -> Vec<DocumentSchema> {
 }
 
 fn manifest() -> Value {
-    let word = json!({"type": "string", "minLength": 1, "maxLength": WORD_BYTES_MAX});
-    let names =
-        json!({"type": "array", "items": {"type": "string"}, "maxItems": CALLS_MAX, "uniqueItems": true});
+    let word = json!({"type": "string", "minLength": 1, "maxLength": WORD_BYTES_MAX, "pattern": "^[!-~]+$"});
+    let name = json!({"type": "string", "maxLength": NAME_BYTES_MAX, "pattern": DOCUMENT_NAME_PATTERN});
+    let names = json!({"type": "array", "items": name, "maxItems": CALLS_MAX, "uniqueItems": true});
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The manifest of a module",
@@ -24,7 +28,7 @@ fn manifest() -> Value {
         "oneOf": [{"required": ["component"]}, {"required": ["native"]}],
         "additionalProperties": false,
         "properties": {
-            "description": {"type": "string"},
+            "description": text(),
             "component": {
                 "type": "string",
                 "pattern": "^sha256:[0-9a-fA-F]{64}$",
@@ -54,7 +58,7 @@ fn manifest() -> Value {
                     "expect": {
                         "type": "object",
                         "additionalProperties": false,
-                        "properties": {"result": {}, "failure": {"type": "string"}},
+                        "properties": {"result": {}, "failure": text()},
                         "minProperties": 1,
                         "maxProperties": 1
                     }
@@ -72,10 +76,11 @@ fn manifest() -> Value {
     })
 }
 
+fn text() -> Value {
+    json!({"type": "string", "maxLength": TEXT_BYTES_MAX})
+}
+
 fn migration() -> Value {
-    let path = json!({"type": "string", "pattern": "^/"});
-    let words = ["add", "remove", "rename", "move", "convert", "split", "merge"];
-    let one_of = words.map(|word| json!({"required": [word]}));
     json!({
         "type": "object",
         "required": ["from", "to", "steps"],
@@ -85,18 +90,36 @@ fn migration() -> Value {
             "to": {"type": "integer", "minimum": 1, "maximum": u32::MAX},
             "before": {"type": ["object", "boolean"]},
             "after": {"type": ["object", "boolean"]},
-            "steps": {"type": "array", "maxItems": STEPS_MAX, "items": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "each": path, "add": path, "default": {}, "remove": path, "rename": path, "move": path,
-                    "to": {"type": "string"}, "convert": path,
-                    "into": {"type": ["string", "array"]},
-                    "split": path, "separator": {"type": "string", "minLength": 1},
-                    "merge": {"type": "array", "items": path, "minItems": 2}
-                },
-                "oneOf": one_of
-            }}
+            "steps": {"type": "array", "maxItems": STEPS_MAX, "items": {"oneOf": steps()}}
         }
     })
+}
+
+/// The schema of each step, by the member that names it.
+fn steps() -> Vec<Value> {
+    let path = json!({
+        "type": "string", "pattern": "^/", "maxLength": PATH_BYTES_MAX, "examples": ["/counters/total", "/n"]
+    });
+    let separator = json!({"type": "string", "minLength": 1, "maxLength": TEXT_BYTES_MAX});
+    let names = json!({
+        "type": "array", "items": text(), "minItems": 2, "maxItems": PARTS_MAX, "uniqueItems": true
+    });
+    let paths = json!({"type": "array", "items": path, "minItems": 2, "maxItems": PARTS_MAX});
+    let words = json!({"enum": CONVERT_WORDS.map(|(word, _)| word)});
+    let step = |members: &[(&str, &Value)]| {
+        let required: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+        let mut properties: Map<_, _> =
+            members.iter().map(|(name, schema)| ((*name).to_owned(), (*schema).clone())).collect();
+        properties.insert("each".to_owned(), path.clone());
+        json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+    };
+    vec![
+        step(&[("add", &path), ("default", &json!({}))]),
+        step(&[("remove", &path)]),
+        step(&[("rename", &path), ("to", &text())]),
+        step(&[("move", &path), ("to", &path)]),
+        step(&[("convert", &path), ("into", &words)]),
+        step(&[("split", &path), ("separator", &separator), ("into", &names)]),
+        step(&[("merge", &paths), ("separator", &separator), ("to", &path)]),
+    ]
 }

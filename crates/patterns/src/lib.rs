@@ -4,7 +4,7 @@
 //! Four sorts of document, distinguished by name: `{pattern}`, and of each profile of queries `profiles/{profile}` (how
 //! they are made comparable), `learning/{profile}` (what is learned from them) and `prompts/{profile}` (the prompt for
 //! the LLM). [`Patterns`] is the kind that the engine runs; [`PatternsSnapshot::classify`] answers a query; [`import`]
-//! reads the files of the original system. Nothing here asks an LLM or counts: that is the business of who serves it.
+//! reads the files of another classifier. Nothing here asks an LLM or counts: that is the business of who serves it.
 //!
 //! Exact patterns are in a persistent map, by key. All others are in automata, one pass over the query for each
 //! (`literals`, `expressions`), in parts of growing size so that a change rebuilds a small one (`tiers`). Of all that

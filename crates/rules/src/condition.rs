@@ -26,7 +26,7 @@ pub(crate) struct Condition {
     pub(crate) test: Arc<Test>,
     /// The typing it was compiled for; none when it answers the same in both.
     typing: Option<Typing>,
-    /// The constant as the document has it, where the original's typing changed it.
+    /// The constant as the document has it, where the typing of `compat: original` changed it.
     stated: Option<Box<Value>>,
 }
 

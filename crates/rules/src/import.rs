@@ -1,4 +1,4 @@
-//! Reads the rule files of the original rule engine as documents of the kind `rules`.
+//! Reads the rule files of another rule engine as documents of the kind `rules`.
 //!
 //! A pure function from texts to documents; the caller puts them into the log as one edit. What it makes is not
 //! compiled yet: the edit is, and refuses what does not fit together.
@@ -43,7 +43,7 @@ pub struct ImportedRules {
     pub notices: Vec<String>,
 }
 
-/// The documents of files of the original rule engine, with every constant typed as it did (`compat: original`).
+/// The documents of files of another rule engine, with every constant typed as it did (`compat: original`).
 ///
 /// `rules` is the text of the rules file, `conditions` that of the conditions file if there is one, `ruleset` the id
 /// of the ruleset to make. Documents are ordered by name.

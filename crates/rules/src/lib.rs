@@ -2,7 +2,7 @@
 //!
 //! Three sorts of document, distinguished by name: `{ruleset}`, `{ruleset}/{rule_id}` and `conditions/{condition_id}`.
 //! [`Rules`] is the kind that the engine runs; [`RulesSnapshot::execute`] answers a request; [`import`] reads the files
-//! of the original rule engine.
+//! of another rule engine.
 //!
 //! What is absent is null: a condition `is_null` is true for an attribute that the input does not have, and false when
 //! its constant is `false`. So an attribute that is only asked `is_null` never counts as missing; every other operator

@@ -1,7 +1,7 @@
-//! `compat: original`: constants typed as the original typed them.
+//! `compat: original`: constants typed as by the rule engine whose files are imported.
 //!
-//! The original kept every constant as text and guessed its type: a numeric text became a number, quotes round a text
-//! were taken off, and a text in brackets was read as a list of Python literals. `range` was always membership.
+//! The rule engine kept every constant as text and guessed its type: a numeric text became a number, quotes round a
+//! text were taken off, and a text in brackets was read as a list of Python literals. `range` was always membership.
 //!
 //! Three answers differ beside the constants: `not_equal` and `not_in` are true of a value of another type than the
 //! constant, a negated regular expression is true of null, and `drop_missing` drops nothing when the input is empty.
@@ -16,11 +16,11 @@ pub(crate) enum Typing {
     /// As JSON has them.
     #[default]
     Strict,
-    /// As the original did.
+    /// As the rule engine typed them.
     Original,
 }
 
-/// The constant as the original typed it; none when it typed it as JSON does.
+/// The constant as the rule engine typed it; none when it typed it as JSON does.
 pub(crate) fn retyped(operator: Operator, constant: &Value) -> Option<Value> {
     let Value::String(text) = constant else { return None };
     match operator {

@@ -74,7 +74,7 @@ fn ruleset() -> Value {
             },
             "compat": {
                 "enum": ["original"],
-                "description": "original: constants are typed as the original did (\"30\" is 30), range is membership, not_equal and not_in match values of other types."
+                "description": "original: constants are typed as by the rule engine whose files are imported (\"30\" is 30), range is membership, not_equal and not_in match values of other types."
             }
         }
     })

@@ -4,6 +4,7 @@
 //! Everything here panics when it cannot do what it is asked for: a test that has no server has failed.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops where it fails")]
 
+mod acceptor;
 mod certificates;
 mod daemon;
 mod files;
@@ -11,6 +12,7 @@ mod files;
 pub mod guest;
 pub mod http;
 mod llm;
+mod local_server;
 mod midflight;
 pub mod mutate;
 mod nats;
@@ -24,10 +26,12 @@ pub mod schemas;
 mod tour;
 mod wait;
 
+pub use acceptor::Acceptor;
 pub use certificates::{CertificateAuthority, IssuedCertificate};
 pub use daemon::Daemon;
 pub use files::{ConfigMap, rename_over};
 pub use llm::{LlmAsked, LlmDoes, LlmDouble};
+pub use local_server::LocalServer;
 pub use midflight::{Midflight, TOKEN};
 pub use nats::Nats;
 pub use postgres::Postgres;

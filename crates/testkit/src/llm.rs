@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::acceptor::Acceptor;
 use crate::wait::DEADLINE;
 
 /// What a [`LlmDouble`] does with a request.
@@ -78,7 +78,7 @@ struct Shared {
 /// A server on a free port that speaks `POST /v1/chat/completions` and `GET /v1/models`. It ends with its value, and
 /// then releases the calls that still wait for an answer.
 pub struct LlmDouble {
-    address: SocketAddr,
+    acceptor: Acceptor,
     shared: Arc<Shared>,
 }
 
@@ -86,8 +86,6 @@ impl LlmDouble {
     /// Starts one that answers a chat with the model and the authorization that it was asked with.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let state = State {
             next: VecDeque::new(),
             answer: Arc::new(echo),
@@ -99,30 +97,22 @@ impl LlmDouble {
             has_ended: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        let of_thread = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if of_thread.lock().has_ended {
-                    return;
-                }
-                let shared = Arc::clone(&of_thread);
-                // The caller may have left.
-                thread::spawn(move || shared.serve(stream).ok());
-            }
-        });
-        Self { address, shared }
+        let serving = Arc::clone(&shared);
+        // The caller may have left.
+        let acceptor = Acceptor::free(move |stream, _| drop(serving.serve(stream)));
+        Self { acceptor, shared }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.acceptor.address().port()
     }
 
     /// The answer for its clients.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}/v1", self.acceptor.address())
     }
 
     /// What it does with the next requests, chats and others, each in turn; then it answers. What was set before is
@@ -172,14 +162,12 @@ impl Drop for LlmDouble {
     fn drop(&mut self) {
         self.shared.lock().has_ended = true;
         self.shared.changed.notify_all();
-        // Wakes the thread that accepts, so that it sees the end.
-        drop(TcpStream::connect(self.address));
     }
 }
 
 impl fmt::Debug for LlmDouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LlmDouble").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("LlmDouble").field("address", &self.acceptor.address()).finish_non_exhaustive()
     }
 }
 

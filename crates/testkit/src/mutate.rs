@@ -1,6 +1,8 @@
 //! Broken copies of values, for tests of what reads them: the same ones in every run.
 
-use midflight_core::JsonPointer;
+use std::sync::Arc;
+
+use midflight_core::{DocumentName, JsonPointer, Problem, Problems, check_body};
 use serde_json::{Value, json};
 
 /// A generator of numbers from a seed (splitmix64), so that every run breaks the same documents.
@@ -95,6 +97,38 @@ pub fn strange() -> Vec<Value> {
         (0..60).fold(json!("c1"), |inner, _| json!({ "not": inner })),
         (0..500).map(|n| json!({"name": format!("a{n}")})).collect(),
     ]
+}
+
+/// Breaks documents of a kind a thousand times, and has each copy taken, which validates it, compiles it, and looks
+/// that nothing else changed. None may panic, and none is refused without a reason and a place.
+///
+/// # Panics
+/// A refusal says too little, or so few are refused that it tests little.
+pub fn break_documents(
+    documents: &[(&str, Value)],
+    strange: &[Value],
+    mut take: impl FnMut(DocumentName, &Arc<Value>) -> Result<(), Problems>,
+) {
+    let (mut seeded, mut tried, mut refused) = (Seeded::new(42), 0, 0);
+    while tried < 1_000 {
+        let (name, body) = seeded.one(documents);
+        let Some(body) = seeded.broken(&body.to_string(), strange) else { continue };
+        tried += 1;
+        let taken =
+            check_body(&body).or(()).and_then(|()| take(DocumentName::new(name).unwrap(), &Arc::new(body)));
+        if let Err(problems) = taken {
+            refused += 1;
+            assert!(problems.count() > 0);
+            problems.iter().for_each(assert_explained);
+        }
+    }
+    assert!((200..1_000).contains(&refused), "{refused} were refused, so the mutations test little");
+}
+
+fn assert_explained(problem: &Problem) {
+    let path = problem.path.as_str();
+    assert!(path.is_empty() || path.starts_with('/'), "{problem}");
+    assert!(problem.message.len() > 10 && problem.message.len() < 2_000, "{problem}");
 }
 
 /// The place of everything in a value, the value itself first.

@@ -1,69 +1,49 @@
 //! A NATS server.
 
+use std::ops::{Deref, DerefMut};
 use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::certificates::{IssuedCertificate, written};
-use crate::process::{Process, listening, listens, program};
+use crate::local_server::LocalServer;
+use crate::process::program;
 
 /// A NATS server without JetStream.
 #[derive(Debug)]
-pub struct Nats {
-    process: Process,
-    port: u16,
-    folder: TempDir,
-}
+pub struct Nats(LocalServer);
 
 impl Nats {
     /// Starts one; it answers when this returns.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap())
+        Self(LocalServer::start("NATS", command, None))
     }
 
     /// Starts one that takes encrypted connections alone, with a certificate.
     #[must_use]
     pub fn start_with_tls(certificate: &IssuedCertificate) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        drop(certificate.write(folder.path()));
-        Self::start_in(folder)
-    }
-
-    fn start_in(folder: TempDir) -> Self {
-        let (process, port) = listening(|port| command(port, &folder), listens);
-        Self { process, port, folder }
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
+        Self(LocalServer::start("NATS", command, Some(certificate)))
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if written(self.folder.path()).is_some() { "tls" } else { "nats" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        self.0.url("nats", "tls")
     }
+}
 
-    /// Stops it in order.
-    pub fn stop(&mut self) {
-        self.process.stop(Signal::TERM);
+impl Deref for Nats {
+    type Target = LocalServer;
+
+    fn deref(&self) -> &LocalServer {
+        &self.0
     }
+}
 
-    /// The process, to kill or pause.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
-    }
-
-    /// Starts it again on the port it had.
-    pub fn restart(&mut self) {
-        self.process.kill();
-        self.process = Process::start(&mut command(self.port, &self.folder));
-        crate::wait_for("NATS to be back", || listens(self.port).then_some(()));
+impl DerefMut for Nats {
+    fn deref_mut(&mut self) -> &mut LocalServer {
+        &mut self.0
     }
 }
 

@@ -1,60 +1,43 @@
 //! A Redis server.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::{Deref, DerefMut};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::certificates::{IssuedCertificate, written};
-use crate::process::{Process, listening, listens, program};
+use crate::local_server::LocalServer;
+use crate::process::{Process, program};
 
 /// A Redis server that keeps nothing.
 #[derive(Debug)]
-pub struct Redis {
-    process: Process,
-    port: u16,
-    folder: TempDir,
-}
+pub struct Redis(LocalServer);
 
 impl Redis {
     /// Starts one; it answers when this returns.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap())
+        Self(LocalServer::start("Redis", command, None))
     }
 
     /// Starts one that takes encrypted connections alone, with a certificate.
     #[must_use]
     pub fn start_with_tls(certificate: &IssuedCertificate) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        drop(certificate.write(folder.path()));
-        Self::start_in(folder)
-    }
-
-    fn start_in(folder: TempDir) -> Self {
-        let (process, port) = listening(|port| command(port, &folder), listens);
-        Self { process, port, folder }
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
+        Self(LocalServer::start("Redis", command, Some(certificate)))
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if written(self.folder.path()).is_some() { "rediss" } else { "redis" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        self.0.url("redis", "rediss")
     }
 
     /// Publishes a message as a person with `redis-cli` would.
     pub fn publish(&self, channel: &str, message: &str) {
         let mut publish = Command::new(program("redis-cli", "redis-tools"));
-        publish.args(["-p", &self.port.to_string(), "-x", "PUBLISH", channel]).stdin(Stdio::piped());
+        publish.args(["-p", &self.port().to_string(), "-x", "PUBLISH", channel]).stdin(Stdio::piped());
         let mut publish = publish.stdout(Stdio::null()).spawn().unwrap();
         publish.stdin.take().unwrap().write_all(message.as_bytes()).unwrap();
         assert!(publish.wait().unwrap().success());
@@ -64,7 +47,7 @@ impl Redis {
     #[must_use]
     pub fn subscribe(&self, channel: &str) -> RedisSubscriber {
         let mut subscribe = Command::new(program("redis-cli", "redis-tools"));
-        subscribe.args(["-p", &self.port.to_string(), "SUBSCRIBE", channel]).stdout(Stdio::piped());
+        subscribe.args(["-p", &self.port().to_string(), "SUBSCRIBE", channel]).stdout(Stdio::piped());
         let mut process = Process::start(&mut subscribe);
         let mut lines = BufReader::new(process.output()).lines().map(Result::unwrap);
         // The first three lines say that it is subscribed, to what, and to how many channels.
@@ -77,22 +60,19 @@ impl Redis {
         });
         RedisSubscriber { heard, _process: process }
     }
+}
 
-    /// Stops it in order.
-    pub fn stop(&mut self) {
-        self.process.stop(Signal::TERM);
+impl Deref for Redis {
+    type Target = LocalServer;
+
+    fn deref(&self) -> &LocalServer {
+        &self.0
     }
+}
 
-    /// The process, to kill or pause.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
-    }
-
-    /// Starts it again on the port it had.
-    pub fn restart(&mut self) {
-        self.process.kill();
-        self.process = Process::start(&mut command(self.port, &self.folder));
-        crate::wait_for("Redis to be back", || listens(self.port).then_some(()));
+impl DerefMut for Redis {
+    fn deref_mut(&mut self) -> &mut LocalServer {
+        &mut self.0
     }
 }
 

@@ -23,12 +23,13 @@ pub struct SchemaComparison<'a> {
     /// Reads a document. The error is what [`codes_of`] answers for its problems.
     pub read: &'a dyn Fn(&Value) -> Result<(), Vec<String>>,
     /// The problems that no schema can express, as a regular expression that does not compile: a code, or a code and
-    /// the last key of the place.
+    /// the last key of the place. Each is needed by a document, or the comparison fails: a list that is too wide hides
+    /// what the schema lacks.
     pub reader_only: &'a [&'a str],
 }
 
 /// How many documents were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Compared {
     /// Broken copies of the documents.
     pub broken: usize,
@@ -38,6 +39,15 @@ pub struct Compared {
     pub generated: usize,
     /// How many of those the reader read.
     pub read: usize,
+    /// The entries of `reader_only` that a document needed.
+    needed: BTreeSet<String>,
+}
+
+impl Compared {
+    fn assert_needed(&self, reader_only: &[&str]) {
+        let unused: Vec<_> = reader_only.iter().filter(|only| !self.needed.contains(**only)).collect();
+        assert!(unused.is_empty(), "no document needs these of reader_only: {unused:?}; remove them");
+    }
 }
 
 /// Reads the document of a name: none, or the codes of its problems.
@@ -54,16 +64,19 @@ pub fn compare_kind(
     read: &NamedReader<'_>,
     reader_only: &[&str],
 ) {
+    let mut all = Compared::default();
     for (names, schema) in schemas {
         let of_sort = documents.iter().filter(|(name, _)| names_of(name, schemas) == Some(*names));
         let (of_sort, bodies): (Vec<_>, Vec<_>) = of_sort.cloned().unzip();
         let name = of_sort.first().unwrap_or_else(|| panic!("no document is of {names}"));
         let read = |body: &Value| read(name, body);
         let comparison = SchemaComparison { schema, documents: &bodies, read: &read, reader_only };
-        let compared = comparison.run();
+        let compared = comparison.compare();
         assert!(compared.refused * 2 > compared.broken, "{names}: {compared:?}");
         assert!(compared.generated > 100 && compared.read > 20, "{names}: {compared:?}");
+        all.needed.extend(compared.needed);
     }
+    all.assert_needed(reader_only);
 }
 
 /// The names among which a name is: those with the fewest variables, as `conditions/{id}` before `{ruleset}/{id}`.
@@ -83,16 +96,23 @@ impl SchemaComparison<'_> {
     /// something strange in every place, and for documents that are generated from the schema.
     ///
     /// # Panics
-    /// A document is accepted by one and refused by the other.
+    /// A document is accepted by one and refused by the other, or an entry of `reader_only` is not needed.
     pub fn run(&self) -> Compared {
+        let compared = self.compare();
+        compared.assert_needed(self.reader_only);
+        compared
+    }
+
+    fn compare(&self) -> Compared {
         let validator = jsonschema::validator_for(self.schema).unwrap();
         let (mut compared, mut mismatches) = (Compared::default(), BTreeMap::new());
         for document in self.documents {
-            let is_read = self.agree(&validator, document, &mut mismatches);
+            let is_read = self.agree(&validator, document, &mut compared.needed, &mut mismatches);
             assert!(is_read, "an example is refused: {document} {mismatches:?}");
             for broken in broken_copies(document) {
                 compared.broken += 1;
-                compared.refused += usize::from(!self.agree(&validator, &broken, &mut mismatches));
+                let is_read = self.agree(&validator, &broken, &mut compared.needed, &mut mismatches);
+                compared.refused += usize::from(!is_read);
             }
         }
         let mut generator = Generator { root: self.schema, seeded: Seeded::new(42) };
@@ -100,7 +120,8 @@ impl SchemaComparison<'_> {
             let document = generator.value(self.schema, 0);
             if validator.is_valid(&document) {
                 compared.generated += 1;
-                compared.read += usize::from(self.agree(&validator, &document, &mut mismatches));
+                let is_read = self.agree(&validator, &document, &mut compared.needed, &mut mismatches);
+                compared.read += usize::from(is_read);
             }
         }
         let listed: Vec<_> =
@@ -109,17 +130,19 @@ impl SchemaComparison<'_> {
         compared
     }
 
-    fn is_reader_only(&self, code: &str) -> bool {
+    /// The entry of `reader_only` for a code with the last key of its place.
+    fn reader_only(&self, code: &str) -> Option<String> {
         let word = code.split(' ').next().unwrap_or_default();
-        self.reader_only.iter().any(|only| *only == code || *only == word)
+        self.reader_only.iter().find(|only| **only == code || **only == word).map(|only| (*only).to_owned())
     }
 
     /// Whether the reader reads the document. Where the schema does not agree, that is added to `mismatches`, once for
-    /// each place of the schema and each set of codes.
+    /// each place of the schema and each set of codes; where `reader_only` says so, its entries are added to `needed`.
     fn agree(
         &self,
         validator: &Validator,
         document: &Value,
+        needed: &mut BTreeSet<String>,
         mismatches: &mut BTreeMap<String, String>,
     ) -> bool {
         let mismatch = match ((self.read)(document), validator.validate(document)) {
@@ -129,8 +152,12 @@ impl SchemaComparison<'_> {
                 let place = error.schema_path().as_str().to_owned();
                 mismatches.entry(format!("the reader reads what {place} refuses"))
             }
-            (Err(codes), Ok(())) if codes.iter().all(|code| self.is_reader_only(code)) => return false,
             (Err(codes), Ok(())) => {
+                let entries: Option<Vec<_>> = codes.iter().map(|code| self.reader_only(code)).collect();
+                if let Some(entries) = entries {
+                    needed.extend(entries);
+                    return false;
+                }
                 mismatches.entry(format!("the schema accepts what the reader refuses by {codes:?}"))
             }
         };

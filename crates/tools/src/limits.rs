@@ -2,8 +2,8 @@
 
 /// The longest formula, in bytes. 1,000: those in use have fewer than 100.
 pub const FORMULA_BYTES_MAX: usize = 1_000;
-/// The deepest nesting of a formula: parentheses, arguments, signs, powers and `not`. 20, as the original catalogue has
-/// it.
+/// The deepest nesting of a formula: parentheses, arguments, signs, powers and `not`. 20, as other catalogues
+/// have it.
 pub const FORMULA_DEPTH_MAX: usize = 20;
 /// The largest magnitude of an exponent. 100: larger ones only make numbers that no estimate is.
 pub const EXPONENT_MAX: u32 = 100;
@@ -14,7 +14,7 @@ pub const FORMULA_VARIABLES_MAX: usize = 64;
 
 /// The most capabilities of a tool. 200: tools in use have up to 20.
 pub const CAPABILITIES_MAX: usize = 200;
-/// The most patterns of a capability. 200: the original refused more than five, and with it the whole catalogue.
+/// The most patterns of a capability. 200: more are not read by people.
 pub const PATTERNS_PER_CAPABILITY_MAX: usize = 200;
 /// The most inputs of a pattern, required and optional ones each.
 pub const INPUTS_MAX: usize = 100;

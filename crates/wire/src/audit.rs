@@ -34,7 +34,7 @@ pub struct AuditItem {
     pub request_id: Option<String>,
     /// The revision that it made.
     pub revision: Option<u64>,
-    /// How many equal refusals in a row this entry stands for.
+    /// How many equal refusals in a row this entry counts.
     pub count: u64,
 }
 

@@ -16,7 +16,7 @@ pub struct DirectoryAnswer {
     pub notified: bool,
     /// How many files it has.
     pub files: usize,
-    /// How many documents they hold.
+    /// How many documents they have.
     pub documents: usize,
     /// When it was last brought into the log.
     pub last_sync_at: Option<String>,

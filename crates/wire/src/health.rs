@@ -66,7 +66,7 @@ pub struct HotReloadHealth {
     pub fresh: bool,
     /// How long ago the log was last looked at for what is new; null before the first look.
     pub last_looked_ms: Option<f64>,
-    /// Revisions that are left out here, since they did not hold.
+    /// Revisions that are excluded here, since they are invalid.
     pub quarantined: Vec<u64>,
     /// Whether the log answers.
     pub store_available: bool,

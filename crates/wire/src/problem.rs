@@ -55,7 +55,7 @@ pub struct ProblemBody {
     /// For `compacted`: the first revision that can still be read in full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_revision: Option<u64>,
-    /// For `too_many_requests`: after how many seconds to try again, as `Retry-After` says.
+    /// For `too_many_requests`: after how many seconds to try again, as in `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
     /// For `internal`: what to look for in the server's log.

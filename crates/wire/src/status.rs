@@ -41,7 +41,7 @@ pub struct RefusedAnswer {
     pub kinds: Vec<String>,
 }
 
-/// A revision that this replica leaves out, since it did not hold here.
+/// A revision that this replica excludes, since it is invalid here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QuarantinedAnswer {

@@ -14,7 +14,7 @@ pub struct TokenBody {
     /// `viewer`, `executor`, `editor`, `operator` or `admin`.
     pub role: String,
     /// The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
-    /// most 100. All documents without. Not for admins.
+    /// most 100. By default all documents. Not for admins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
     /// From when on it is refused, as `2026-01-31T03:00:00Z`; it does not expire without.
@@ -26,7 +26,7 @@ pub struct TokenBody {
     /// For agents over MCP: the revision whose catalogue they work with, whatever is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
-    /// For agents over MCP: `all` or `search`; what the address says without.
+    /// For agents over MCP: `all` or `search`; by default that of the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<String>,
     /// For agents over MCP: tools that are listed beside the search, at most 100.

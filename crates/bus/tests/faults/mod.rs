@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use midflight_bus::conformance::{connected, heard, hint, received_up_to};
+use midflight_bus::conformance::{ConnectBus, connected, heard, hint, received_up_to};
 use midflight_bus::{Bus, BusError, HintEvent, Seal, Timing};
 use midflight_testkit::{DEADLINE, Process, Proxy};
 use serde_json::json;
@@ -41,6 +41,32 @@ pub(crate) trait Server: Send + Sync + 'static {
     fn say(&self, messages: &[Vec<u8>]) -> impl Future<Output = u64> + Send;
 }
 
+/// The methods of [`Server`] that a server of the testkit has by itself.
+#[macro_export]
+macro_rules! testkit_server {
+    () => {
+        fn start() -> Self {
+            Self::start()
+        }
+
+        fn port(&self) -> u16 {
+            (**self).port()
+        }
+
+        fn stop(&mut self) {
+            (**self).stop();
+        }
+
+        fn restart(&mut self) {
+            (**self).restart();
+        }
+
+        fn process(&mut self) -> &mut midflight_testkit::Process {
+            (**self).process()
+        }
+    };
+}
+
 /// Makes a test of every case for one server.
 #[macro_export]
 macro_rules! fault_tests {
@@ -65,6 +91,11 @@ pub(crate) fn sealed() -> Seal {
     let seal = Seal::new();
     seal.know([7; 32]);
     seal
+}
+
+/// What joins a bus by this URL, for the conformance suite.
+pub(crate) fn connect<S: Server>(url: String) -> ConnectBus {
+    Box::new(move || S::bus(url.clone(), Timing::default(), &sealed()).unwrap())
 }
 
 fn bus_by<S: Server>(server: &S, port: u16) -> Arc<dyn Bus> {

@@ -37,19 +37,19 @@ static IMPORTERS: &[ImportFormat] = &[
     },
     ImportFormat {
         name: "rule-engine",
-        about: "The rules of the original rule engine, as JSON",
+        about: "Rules of a rule engine with points and patterns, as JSON",
         flags: &["--conditions", "--on-conflict"],
         read: |client, args| Box::pin(rules::read(client, args)),
     },
     ImportFormat {
         name: "pattern-families",
-        about: "The ordered families of the original classifier, as JSON",
+        about: "Ordered families of patterns of a classifier, as JSON",
         flags: &[],
         read: |_, args| Box::pin(async move { patterns::families(args) }),
     },
     ImportFormat {
         name: PATTERN_ROWS,
-        about: "The rows of the original table of patterns, as JSON; or with --from, the table itself",
+        about: "Rows of a table of learned patterns, as JSON; or with --from, the table itself",
         flags: &["--from"],
         read: |client, args| Box::pin(patterns::rows(client, args)),
     },

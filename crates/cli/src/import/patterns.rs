@@ -1,4 +1,4 @@
-//! The files of the original classifier: families, rows of its table, queries with labels.
+//! The files of a classifier with ordered families: families, rows of its table, queries with labels.
 
 use midflight_client::Client;
 use midflight_core::DocumentId;

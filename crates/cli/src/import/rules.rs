@@ -1,4 +1,4 @@
-//! The files of the original rule engine, and what their conditions become beside those that a server has.
+//! The files of a rule engine, and what their conditions become beside those that a server has.
 
 use std::collections::BTreeMap;
 

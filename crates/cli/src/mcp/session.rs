@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -18,9 +19,13 @@ use crate::fail::Failure;
 use crate::output::eprint_status;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// How long to wait before the first try to open the stream again, and at most before later ones.
-const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(5);
+/// The longest pause before the stream is opened again.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The pauses before that, each twice as long as the one before.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
 /// How long the end of a session may take.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
@@ -88,7 +93,7 @@ impl McpBridge {
     pub(super) async fn follow(&self, first: oneshot::Sender<()>) {
         let mut first = Some(first);
         let mut sessions = self.session.subscribe();
-        let (mut wait, mut is_again) = (RETRY_FIRST, false);
+        let (mut pauses, mut is_again) = (PAUSES.build(), false);
         loop {
             let Some(session) = sessions.borrow_and_update().clone() else { return };
             let began = Instant::now();
@@ -120,11 +125,10 @@ impl McpBridge {
             }
             is_again = true;
             // A stream that ends at once each time is asked for ever less often.
-            if began.elapsed() > RETRY_MAX {
-                wait = RETRY_FIRST;
+            if began.elapsed() > PAUSE_MAX {
+                pauses = PAUSES.build();
             }
-            sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
+            sleep(pauses.next().unwrap_or(PAUSE_MAX)).await;
         }
     }
 

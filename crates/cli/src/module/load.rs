@@ -24,10 +24,10 @@ pub(crate) struct LoadArgs {
     /// The folder of a project in Rust, a component or core module (.wasm), or a text in WAT (.wat).
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Refuse the component unless it calls itself so.
+    /// Refuse the component unless it has this name.
     #[arg(long)]
     name: Option<String>,
-    /// Refuse the component unless it calls its version so.
+    /// Refuse the component unless it has this version.
     #[arg(long)]
     version: Option<String>,
     /// The manifest's other members, as YAML, JSON or TOML; by default module.yaml in the folder, else those of the

@@ -41,7 +41,7 @@ const WORKSPACE: &str = include_str!("../../../../guests/Cargo.toml");
 pub(crate) struct NewArgs {
     /// The name of the module: lower-case letters, digits, - and _, and a letter first.
     name: String,
-    /// The folder to make; by default the name.
+    /// The folder to create; by default the name.
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }

@@ -35,7 +35,7 @@ pub(crate) struct CallArgs {
 pub(crate) struct ModuleReloadArgs {
     /// The module.
     name: String,
-    /// Migrate a copy of the state on a scratch instance, and say what would happen.
+    /// Migrate a copy of the state on a scratch instance, and report the result.
     #[arg(long)]
     dry_run: bool,
     /// Try it in spite of an earlier failure.
@@ -55,7 +55,7 @@ pub(crate) struct RollbackArgs {
     /// Why a generation is restored.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Say what restoring the generation would undo, and change nothing.
+    /// Report what restoring the generation would undo; nothing is changed.
     #[arg(long, requires = "generation")]
     dry_run: bool,
 }

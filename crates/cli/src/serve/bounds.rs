@@ -140,5 +140,5 @@ bounds! {
     /// How many threads of one kind may be abandoned because their work does not end.
     runaways_max: usize => engine_limits.runaways_max, "MIDFLIGHT_RUNAWAYS_MAX";
     /// How many changes of a reload are reported one by one.
-    changes_told_max: usize => engine_limits.changes_told_max, "MIDFLIGHT_CHANGES_TOLD_MAX";
+    changes_reported_max: usize => engine_limits.changes_reported_max, "MIDFLIGHT_CHANGES_REPORTED_MAX";
 }

@@ -13,7 +13,7 @@ use crate::scheduling::milliseconds;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "JSON Web Tokens")]
 pub(super) struct JwtArgs {
-    /// Take JSON Web Tokens of this issuer: the `iss` of the tokens.
+    /// Accept JSON Web Tokens of this issuer: the `iss` of the tokens.
     #[arg(long, env = "MIDFLIGHT_JWT_ISSUER", value_name = "ISS")]
     jwt_issuer: Option<String>,
     /// The `aud` that they must have; may be given several times, and one suffices.
@@ -45,7 +45,7 @@ pub(super) struct JwtArgs {
     /// The certificates of the authorities that this address is trusted by, in PEM, as those of a Kubernetes cluster.
     #[arg(long, env = "MIDFLIGHT_JWT_KEYS_CA", requires = "jwt_keys_url", value_name = "FILE")]
     jwt_keys_ca: Option<PathBuf>,
-    /// What they may be signed with; may be given several times. By default what the given keys are for: RS256, ES256
+    /// The signature algorithms to accept; may be given several times. By default those of the given keys: RS256, ES256
     /// and EdDSA with public keys, HS256 with a secret.
     #[arg(
         long,
@@ -55,7 +55,7 @@ pub(super) struct JwtArgs {
         value_name = "ALG"
     )]
     jwt_algorithm: Vec<JwtAlgorithm>,
-    /// The claim that says what a subject may do, as groups, realm_access.roles or sub.
+    /// The claim that has the roles of a subject, as groups, realm_access.roles or sub.
     #[arg(long, env = "MIDFLIGHT_JWT_ROLE_CLAIM", default_value = "roles", value_name = "CLAIM")]
     jwt_role_claim: String,
     /// The role of a value of that claim, as platform=admin or "pricing=editor@rules/pricing/*"; may be given several

@@ -1,4 +1,4 @@
-//! Whether a server that fails is left alone: a state machine that knows no clock, and the one of a client.
+//! The circuit breaker: a state machine that knows no clock, and the one of a client.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -101,7 +101,7 @@ impl LlmClient {
         (self.settings.concurrency_max as usize).saturating_sub(self.room.available_permits())
     }
 
-    /// Asks when there is room and the server is not left alone, all in the time that the settings give.
+    /// Asks when there is room and the circuit is closed, all in the time that the settings give.
     pub(super) async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer, LlmError> {
         let deadline = Instant::now() + self.settings.timeout();
         // A refused call is refused at once; and again later, when the breaker opened while others used the capacity.
@@ -232,7 +232,7 @@ fn is_failure(error: &LlmError) -> bool {
     }
 }
 
-/// How long the server asks to be left alone, in seconds (RFC 9110, 10.2.3); a date is not heeded.
+/// How long the server asks to wait, in seconds (RFC 9110, 10.2.3); a date is not heeded.
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

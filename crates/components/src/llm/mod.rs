@@ -67,7 +67,7 @@ pub enum LlmError {
         /// The message, without secrets.
         why: String,
     },
-    /// It asked to be left alone for longer than there is time, or more often than it is tried.
+    /// It asked to wait for longer than there is time, or more often than it is tried.
     #[error("the LLM is busy; try again later")]
     Busy {
         /// For how long it asked not to be called, in milliseconds, if it did.
@@ -81,7 +81,7 @@ pub enum LlmError {
         /// The beginning of its message, without secrets.
         why: String,
     },
-    /// It failed too often and is left alone: nothing was sent.
+    /// It failed too often and the circuit is open: nothing was sent.
     #[error("the LLM failed too often (circuit open); try again in {retry_after_ms} ms")]
     Resting {
         /// For how long no call is let through at the most, in milliseconds.

@@ -32,7 +32,7 @@ pub struct LlmSettings {
     /// How many calls there may be at the same time; 8, from 1 to 1,000. Those past it wait, within `timeout_ms`. While
     /// a client is swapped there may be as many as the old and the new one together may have.
     pub concurrency_max: u32,
-    /// When a server that fails is left alone for a while.
+    /// When the circuit opens.
     pub breaker: BreakerSettings,
     /// Whether the server is asked with the key before the client is used; true.
     pub verify: bool,
@@ -55,7 +55,7 @@ impl Default for LlmSettings {
     }
 }
 
-/// When an LLM that fails is left alone for a while: calls are refused at once then, and neither keep their callers
+/// When the circuit opens for an LLM that fails: calls are refused at once then, and neither keep their callers
 /// waiting nor the server busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -94,7 +94,7 @@ impl Reload<'_> {
         if outcome != Outcome::Success {
             return Arc::default();
         }
-        let message = changes.iter().take(self.core.limits.changes_told_max);
+        let message = changes.iter().take(self.core.limits.changes_reported_max);
         message.map(|change| (change.id.clone(), change.effect)).collect()
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use midflight_core::{DocumentName, JsonPointer, KindName, Problem, Problems};
+use midflight_core::{
+    DOCUMENT_NAME_PATTERN, DocumentName, JsonPointer, KIND_BYTES_MAX, KIND_NAME_PATTERN, KindName,
+    NAME_BYTES_MAX, Problem, Problems,
+};
 use serde_json::{Value, json};
 
 use super::read::read;
 use super::when::{LENGTH_MS, LENGTH_MS_DEFAULT};
-use super::{CHANGES_MAX, SCHEDULES_MAX, Schedule, id_of, kind_name};
+use super::{CHANGES_MAX, SCHEDULES, SCHEDULES_MAX, Schedule, id_of, kind_name};
 use crate::{DocumentSchema, Kind, KindChange, Work};
 
 /// Every schedule, by name.
@@ -103,27 +106,36 @@ fn schema() -> Value {
                     "additionalProperties": false,
                     "properties": {
                         "op": {"enum": ["put", "delete"]},
-                        "kind": {"type": "string"},
-                        "name": {"type": "string"},
+                        "kind": {
+                            "type": "string", "maxLength": KIND_BYTES_MAX, "pattern": KIND_NAME_PATTERN,
+                            "not": {"const": SCHEDULES}
+                        },
+                        "name": {
+                            "type": "string", "maxLength": NAME_BYTES_MAX, "pattern": DOCUMENT_NAME_PATTERN
+                        },
                         "body": {"type": "object"},
                         "if_version": {"description": "Its version at that time; 0: it does not exist.", "type": "integer", "minimum": 0},
                         "if_revision": {"description": "Not changed after this revision.", "type": "integer", "minimum": 0},
                         "if_present": {"description": "It exists.", "const": true}
-                    }
+                    },
+                    "oneOf": [
+                        {"properties": {"op": {"const": "put"}}, "required": ["body"]},
+                        {"properties": {"op": {"const": "delete"}}, "not": {"required": ["body"]}}
+                    ]
                 }
             },
             "take_over": {"description": "Whether documents of other owners are changed too.", "type": "boolean", "default": false},
             "reload": {"description": "Recompile everything.", "const": true},
             "repeat": {"description": "Whether it is repeated at every start of the window.", "type": "boolean", "default": false},
-            "not_before": {"description": "It is not run before.", "type": "string", "format": "date-time"},
+            "not_before": {"description": "It is not run before.", "type": "string", "format": "date-time", "examples": ["2026-01-31T03:00:00Z"]},
             "window": {
                 "description": "It is not run outside of it.",
                 "type": "object",
                 "required": ["cron"],
                 "additionalProperties": false,
                 "properties": {
-                    "cron": {"description": "Start of the window: minute, hour, day, month, weekday.", "type": "string"},
-                    "time_zone": {"description": "An IANA name, as Europe/Rome.", "type": "string", "default": "UTC"},
+                    "cron": {"description": "Start of the window: minute, hour, day, month, weekday.", "type": "string", "examples": ["0 3 * * 1-5"]},
+                    "time_zone": {"description": "An IANA name, as Europe/Rome.", "type": "string", "default": "UTC", "examples": ["Europe/Rome"]},
                     "length_ms": {
                         "description": "Length of the window.",
                         "type": "integer",
@@ -141,6 +153,8 @@ fn schema() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use midflight_testkit::schemas::{SchemaComparison, codes_of};
+
     use super::*;
     use crate::testing::try_kind;
 
@@ -156,6 +170,40 @@ mod tests {
         ];
         let inputs = [json!({"schedule": "a", "now": "2026-01-01T00:00:00Z"}), json!(null)];
         try_kind(&Schedules, &documents, &inputs).unwrap();
+    }
+
+    /// What the schema leaves to the reader.
+    const READER_ONLY: &[&str] = &[
+        // Whether a text is a time, a cron expression or a time zone.
+        "wrong_type not_before",
+        "invalid_cron cron",
+        "unknown_value time_zone",
+        // Two changes of one document, which are compared by kind and name alone.
+        "duplicate_document name",
+        // Members that exclude or need each other.
+        "contradiction if_version",
+        "contradiction repeat",
+        "contradiction take_over",
+        "missing_field window",
+    ];
+
+    #[test]
+    fn the_schema_and_the_reader_agree_on_broken_and_generated_documents() {
+        let documents = [
+            json!({"reload": true, "repeat": true, "not_before": "2026-01-31T03:00:00Z",
+                "window": {"cron": "0 3 * * *", "time_zone": "Europe/Rome", "length_ms": 60_000}}),
+            json!({"take_over": true, "not_before": "2026-01-31T03:00:00Z", "refused": {"at": "then"}, "changes": [
+                {"op": "put", "kind": "rules", "name": "a/b", "body": {"n": 1}, "if_version": 3},
+                {"op": "put", "kind": "rules", "name": "c", "body": {}, "if_revision": 42},
+                {"op": "delete", "kind": "tools", "name": "e", "if_present": true}]}),
+        ];
+        let read = |body: &Value| read(body).map(drop).map_err(|problems| codes_of(&problems));
+        let schema = &schema();
+        let comparison =
+            SchemaComparison { schema, documents: &documents, read: &read, reader_only: READER_ONLY };
+        let compared = comparison.run();
+        assert!(compared.refused * 2 > compared.broken, "{compared:?}");
+        assert!(compared.generated > 500 && compared.read > 100, "{compared:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{CHANGES_MAX, SCHEDULES, Schedule, ScheduledAction, When, Window};
 const FIELDS: &[&str] = &["changes", "take_over", "reload", "repeat", "not_before", "window", "refused"];
 const CHANGE_FIELDS: &[&str] = &["op", "kind", "name", "body", "if_version", "if_revision", "if_present"];
 const WINDOW_FIELDS: &[&str] = &["cron", "time_zone", "length_ms"];
+const CHANGES_TYPE: &str = "write a list of changes";
 
 /// Reads a body.
 pub(super) fn read(body: &Value) -> Result<Schedule, Problems> {
@@ -96,9 +97,26 @@ impl<'a> ObjectFields<'a> {
         self.get(key, "write true or false", Value::as_bool).unwrap_or(false)
     }
 
+    /// A member that is `true` or left out: `false` would say nothing that its absence does not say.
+    fn mark(&mut self, key: &str) -> bool {
+        let mark = self.get(key, "write true, or leave it out", Value::as_bool);
+        if mark == Some(false) {
+            self.wrong("unknown_value", key, "expected true; to have none, leave it out");
+        }
+        mark == Some(true)
+    }
+
     fn what(&mut self) -> Option<ScheduledAction> {
+        let before = self.problems.count();
         let (is_reload, repeat, take_over) =
-            (self.flag("reload"), self.flag("repeat"), self.flag("take_over"));
+            (self.mark("reload"), self.flag("repeat"), self.flag("take_over"));
+        if self.problems.count() > before {
+            // Which action it is cannot be known; the changes are read for their own problems.
+            if let Some(items) = self.get("changes", CHANGES_TYPE, Value::as_array) {
+                self.changes(items);
+            }
+            return None;
+        }
         match (self.members.get("changes"), is_reload) {
             (None, false) => self.wrong("missing_field", "changes", "write changes, or \"reload\": true"),
             (Some(_), true) => self.wrong("contradiction", "reload", "write changes or reload, not both"),
@@ -113,7 +131,7 @@ impl<'a> ObjectFields<'a> {
                 self.wrong("contradiction", "repeat", "an edit is run once; only a reload can be repeated");
             }
             (Some(_), false) => {
-                let items = self.get("changes", "write a list of changes", Value::as_array)?;
+                let items = self.get("changes", CHANGES_TYPE, Value::as_array)?;
                 let changes = self.changes(items);
                 return Some(ScheduledAction::Edit { changes, take_over });
             }
@@ -180,6 +198,10 @@ impl<'a> ObjectFields<'a> {
                 self.wrong("contradiction", "body", "a delete has no body; leave body out");
                 return None;
             }
+            (Op::Put, Some(body)) if !body.is_object() => {
+                self.wrong("wrong_type", "body", "a body is an object; write {...}");
+                return None;
+            }
             (_, body) => body.cloned().map(Arc::new),
         };
         Some(Change { id, body, precondition })
@@ -190,7 +212,7 @@ impl<'a> ObjectFields<'a> {
         let version = self.get("if_version", number, Value::as_u64).map(Precondition::Version);
         let revision = self.get("if_revision", number, Value::as_u64);
         let revision = revision.map(|number| Precondition::UnchangedSince(RevisionNumber::new(number)));
-        let present = self.flag("if_present").then_some(Precondition::Present);
+        let present = self.mark("if_present").then_some(Precondition::Present);
         let mut stated = [version, revision, present].into_iter().flatten();
         let first = stated.next().unwrap_or_default();
         if stated.next().is_some() {
@@ -306,6 +328,14 @@ mod tests {
                 "unknown_value /changes/5/kind",
                 "wrong_type /changes/6",
             ]
+        );
+        let changes = json!([
+            {"op": "put", "kind": "rules", "name": "a", "body": [1]},
+            {"op": "delete", "kind": "rules", "name": "b", "if_present": false},
+        ]);
+        assert_eq!(
+            refused(json!({"changes": changes, "reload": false, "not_before": "2026-01-31T03:00:00Z"})),
+            ["unknown_value /reload", "wrong_type /changes/0/body", "unknown_value /changes/1/if_present"]
         );
         let window = json!({"cron": "0 0 31 2 *", "time_zone": "Europe/Roma", "length_ms": 59_999});
         assert_eq!(

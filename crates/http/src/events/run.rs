@@ -68,8 +68,8 @@ fn changed(sorts: &DocumentSorts, id: &DocumentId, effect: Effect, revision: u64
     Event::new(format!("{}_{}", sort.word, past(effect)), data)
 }
 
-/// The event of a reload that changed more documents than are reported one by one (`changes_told_max`). The revision
-/// has all of them.
+/// The event of a reload that changed more documents than are reported one by one (`changes_reported_max`). The
+/// revision has all of them.
 fn truncated(report: &ReloadReport) -> Event {
     let counts: serde_json::Map<_, _> =
         report.changed.iter().map(|(kind, count)| (kind.to_string(), Value::from(*count))).collect();

@@ -19,6 +19,7 @@ use midflight_core::JsonPointer;
 use serde_json::Value;
 
 pub use apply::migrate;
+pub(crate) use convert::CONVERT_WORDS;
 pub use convert::ConvertTo;
 pub(crate) use path::StatePath;
 pub use plan::MigrationPlan;

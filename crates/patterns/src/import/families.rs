@@ -1,4 +1,4 @@
-//! The ordered families of the original's first classifier: `{rules: [{list_name, match, values, category, ...}]}`.
+//! The ordered families of another classifier: `{rules: [{list_name, match, values, category, ...}]}`.
 
 use std::collections::HashMap;
 

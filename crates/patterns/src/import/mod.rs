@@ -1,4 +1,4 @@
-//! Reads the files of the original system into documents: its ordered families, the rows of its table, and queries with
+//! Reads the files of another classifier into documents: its ordered families, the rows of its table, and queries with
 //! labels, which become checks.
 
 mod families;

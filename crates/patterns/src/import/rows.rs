@@ -1,4 +1,4 @@
-//! The rows of the original's table of patterns, as JSON: `[{id, pattern, normalized_pattern, category, ...}]`.
+//! The rows of a table of learned patterns, as JSON: `[{id, pattern, normalized_pattern, category, ...}]`.
 
 use midflight_core::DocumentName;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,5 @@
-//! The original's catalogue: `{conditions_set: [{condition_id, condition_name, attribute, equation, constant}]}`.
+//! The conditions file of the rule engine:
+//! `{conditions_set: [{condition_id, condition_name, attribute, equation, constant}]}`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Takes members of the original's objects over into documents, under their names there and here.
+//! Takes members of the rule engine's objects over into documents, under their names there and here.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

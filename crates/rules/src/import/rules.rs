@@ -1,4 +1,4 @@
-//! The rules of the original format, distinguished by the shape of their file.
+//! The rules of the rule engine, distinguished by the shape of their file.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::fields::{Findings, add, first, list, take, take_metadata, take_tags, 
 use super::flat::{self, AllowedConditions, ConditionCatalogue};
 use super::{action, id_of, order};
 
-/// The id that makes an imported ruleset the default: the original executed its one file without naming it.
+/// The id that makes an imported ruleset the default: the rule engine executed its one file without naming it.
 const DEFAULT: &str = "default";
 
 /// The members of a rule that are read, under any of their names, beside those of a flat rule's condition.

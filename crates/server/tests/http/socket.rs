@@ -92,7 +92,7 @@ async fn every_change_is_sent_in_the_compatibility_format() {
 
 #[tokio::test]
 async fn changes_past_the_bound_are_counted_where_they_are_left_out() {
-    let server = server_with(|options| options.engine_limits.changes_told_max = 2).await;
+    let server = server_with(|options| options.engine_limits.changes_reported_max = 2).await;
     let mut client = Client::open(&server, None).await;
     let put = |name: &str| json!({"op": "put", "kind": "rules", "name": name, "body": {}});
     let changes = json!({"changes": [put("a"), put("b"), put("c")]});

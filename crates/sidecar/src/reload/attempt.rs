@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+
 use crate::app::{AppStatus, ContentVerdict, Notification, StatusReply, WatchedApp};
 use crate::files::WatchedContent;
 use crate::hash::Hash;
@@ -110,12 +112,14 @@ impl ReloadAttempt<'_> {
     fn ask_until(&self, until: Instant, message: (Reason, String), old: Option<AppStatus>) -> Outcome {
         let was_notified = message.0 == Reason::Unverified;
         let (mut known, mut answered, mut repeated) = (message, false, None);
-        let mut pause = Duration::ZERO;
+        let longest = self.app.options().verify_poll.max(PAUSE_FIRST);
+        let pauses = ExponentialBuilder::new().with_min_delay(PAUSE_FIRST).with_max_delay(longest);
+        let (mut pauses, mut pause) = (pauses.without_max_times().build(), Duration::ZERO);
         while self.app.is_asked() {
             if self.latest.other_than(self.content.hash, pause).is_some() {
                 return Outcome::Superseded;
             }
-            pause = (pause * 2).clamp(PAUSE_FIRST, self.app.options().verify_poll.max(PAUSE_FIRST));
+            pause = pauses.next().unwrap_or(longest);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

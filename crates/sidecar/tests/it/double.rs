@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+
+use midflight_testkit::Acceptor;
 
 use crate::support::{breathe, hash};
 
@@ -41,7 +42,6 @@ struct State {
     stated: Mutex<Said>,
     /// The hash of every content that it read.
     tried: Mutex<Vec<String>>,
-    stopped: AtomicBool,
 }
 
 impl State {
@@ -88,11 +88,11 @@ impl State {
         *self.manner.lock().unwrap()
     }
 
-    fn answer(&self, mut stream: TcpStream) {
+    fn answer(&self, mut stream: TcpStream, stopped: &AtomicBool) {
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let Some(Ok(first)) = lines.next() else { return };
         lines.find(|line| line.as_ref().map_or(true, String::is_empty));
-        while self.manner() == Manner::Hang && !self.stopped.load(Ordering::SeqCst) {
+        while self.manner() == Manner::Hang && !stopped.load(Ordering::SeqCst) {
             breathe(5);
         }
         let is_order = first.starts_with("POST /-/reload ");
@@ -117,8 +117,7 @@ impl State {
 /// An app in this process, on a port of its own.
 pub(crate) struct Double {
     state: Arc<State>,
-    address: SocketAddr,
-    accepting: Option<thread::JoinHandle<()>>,
+    acceptor: Acceptor,
 }
 
 impl Double {
@@ -133,34 +132,23 @@ impl Double {
             manner: Mutex::new(Manner::Honest),
             stated: Mutex::default(),
             tried: Mutex::default(),
-            stopped: AtomicBool::new(false),
         });
         state.reload();
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
         let answering = Arc::clone(&state);
-        let accepting = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if answering.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let answering = Arc::clone(&answering);
-                thread::spawn(move || answering.answer(stream.unwrap()));
-            }
-        });
-        Self { state, address, accepting: Some(accepting) }
+        let acceptor = Acceptor::start(address, move |stream, stopped| answering.answer(stream, stopped));
+        Self { state, acceptor }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.acceptor.address()
     }
 
     pub(crate) fn reload_url(&self) -> String {
-        format!("http://{}/-/reload", self.address)
+        format!("http://{}/-/reload", self.address())
     }
 
     pub(crate) fn health_url(&self) -> String {
-        format!("http://{}/health/reload", self.address)
+        format!("http://{}/health/reload", self.address())
     }
 
     pub(crate) fn behave(&self, manner: Manner) {
@@ -185,16 +173,6 @@ impl Double {
 
     /// Frees the port.
     pub(crate) fn die(&mut self) {
-        self.state.stopped.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
-        if let Some(accepting) = self.accepting.take() {
-            accepting.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Double {
-    fn drop(&mut self) {
-        self.die();
+        self.acceptor.stop();
     }
 }

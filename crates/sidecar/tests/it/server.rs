@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+
+use midflight_testkit::Acceptor;
 
 use crate::support::breathe;
 
@@ -29,14 +30,12 @@ struct State {
     token: Option<&'static str>,
     listeners: AtomicUsize,
     reads: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 /// A server on a port of its own.
 pub(crate) struct Server {
     state: Arc<State>,
-    address: SocketAddr,
-    accepting: Option<thread::JoinHandle<()>>,
+    acceptor: Acceptor,
 }
 
 impl Server {
@@ -52,30 +51,20 @@ impl Server {
             token,
             listeners: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
         });
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
         let answering = Arc::clone(&state);
-        let accepting = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if answering.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let answering = Arc::clone(&answering);
-                // Whoever asked may have gone.
-                thread::spawn(move || drop(answering.answer(stream.unwrap())));
-            }
-        });
-        Self { state, address, accepting: Some(accepting) }
+        // The caller may have left.
+        let acceptor =
+            Acceptor::start(address, move |stream, stopped| drop(answering.answer(stream, stopped)));
+        Self { state, acceptor }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.acceptor.address()
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Puts a document as of a version, and tells of it.
@@ -112,22 +101,12 @@ impl Server {
     }
 
     pub(crate) fn die(&mut self) {
-        self.state.stopped.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
-        if let Some(accepting) = self.accepting.take() {
-            accepting.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.die();
+        self.acceptor.stop();
     }
 }
 
 impl State {
-    fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    fn answer(&self, mut stream: TcpStream, stopped: &AtomicBool) -> std::io::Result<()> {
         let lines = BufReader::new(stream.try_clone()?).lines().map_while(Result::ok);
         let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
         let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
@@ -143,7 +122,7 @@ impl State {
             return respond(&mut stream, "401 X", "", r#"{"code":"unauthorized"}"#);
         }
         if path.starts_with("/api/v1/watch") {
-            return self.stream(&mut stream);
+            return self.stream(&mut stream, stopped);
         }
         self.reads.fetch_add(1, Ordering::SeqCst);
         match *self.answer.lock().unwrap() {
@@ -181,14 +160,14 @@ impl State {
         respond(&mut stream, "200 OK", &format!("ETag: {tag}\r\n"), &answer)
     }
 
-    fn stream(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn stream(&self, stream: &mut TcpStream, stopped: &AtomicBool) -> std::io::Result<()> {
         let mut message = self.revisions.lock().unwrap().len();
         write!(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )?;
         self.listeners.fetch_add(1, Ordering::SeqCst);
-        while !self.stopped.load(Ordering::SeqCst) {
+        while !stopped.load(Ordering::SeqCst) {
             let new: Vec<_> = self.revisions.lock().unwrap().iter().skip(message).cloned().collect();
             for revision in new {
                 message += 1;

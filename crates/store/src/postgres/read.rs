@@ -1,14 +1,16 @@
 //! Reading the log. Each answer is one statement, so that all of it is of one moment and it costs one round trip.
 
-use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, LogHead, RevisionNumber};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
 
 use super::session::Session;
+use super::storable;
 use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
 use crate::rows::body::rows_are_long;
 use crate::rows::edit::Heads;
+use crate::rows::filter::DocumentFilter;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, chain, integer, number, signed, without_gaps};
@@ -58,7 +60,7 @@ pub(super) async fn revision_of_key(
     session: &mut Session,
     key: &str,
 ) -> Result<Option<KeyedRevision>, StoreError> {
-    let rows = session.rows(sqlx::query(rows::KEYED).bind(super::storable(key))).await?;
+    let rows = session.rows(sqlx::query(rows::KEYED).bind(storable(key))).await?;
     rows.first().map(row::keyed).transpose()
 }
 
@@ -139,9 +141,12 @@ pub(super) async fn changed(
              SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > "
     ));
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
-    let asked =
-        PostgresDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
-    push_asked(&mut sql, "d", &asked);
+    let asked = DocumentFilter {
+        kind: &query.kind,
+        name_prefix: storable(&query.name_prefix),
+        after: &query.after_id,
+    };
+    asked.push(&mut sql, "d");
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     sql.push(") d ON TRUE ORDER BY d.kind, d.name");
     let rows = session.rows(sql.build()).await?;
@@ -284,8 +289,8 @@ pub(super) async fn documents(
         }
     };
     let asked =
-        PostgresDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
-    push_asked(&mut sql, table, &asked);
+        DocumentFilter { kind: &query.kind, name_prefix: storable(&query.name_prefix), after: &query.after };
+    asked.push(&mut sql, table);
     sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
     sql.push(")").push(page::sized("kind, name"));
     let fits = page::fits(PageBounds::new(query.limit, query.bytes_max));
@@ -299,31 +304,6 @@ pub(super) async fn documents(
     }
     let (items, found) = page::stored(with_document(rows)?).await?;
     Ok(Page::of(items, found, |document: &StoredDocument| document.id.clone()))
-}
-
-/// Which documents are asked for.
-struct PostgresDocumentFilter<'a> {
-    kind: &'a Option<KindName>,
-    name_prefix: &'a str,
-    after: &'a Option<DocumentId>,
-}
-
-/// Narrows the rows of that table to what is asked for.
-fn push_asked(sql: &mut QueryBuilder<Postgres>, table: &str, asked: &PostgresDocumentFilter<'_>) {
-    if let Some(kind) = asked.kind {
-        sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
-    }
-    if !asked.name_prefix.is_empty() {
-        // Names are compared as bytes, so a prefix is a range, which the index answers.
-        sql.push(format!(" AND {table}.name >= ")).push_bind(super::storable(asked.name_prefix));
-        let end = format!("{}\u{10ffff}", super::storable(asked.name_prefix));
-        sql.push(format!(" AND {table}.name < ")).push_bind(end);
-    }
-    if let Some(after) = asked.after {
-        sql.push(format!(" AND ({table}.kind, {table}.name) > ("));
-        sql.push_bind(after.kind.as_str().to_owned()).push(", ");
-        sql.push_bind(after.name.as_str().to_owned()).push(")");
-    }
 }
 
 pub(super) async fn document_at(

@@ -7,6 +7,7 @@ pub(crate) mod chain;
 pub(crate) mod delivery;
 pub(crate) mod edit;
 pub(crate) mod event;
+pub(crate) mod filter;
 pub(crate) mod page;
 pub(crate) mod replica;
 pub(crate) mod row;

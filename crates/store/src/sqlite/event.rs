@@ -5,6 +5,7 @@ use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::failure::failure;
 use crate::rows::event::{event, to_json};
+use crate::rows::filter::push_events;
 use crate::rows::integer;
 use crate::{EventQuery, Page, StoreError};
 
@@ -38,16 +39,7 @@ pub(super) async fn select(
         sql.push(" AND EXISTS (SELECT 1 FROM json_each(event, '$.kinds') WHERE value = ");
         sql.push_bind(kind.as_str().to_owned()).push(")");
     }
-    if let Some(trigger) = &query.trigger {
-        sql.push(" AND trigger_word = ").push_bind(trigger.as_str().to_owned());
-    }
-    if let Some(outcome) = &query.outcome {
-        sql.push(" AND outcome = ").push_bind(outcome.as_str().to_owned());
-    }
-    if let Some(before) = query.before {
-        sql.push(" AND id < ").push_bind(integer(before));
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(query.limit) + 1);
+    push_events(&mut sql, &query);
     let rows = sql.build().fetch_all(readers).await.map_err(failure)?;
     let items = rows.iter().map(event).collect::<Result<_, _>>()?;
     Ok(Page::cut(items, query.limit, |event: &ReloadEvent| event.id.0))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use midflight_core::{Digest, Document, DocumentId, Head, KindName, LogHead, Revision, RevisionNumber};
+use midflight_core::{Digest, Document, DocumentId, Head, LogHead, Revision, RevisionNumber};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
@@ -13,6 +13,7 @@ use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
 use crate::rows::body::rows_are_long;
 use crate::rows::edit::Heads;
+use crate::rows::filter::DocumentFilter;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
 use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
@@ -129,8 +130,8 @@ pub(super) async fn changed(
         QueryBuilder::<Sqlite>::new("SELECT DISTINCT d.kind, d.name FROM documents d WHERE d.revision > ");
     sql.push_bind(signed(query.after)).push(" AND d.revision <= ").push_bind(signed(query.upto));
     let asked =
-        SqliteDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after_id };
-    push_asked(&mut sql, "d", &asked);
+        DocumentFilter { kind: &query.kind, name_prefix: query.name_prefix.clone(), after: &query.after_id };
+    asked.push(&mut sql, "d");
     sql.push(" ORDER BY d.kind, d.name LIMIT ").push_bind(i64::from(query.limit) + 1);
     let rows = sql.build().fetch_all(&mut *reader).await.map_err(failure)?;
     let items = rows.iter().map(row::id).collect::<Result<_, _>>()?;
@@ -208,29 +209,6 @@ pub(super) async fn document_head(readers: &SqlitePool, id: &DocumentId) -> Resu
     Ok(row.map(|row| row::head(&row)).transpose()?.map(|(_, head)| head))
 }
 
-/// Which documents are asked for.
-struct SqliteDocumentFilter<'a> {
-    kind: &'a Option<KindName>,
-    name_prefix: &'a str,
-    after: &'a Option<DocumentId>,
-}
-
-/// Narrows the rows of that table to what is asked for.
-fn push_asked(sql: &mut QueryBuilder<Sqlite>, table: &str, asked: &SqliteDocumentFilter<'_>) {
-    if let Some(kind) = asked.kind {
-        sql.push(format!(" AND {table}.kind = ")).push_bind(kind.as_str().to_owned());
-    }
-    if !asked.name_prefix.is_empty() {
-        // Names are compared as bytes, so a prefix is a range, which the index answers.
-        sql.push(format!(" AND {table}.name >= ")).push_bind(asked.name_prefix.to_owned());
-        sql.push(format!(" AND {table}.name < ")).push_bind(format!("{}\u{10ffff}", asked.name_prefix));
-    }
-    if let Some(after) = asked.after {
-        sql.push(format!(" AND ({table}.kind, {table}.name) > (")).push_bind(after.kind.as_str().to_owned());
-        sql.push(", ").push_bind(after.name.as_str().to_owned()).push(")");
-    }
-}
-
 pub(super) async fn documents(
     readers: &SqlitePool,
     query: DocumentQuery,
@@ -265,8 +243,8 @@ pub(super) async fn documents(
         }
     };
     let asked =
-        SqliteDocumentFilter { kind: &query.kind, name_prefix: &query.name_prefix, after: &query.after };
-    push_asked(&mut sql, table, &asked);
+        DocumentFilter { kind: &query.kind, name_prefix: query.name_prefix.clone(), after: &query.after };
+    asked.push(&mut sql, table);
     sql.push(format!(" ORDER BY {table}.kind, {table}.name LIMIT ")).push_bind(i64::from(query.limit) + 1);
     sql.push(")").push(page::sized("kind, name"));
     let bounds = PageBounds::new(query.limit, query.bytes_max);

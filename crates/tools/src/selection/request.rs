@@ -58,7 +58,7 @@ impl Default for SelectionRequest {
     }
 }
 
-/// The context of the original's enumerator: what is taken for a variable that was not given.
+/// The context of the compatibility API: what is taken for a variable that was not given.
 const CONTEXT: [(&str, i64); 3] = [("N", 100), ("pages", 1), ("p95_latency", 1000)];
 
 const FIELDS: [&str; 11] = [

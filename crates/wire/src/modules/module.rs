@@ -52,7 +52,7 @@ pub struct ModuleCounters {
 pub struct ModuleItem {
     /// Its name.
     pub name: String,
-    /// `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped,
+    /// `live`: it runs its manifest; `behind`: it runs another one (`why`); `restarting`: its instance trapped,
     /// and the next one is being made; `failed`: it does not run.
     pub state: Cow<'static, str>,
     /// Why it is not `live`; null when it is.

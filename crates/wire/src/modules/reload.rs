@@ -37,7 +37,7 @@ pub struct ModuleRollbackBody {
     /// Why; required with a generation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// With a generation: says what it would come to, and changes nothing.
+    /// With a generation: reports the result, and changes nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -106,7 +106,7 @@ pub struct ModuleReloadItem {
     pub at: String,
     /// `reloaded`, `returned` or `failed`.
     pub status: Cow<'static, str>,
-    /// Why it was done, where an operator said so or a trap was the reason.
+    /// The reason, where an operator gave one or a trap caused it.
     pub reason: Option<String>,
     /// The generation that answered after it; null when it failed.
     pub generation: Option<u64>,

@@ -34,8 +34,8 @@ pub struct ReloadedPatterns {
     /// The pattern that was named, as it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern_id: Option<Value>,
-    /// The version of the pattern that was named which is served, and the revision that made it; null when none was
-    /// named, or when its row is gone.
+    /// The version of the pattern that was named which is served, and the revision that made it; null when none was named,
+    /// or when its row was deleted.
     pub pattern: Option<ReloadedPattern>,
     /// The report of each replica.
     pub replicas: Vec<Ack>,
@@ -117,7 +117,7 @@ pub struct LlmAnswer {
     pub provider: String,
     /// Which model answers.
     pub model: String,
-    /// `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried
+    /// `closed` (it is asked), `open` (no calls for a while, since it failed) or `half_open` (it is tried
     /// again).
     pub breaker: Cow<'static, str>,
     /// How many calls are on their way.
@@ -128,7 +128,7 @@ pub struct LlmAnswer {
     pub answered: u64,
     /// How often it did not.
     pub failed: u64,
-    /// How many calls were not made, since it was left alone.
+    /// How many calls were not made, since the circuit was open.
     pub refused_by_breaker: u64,
     /// The tokens of all questions.
     pub tokens_asked: u64,

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the followed table stands to the log.
+/// The status of a followed table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TableAnswer {
     /// The table.
     pub table: String,
-    /// Whether another replica of the log follows it, and this one stands by.
+    /// Whether another replica of the log follows it, and this one waits.
     pub stands_by: bool,
     /// How many rows it had when it was last read here.
     pub rows: usize,
@@ -20,7 +20,7 @@ pub struct TableAnswer {
     pub problems: Vec<RowProblemAnswer>,
     /// How many patterns are kept in the log though the table has no rows any more.
     pub kept: usize,
-    /// When the log was last found, or made, to say what the table says but for `problems`.
+    /// When the log last had the contents of the table, except for `problems`.
     pub synced_at: Option<String>,
     /// The last revision that it made in this process.
     pub revision: Option<u64>,

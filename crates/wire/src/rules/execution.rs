@@ -17,7 +17,7 @@ pub struct ExecuteBody {
     /// The ruleset; the default one without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruleset: Option<String>,
-    /// The same as `ruleset`, as the original called it: text or a number.
+    /// The same as `ruleset`, under the name of the compatibility API: text or a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruleset_id: Option<Value>,
     /// What the answer is to carry back, at most 256 bytes.
@@ -28,7 +28,7 @@ pub struct ExecuteBody {
     /// Only these rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_ids: Option<Vec<String>>,
-    /// The same as `explain`, as the original called it: nothing is stored by an execution anyway.
+    /// The same as `explain`, under the name of the compatibility API: nothing is stored by an execution anyway.
     #[serde(default)]
     pub dry_run: bool,
     /// Report the result of each rule.
@@ -97,7 +97,7 @@ pub struct ExecutionAnswer<'s> {
     pub matched: Vec<Cow<'s, str>>,
     /// How long it took.
     pub execution_time_ms: f64,
-    /// The same as `revision`, under the name of the original.
+    /// The same as `revision`, under the name of the compatibility API.
     pub registry_version: u64,
     /// The revision that it was computed from.
     pub revision: u64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::log::QuarantinedRevisions;
 use crate::problem::ProblemItem;
 
-/// Something in the texts of a tool that a reader should look at.
+/// A finding in the texts of a tool.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LintItem {

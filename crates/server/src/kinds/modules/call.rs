@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KnownCaller {
     }
 }
 
-/// Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost.
+/// Sends a message to a module, and returns its reply. Messages wait while the module is reloaded; none is lost.
 /// 503 when its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two
 /// instances. The message is worked on also when the caller goes.
 #[utoipa::path(post, path = "/api/v1/modules/{name}/call", tag = "modules", security(("token" = [])),

@@ -2,7 +2,7 @@
 //! component could not be read.
 //!
 //! It is woken by reloads and by a timer, and takes no input: it looks at what is wanted and at what runs. A module
-//! that went back by itself or by an operator is left alone until its manifest changes.
+//! that went back by itself or by an operator is not changed until its manifest changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

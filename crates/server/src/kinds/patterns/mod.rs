@@ -1,4 +1,4 @@
-//! The patterns over HTTP: documents, classification, feedback, how they do, and the reload of the originals.
+//! The patterns over HTTP: documents, classification, feedback, how they do, and the reload of the compatibility API.
 
 mod api;
 mod app;

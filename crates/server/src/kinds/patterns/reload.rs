@@ -37,7 +37,7 @@ pub(super) async fn reload(
     run(&app, &principal, body.unwrap_or_default()).await
 }
 
-/// The same under the path of the originals.
+/// The same under the path of the compatibility API.
 #[utoipa::path(post, path = "/api/milhena/patterns/reload", tag = "patterns",
     request_body(content = Option<ReloadPatterns>),
     responses((status = 200, body = ReloadedPatterns), (status = 422, body = ReloadedPatterns),
@@ -155,7 +155,7 @@ pub(super) async fn metrics(State(app): State<PatternsApp>) -> Json<HotReloadMet
     })
 }
 
-/// The same under the path of the originals.
+/// The same under the path of the compatibility API.
 #[utoipa::path(get, path = "/api/milhena/hot-reload/metrics", tag = "patterns",
     responses((status = 200, body = HotReloadMetrics), (status = "default", body = ProblemBody)))]
 pub(super) async fn metrics_as_before(state: State<PatternsApp>) -> Json<HotReloadMetrics> {

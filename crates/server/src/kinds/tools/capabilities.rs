@@ -101,7 +101,8 @@ fn stated<'t>(tool: &'t Tool, capability: &str) -> &'t Value {
     tool.body().get("capabilities").and_then(|all| all.get(capability)).unwrap_or(&Value::Null)
 }
 
-/// A capability in the shape of the original: patterns in a list, each with its name and the variables that it needs.
+/// A capability in the shape of the compatibility API: patterns in a list, each with its name and
+/// the variables that it needs.
 fn nested(tool: &Arc<Tool>, capability: &Capability) -> Value {
     let stated = stated(tool, &capability.name);
     let patterns: Vec<Value> = capability

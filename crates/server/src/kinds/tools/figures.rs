@@ -1,4 +1,4 @@
-//! What is counted of the tools, in the shapes of the original.
+//! What is counted of the tools, in the shapes of the compatibility API.
 
 use std::collections::BTreeMap;
 

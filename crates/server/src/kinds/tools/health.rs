@@ -1,4 +1,4 @@
-//! The health of the catalogue, in the shape of the original.
+//! The health of the catalogue, in the shape of the compatibility API.
 
 use axum::Json;
 use axum::extract::State;

@@ -85,7 +85,7 @@ impl ToolParams {
     }
 }
 
-/// Whether a list has a tool that does not ask for a status: as in the original, what is active and switched on.
+/// Whether a list has a tool that does not ask for a status: as in the compatibility API, what is active and switched on.
 pub(super) fn is_listed(tool: &Tool) -> bool {
     tool.is_enabled() && tool.status() == midflight_tools::ToolStatus::Active
 }

@@ -1,4 +1,4 @@
-//! The tools over HTTP: the catalogue of the original format field by field, versions that can be rolled back, search,
+//! The tools over HTTP: the catalogue in the format of the compatibility API, versions that can be rolled back, search,
 //! selection, formulas, differences, lint, and observed uses.
 
 mod agents;

@@ -87,7 +87,7 @@ pub(super) async fn reload_tools(
     Ok(Json(answer).into_response())
 }
 
-/// Whole ms, rounded up: the original's times are integers, and one of 0 would mean that nothing was done.
+/// Whole ms, rounded up: the times of the compatibility API are integers, and one of 0 would mean that nothing was done.
 pub(super) fn whole_ms(took: Duration) -> u64 {
     u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
-//! The environment variables of the original's documents, as other names of the server's own settings.
+//! The environment variables of another tool catalogue, as other names of the server's own settings.
 
-/// Pairs of a variable of [`crate::HotReloadSettings`] and the variable of the original that means the same. The period
+/// Pairs of a variable of [`crate::HotReloadSettings`] and the variable of that catalogue that means the same. The period
 /// and the age are those of the whole log, since a replica serves every kind at one revision.
 pub const HOT_RELOAD_ALIASES: [(&str, &str); 3] = [
     ("HOT_RELOAD_ENABLED", "TOOL_CATALOG_PERIODIC_REFRESH"),

@@ -159,7 +159,7 @@ impl DeliverySenderParts {
 struct SendFailure {
     error: String,
     is_final: bool,
-    /// How long the receiver asks to be left alone.
+    /// How long the receiver asks to wait.
     after: Option<Duration>,
 }
 
@@ -191,7 +191,7 @@ fn end_of(result: Result<(), SendFailure>, webhook: &Webhook, attempts: u32) -> 
     }
 }
 
-/// How long the receiver asks to be left alone, in seconds (RFC 9110, 10.2.3); a date is ignored.
+/// How long the receiver asks to wait, in seconds (RFC 9110, 10.2.3); a date is ignored.
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -7,6 +7,7 @@ mod status;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use midflight_bus::RedisBus;
 use midflight_core::{DocumentId, Owner, Trigger};
 use midflight_engine::Engine;
@@ -23,8 +24,13 @@ pub(super) use status::TableStatus;
 
 /// The pause between the looks that orders on the legacy channel cause: any client of Redis can send them.
 const ORDERED_LOOKS: Duration = Duration::from_secs(1);
-/// How soon a table that could not be read is read again at first; twice as long each time, up to the period.
-const RETRY: Duration = Duration::from_secs(1);
+/// The longest pause before a table that could not be read is read again; a shorter period goes before.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The pauses before that, each twice as long as the one before.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
 /// How long a request waits for a look.
 const ASKED_MAX: Duration = Duration::from_secs(60);
 
@@ -140,18 +146,16 @@ async fn run(
     mut asks: mpsc::Receiver<Ask>,
     stop: CancellationToken,
 ) {
-    let mut retry = RETRY;
+    let mut pauses = PAUSES.build();
     loop {
-        let looked = looker.follow().await;
-        let wait = match (looked, period) {
-            (Ok(()), period) => {
-                retry = RETRY;
+        let wait = match looker.follow().await {
+            Ok(()) => {
+                pauses = PAUSES.build();
                 period
             }
-            (Err(()), period) => {
-                let soon = period.map_or(retry, |period| retry.min(period));
-                retry = retry.saturating_mul(2).min(Duration::from_secs(60));
-                Some(soon)
+            Err(()) => {
+                let pause = pauses.next().unwrap_or(PAUSE_MAX);
+                Some(period.map_or(pause, |period| pause.min(period)))
             }
         };
         let at = tokio::time::Instant::now();

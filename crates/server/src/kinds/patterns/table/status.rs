@@ -11,7 +11,7 @@ pub(super) const PROBLEMS_MAX: usize = 1_000;
 pub(in super::super) struct TableStatus {
     /// The table.
     pub(in super::super) table: String,
-    /// Whether another replica of the log follows it, and this one stands by.
+    /// Whether another replica of the log follows it, and this one waits.
     pub(in super::super) stands_by: bool,
     /// How many rows it had when it was last read.
     pub(in super::super) rows: usize,

@@ -5,7 +5,7 @@ use midflight_wire::patterns::{RowProblemAnswer, TableAnswer};
 
 use super::super::table::TableStatus;
 
-/// How the followed table stands to the log.
+/// The status of a followed table.
 pub(in super::super) fn table_answer(status: TableStatus) -> TableAnswer {
     let problems = status.problems.into_iter();
     TableAnswer {

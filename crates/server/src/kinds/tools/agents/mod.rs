@@ -145,7 +145,7 @@ async fn with_caller(
 /// The endpoint in the OpenAPI document. The protocol defines what is sent.
 fn described() -> OpenApi {
     let operation = |summary: &str| {
-        let answer = ResponseBuilder::new().description("As the protocol says");
+        let answer = ResponseBuilder::new().description("As the protocol defines");
         OperationBuilder::new().tag("tools").summary(Some(summary)).response("default", answer).build()
     };
     let mut item =
