@@ -1,8 +1,7 @@
 //! The logger: levels and formats that change between two lines.
 
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use midflight_components::{LogFormat, LogOutput, LogSettings, Logger};
@@ -13,33 +12,9 @@ use serde_json::{Value, json};
 use tracing::subscriber::with_default;
 use tracing::{Dispatch, debug, info, info_span};
 use tracing_subscriber::Registry;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{changed, engine, place, put, worlds};
-
-/// What was written, by as many writes as there were.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::{Lines, changed, engine, place, put, worlds};
 
 impl Lines {
     fn take(&self) -> String {

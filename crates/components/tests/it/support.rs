@@ -2,8 +2,9 @@
 //! there.
 #![expect(unreachable_pub, reason = "the support of tests, in a file of its own")]
 
+use std::io::Write;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use midflight_components::{
@@ -17,6 +18,7 @@ use midflight_live::{SnapshotSlot, World, WorldBuilder};
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
 use serde::Deserialize;
 use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// The settings of everything; what is not there is not configured.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -129,5 +131,28 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
         }
         assert!(Instant::now() < deadline, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// What a logger wrote, by as many writes as there were.
+#[derive(Clone, Default)]
+pub struct Lines(pub Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }

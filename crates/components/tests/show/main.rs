@@ -17,8 +17,8 @@ use midflight_core::Outcome;
 use midflight_engine::Engine;
 use midflight_testkit::{Postgres, Redis as RedisServer};
 use serde_json::{Value, json};
-use support::{closed_port, engine, place, put, silent};
-use watch::{Bounds, Lines, Watch};
+use support::{Lines, closed_port, engine, place, put, silent};
+use watch::{Bounds, Watch};
 
 const RELOADS: usize = 200;
 const CLIENTS: usize = 64;

@@ -2,18 +2,16 @@
 #![expect(unreachable_pub, reason = "the support of a test, in a file of its own")]
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use midflight_components::Database;
 use redis::cmd;
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinHandle;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::until;
+use crate::support::{Lines, until};
 
 const PIDS: &str = "SELECT pid FROM pg_stat_activity WHERE application_name = 'show'";
 
@@ -97,29 +95,6 @@ impl Watch {
 
 async fn pids(connection: &mut PgConnection) -> BTreeSet<i32> {
     sqlx::query_scalar(PIDS).fetch_all(connection).await.unwrap().into_iter().collect()
-}
-
-/// The lines that are written.
-#[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 impl Lines {
