@@ -114,8 +114,8 @@ fn schema() -> Value {
                             "type": "string", "maxLength": NAME_BYTES_MAX, "pattern": DOCUMENT_NAME_PATTERN
                         },
                         "body": {"type": "object"},
-                        "if_version": {"description": "Its version at that time; 0: it does not exist.", "type": "integer", "minimum": 0},
-                        "if_revision": {"description": "Not changed after this revision.", "type": "integer", "minimum": 0},
+                        "if_version": {"description": "Its version at that time; 0: it does not exist.", "type": "integer", "minimum": 0, "maximum": u64::MAX},
+                        "if_revision": {"description": "Not changed after this revision.", "type": "integer", "minimum": 0, "maximum": u64::MAX},
                         "if_present": {"description": "It exists.", "const": true}
                     },
                     "oneOf": [

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use midflight_core::{Change, DocumentId, JsonPointer, Op, Precondition, Problem, Problems, RevisionNumber};
+use midflight_core::{
+    Change, DocumentId, JsonPointer, NameError, Op, Precondition, Problem, Problems, RevisionNumber,
+};
 use serde_json::{Map, Value};
 
 use super::cron::Cron;
@@ -185,7 +187,8 @@ impl<'a> ObjectFields<'a> {
             }
             Ok(id) => id,
             Err(error) => {
-                self.wrong("invalid_name", "name", &error.to_string());
+                let key = if matches!(error, NameError::Kind(_)) { "kind" } else { "name" };
+                self.wrong("invalid_name", key, &error.to_string());
                 return None;
             }
         };
@@ -315,6 +318,7 @@ mod tests {
             {"op": "delete", "kind": "rules", "name": "d"},
             {"op": "delete", "kind": "schedules", "name": "e"},
             7,
+            {"op": "delete", "kind": "Rules", "name": "f"},
         ]);
         assert_eq!(
             refused(json!({"changes": changes, "repeat": false, "not_before": "2026-01-31T03:00:00Z"})),
@@ -327,6 +331,7 @@ mod tests {
                 "duplicate_document /changes/4/name",
                 "unknown_value /changes/5/kind",
                 "wrong_type /changes/6",
+                "invalid_name /changes/7/kind",
             ]
         );
         let changes = json!([
