@@ -42,7 +42,7 @@ pub struct JwtSettings {
 pub struct ServeOptions {
     /// Where its config comes from: among all else where it listens, where the log is, and what carries the hints.
     pub config: OwnConfig,
-    /// The logger of the process, if it is to follow the config; one that is its own program's business is left alone.
+    /// The logger of the process, if it is to follow the config; one that is its own program's business is not changed.
     pub logger: Option<Logger>,
     /// The folder that belongs to this server. Made when it is not there.
     pub data_dir: PathBuf,

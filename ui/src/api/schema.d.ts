@@ -83,7 +83,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same under the path of the originals. */
+        /** The same under the path of the compatibility API. */
         get: operations["metrics_as_before"];
         put?: never;
         post?: never;
@@ -102,7 +102,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The same under the path of the originals. */
+        /** The same under the path of the compatibility API. */
         post: operations["reload_as_before"];
         delete?: never;
         options?: never;
@@ -555,7 +555,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sends a message to a module, and answers what it answers. Messages wait while the module is reloaded; none is lost.
+         * Sends a message to a module, and returns its reply. Messages wait while the module is reloaded; none is lost.
          *     503 when its mailbox is full, 422 for a failure of the module's own, 504 when the message ran out of its time on two
          *     instances. The message is worked on also when the caller goes.
          */
@@ -2190,7 +2190,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2210,7 +2210,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2229,7 +2229,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description As the protocol says */
+                /** @description As the protocol defines */
                 default: {
                     headers: {
                         [name: string]: unknown;
@@ -2335,7 +2335,7 @@ export interface components {
             /** @description Why, for those who read the history; not empty. */
             reason: string;
         };
-        /** @description What a document says: of which sort it is, its kind and its name say. */
+        /** @description The body of a document; its kind and its name determine the schema. */
         AnyDocument: components["schemas"]["RulesRulesetDocument"] | components["schemas"]["RulesRuleDocument"] | components["schemas"]["RulesConditionDocument"] | components["schemas"]["RulesCheckDocument"] | components["schemas"]["PatternsPatternDocument"] | components["schemas"]["PatternsProfileDocument"] | components["schemas"]["PatternsLearningDocument"] | components["schemas"]["PatternsPromptDocument"] | components["schemas"]["PatternsCheckDocument"] | components["schemas"]["ToolsToolDocument"] | components["schemas"]["ToolsSelectionSettingsDocument"] | components["schemas"]["ToolsCorrectionsDocument"] | components["schemas"]["ToolsCheckDocument"] | components["schemas"]["ModulesModuleDocument"] | components["schemas"]["ModulesCheckDocument"] | components["schemas"]["WebhooksWebhookDocument"] | components["schemas"]["WebhooksCheckDocument"] | components["schemas"]["ConfigConfigDocument"] | components["schemas"]["ConfigSchemaDocument"] | components["schemas"]["ConfigCheckDocument"] | components["schemas"]["SchedulesScheduleDocument"] | components["schemas"]["SchedulesCheckDocument"];
         /** @description Several changes that become one revision, or none. */
         ApplyRequest: {
@@ -2356,7 +2356,7 @@ export interface components {
             code?: string | null;
             /**
              * Format: int64
-             * @description How many equal refusals in a row this entry stands for.
+             * @description How many equal refusals in a row this entry counts.
              */
             count: number;
             /** @description The address at the other end of the connection; that of a proxy behind one. */
@@ -2919,7 +2919,7 @@ export interface components {
             blocked: boolean;
             /** @description Where. */
             dir: string;
-            /** @description How many documents they hold. */
+            /** @description How many documents they have. */
             documents: number;
             /** @description How many files it has. */
             files: number;
@@ -3113,7 +3113,7 @@ export interface components {
             correlation_id?: string | null;
             /** @description The input, an object. */
             data: unknown;
-            /** @description The same as `explain`, as the original called it: nothing is stored by an execution anyway. */
+            /** @description The same as `explain`, under the name of the compatibility API: nothing is stored by an execution anyway. */
             dry_run?: boolean;
             /** @description Report the result of each rule. */
             explain?: boolean;
@@ -3121,7 +3121,7 @@ export interface components {
             rule_ids?: string[] | null;
             /** @description The ruleset; the default one without. */
             ruleset?: string | null;
-            /** @description The same as `ruleset`, as the original called it: text or a number. */
+            /** @description The same as `ruleset`, under the name of the compatibility API: text or a number. */
             ruleset_id?: unknown;
         };
         /** @description The answer of an execution, computed from one revision. */
@@ -3143,7 +3143,7 @@ export interface components {
             quarantined: components["schemas"]["QuarantinedRevisions"];
             /**
              * Format: int64
-             * @description The same as `revision`, under the name of the original.
+             * @description The same as `revision`, under the name of the compatibility API.
              */
             registry_version: number;
             /**
@@ -3297,7 +3297,7 @@ export interface components {
             modules: components["schemas"]["ModulesHealth"];
             /** @description Whether the log is polled. */
             monitoring_active: boolean;
-            /** @description Revisions that are left out here, since they did not hold. */
+            /** @description Revisions that are excluded here, since they are invalid. */
             quarantined: number[];
             /** @description What is served. */
             registry: components["schemas"]["RegistryAnswer"];
@@ -3507,7 +3507,7 @@ export interface components {
              */
             served_revision: number;
         };
-        /** @description Something in the texts of a tool that a reader should look at. */
+        /** @description A finding in the texts of a tool. */
         LintItem: {
             /** @description What was found, and what to do. */
             message: string;
@@ -3554,7 +3554,7 @@ export interface components {
              */
             answered: number;
             /**
-             * @description `closed` (it is asked), `open` (it is left alone for a while, since it failed) or `half_open` (it is tried
+             * @description `closed` (it is asked), `open` (no calls for a while, since it failed) or `half_open` (it is tried
              *     again).
              */
             breaker: string;
@@ -3576,7 +3576,7 @@ export interface components {
             provider: string;
             /**
              * Format: int64
-             * @description How many calls were not made, since it was left alone.
+             * @description How many calls were not made, since the circuit was open.
              */
             refused_by_breaker: number;
             /**
@@ -3746,7 +3746,7 @@ export interface components {
              */
             schema?: number | null;
             /**
-             * @description `live`: it runs its manifest; `behind`: it runs another one, as `why` says; `restarting`: its instance trapped,
+             * @description `live`: it runs its manifest; `behind`: it runs another one (`why`); `restarting`: its instance trapped,
              *     and the next one is being made; `failed`: it does not run.
              */
             state: string;
@@ -3893,7 +3893,7 @@ export interface components {
             pause_us: number;
             /** @description The phases, in order. */
             phases: components["schemas"]["ModulePhaseAnswer"][];
-            /** @description Why it was done, where an operator said so or a trap was the reason. */
+            /** @description The reason, where an operator gave one or a trap caused it. */
             reason?: string | null;
             /** @description The size of the state, in bytes. */
             state_bytes: number;
@@ -3919,7 +3919,7 @@ export interface components {
         };
         /** @description Where to go back to. */
         ModuleRollbackBody: {
-            /** @description With a generation: says what it would come to, and changes nothing. */
+            /** @description With a generation: reports the result, and changes nothing. */
             dry_run?: boolean;
             /**
              * Format: int64
@@ -4005,19 +4005,96 @@ export interface components {
                 before?: Record<string, never> | boolean;
                 from: number;
                 steps: ({
-                    add?: string;
-                    convert?: string;
-                    default?: unknown;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    add: string;
+                    default: unknown;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
                     each?: string;
-                    into?: string | unknown[];
-                    merge?: string[];
-                    move?: string;
-                    remove?: string;
-                    rename?: string;
-                    separator?: string;
-                    split?: string;
-                    to?: string;
-                } & (unknown | unknown | unknown | unknown | unknown | unknown | unknown))[];
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    remove: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    rename: string;
+                    to: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    move: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    to: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    convert: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    /** @enum {unknown} */
+                    into: "text" | "integer" | "number" | "boolean" | "list";
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    into: string[];
+                    separator: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    split: string;
+                } | {
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    each?: string;
+                    merge: string[];
+                    separator: string;
+                    /**
+                     * @example /counters/total
+                     * @example /n
+                     */
+                    to: string;
+                })[];
                 to: number;
             }[];
             native?: string;
@@ -4585,7 +4662,7 @@ export interface components {
             request_id?: string | null;
             /**
              * Format: int64
-             * @description For `too_many_requests`: after how many seconds to try again, as `Retry-After` says.
+             * @description For `too_many_requests`: after how many seconds to try again, as in `Retry-After`.
              */
             retry_after_seconds?: number | null;
             /**
@@ -4619,7 +4696,7 @@ export interface components {
             /** @description A JSON Pointer into the body, or into the body of `document`. */
             path: string;
         };
-        /** @description A revision that this replica leaves out, since it did not hold here. */
+        /** @description A revision that this replica excludes, since it is invalid here. */
         QuarantinedAnswer: {
             /** @description Its documents, which stay at their last good version. */
             documents: string[];
@@ -5436,7 +5513,7 @@ export interface components {
         RulesRuleDocumentPart: unknown;
         RulesRulesetDocument: {
             /**
-             * @description original: constants are typed as the original did ("30" is 30), range is membership, not_equal and not_in match values of other types.
+             * @description original: constants are typed as by the rule engine whose files are imported ("30" is 30), range is membership, not_equal and not_in match values of other types.
              * @enum {unknown}
              */
             compat?: "original";
@@ -5580,7 +5657,7 @@ export interface components {
         };
         SchedulesScheduleDocument: ({
             /** @description The changes of the edit, all or nothing. */
-            changes?: {
+            changes?: ({
                 body?: Record<string, never>;
                 /**
                  * @description It exists.
@@ -5595,10 +5672,17 @@ export interface components {
                 name: string;
                 /** @enum {unknown} */
                 op: "put" | "delete";
-            }[];
+            } & ({
+                /** @constant */
+                op?: "put";
+            } | {
+                /** @constant */
+                op?: "delete";
+            }))[];
             /**
              * Format: date-time
              * @description It is not run before.
+             * @example 2026-01-31T03:00:00Z
              */
             not_before?: string;
             /** @description Result of the run; put the document without it to try again. */
@@ -5620,7 +5704,10 @@ export interface components {
             take_over: boolean;
             /** @description It is not run outside of it. */
             window?: {
-                /** @description Start of the window: minute, hour, day, month, weekday. */
+                /**
+                 * @description Start of the window: minute, hour, day, month, weekday.
+                 * @example 0 3 * * 1-5
+                 */
                 cron: string;
                 /**
                  * @description Length of the window.
@@ -5630,6 +5717,7 @@ export interface components {
                 /**
                  * @description An IANA name, as Europe/Rome.
                  * @default UTC
+                 * @example Europe/Rome
                  */
                 time_zone: string;
             };
@@ -5878,7 +5966,7 @@ export interface components {
             /** @description The log. */
             store: components["schemas"]["StoreAnswer"];
         };
-        /** @description How the followed table stands to the log. */
+        /** @description The status of a followed table. */
         TableAnswer: {
             /**
              * Format: int64
@@ -5905,9 +5993,9 @@ export interface components {
             revisions: number;
             /** @description How many rows it had when it was last read here. */
             rows: number;
-            /** @description Whether another replica of the log follows it, and this one stands by. */
+            /** @description Whether another replica of the log follows it, and this one waits. */
             stands_by: boolean;
-            /** @description When the log was last found, or made, to say what the table says but for `problems`. */
+            /** @description When the log last had the contents of the table, except for `problems`. */
             synced_at?: string | null;
             /** @description The table. */
             table: string;
@@ -5993,7 +6081,7 @@ export interface components {
              * @description The same as a time from now, in ms, at most a hundred years; instead of `expires_at`.
              */
             expires_in_ms?: number | null;
-            /** @description For agents over MCP: `all` or `search`; what the address says without. */
+            /** @description For agents over MCP: `all` or `search`; by default that of the address. */
             expose?: string | null;
             /** @description Its name, the author of what it changes: 1 to 128 of `A-Z a-z 0-9 . _ @ + -`. */
             name: string;
@@ -6003,7 +6091,7 @@ export interface components {
             role: string;
             /**
              * @description The documents that it may see and change: patterns `KIND` or `KIND/NAME`, in which `*` stands for any text; at
-             *     most 100. All documents without. Not for admins.
+             *     most 100. By default all documents. Not for admins.
              */
             scopes?: string[] | null;
         };
@@ -7030,7 +7118,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7377,7 +7465,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7463,7 +7551,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7609,7 +7697,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7695,7 +7783,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -7846,7 +7934,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8099,7 +8187,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8187,7 +8275,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8328,7 +8416,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8503,7 +8591,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8589,7 +8677,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -8910,7 +8998,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9265,7 +9353,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9359,7 +9447,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9431,7 +9519,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9509,7 +9597,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -9852,7 +9940,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10348,7 +10436,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10434,7 +10522,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10619,7 +10707,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10707,7 +10795,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -10843,7 +10931,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -11254,7 +11342,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -11508,7 +11596,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12001,7 +12089,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12091,7 +12179,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12170,7 +12258,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12280,7 +12368,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12352,7 +12440,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;
@@ -12424,7 +12512,7 @@ export interface operations {
                 /** @description Why, for those who read the history. */
                 reason?: string;
                 /**
-                 * @description Not now, but from this time on, as `2026-01-31T03:00:00Z`. It must hold now, as if it were made at once; the
+                 * @description Makes the change at this time or later, as `2026-01-31T03:00:00Z`. It must be valid now too; the
                  *     answer is 202 with a schedule.
                  */
                 not_before?: string;

@@ -20,7 +20,7 @@ The alerts about what config-reloaders do, as a list of rules. Takes a selector 
   annotations:
     summary: An app has not said that it serves its configuration.
     description: >-
-      {{ "{{ $labels.pod }}" }} was told to reload and has not answered with the hash {{ "{{ $labels.hash }}" }}. It serves something older,
+      {{ "{{ $labels.pod }}" }} was asked to reload and has not reported the hash {{ "{{ $labels.hash }}" }}. It serves something older,
       or it cannot be reached.
 - alert: ConfigReloadFails
   expr: increase(config_reload_failures_total{ {{- . -}} ,reason=~"unreachable|unverified"}[15m]) > 3
