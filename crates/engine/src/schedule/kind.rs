@@ -178,8 +178,6 @@ mod tests {
         "wrong_type not_before",
         "invalid_cron cron",
         "unknown_value time_zone",
-        // Two changes of one document, which are compared by kind and name alone.
-        "duplicate_document name",
         // Members that exclude or need each other.
         "contradiction if_version",
         "contradiction repeat",
