@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{AuditTrail, RoutePermissions};
 use crate::byte_budget::{ByteBudget, SMALL_BYTES_MAX};
+use crate::caller_places::CallerPlaces;
 use crate::compute::ComputePool;
 use crate::docs::OpenApiPage;
 use crate::events::broadcaster::EventBroadcaster;
@@ -33,6 +34,10 @@ use crate::tokens::Tokens;
 
 /// How many exports may parse documents at the same time: a parsed document is many times as large as its text.
 const EXPORTS_AT_ONCE: usize = 2;
+
+/// What small bodies have for themselves at least, in bytes. 4 MiB: a quarter of it, which is what one caller with a
+/// token may have, is a KiB for each of its 1,000 requests in flight, and 16 of the largest small bodies.
+const SMALL_BODIES_BYTES_MIN: usize = 64 * SMALL_BYTES_MAX;
 
 /// What every handler shares. Cloning it gives another handle on the same.
 #[derive(Clone)]
@@ -129,6 +134,8 @@ pub struct AppStateParts {
     pub(crate) redact: RedactText,
     /// How many writes and reloads of each caller are accepted.
     pub(crate) rates: Arc<PrincipalRates>,
+    /// A place for each request in flight.
+    pub(crate) requests_in_flight: Arc<CallerPlaces>,
     /// What the bodies of requests occupy.
     pub(crate) bodies: ByteBudget,
     /// The same of small ones, which nearly all are.
@@ -145,6 +152,10 @@ pub struct AppStateParts {
     pub(crate) merge_turns: MergeTurns,
     /// A place for each watcher of the log.
     pub(crate) watchers: Arc<Semaphore>,
+    /// Those of each caller.
+    pub(crate) watchers_of_caller: Arc<CallerPlaces>,
+    /// A place for each WebSocket client of a caller.
+    pub(crate) sockets_of_caller: Arc<CallerPlaces>,
     pub(crate) recent: RevisionCache,
     /// Keeps who did what.
     pub(crate) audit: AuditTrail,
@@ -188,6 +199,21 @@ impl AppState {
             tls: parts.tls,
             redact: parts.redact,
             rates: Arc::new(PrincipalRates::new(&limits)),
+            requests_in_flight: CallerPlaces::new(
+                limits.requests_per_caller_max,
+                "requests_per_caller_max",
+                "requests in flight",
+            ),
+            watchers_of_caller: CallerPlaces::new(
+                limits.watchers_per_caller_max,
+                "watchers_per_caller_max",
+                "watchers connected",
+            ),
+            sockets_of_caller: CallerPlaces::new(
+                limits.websocket_clients_per_caller_max,
+                "websocket_clients_per_caller_max",
+                "WebSocket clients connected",
+            ),
             watchers: Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS))),
             recent: RevisionCache::default(),
             docs: OnceLock::new(),
@@ -197,7 +223,11 @@ impl AppState {
                 limits.body_parsed_bytes_max,
                 "bodies_bytes_max",
             ),
-            small_bodies: ByteBudget::new(limits.bodies_bytes_max / 4, SMALL_BYTES_MAX, "bodies_bytes_max"),
+            small_bodies: ByteBudget::new(
+                (limits.bodies_bytes_max / 4).max(SMALL_BODIES_BYTES_MIN),
+                SMALL_BYTES_MAX,
+                "bodies_bytes_max",
+            ),
             imports: ByteBudget::new(limits.bodies_bytes_max, limits.import_bytes_max, "bodies_bytes_max"),
             answers: ByteBudget::new(
                 limits.answers_bytes_max,

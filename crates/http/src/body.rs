@@ -45,7 +45,7 @@ where
     }
 }
 
-/// A JSON body that may be left out.
+/// A JSON body that may be left out, or be null.
 #[derive(Debug)]
 pub struct OptionalJsonBody<T>(pub Option<T>);
 
@@ -67,7 +67,7 @@ where
         }
         typed?;
         weigh(&bytes, &limits, occupied.as_ref()).await?;
-        parse(&bytes).map(|body| Self(Some(body)))
+        parse(&bytes).map(Self)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::accept::Peer;
 use crate::app::AppState;
 use crate::audit::{Asked, RoutePermissions};
 use crate::body::BodyBytes;
+use crate::caller_places::RequestPlace;
 use crate::code::Code;
 use crate::docs::OpenApiPage;
 use crate::layers::{answer_of, surrounding};
@@ -104,16 +105,16 @@ where
     let app = app.clone();
     let (asked, challenge) = (Asked::of(&request), Challenge::of(&app, &request));
     let entered = access(&app, &request).map(|access| {
-        let principal = access.principal().clone();
+        let (principal, place) = (access.principal().clone(), access.place().clone());
         let body = BodyBytes::new(app.clone(), principal.clone());
         let (method, mut request) = (request.method().clone(), request);
         request.extensions_mut().insert(access);
         request.extensions_mut().insert(body.clone());
         // Boxed, since it holds the request, and would be copied with it into each future around it.
-        (principal, method, body, Box::pin(inner.call(request)))
+        (principal, method, (body, place), Box::pin(inner.call(request)))
     });
     async move {
-        let (principal, method, body, answered) = match entered {
+        let (principal, method, (body, place), answered) = match entered {
             Ok(entered) => entered,
             Err(refused) => {
                 let mut response = refused.into_response();
@@ -131,7 +132,9 @@ where
             let response = while_known(&app, &principal, response);
             // What the body occupied is free again when the request is answered.
             drop(body);
-            counted(&app, &principal, &method, response).await
+            let response = counted(&app, &principal, &method, response).await;
+            drop(place);
+            response
         };
         let mut response = answer_of(handled, request_ms_max).await;
         if let Some(challenge) = challenge {
@@ -178,7 +181,8 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
         true => certified(app, request).unwrap_or(principal),
         false => principal,
     };
-    Ok(Access::new(principal, closed, Arc::clone(&app.rates)))
+    let place = RequestPlace::new(&app.requests_in_flight);
+    Ok(Access::new(principal, closed, Arc::clone(&app.rates), place))
 }
 
 /// The holder of the client certificate of the connection. One whose names give no role is anonymous: a certificate may

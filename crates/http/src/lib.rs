@@ -10,6 +10,7 @@ pub mod app;
 pub mod audit;
 pub mod body;
 pub mod byte_budget;
+mod caller_places;
 pub mod code;
 pub mod compute;
 pub mod conflict;

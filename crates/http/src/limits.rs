@@ -16,7 +16,7 @@ pub struct HttpLimits {
     pub import_parsed_bytes_max: usize,
     /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need;
     /// callers without a token may have half of them. Imports have as much again for themselves, and small bodies (up
-    /// to 64 KiB) a quarter of it, so that an edit waits for no import. 128 MiB: one full import. An import may always
+    /// to 64 KiB) a quarter of it, and at least 4 MiB, so that an edit waits for no import. 128 MiB: one full import. An import may always
     /// be received.
     pub bodies_bytes_max: usize,
     /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of
@@ -49,6 +49,15 @@ pub struct HttpLimits {
     pub writes_per_second_max: u32,
     /// The same for reloads and restores, and for all signed webhooks together. 100: each reads from the store.
     pub reloads_per_second_max: u32,
+    /// How many requests of a caller may be in flight, from when their headers are read until their answers begin; 0 is no
+    /// limit. 1,000: as many as ten connections of HTTP/2 carry, while each may wait a minute for its replicas. Requests
+    /// to open routes, as health, are not counted.
+    pub requests_per_caller_max: usize,
+    /// How many watchers of the log a caller may have connected; 0 is no limit. 500: half of all, so that others may
+    /// watch too.
+    pub watchers_per_caller_max: usize,
+    /// How many WebSocket clients of a caller may be connected; 0 is no limit. 5,000: half of all.
+    pub websocket_clients_per_caller_max: usize,
     /// How many documents one restore may change. 1,000,000: as many as the log may hold, since an import may be undone
     /// whatever its size.
     pub restore_documents_max: usize,
@@ -87,6 +96,9 @@ impl Default for HttpLimits {
             compute_queue_max: 256,
             writes_per_second_max: 1_000,
             reloads_per_second_max: 100,
+            requests_per_caller_max: 1_000,
+            watchers_per_caller_max: 500,
+            websocket_clients_per_caller_max: 5_000,
             restore_documents_max: 1_000_000,
             restore_bytes_max: 1 << 30,
             diff_bytes_max: 256 << 10,

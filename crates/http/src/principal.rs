@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use midflight_core::{DocumentId, Open, PrincipalId, Vocabulary};
 use midflight_store::{AgentLimits, Token};
 
+use crate::caller_places::RequestPlace;
 use crate::code::Code;
 use crate::problem::ApiError;
 use crate::rates::PrincipalRates;
@@ -377,6 +378,8 @@ pub(crate) struct Access {
     closed: Option<&'static str>,
     /// How many requests of each caller are accepted.
     rates: Arc<PrincipalRates>,
+    /// The place of this request among those in flight.
+    place: RequestPlace,
 }
 
 impl Access {
@@ -384,8 +387,14 @@ impl Access {
         principal: Principal,
         closed: Option<&'static str>,
         rates: Arc<PrincipalRates>,
+        place: RequestPlace,
     ) -> Self {
-        Self { principal, closed, rates }
+        Self { principal, closed, rates, place }
+    }
+
+    /// The place of the request among those in flight.
+    pub(crate) fn place(&self) -> &RequestPlace {
+        &self.place
     }
 
     /// Counts the request against the rate of its sender.
@@ -469,6 +478,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller_places::CallerPlaces;
     use crate::limits::HttpLimits;
 
     const ALL: [Permission; 7] = [
@@ -485,8 +495,9 @@ mod tests {
     fn each_caller_may_what_its_role_includes() {
         let id = TokenId::of(&blake3::hash(b"token"));
         let refused = |principal: &Principal, closed| {
-            let access =
-                Access::new(principal.clone(), closed, Arc::new(PrincipalRates::new(&HttpLimits::default())));
+            let rates = Arc::new(PrincipalRates::new(&HttpLimits::default()));
+            let place = RequestPlace::new(&CallerPlaces::new(1, "test_per_caller_max", "tests running"));
+            let access = Access::new(principal.clone(), closed, rates, place);
             ALL.map(|permission| access.check(permission).err().map_or("", |error| error.code()))
         };
         let none = "forbidden";

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema as _;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem, Paths};
-use utoipa::openapi::{OpenApi, RefOr, SecurityRequirement};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::app::AppState;
@@ -107,6 +107,7 @@ impl FromRequestParts<Need> for Permitted {
         if parts.method != Method::GET {
             access.count(need.permission)?;
         }
+        access.place().take(access.principal(), need.permission)?;
         if access.principal().scopes().is_some() {
             let principal = access.principal().clone();
             need.reach.check(&principal, parts).await?;
@@ -130,6 +131,7 @@ impl Need {
             let output = ExtensionsBuilder::new().add(ACCESS, output).build();
             operation.extensions.get_or_insert_default().merge(output);
             problems_by_their_type(operation);
+            problems_of_layers(operation);
         }
     }
 }
@@ -147,6 +149,24 @@ fn problems_by_their_type(operation: &mut Operation) {
             let is_problem = matches!(schema, Some(RefOr::Ref(schema)) if schema.ref_location == problem);
             let sort = if is_problem { PROBLEM_TYPE.to_owned() } else { sort };
             response.content.insert(sort, content);
+        }
+    }
+}
+
+/// Says of every operation that it may be answered with a problem, also with the status of an answer of its own: what is
+/// around a handler refuses a caller, a body that cannot be read or a request that takes too long.
+fn problems_of_layers(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let default = responses.entry("default".to_owned()).or_insert_with(|| {
+        let problem = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
+        ResponseBuilder::new().content(PROBLEM_TYPE, problem).into()
+    });
+    let RefOr::T(default) = default else { return };
+    let Some(problem) = default.content.get(PROBLEM_TYPE).cloned() else { return };
+    let errors = responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
+    for (_, response) in errors {
+        if let RefOr::T(response) = response {
+            response.content.entry(PROBLEM_TYPE.to_owned()).or_insert_with(|| problem.clone());
         }
     }
 }

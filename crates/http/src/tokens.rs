@@ -310,6 +310,7 @@ pub fn admin(token: &str) -> Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller_places::{CallerPlaces, RequestPlace};
     use crate::limits::HttpLimits;
     use crate::principal::{Access, Permission, Role};
     use crate::rates::PrincipalRates;
@@ -410,6 +411,7 @@ mod tests {
             tokens.principal(&headers).unwrap(),
             None,
             Arc::new(PrincipalRates::new(&HttpLimits::default())),
+            RequestPlace::new(&CallerPlaces::new(1, "test_per_caller_max", "tests running")),
         );
         let refused = access.check(Permission::Read).unwrap_err();
         let body = refused.body();

@@ -117,6 +117,13 @@ bounds! {
     writes_per_second_max: u32 => limits.writes_per_second_max, "MIDFLIGHT_WRITES_PER_SECOND_MAX";
     /// How many reloads a caller may send in a second; 0 is no limit.
     reloads_per_second_max: u32 => limits.reloads_per_second_max, "MIDFLIGHT_RELOADS_PER_SECOND_MAX";
+    /// How many requests of a caller may be in flight; 0 is no limit.
+    requests_per_caller_max: usize => limits.requests_per_caller_max, "MIDFLIGHT_REQUESTS_PER_CALLER_MAX";
+    /// How many watchers of the log a caller may have connected; 0 is no limit.
+    watchers_per_caller_max: usize => limits.watchers_per_caller_max, "MIDFLIGHT_WATCHERS_PER_CALLER_MAX";
+    /// How many WebSocket clients of a caller may be connected; 0 is no limit.
+    websocket_clients_per_caller_max: usize => limits.websocket_clients_per_caller_max,
+        "MIDFLIGHT_WEBSOCKET_CLIENTS_PER_CALLER_MAX";
     /// How many documents a restore may change.
     restore_documents_max: usize => limits.restore_documents_max, "MIDFLIGHT_RESTORE_DOCUMENTS_MAX";
     /// How many bytes of memory the bodies of a restore may need, in bytes.

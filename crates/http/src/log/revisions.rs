@@ -192,8 +192,9 @@ pub(super) async fn diff_revisions(
 /// Appends a revision that brings the state at a revision back, or a part of it.
 #[utoipa::path(post, path = "/api/v1/revisions/{number}/restore", tag = "log",
     params(("number" = u64, Path, description = "The revision to go back to"), WriteParams),
-    request_body = RestoreRequest,
-    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+    request_body(content = Option<RestoreRequest>),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(super) async fn restore(
     principal: Principal,

@@ -24,6 +24,7 @@ use utoipa::IntoParams;
 
 use super::known_kind;
 use crate::app::AppState;
+use crate::caller_places::CallerPlace;
 use crate::code::Code;
 use crate::params::Params;
 use crate::principal::Principal;
@@ -71,6 +72,7 @@ pub(super) async fn watch(
     Params(params): Params<WatchParams>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let own = app.watchers_of_caller.take(&principal)?;
     let max = app.limits.watchers_max;
     let permit = app.watchers.clone().try_acquire_owned().map_err(|_| {
         ApiError::new(Code::BUSY, format!("{max} watchers are connected (watchers_max); try again later"))
@@ -81,7 +83,8 @@ pub(super) async fn watch(
     let adoptions = app.recent.adoptions();
     let position = start(&app, &params, &headers).await?;
     let served = app.engine.served();
-    let watcher = RevisionWatcher::new((app, principal), kind, changes, position, served, adoptions, permit);
+    let watcher =
+        RevisionWatcher::new((app, principal), kind, changes, position, served, adoptions, (permit, own));
     let events = unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -143,8 +146,8 @@ struct RevisionWatcher {
     /// What is left out, as this watcher knows it.
     quarantined: Vec<RevisionNumber>,
     over: bool,
-    /// Gives the place of this watcher back when it goes.
-    _permit: OwnedSemaphorePermit,
+    /// Gives the places of this watcher back when it goes: that of all, and that of its caller.
+    _places: (OwnedSemaphorePermit, CallerPlace),
 }
 
 impl RevisionWatcher {
@@ -155,7 +158,7 @@ impl RevisionWatcher {
         position: RevisionNumber,
         served: RevisionNumber,
         adoptions: channel::Receiver<u64>,
-        permit: OwnedSemaphorePermit,
+        places: (OwnedSemaphorePermit, CallerPlace),
     ) -> Self {
         let (ready, quarantined) = (VecDeque::new(), Vec::new());
         Self {
@@ -169,7 +172,7 @@ impl RevisionWatcher {
             ready,
             quarantined,
             over: false,
-            _permit: permit,
+            _places: places,
         }
     }
 

@@ -9,6 +9,7 @@ mod answers;
 mod audit;
 mod bad_input;
 mod budgets;
+mod callers;
 mod config;
 mod contention;
 mod dashboards;
