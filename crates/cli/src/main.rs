@@ -44,6 +44,7 @@ mod status;
 mod token;
 mod tool;
 mod watch;
+mod webhook;
 mod write;
 
 use std::process::ExitCode;
@@ -128,6 +129,9 @@ enum Command {
     #[cfg(feature = "modules")]
     #[command(subcommand)]
     Module(Box<module::ModuleCommand>),
+    /// List what was sent to webhooks, and send it again.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Serve agents over standard input and output, from a running server.
     Mcp(mcp::McpArgs),
     /// Write all documents but schedules as YAML.
@@ -210,6 +214,7 @@ async fn run(cli: Cli, given: &serve::ArgSource) -> Result<(), Failure> {
         Command::Select(args) => select::run(&client()?, &output, *args).await,
         #[cfg(feature = "modules")]
         Command::Module(command) => module::run(client, &output, *command).await,
+        Command::Webhook(command) => webhook::run(&client()?, &output, command).await,
         Command::Mcp(args) => mcp::run(client()?, output, &args).await,
         Command::Export(args) => export::run(&client()?, &output, &args).await,
         Command::Import(args) => import::run(&client()?, &output, *args).await,

@@ -73,6 +73,7 @@ mod status;
 mod tls;
 mod tools;
 mod watch;
+mod webhooks;
 
 pub use midflight_core::{DocumentId, KindName, Precondition, RevisionNumber};
 /// The types of requests and answers.
@@ -93,3 +94,4 @@ pub use retry::RetryPolicy;
 pub use sse::{EventStream, ServerEvent};
 pub use tools::{ToolFilter, ToolSwitch};
 pub use watch::{QuarantineChange, RevisionWatch, WatchEvent};
+pub use webhooks::DeliveryFilter;

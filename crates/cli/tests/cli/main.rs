@@ -42,3 +42,5 @@ mod tools;
 mod transcripts;
 #[cfg(test)]
 mod watch;
+#[cfg(test)]
+mod webhooks;
