@@ -52,6 +52,11 @@ fn spelt(pattern: &str) -> Value {
     json!({"type": "string", "maxLength": midflight_core::TEXT_BYTES_MAX, "pattern": pattern})
 }
 
+/// What of the name of a profile an expression can say that ECMAScript, which JSON Schema names, and other engines read
+/// in the same way: which ASCII characters it has. Of all others it allows letters and digits; the reader says so.
+const PROFILE_NAME: &str = "^[^\\u0000-\\u002f\\u003a-\\u0040\\u005b-\\u005e\\u0060\\u007b-\\u007f]\
+                            [^\\u0000-\\u002a\\u002c\\u002f\\u003b-\\u003f\\u005b-\\u005e\\u0060\\u007b-\\u007f]*$";
+
 fn category_name() -> Value {
     json!({"type": "string", "pattern": "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]+$", "maxLength": CATEGORY_BYTES_MAX,
         "description": "The category of matching queries."})
@@ -75,14 +80,8 @@ fn pattern() -> Value {
                 "description": "Instead of pattern: any of these matches."},
             "match": {"enum": words(Match::WORDS), "default": "exact",
                 "description": "exact compares keys; the others look into the text, stop words and punctuation included."},
-            "profile": {"type": "string", "default": "default", "maxLength": NAME_BYTES_MAX, "description": "The \
-                                                                                                             profile \
-                                                                                                             by \
-                                                                                                             which \
-                                                                                                             queries \
-                                                                                                             are \
-                                                                                                             normalized.",
-                "pattern": "^[\\p{Alphabetic}\\p{N}_][\\p{Alphabetic}\\p{N}._:@+-]*$"},
+            "profile": {"type": "string", "default": "default", "maxLength": NAME_BYTES_MAX, "pattern": PROFILE_NAME,
+                "description": "The profile by which queries are normalized."},
             "category": category_name(),
             "confidence": share("Confidence of the category.", 1.0),
             "action": {"enum": words(Action::WORDS), "description": "respond where there is a direct_response, else tool."},

@@ -210,7 +210,8 @@ fn key_change(change: KeyDifference, entry: Option<&Arc<ConfigEntry>>) -> KeyCha
 #[utoipa::path(post, path = "/api/v1/config/{name}/rollback", tag = "config",
     params(("name" = String, Path, description = "The config"), WriteParams),
     request_body = RollbackRequest,
-    responses((status = 200, body = WriteAnswer), (status = 202, body = WriteAnswer),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer),
         (status = "default", body = ProblemBody)))]
 pub(crate) async fn rollback_config(
     principal: Principal,

@@ -24,7 +24,8 @@ const KIND: &str = "patterns";
 /// Makes a pattern. Its id is the member `id`, or one derived from its text; an existing pattern is not changed (412).
 #[utoipa::path(post, path = "/api/v1/patterns", tag = "patterns", params(WriteParams),
     request_body = inline(PatternBody),
-    responses((status = 201, body = WriteAnswer), (status = 202, body = WriteAnswer),
+    responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
+        (status = 202, body = WriteAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn create_pattern(
     principal: Principal,

@@ -34,7 +34,8 @@ const TRIES_MAX: u32 = 16;
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: a new tool, never a new version"),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
-    responses((status = 201, body = WriteToolAnswer), (status = 202, body = WriteToolAnswer),
+    responses((status = 200, body = WriteToolAnswer), (status = 201, body = WriteToolAnswer),
+        (status = 202, body = WriteToolAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn create_tool(
     principal: Principal,

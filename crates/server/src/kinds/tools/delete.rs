@@ -52,6 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DeleteParams {
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
     responses((status = 204, description = "Deleted"), (status = 200, body = WriteAnswer),
+        (status = 202, body = WriteAnswer),
         (status = 409, body = ProblemBody), (status = "default", body = ProblemBody)))]
 pub(super) async fn delete_tool(
     principal: Principal,
