@@ -67,9 +67,12 @@ class Client:
             self.connection = None
 
 
-def connect(port, timeout=TIMEOUT_SECONDS, receive_bytes=None):
-    """Opens a bare connection; with a small receive buffer the server notices soon that nobody reads."""
+def connect(port, timeout=TIMEOUT_SECONDS, receive_bytes=None, segment_bytes=None):
+    """Opens a bare connection; with a small receive buffer the server notices soon that nobody reads. The kernel buffers ten
+    segments and more of what is sent, which are of 64 KiB on loopback unless `segment_bytes` says less."""
     connection = socket.socket()
+    if segment_bytes:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
     if receive_bytes:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     connection.settimeout(timeout)

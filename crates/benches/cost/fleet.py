@@ -73,8 +73,8 @@ class Postgres:
 class Server:
     """One replica."""
 
-    def __init__(self, program, folder, name, store):
-        self.program, self.name, self.store = program, name, store
+    def __init__(self, program, folder, name, store, flags=()):
+        self.program, self.name, self.store, self.flags = program, name, store, list(flags)
         self.folder = os.path.join(folder, name)
         self.token_file = os.path.join(folder, "admin-token")
         os.makedirs(self.folder, exist_ok=True)
@@ -88,7 +88,7 @@ class Server:
         self.log = open(os.path.join(self.folder, "log"), "ab")
         command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--replica-id", self.name,
                    "--data-dir", os.path.join(self.folder, "data"), "--ready-file", ready,
-                   "--admin-token-file", self.token_file, "--store", self.store]
+                   "--admin-token-file", self.token_file, "--store", self.store, *self.flags]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MIDFLIGHT_")}
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
 
