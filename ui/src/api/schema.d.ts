@@ -6846,6 +6846,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     config_reload: {
@@ -6871,6 +6879,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -6991,6 +7000,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -6999,6 +7009,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -7876,6 +7887,14 @@ export interface operations {
         };
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8939,6 +8958,14 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -9153,6 +9180,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -9161,6 +9189,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedPatterns"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -9613,6 +9642,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -9621,6 +9651,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadedAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -9875,13 +9906,21 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["RestoreRequest"];
+                "application/json": components["schemas"]["RestoreRequest"] | null;
             };
         };
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10121,6 +10160,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadDone"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             503: {
@@ -10129,6 +10169,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadDone"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
             default: {
@@ -11287,6 +11328,14 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteToolAnswer"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -11485,6 +11534,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ToolsHealth"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12126,6 +12183,14 @@ export interface operations {
                     "application/json": components["schemas"]["WriteAnswer"];
                 };
             };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WriteAnswer"];
+                };
+            };
             /** @description Deleted */
             204: {
                 headers: {
@@ -12751,6 +12816,14 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
         };
     };
     error_page: {
@@ -12806,6 +12879,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HotReloadHealth"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12825,6 +12907,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiveAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12852,6 +12942,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12879,6 +12978,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -12963,6 +13071,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
             };
         };
     };
