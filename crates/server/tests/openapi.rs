@@ -51,6 +51,25 @@ async fn no_two_operations_have_the_same_id() {
     }
 }
 
+/// Layers around the handlers refuse requests, whatever the route.
+#[tokio::test]
+async fn every_operation_may_be_answered_with_a_problem() {
+    let document = serde_json::to_value(openapi().await).unwrap();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            // What the Model Context Protocol answers is not described here.
+            let statuses =
+                responses.iter().filter(|(_, response)| path != "/mcp" || response.get("content").is_some());
+            for (status, response) in statuses.filter(|(status, _)| !status.starts_with(['1', '2', '3'])) {
+                let problem = &response["content"]["application/problem+json"];
+                assert!(problem.is_object(), "{method} {path} {status}: {response}");
+            }
+            assert!(responses.contains_key("default"), "{method} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_code_has_a_page_and_every_page_a_code() {
     let running = running().await;

@@ -19,6 +19,8 @@ async fn a_reload_reads_the_named_sources_and_reports_the_result() {
         .unwrap();
     let done = server.post("/api/v1/reload", &json!({})).await.ok();
     assert_eq!((&done["status"], &done["revision"]), (&json!("success"), &json!(1)), "{done:#}");
+    // A body that may be left out may be null.
+    assert_eq!(server.post("/api/v1/reload", &Value::Null).await.ok()["outcome"], "unchanged");
     assert_eq!(done["directories"][0]["documents"], 1, "{done:#}");
     assert_eq!(done["sources"][0]["source"], "config/midflight");
     let here = &done["replicas"][0];
