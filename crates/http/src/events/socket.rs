@@ -32,7 +32,7 @@ use crate::wire::stamp;
 /// The longest message of a client, in bytes: it has two short ones to send.
 const MESSAGE_BYTES_MAX: usize = 4096;
 /// What is read of a client at once, in bytes. The library fills a buffer of this size for every client that is connected,
-/// of 128 KiB unless it is told: 1.3 GB for 10,000 clients that send nothing.
+/// of 128 KiB by default: 1.3 GB for 10,000 clients that send nothing.
 const READ_BYTES: usize = 1024;
 /// How many bytes of the events of a reload are written at once.
 const WRITE_BYTES: usize = 16 << 10;
