@@ -21,6 +21,7 @@ use crate::events::broadcaster::EventBroadcaster;
 use crate::kind::Kinds;
 use crate::limits::HttpLimits;
 use crate::merge_turns::MergeTurns;
+use crate::metrics::history::{HistorySettings, MetricsHistory};
 use crate::metrics::registry::MetricsRegistry;
 use crate::metrics::replica::ReplicaMetrics;
 use crate::metrics::requests::RequestMetrics;
@@ -74,6 +75,8 @@ pub struct Parts {
     pub redact: RedactText,
     /// Work at a scrape of the metrics.
     pub scrape: Scrape,
+    /// How the metrics are sampled.
+    pub history: HistorySettings,
 }
 
 /// Work at a scrape of the metrics.
@@ -98,6 +101,8 @@ pub struct AppStateParts {
     pub metrics: MetricsRegistry,
     pub(crate) replica_metrics: ReplicaMetrics,
     pub(crate) request_metrics: RequestMetrics,
+    /// Samples of the metrics.
+    pub(crate) history: MetricsHistory,
     /// Sends reloads to observers.
     pub events: EventBroadcaster,
     /// The server sides of the kinds.
@@ -171,6 +176,7 @@ impl AppState {
             audited: OnceLock::new(),
             replica_metrics: ReplicaMetrics::new(&metrics, parts.tls.is_some()),
             request_metrics: RequestMetrics::default(),
+            history: MetricsHistory::new(parts.history, metrics.sources()),
             metrics,
             events: EventBroadcaster::new(limits.websocket_clients_max, limits.websocket_queue_max),
             kinds,

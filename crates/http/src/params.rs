@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
+use jiff::Timestamp;
 use midflight_core::{DocumentId, KindName, Precondition, RevisionNumber};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -109,6 +110,18 @@ impl PageParams {
     pub fn text(&self) -> Option<&str> {
         self.cursor.as_deref()
     }
+}
+
+/// A time to filter by.
+///
+/// # Errors
+/// `invalid_parameter` when it is none.
+pub fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let wrong = |_| {
+        let detail = format!("invalid {name}: expected a time, as 2026-01-31T03:00:00Z");
+        ApiError::new(Code::INVALID_PARAMETER, detail)
+    };
+    text.map(|text| text.parse::<Timestamp>().map_err(wrong)).transpose()
 }
 
 /// A kind to filter by.

@@ -36,6 +36,7 @@ fn all(app: &AppState) -> Routes<AppState> {
         .merge(events::socket::routes())
         .merge(health::routes())
         .at(Open, routes!(metrics::scrape::scrape))
+        .merge(metrics::history::routes::routes())
         .merge(docs::routes())
         .merge(ui::routes());
     app.kinds.iter().fold(generic, |routes, kind| routes.merge(kind.routes(app)))

@@ -18,7 +18,9 @@ use crate::principal::{Principal, TokenId};
 use crate::problem::ApiError;
 use crate::reach::Reach;
 use crate::routes::Routes;
-use crate::sessions::{NewSession, SESSIONS_MAX, clear_cookie, is_session, parent};
+use crate::sessions::{
+    JWT_COOKIE_BYTES_MAX, NewSession, SESSIONS_MAX, clear_cookie, is_session, jwt_cookie, parent,
+};
 use crate::tokens::{KnownTokens, Tokens};
 use crate::wire::stamp;
 
@@ -50,7 +52,8 @@ pub(crate) fn is_encrypted(extensions: &axum::http::Extensions, headers: &axum::
 }
 
 /// Logs a browser in: sets a cookie that scripts cannot read and that other sites cannot send. It is valid for 12 hours
-/// on every replica, within half a second, and ends with the token. Requests that change something with it must come
+/// on every replica, within half a second, and ends with the token. With a JSON Web Token the cookie is the token, since
+/// none is kept. Requests that change something with it must come
 /// from a page of this server.
 #[utoipa::path(post, path = "/api/v1/session", tag = "access", request_body = SessionBody,
     responses((status = 201, body = SessionAnswer), (status = "default", body = ProblemBody)))]
@@ -59,29 +62,43 @@ async fn log_in(
     IsEncrypted(is_encrypted): IsEncrypted,
     JsonBody(body): JsonBody<SessionBody>,
 ) -> Result<Response, ApiError> {
-    let principal = app.tokens.holder(body.token.trim())?;
-    let Some(id) = principal.token_id().filter(|_| principal.is_stored()) else {
-        let detail = "a session needs an API token; send a JSON Web Token with each request instead";
-        return Err(ApiError::new(Code::INVALID_BODY, detail));
-    };
+    let token = body.token.trim();
+    let principal = app.tokens.holder(token)?;
     app.rates.count(&principal, Permission::Edit)?;
-    make_room(&app, id).await?;
-    let session = NewSession::new(id, principal.expires_at()).map_err(|error| ApiError::internal(&error))?;
-    app.engine.store().add_token(&session.kept).await?;
-    know(&app).await?;
+    let (cookie, expires_at) = match principal.token_id().filter(|_| principal.is_stored()) {
+        Some(id) => {
+            make_room(&app, id).await?;
+            let session =
+                NewSession::new(id, principal.expires_at()).map_err(|error| ApiError::internal(&error))?;
+            app.engine.store().add_token(&session.kept).await?;
+            know(&app).await?;
+            (session.set_cookie(is_encrypted), session.kept.expires_at)
+        }
+        None if token.len() > JWT_COOKIE_BYTES_MAX => {
+            let detail = format!(
+                "the JSON Web Token has more than {JWT_COOKIE_BYTES_MAX} bytes, which no cookie takes; sign in with \
+                 an API token, or have the issuer leave claims out"
+            );
+            return Err(ApiError::new(Code::INVALID_BODY, detail));
+        }
+        None => {
+            let (cookie, until) = jwt_cookie(token, principal.expires_at(), is_encrypted);
+            (cookie, Some(until))
+        }
+    };
     let answer = SessionAnswer {
         name: principal.name().to_owned(),
         role: principal.role().as_str().to_owned(),
-        expires_at: session.kept.expires_at.map(stamp),
+        expires_at: expires_at.map(stamp),
     };
-    let cookie = AppendHeaders([(header::SET_COOKIE, session.set_cookie(is_encrypted))]);
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie)]);
     let mut response = (StatusCode::CREATED, cookie, Json(answer)).into_response();
     response.extensions_mut().insert(LoggedIn(principal));
     Ok(response)
 }
 
 /// Logs a browser out: the session is refused from the answer on, by other replicas within half a second, and its
-/// streams end. Without a session it does nothing.
+/// streams end. Of a JSON Web Token only the cookie is removed. Without a session it does nothing.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "access",
     responses((status = 204, description = "There is no session any more"), (status = "default", body = ProblemBody)))]
 async fn log_out(

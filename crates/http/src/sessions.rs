@@ -2,6 +2,8 @@
 //!
 //! A session is kept beside the tokens, so that it reaches all replicas as they do. Its name has the id of the token that
 //! it was made with: revoked, rotated or expired, that token takes its sessions with it.
+//!
+//! Of a JSON Web Token nothing is kept anywhere, and it cannot be revoked: there the cookie has the token itself.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +16,9 @@ use crate::tokens::{fresh_token, hash_of};
 pub(crate) const HOURS_MAX: i64 = 12;
 /// How many sessions a token may have at the same time; past it the oldest ends. 16: the browsers of a person.
 pub(crate) const SESSIONS_MAX: usize = 16;
+/// How long a JSON Web Token in a cookie may be, in bytes. 4,000: browsers drop a cookie whose name and value have more
+/// than 4,096.
+pub(crate) const JWT_COOKIE_BYTES_MAX: usize = 4_000;
 /// The cookie.
 const COOKIE: &str = "midflight_session";
 /// What is in the place of a role. No version takes it for one, so that an earlier one gives a session no permission.
@@ -48,6 +53,18 @@ impl NewSession {
         let left = self.kept.expires_at.map_or(0, |until| until.duration_since(Timestamp::now()).as_secs());
         header(&self.secret, left, is_encrypted)
     }
+}
+
+/// The header that gives a browser a JSON Web Token as its session, and when that ends.
+pub(crate) fn jwt_cookie(
+    token: &str,
+    until: Option<Timestamp>,
+    is_encrypted: bool,
+) -> (HeaderValue, Timestamp) {
+    let now = Timestamp::now();
+    let latest = now + SignedDuration::from_hours(HOURS_MAX);
+    let until = until.map_or(latest, |until| until.min(latest));
+    (header(token, until.duration_since(now).as_secs(), is_encrypted), until)
 }
 
 /// The header that takes it from the browser.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::{AppState, Parts};
-use crate::metrics::reloads;
+use crate::metrics::{history, reloads};
 use crate::{audit, events};
 
 /// How often recorded times are folded into their summaries.
@@ -17,6 +17,7 @@ pub fn start(parts: Parts) -> AppState {
     let app = AppState::new(parts);
     app.tasks.spawn(events::run::run(app.clone(), reports));
     app.tasks.spawn(upkeep(app.clone()));
+    app.tasks.spawn(history::run::run(app.clone()));
     app.tasks.spawn(audit::run(app.clone()));
     app
 }

@@ -132,8 +132,12 @@ impl Tokens {
 
     /// Finds the holder of a session; none once it has ended.
     fn of_session(&self, secret: &str) -> Option<Principal> {
+        let hash = blake3::hash(secret.as_bytes());
+        if let Some(jwt) = self.jwt.as_ref().filter(|_| is_jwt(secret)) {
+            return jwt.principal(secret).ok().map(|principal| principal.by_session(TokenId::of(&hash), None));
+        }
         let known = self.current();
-        let entry = known.entry(&blake3::hash(secret.as_bytes()))?;
+        let entry = known.entry(&hash)?;
         let now = Timestamp::now();
         let principal = &entry.principal;
         if principal.session().is_none() || principal.expires_at().is_some_and(|until| until <= now) {

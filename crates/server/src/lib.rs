@@ -50,6 +50,7 @@ pub use kinds::tools::{HOT_RELOAD_ALIASES, limits::ToolsLimits};
 pub use midflight_http::code::Code;
 pub use midflight_http::jwt::{JwtAlgorithm, JwtOptions, RoleRule};
 pub use midflight_http::limits::HttpLimits;
+pub use midflight_http::metrics::history::HistorySettings;
 pub use midflight_http::monitoring::{HotReloadSettings, SettingError};
 pub use midflight_http::setup::KindSetup;
 pub use midflight_outbound::{HostPattern, InvalidHostPattern, OutboundPolicy};

@@ -25,6 +25,7 @@ use crate::own::OwnConfig;
 use crate::tls_files::TlsFiles;
 use midflight_http::jwt::JwtOptions;
 use midflight_http::limits::HttpLimits;
+use midflight_http::metrics::history::HistorySettings;
 use midflight_http::monitoring::HotReloadSettings;
 use midflight_http::setup::KindSetup;
 
@@ -100,6 +101,8 @@ pub struct ServeOptions {
     pub forward: ForwardOptions,
     /// Kinds that the program adds to those that every server has.
     pub kinds: Vec<KindSetup>,
+    /// How the metrics of the last hour are sampled.
+    pub metrics_history: HistorySettings,
     /// The bounds of the engine.
     pub engine_limits: midflight_engine::Limits,
     /// Edits that the start makes when they are due, after that of the config file.
@@ -144,6 +147,7 @@ impl ServeOptions {
             #[cfg(feature = "tools")]
             forward: ForwardOptions::default(),
             kinds: Vec::new(),
+            metrics_history: HistorySettings::default(),
             engine_limits: midflight_engine::Limits::default(),
             first_edits: Vec::new(),
             hot_reload: HotReloadSettings::default(),

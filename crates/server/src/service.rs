@@ -201,6 +201,7 @@ impl Service {
             tls: tls.as_ref().map(|tls| Arc::clone(tls.endpoint())),
             redact,
             scrape: scrape_settings(configs.clone()),
+            history: options.metrics_history,
         });
         let metrics_path = served(&configs).metrics.path.clone();
         let of_audit = configs.clone();

@@ -35,6 +35,7 @@ pub mod documents;
 pub mod edits;
 pub mod health;
 pub mod log;
+pub mod metrics;
 pub mod modules;
 pub mod patterns;
 pub mod problem;

@@ -119,7 +119,7 @@ pub struct Whoami {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionBody {
-    /// The API token.
+    /// The API token, or a JSON Web Token.
     pub token: String,
 }
 
@@ -127,7 +127,7 @@ pub struct SessionBody {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionAnswer {
-    /// The name of the token, the author of what the session changes.
+    /// The name of the token or of its subject, the author of what the session changes.
     pub name: String,
     /// Its role.
     pub role: String,

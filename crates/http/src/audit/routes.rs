@@ -7,7 +7,6 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream::unfold;
-use jiff::Timestamp;
 use midflight_store::{AuditQuery, AuditRecord};
 use midflight_wire::audit::{AuditItem, AuditList};
 use midflight_wire::problem::ProblemBody;
@@ -17,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::AppState;
 use crate::code::Code;
-use crate::params::{Params, limit, number_cursor};
+use crate::params::{Params, limit, number_cursor, time};
 use crate::principal::Permission::Admin;
 use crate::problem::ApiError;
 use crate::routes::Routes;
@@ -54,13 +53,6 @@ struct AuditParams {
 
 impl AuditParams {
     fn query(self, limit: u32) -> Result<AuditQuery, ApiError> {
-        let time = |name: &str, text: Option<String>| {
-            let wrong = |_| {
-                let detail = format!("invalid {name}: expected a time, as 2026-01-31T03:00:00Z");
-                ApiError::new(Code::INVALID_PARAMETER, detail)
-            };
-            text.map(|text| text.parse::<Timestamp>().map_err(wrong)).transpose()
-        };
         if let Some(outcome) =
             self.outcome.as_deref().filter(|it| !["success", "refused", "failed", "unknown"].contains(it))
         {
@@ -71,8 +63,8 @@ impl AuditParams {
             actor: self.actor,
             action: self.action,
             outcome: self.outcome,
-            since: time("since", self.since)?,
-            until: time("until", self.until)?,
+            since: time("since", self.since.as_deref())?,
+            until: time("until", self.until.as_deref())?,
             before: number_cursor(self.cursor.as_deref())?,
             limit,
         })

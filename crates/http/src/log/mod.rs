@@ -13,7 +13,7 @@ mod restore_point;
 mod revisions;
 mod schedules;
 mod schemas;
-mod status;
+pub(crate) mod status;
 mod transfer;
 mod watch;
 

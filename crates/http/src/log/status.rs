@@ -62,6 +62,14 @@ async fn everyone(app: &AppState) -> Result<Vec<ReplicaAnswer>, StoreError> {
     Ok(items)
 }
 
+/// For how long the replica that is furthest behind had not served a revision when it last reported, of those that
+/// report; none while that is unknown. Cost: two reads of the store, and one for each revision that replicas are at.
+pub(crate) async fn lag_ms(app: &AppState) -> Result<Option<f64>, StoreError> {
+    let reporting: Vec<_> =
+        everyone(app).await?.into_iter().filter(|one| one.silent_since.is_none()).collect();
+    Ok(reporting.iter().filter_map(|one| one.lag_ms).max_by(f64::total_cmp))
+}
+
 /// This replica, while nothing is known of the others nor of the log.
 fn alone(app: &AppState) -> ReplicaAnswer {
     replica_answer(&app.engine.this_replica(), Timestamp::now(), Missing::Unknown, Vec::new())

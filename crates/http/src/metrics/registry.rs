@@ -2,15 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::history::{SampledCounter, SampledGauge, SampledHistogram, SampledSources, Statistic};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// The upper ends of the buckets of reload times, in milliseconds: from one document of a few to all of a hundred
 /// thousand.
 pub const RELOAD_MS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0];
+/// The same in seconds.
+pub const RELOAD_SECONDS: &[f64] = &[5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// The upper ends of the buckets of execution times, in seconds: from ten rules to a batch of many inputs.
 pub const EXECUTION_SECONDS: &[f64] =
     &[1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 1e-1, 1.0];
+
+/// What is sampled of a histogram.
+const SAMPLED: &[Statistic] =
+    &[Statistic::Rate, Statistic::Quantile(50), Statistic::Quantile(95), Statistic::Quantile(99)];
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -20,6 +27,8 @@ pub struct MetricsRegistry {
     plain: Recorded,
     /// One recorder for each list of buckets: a recorder learns of its buckets before it exists.
     histograms: Mutex<Vec<(&'static [f64], Arc<Recorded>)>>,
+    /// What samples are computed from.
+    sources: Arc<SampledSources>,
 }
 
 struct Recorded {
@@ -49,7 +58,8 @@ impl MetricsRegistry {
     /// One without metrics.
     #[must_use]
     pub fn new() -> Self {
-        Self { plain: Recorded::new(PrometheusBuilder::new()), histograms: Mutex::default() }
+        let plain = Recorded::new(PrometheusBuilder::new());
+        Self { plain, histograms: Mutex::default(), sources: Arc::default() }
     }
 
     /// A count that only grows.
@@ -76,6 +86,47 @@ impl MetricsRegistry {
         let recorded = self.with_buckets(buckets);
         recorded.recorder.describe_histogram(KeyName::from_const_str(name), Some(unit), help.into());
         recorded.recorder.register_histogram(&Key::from_parts(name, labels), &METADATA)
+    }
+
+    /// A count whose rate, over all labels together, is sampled for the last hour too.
+    pub fn sampled_counter(&self, name: &'static str, help: &'static str, labels: Vec<Label>) -> Counter {
+        SampledCounter::of(&self.sources, name, self.counter(name, help, labels))
+    }
+
+    /// A value that is sampled for the last hour too.
+    pub fn sampled_gauge(&self, name: &'static str, help: &'static str, labels: Vec<Label>) -> Gauge {
+        SampledGauge::of(&self.sources, name, self.gauge(name, help, labels))
+    }
+
+    /// Values whose rate and quantiles, over all labels together, are sampled for the last hour too.
+    pub fn sampled_histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: Unit,
+        buckets: &'static [f64],
+        labels: Vec<Label>,
+    ) -> Histogram {
+        let histogram = self.histogram(name, help, unit, buckets, labels);
+        SampledHistogram::of(&self.sources, (name, None), (buckets, SAMPLED), histogram)
+    }
+
+    /// Values with one label whose mean is sampled for the last hour too, for each value of the label.
+    pub fn sampled_means(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: Unit,
+        buckets: &'static [f64],
+        label: Label,
+    ) -> Histogram {
+        let histogram = self.histogram(name, help, unit, buckets, vec![label.clone()]);
+        SampledHistogram::of(&self.sources, (name, Some(label)), (buckets, &[Statistic::Mean]), histogram)
+    }
+
+    /// What samples are computed from.
+    pub(crate) fn sources(&self) -> Arc<SampledSources> {
+        Arc::clone(&self.sources)
     }
 
     fn with_buckets(&self, buckets: &'static [f64]) -> Arc<Recorded> {

@@ -16,6 +16,8 @@ pub(crate) struct ReplicaMetrics {
     pub(super) diverged: Gauge,
     pub(super) from_copy: Gauge,
     pub(super) copy_current: Gauge,
+    /// Set at each sample, since it takes a read of the store.
+    pub(super) lag: Gauge,
     pub(super) bus_connected: Gauge,
     pub(super) bus_reconnects: Counter,
     pub(super) hints_published: Counter,
@@ -56,6 +58,12 @@ impl ReplicaMetrics {
                 "1 while the local copy is served because the log was unavailable at the start.",
             ),
             copy_current: gauge("midflight_copy_current", "1 while the local copy can be written."),
+            lag: registry.sampled_gauge(
+                "midflight_lag_seconds",
+                "Longest time that a replica which reports had not served a revision of the log, in seconds; every \
+                 ten seconds. NaN while that is unknown.",
+                Vec::new(),
+            ),
             bus_connected: gauge("midflight_bus_connected", "1 while the bus is connected."),
             bus_reconnects: counter("midflight_bus_reconnects_total", "Reconnects of the bus."),
             hints_published: counter("midflight_hints_published_total", "Hints published."),

@@ -87,7 +87,7 @@ impl RouteMetrics {
                 "HTTP requests, by route, method and status class.",
                 labels(),
             ),
-            time: registry.histogram(
+            time: registry.sampled_histogram(
                 "midflight_http_request_duration_seconds",
                 "Time from the request headers to the response headers, in seconds, by route, method and status class.",
                 Unit::Seconds,

@@ -11,7 +11,7 @@ use midflight_wire::problem::ProblemBody;
 
 use super::registry::set_truth;
 use super::replica::ReplicaMetrics;
-use crate::app::AppState;
+use crate::app::{AppState, ScrapeSettings};
 use crate::code::Code;
 use crate::problem::ApiError;
 
@@ -83,10 +83,7 @@ pub(crate) async fn scrape(State(app): State<AppState>) -> Result<impl IntoRespo
 /// 404 where the config disables metrics.
 pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
     let settings = (app.scrape)();
-    if !settings.enabled {
-        let detail = "metrics are disabled by the config (metrics.enabled)";
-        return Err(ApiError::new(Code::NOT_FOUND, detail));
-    }
+    check_enabled(&settings)?;
     refresh(&app.replica_metrics, app);
     for kind in app.engine.status().kinds {
         let labels = vec![Label::new("kind", kind.kind.to_string())];
@@ -97,6 +94,16 @@ pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
     app.kinds.iter().for_each(|kind| kind.metrics(&app.metrics));
     let text = labelled(&named(&app.metrics.render(), prefix), &settings.labels);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// Refuses where the config disables metrics.
+pub(super) fn check_enabled(settings: &ScrapeSettings) -> Result<(), ApiError> {
+    match settings.enabled {
+        true => Ok(()),
+        false => {
+            Err(ApiError::new(Code::NOT_FOUND, "metrics are disabled by the config (metrics.enabled)"))
+        }
+    }
 }
 
 /// The lines of the metrics whose names begin so.

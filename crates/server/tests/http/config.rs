@@ -127,6 +127,7 @@ async fn the_servers_own_config_follows_its_file_and_reports_by_hash() {
     assert_ne!(changed["hash"], first["hash"]);
     assert_eq!(changed["hash"], changed["served_hash"]);
     assert_eq!(metrics().await.status(), 404);
+    server.get("/api/v1/metrics/history").await.problem(404, "not_found");
 
     fs::write(&file, "metrics: {enabled: false}\n# a comment\n").unwrap();
     let (_, comment) = reload(&server).await;

@@ -143,6 +143,45 @@ async fn a_token_gives_the_role_and_the_scopes_of_its_claims() {
 }
 
 #[tokio::test]
+async fn a_browser_signs_in_with_a_token_and_has_it_as_its_cookie() {
+    let key = Key::new("k1");
+    let (server, _folder) = by_file(&json!({"keys": [key.public()]})).await;
+    let token = key.token(&claims());
+    until(&server, &token, 200).await;
+    let log_in = async |token: &str| {
+        answer(server.anonymous(Method::POST, "/api/v1/session").json(&json!({"token": token}))).await
+    };
+    let session = log_in(&token).await;
+    assert_eq!(session.status, 201, "{:#}", session.json);
+    assert_eq!(session.json["name"], "jwt:anna");
+    let cookie = session.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let with = |method: Method, path: &str| server.anonymous(method, path).header("cookie", &cookie);
+    let who = answer(with(Method::GET, "/api/v1/whoami")).await.ok();
+    assert_eq!((&who["name"], &who["role"]), (&json!("jwt:anna"), &json!("editor")));
+    // It ends with the token, at the latest.
+    assert_eq!(session.json["expires_at"], who["expires_at"]);
+    // As with any session, only pages of the server change something.
+    let put = || with(Method::PUT, "/api/v1/rulesets/a").json(&json!({}));
+    answer(put()).await.problem(403, "foreign_origin");
+    assert_eq!(answer(put().header("origin", server.running.url())).await.status, 201);
+    let out = answer(with(Method::DELETE, "/api/v1/session").header("origin", server.running.url())).await;
+    assert_eq!(out.status, 204);
+    assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    // One that is not valid any more is as none.
+    let mut expired = claims();
+    expired["exp"] = json!(now() - 600);
+    let stale = format!("midflight_session={}", key.token(&expired));
+    let who = answer(server.anonymous(Method::GET, "/api/v1/whoami").header("cookie", stale)).await.ok();
+    assert_eq!(who["name"], "anonymous");
+    let mut long = claims();
+    long["groups"] = json!("g".repeat(4_000));
+    let refused = log_in(&key.token(&long)).await.problem(422, "invalid_body");
+    assert!(refused["detail"].as_str().unwrap().contains("more than 4000 bytes"), "{refused}");
+}
+
+#[tokio::test]
 async fn every_token_that_is_not_valid_is_refused_and_says_why() {
     let (key, stranger) = (Key::new("k1"), Key::new("k1"));
     let (server, _folder) = by_file(&json!({"keys": [key.public()]})).await;

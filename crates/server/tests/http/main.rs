@@ -20,6 +20,7 @@ mod hostile;
 mod idempotency;
 mod jwt;
 mod log;
+mod metrics_history;
 #[cfg(feature = "modules")]
 mod modules;
 #[cfg(feature = "modules")]

@@ -27,13 +27,13 @@ impl PatternsMetrics {
         let counter = |name, help| registry.counter(name, help, Vec::new());
         Self {
             classifications: AnswerSource::ALL.map(|source| {
-                registry.counter(
+                registry.sampled_counter(
                     "midflight_classifications_total",
                     "Queries classified, by source of the answer.",
                     label("source", source.as_str()),
                 )
             }),
-            classification_time: registry.histogram(
+            classification_time: registry.sampled_histogram(
                 "midflight_classification_time_seconds",
                 "Time of classifications without a call of the LLM, in seconds.",
                 Unit::Seconds,

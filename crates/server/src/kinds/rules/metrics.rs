@@ -36,7 +36,7 @@ impl RulesMetrics {
                 "Documents of the kind rules changed by reloads.",
             ),
             executions: counter("midflight_executions_total", "Executions of rules."),
-            execution_time: registry.histogram(
+            execution_time: registry.sampled_histogram(
                 "midflight_execution_time_seconds",
                 "Time of executions of rules, in seconds.",
                 Unit::Seconds,

@@ -122,7 +122,7 @@ impl ToolsMetrics {
             ),
             searches: counter("midflight_tool_searches_total", "Searches for tools."),
             evaluations: counter("midflight_tool_evaluations_total", "Formulas that were evaluated."),
-            selection_time: registry.histogram(
+            selection_time: registry.sampled_histogram(
                 "midflight_tool_selection_time_seconds",
                 "Time of selections among tools, in seconds.",
                 Unit::Seconds,
