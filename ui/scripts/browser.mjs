@@ -20,6 +20,12 @@ export function browserPath() {
   return undefined;
 }
 
+/** Gives a context of the browser a session of the server. */
+export async function signIn(context, url, token) {
+  const answer = await context.request.post(`${url}/api/v1/session`, { data: { token } });
+  if (answer.status() !== 201) throw new Error(`cannot sign in: ${await answer.text()}`);
+}
+
 // Run by itself it prints the path, and fails where there is no browser.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = browserPath();

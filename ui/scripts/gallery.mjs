@@ -3,7 +3,7 @@
 //   MIDFLIGHT_URL=http://127.0.0.1:8080 MIDFLIGHT_TOKEN=mf_... npm run gallery [PAGE...]
 import { chromium } from "@playwright/test";
 import { mkdirSync } from "node:fs";
-import { browserPath } from "./browser.mjs";
+import { browserPath, signIn } from "./browser.mjs";
 
 const url = process.env.MIDFLIGHT_URL ?? "http://127.0.0.1:8080";
 const token = process.env.MIDFLIGHT_TOKEN ?? "";
@@ -59,7 +59,7 @@ const browser = await chromium.launch({ executablePath: browserPath() });
 for (const colorScheme of ["light", "dark"]) {
   for (const width of widths) {
     const context = await browser.newContext({ colorScheme, viewport: { width, height: width < 500 ? 800 : 900 } });
-    await context.addInitScript((kept) => sessionStorage.setItem("midflight-token", kept), token);
+    if (token !== "") await signIn(context, url, token);
     const page = await context.newPage();
     page.on("console", (message) => message.type() === "error" && console.error(`${page.url()}: ${message.text()}`));
     page.on("pageerror", (error) => console.error(`${page.url()}: ${error.message}`));

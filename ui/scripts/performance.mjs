@@ -3,7 +3,7 @@
 //
 //   MIDFLIGHT_URL=http://127.0.0.1:8080 MIDFLIGHT_TOKEN=mf_... npm run performance [RULESET]
 import { chromium } from "@playwright/test";
-import { browserPath } from "./browser.mjs";
+import { browserPath, signIn } from "./browser.mjs";
 
 const url = process.env.MIDFLIGHT_URL ?? "http://127.0.0.1:8080";
 const token = process.env.MIDFLIGHT_TOKEN ?? "";
@@ -15,8 +15,8 @@ const DRY_RUN_MS_MAX = 300_000;
 
 const browser = await chromium.launch({ executablePath: browserPath() });
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ["clipboard-read", "clipboard-write"] });
-await context.addInitScript((kept) => {
-  sessionStorage.setItem("midflight-token", kept);
+if (token !== "") await signIn(context, url, token);
+await context.addInitScript(() => {
   window.tasks = [];
   new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((it) => it.duration))).observe({ type: "longtask", buffered: true });
   window.keys = [];
@@ -41,7 +41,7 @@ await context.addInitScript((kept) => {
     },
     true,
   );
-}, token);
+});
 const page = await context.newPage();
 
 /** Every key by itself, as a person types: the next one comes when the last one is painted. */

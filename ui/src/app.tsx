@@ -3,6 +3,7 @@
 import { lazy, Suspense, useSyncExternalStore, type ReactNode } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import { live } from "./api/query";
+import { session } from "./api/session";
 import { PageHead } from "./parts/basic";
 import { Boundary } from "./parts/Boundary";
 import { Now } from "./pages/now/Now";
@@ -30,7 +31,9 @@ const Tour = lazy(() => import("./pages/tour/Tour"));
 export function App(): ReactNode {
   const [path] = useLocation();
   const { connection, why } = useSyncExternalStore(live.subscribe, live.snapshot);
-  if (connection === "signed out") {
+  const { isEnded } = useSyncExternalStore(session.subscribe, session.snapshot);
+  // Of a session that ended, the page stays as it is behind the dialog that asks to sign in again.
+  if (connection === "signed out" && !isEnded) {
     return (
       <main className="sign-in">
         <div className="card">

@@ -5,6 +5,7 @@ import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { signIn as signInContext } from "../scripts/browser.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** Longer than a start takes on a busy machine. */
@@ -82,9 +83,9 @@ export class Server {
 
 export const EXAMPLES = ["--apply-if-empty", "examples/loans,examples/helpdesk,examples/operations"];
 
-/** Signs a page in, as the user does who has done it before in this tab. */
-export async function signIn(page: Page, server: Server): Promise<void> {
-  await page.addInitScript((token) => sessionStorage.setItem("midflight-token", token), server.token);
+/** Signs a page in, as the user who has done it before in this browser. */
+export async function signIn(page: Page, server: Server, token = server.token): Promise<void> {
+  await signInContext(page.context(), server.url, token);
 }
 
 /** Fails the test when the page reports an error: a refused script or style is one. */

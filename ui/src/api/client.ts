@@ -1,22 +1,14 @@
 /** Calls of the API, typed by the committed OpenAPI document. */
 
-import createClient, { type Middleware } from "openapi-fetch";
+import createClient from "openapi-fetch";
 import { Problem } from "./problem";
 import type { components, paths } from "./schema";
 import { session } from "./session";
 
 export type Schemas = components["schemas"];
 
-const withToken: Middleware = {
-  onRequest({ request }) {
-    const token = session.token();
-    if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
-    return request;
-  },
-};
-
+/** The browser sends the cookie of the session with each call. */
 export const api = createClient<paths>();
-api.use(withToken);
 
 interface Answer<T> {
   data?: T;
@@ -27,8 +19,13 @@ interface Answer<T> {
 /** The body of an answer, or a thrown {@link Problem}. */
 export async function body<T>(call: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await call;
-  if (!response.ok) throw new Problem(response.status, problemOf(error));
+  if (!response.ok) throw refused(response.status, problemOf(error));
   return data as T;
+}
+
+function refused(status: number, problem: Partial<Schemas["ProblemBody"]>): Problem {
+  if (status === 401) session.sawNobody();
+  return new Problem(status, problem);
 }
 
 function problemOf(error: unknown): Partial<Schemas["ProblemBody"]> {
@@ -37,13 +34,10 @@ function problemOf(error: unknown): Partial<Schemas["ProblemBody"]> {
 
 /** Calls a path that the OpenAPI document does not have yet, or whose answer is no JSON. */
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = new Headers(init.headers);
-  const token = session.token();
-  if (token !== null) headers.set("Authorization", `Bearer ${token}`);
-  const response = await fetch(path, { ...init, headers });
+  const response = await fetch(path, init);
   if (response.ok) return response;
   const text = await response.text();
-  throw new Problem(response.status, parsed(text));
+  throw refused(response.status, parsed(text));
 }
 
 function parsed(text: string): Partial<Schemas["ProblemBody"]> {

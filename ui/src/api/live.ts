@@ -1,7 +1,7 @@
 /**
  * What happens on the server, as it happens: revisions by server-sent events, reloads by the WebSocket.
  *
- * The stream of revisions is the one that counts: it can be resumed, and takes a token. The WebSocket adds what is no
+ * The stream of revisions is the one that counts: it can be resumed. The WebSocket adds what is no
  * revision (a refused reload, what a module sends); where the server does not accept it, the page works without.
  */
 
@@ -32,14 +32,19 @@ export class Live {
   private state: LiveState = { connection: "connecting", why: undefined, happenings: [] };
   private readonly listeners = new Set<() => void>();
   private readonly changed: () => void;
+  private readonly connected: () => void;
   private lastId: string | undefined;
   private retries = 0;
   private running: AbortController | undefined;
   private socket: WebSocket | undefined;
 
-  /** `changed` is called after anything that may change what a page shows. */
-  constructor(changed: () => void) {
+  /**
+   * `changed` is called after anything that may change what a page shows; `connected` each time that the stream begins:
+   * the server ends it with the session.
+   */
+  constructor(changed: () => void, connected: () => void) {
     this.changed = changed;
+    this.connected = connected;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -49,7 +54,7 @@ export class Live {
 
   readonly snapshot = (): LiveState => this.state;
 
-  /** Begins again, with the token of the session. */
+  /** Begins again, as who is signed in now. */
   start(): void {
     this.stop();
     this.running = new AbortController();
@@ -102,6 +107,7 @@ export class Live {
     if (response.body === null) return "The server sent no stream";
     this.retries = 0;
     this.set({ connection: "live", why: undefined });
+    this.connected();
     this.changed();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     const parser = new EventParser();
@@ -155,7 +161,7 @@ export class Live {
       this.changed();
     };
     socket.onclose = () => {
-      // One that never opened is refused here: without a session of the browser, a token cannot be sent.
+      // One that never opened is refused here, or a proxy in between does not pass it on.
       if (opened && !signal.aborted) void sleep(RETRY_MS_MAX / 2, signal).then(() => this.listen(signal));
     };
   }

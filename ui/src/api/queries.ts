@@ -3,16 +3,35 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { api, body, type Schemas } from "./client";
 import { Problem } from "./problem";
-import { FIXED } from "./query";
+import { FIXED, WHOAMI_KEY } from "./query";
+import { session } from "./session";
 
 /** How often replicas are asked for while one of them has not acknowledged: what they report is in no event. */
 const ACK_MS = 1000;
 
 export type Permission = "read" | "execute" | "edit" | "operate" | "admin";
 
-/** Who this tab is for the server: a token's holder, or an anonymous caller. Asked once for a token, since the audit has each time. */
+/** A timer of a browser waits no longer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * Who this tab is for the server: who signed in, or an anonymous caller. Asked once for a session and when it is to end,
+ * since the audit has each time.
+ */
 export function useWhoami(): UseQueryResult<Schemas["Whoami"]> {
-  return useQuery({ queryKey: [FIXED, "whoami"], queryFn: () => body(api.GET("/api/v1/whoami")), staleTime: Infinity });
+  return useQuery({
+    queryKey: WHOAMI_KEY,
+    queryFn: async () => {
+      const who = await body(api.GET("/api/v1/whoami"));
+      session.saw(who);
+      return who;
+    },
+    staleTime: Infinity,
+    refetchInterval: ({ state }) => {
+      const until = state.data?.expires_at;
+      return until == null ? false : Math.min(TIMER_MS_MAX, Math.max(1000, Date.parse(until) - Date.now() + 500));
+    },
+  });
 }
 
 /** So many tokens are listed; the command line lists more. */

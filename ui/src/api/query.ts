@@ -3,6 +3,7 @@
 import { QueryClient } from "@tanstack/react-query";
 import { Live } from "./live";
 import { Problem } from "./problem";
+import { session } from "./session";
 
 /** The first part of the key of what never changes: a revision, a diff of two. */
 export const FIXED = "fixed";
@@ -34,4 +35,19 @@ function refresh(): void {
   }, wait);
 }
 
-export const live = new Live(refresh);
+/** Who this tab is for the server. It is no part of the log. */
+export const WHOAMI_KEY = [FIXED, "whoami"];
+
+/** The stream begins as a signed-in caller, or it ended since the session did: the server says which. */
+function askWho(): void {
+  if (session.snapshot().name !== undefined) void queryClient.invalidateQueries({ queryKey: WHOAMI_KEY });
+}
+
+export const live = new Live(refresh, askWho);
+
+session.onSignedInOrOut((isOtherHolder) => {
+  // Another holder may read other things: what was read as the last one is dropped.
+  if (isOtherHolder) void queryClient.resetQueries();
+  else void queryClient.invalidateQueries();
+  live.start();
+});

@@ -1,4 +1,4 @@
-/** The text format of metrics, as far as the server writes it, and what two readings of it say together. */
+/** The text format of metrics, as far as the server writes it. */
 
 export interface Sample {
   name: string;
@@ -35,44 +35,4 @@ export function total(reading: Reading, name: string, labels: Readonly<Record<st
   return reading.samples
     .filter((it) => it.name === name && Object.entries(labels).every(([key, value]) => it.labels[key] === value))
     .reduce((sum, it) => sum + it.value, 0);
-}
-
-/** Per second, between two readings; none when the server began again in between. */
-export function rate(before: Reading, after: Reading, name: string, labels?: Readonly<Record<string, string>>): number | null {
-  const grown = total(after, name, labels) - total(before, name, labels);
-  const seconds = (after.at - before.at) / 1000;
-  return grown < 0 || seconds <= 0 ? null : grown / seconds;
-}
-
-/**
- * A quantile of what was observed between two readings, in the unit of the histogram, by linear interpolation within the
- * bucket, as Prometheus does it. None when nothing was observed.
- */
-export function quantile(before: Reading, after: Reading, name: string, q: number): number | null {
-  const buckets = new Map<number, number>();
-  const add = (reading: Reading, sign: number): void => {
-    for (const it of reading.samples) {
-      if (it.name !== `${name}_bucket`) continue;
-      const bound = it.labels["le"] === "+Inf" ? Infinity : Number(it.labels["le"]);
-      buckets.set(bound, (buckets.get(bound) ?? 0) + sign * it.value);
-    }
-  };
-  add(after, 1);
-  add(before, -1);
-  const sorted = [...buckets].sort(([a], [b]) => a - b);
-  const all = sorted.at(-1)?.[1] ?? 0;
-  if (all <= 0) return null;
-  const wanted = q * all;
-  let lower = 0;
-  let below = 0;
-  for (const [bound, upTo] of sorted) {
-    if (upTo >= wanted) {
-      if (bound === Infinity) return lower;
-      const within = upTo - below;
-      return within === 0 ? bound : lower + ((bound - lower) * (wanted - below)) / within;
-    }
-    lower = bound;
-    below = upTo;
-  }
-  return lower;
 }

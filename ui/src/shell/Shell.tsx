@@ -10,6 +10,7 @@ import { Modal } from "../parts/Modal";
 import { Palette } from "./Palette";
 import { PLACES, type Place } from "./places";
 import { SignIn } from "./SignIn";
+import { SignOut } from "./SignOut";
 import { chooseTheme, useTheme, type Theme } from "./theme";
 
 const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
@@ -20,7 +21,9 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
   const [open, setOpen] = useState(false);
   const [dialog, setDialog] = useState<"palette" | "sign-in">();
   const look = useTheme();
-  const token = useSyncExternalStore(session.subscribe, session.token);
+  const { name, isEnded } = useSyncExternalStore(session.subscribe, session.snapshot);
+  // Asks who is signed in, for the whole page.
+  useWhoami();
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -64,16 +67,15 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
           {look === "system" ? "Auto" : look === "light" ? "Light" : "Dark"}
           <span className="visually-hidden"> theme, change to {NEXT[look]}</span>
         </button>
-        {token === null ? (
+        {name === null && (
           <button className="button" onClick={() => setDialog("sign-in")}>
             Sign in
           </button>
-        ) : (
+        )}
+        {typeof name === "string" && (
           <>
             <Who />
-            <button className="button quiet" onClick={() => session.signOut()}>
-              Sign out
-            </button>
+            <SignOut />
           </>
         )}
       </header>
@@ -97,9 +99,14 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
         {children}
       </main>
       {dialog === "palette" && <Palette onClose={() => setDialog(undefined)} />}
-      {dialog === "sign-in" && (
+      {dialog === "sign-in" && !isEnded && (
         <Modal title="Sign in" onClose={() => setDialog(undefined)}>
           <SignIn onDone={() => setDialog(undefined)} />
+        </Modal>
+      )}
+      {isEnded && (
+        <Modal title="Your session has ended" onClose={session.acknowledgeEnd}>
+          <SignIn why="It expired, or its token was revoked or rotated. What you edited is kept in this tab. Sign in to go on." />
         </Modal>
       )}
     </div>

@@ -1,7 +1,7 @@
-/** Sign-in by a token. It is tried before it is kept. */
+/** Sign-in by a token, which becomes a session of this browser. */
 
 import { useState, type SubmitEvent, type ReactNode } from "react";
-import { asProblem, Problem } from "../api/problem";
+import { asProblem } from "../api/problem";
 import { session } from "../api/session";
 
 export function SignIn({ why, onDone }: { why?: string | undefined; onDone?: () => void }): ReactNode {
@@ -14,14 +14,12 @@ export function SignIn({ why, onDone }: { why?: string | undefined; onDone?: () 
     setBusy(true);
     setFailed(undefined);
     try {
-      const headers = { Authorization: `Bearer ${token.trim()}` };
-      const response = await fetch("/api/v1/status", { headers });
-      if (response.status === 401) throw new Problem(401, { detail: "The server does not know this token. Check that it is complete." });
-      if (!response.ok && response.status !== 403) throw new Problem(response.status, (await response.json()) as object);
-      session.signIn(token.trim());
+      await session.signIn(token.trim());
       onDone?.();
     } catch (error) {
-      setFailed(asProblem(error).message);
+      const problem = asProblem(error);
+      const isUnknown = problem.status === 401 && problem.message === "unknown token";
+      setFailed(isUnknown ? "The server does not know this token. Check that it is complete." : problem.message);
     } finally {
       setBusy(false);
     }
@@ -45,8 +43,8 @@ export function SignIn({ why, onDone }: { why?: string | undefined; onDone?: () 
         />
       </label>
       <p id="token-help" className="small soft">
-        <code>midflight serve</code> writes the first one into the file of <code>--admin-token-file</code>; <code>make run</code> prints it. This
-        tab keeps it until it is closed.
+        <code>midflight serve</code> writes the first one into the file of <code>--admin-token-file</code>; <code>make run</code> prints it. It
+        becomes a session of this browser, which ends after twelve hours or with <em>Sign out</em>.
       </p>
       {failed !== undefined && (
         <p className="notice bad" role="alert">

@@ -7,6 +7,7 @@ import { useWhoami, type Permission } from "../../api/queries";
 import { session } from "../../api/session";
 import { Badge, Card, Figure, Loaded, PageHead, Time } from "../../parts/basic";
 import { SignIn } from "../../shell/SignIn";
+import { SignOut } from "../../shell/SignOut";
 import { Audit } from "./Audit";
 import { Tokens } from "./Tokens";
 
@@ -20,7 +21,7 @@ const PERMISSIONS: readonly (readonly [Permission, string])[] = [
 ];
 
 export default function Access(): ReactNode {
-  const token = useSyncExternalStore(session.subscribe, session.token);
+  const { name } = useSyncExternalStore(session.subscribe, session.snapshot);
   const whoami = useWhoami();
   const isAdmin = whoami.data?.permissions.includes("admin") === true;
   const [tab, setTab] = useState("tokens");
@@ -59,18 +60,16 @@ export default function Access(): ReactNode {
               )}
             </Loaded>
           </Card>
-          <Card title={token === null ? "Sign in" : "Signed in"}>
-            {token === null ? (
-              <SignIn />
-            ) : (
+          <Card title={typeof name === "string" ? "Signed in" : "Sign in"}>
+            {name === null && <SignIn />}
+            {typeof name === "string" && (
               <>
                 <p>
-                  This tab sends a token that begins with <code>{token.slice(0, 6)}</code>. It is kept in this tab alone and ends with it.
+                  This browser has a session in a cookie that scripts and other sites cannot read. The token itself is kept nowhere, except that a JSON Web
+                  Token is the cookie.
                 </p>
                 <div>
-                  <button className="button" onClick={() => session.signOut()}>
-                    Sign out
-                  </button>
+                  <SignOut />
                 </div>
               </>
             )}

@@ -2,7 +2,6 @@
 
 import { useMutation } from "@tanstack/react-query";
 import { useState, type SubmitEvent, type ReactNode } from "react";
-import { session } from "../../api/session";
 import { Badge, Failure } from "../../parts/basic";
 import { example, nameOf, resolve, type Named, type OpenApi } from "./openapi";
 import { Prose } from "./Prose";
@@ -86,8 +85,6 @@ function Try({ document, path, method, operation }: Omit<Named, "tag"> & { docum
         else if (value !== "" && place === "query") query.set(name, value);
         else if (value !== "") headers.set(name, value);
       }
-      const token = session.token();
-      if (token !== null) headers.set("Authorization", `Bearer ${token}`);
       if (content !== undefined) headers.set("Content-Type", content[0]);
       const response = await fetch(query.size === 0 ? address : `${address}?${query.toString()}`, {
         method: method.toUpperCase(),

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { Badge, Card, DocumentLink, Failure, Meaning, Patch } from "../../parts/basic";
 import { plural } from "../../parts/format";
+import { Checks } from "./Checks";
 import { changed, contentOf, idOf, type Draft } from "./draft";
 import type { DryRun } from "./useDryRun";
 
@@ -16,7 +17,7 @@ export function Plan({ draft, dryRun }: { draft: Draft; dryRun: DryRun }): React
   }
   return (
     <>
-      <Verdict dryRun={dryRun} />
+      <Verdict draft={draft} dryRun={dryRun} />
       {documents.slice(0, SHOWN_MAX).map((it) => (
         <Card key={idOf(it.kind, it.name)} title={idOf(it.kind, it.name)} aside={<Badge>{it.isDeleted ? "delete" : it.base === undefined ? "new" : "change"}</Badge>}>
           {it.isDeleted ? <p>The document is deleted.</p> : <Meaning from={it.base?.body} to={contentOf(it).body} />}
@@ -34,12 +35,13 @@ function TextDiff({ dryRun, kind, name }: { dryRun: DryRun; kind: string; name: 
   return text == null || text === "" ? null : <Patch text={text} />;
 }
 
-function Verdict({ dryRun }: { dryRun: DryRun }): ReactNode {
+function Verdict({ draft, dryRun }: { draft: Draft; dryRun: DryRun }): ReactNode {
   if (dryRun.state === "valid") {
     const { plan, warnings, config } = dryRun.answer;
     return (
       <Card title="The plan" aside={<Badge tone="good">passes every check</Badge>}>
         <ol className="steps">{plan?.steps.map((step) => <li key={step}>{step}</li>)}</ol>
+        <Checks draft={draft} dryRun={dryRun} />
         {warnings != null && warnings.length > 0 && (
           <ul className="notice warn">
             {warnings.map((it) => (
@@ -79,6 +81,7 @@ function Verdict({ dryRun }: { dryRun: DryRun }): ReactNode {
           </li>
         ))}
       </ul>
+      <Checks draft={draft} dryRun={dryRun} />
     </section>
   );
 }

@@ -10,13 +10,12 @@ import { Badge, Empty, Loaded, PageHead, Time } from "../../parts/basic";
 import { plural } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { matches, NO_FILTER, type Filter } from "./filter";
+import { UndoesMark } from "./Undoes";
 
 type Revision = Schemas["RevisionAnswer"];
 
 const PAGE = 200;
 const ROW_PX = 62;
-/** Triggers of revisions that undo others: a restore is one that was triggered by hand. */
-const UNDOES: Record<string, string> = { manual: "restore", rollback: "rollback" };
 
 export default function History(): ReactNode {
   const [filter, setFilter] = useState<Filter>(NO_FILTER);
@@ -163,7 +162,7 @@ function Rows({ revisions, chosen, onChoose, served, quarantined, onEnd }: RowsP
                   <span>{revision.reason === "" ? <span className="soft">no reason</span> : revision.reason}</span>
                   {revision.number === served && <Badge tone="good">live</Badge>}
                   {quarantined.includes(revision.number) && <Badge tone="bad">quarantined</Badge>}
-                  {UNDOES[revision.trigger] !== undefined && <Badge tone="info">{UNDOES[revision.trigger]}</Badge>}
+                  <UndoesMark revision={revision} />
                 </div>
                 <div className="small soft">
                   {revision.author} · {words(revision.trigger)} · {plural(revision.changes_count, "document")}:{" "}

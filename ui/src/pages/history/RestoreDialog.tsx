@@ -9,6 +9,7 @@ import { DocumentDiffs } from "../../parts/DocumentDiffs";
 import { plural } from "../../parts/format";
 import { Modal } from "../../parts/Modal";
 import { Acks } from "./Acks";
+import { ranges, useToUndo } from "./undone";
 
 interface RestoreProps {
   /** The revision whose state comes back. */
@@ -25,6 +26,7 @@ const ACKS_MS = 10_000;
 export function RestoreDialog({ to, only, title, onClose }: RestoreProps): ReactNode {
   const [reason, setReason] = useState("");
   const request = { ...only };
+  const undone = useToUndo(to, only);
   const preview = useQuery({
     queryKey: ["restore", to, only?.kind, only?.name],
     queryFn: () =>
@@ -60,8 +62,9 @@ export function RestoreDialog({ to, only, title, onClose }: RestoreProps): React
   return (
     <Modal title={title} onClose={onClose} wide>
       <p>
-        {only === undefined ? "All documents are" : <><code>{`${only.kind}/${only.name}`}</code> is</>} restored to the state at revision {to}. This is a new
-        revision; nothing is deleted from the history.
+        {only === undefined ? "All documents are" : <><code>{`${only.kind}/${only.name}`}</code> is</>} restored to the state at revision {to}.
+        {undone !== undefined && undone.length > 0 && <> It undoes what {undone.length === 1 ? "revision" : "revisions"} {ranges(undone)} changed.</>} This is a
+        new revision; nothing is deleted from the history.
       </p>
       <Loaded of={preview} what="What it would do">
         {(answer) =>

@@ -10,6 +10,7 @@ import { count } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { Problems } from "../now/Now";
 import { RestoreDialog } from "./RestoreDialog";
+import { UndoesSentence } from "./Undoes";
 
 type Asked = { to: number; only?: { kind: string; name: string }; title: string };
 
@@ -72,6 +73,7 @@ export default function Revision({ number }: { number: number }): ReactNode {
                 {number === status.data?.served_revision && <Badge tone="good">live</Badge>} digest <span className="mono">{revision.digest}</span>
                 {revision.principal != null && <> · token {revision.principal}</>}
               </p>
+              <UndoesSentence revision={revision} />
               <div className="row">
                 <ActionButton needs="operate" onClick={() => setAsked({ to: number, title: `Restore the state of revision ${number}` })} disabled={number >= desired}>
                   Restore this state…

@@ -20,12 +20,15 @@ interface ChartProps {
 }
 
 const HEIGHT_PX = 180;
-const COLOURS = ["--accent", "--info", "--warn", "--bad"];
+const COLOURS = ["--accent", "--info", "--warn", "--bad", "--chart-5", "--chart-6", "--chart-7", "--chart-8"];
+/** Charts with one key show the values of the same moment. */
+const SYNC = "metrics";
 
 export function Chart({ title, times, lines, format, empty }: ChartProps): ReactNode {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const look = useLook();
+  const [shown, setShown] = useState<number>();
   const names = lines.map((it) => it.name).join("\n");
   const hasValues = lines.some((line) => line.values.some((value) => value !== null));
 
@@ -40,10 +43,11 @@ export function Chart({ title, times, lines, format, empty }: ChartProps): React
         width: element.clientWidth,
         height: HEIGHT_PX,
         legend: { show: false },
-        cursor: { y: false },
+        cursor: { y: false, sync: { key: SYNC } },
+        hooks: { setCursor: [({ cursor }) => setShown(cursor.idx ?? undefined)] },
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
         axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) }],
-        series: [{}, ...names.split("\n").map((label, at) => ({ label, stroke: colour(COLOURS[at % COLOURS.length] ?? "--accent"), width: 1.5, points: { show: false } }))],
+        series: [{}, ...names.split("\n").map((label, at) => ({ label, stroke: colour(COLOURS[at % COLOURS.length] ?? "--accent"), width: 1.5, points: { show: false, size: 5, filter: alone } }))],
       },
       [[], ...names.split("\n").map(() => [])],
       element,
@@ -63,20 +67,35 @@ export function Chart({ title, times, lines, format, empty }: ChartProps): React
   }, [times, lines, look, hasValues]);
 
   return (
-    <Card title={title} aside={<Legend lines={lines} format={format} />}>
+    <Card title={title} aside={<Legend lines={lines} at={shown} time={shown === undefined ? undefined : times[shown]} format={format} />}>
       {hasValues ? <div ref={host} className="chart" role="img" aria-label={`${title} over time; the last values stand above`} /> : <p className="soft chart-empty">{empty}</p>}
     </Card>
   );
 }
 
-function Legend({ lines, format }: { lines: readonly Line[]; format: (value: number) => string }): ReactNode {
+/** Values without neighbours: a line between two points does not show them. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  return [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+}
+
+interface LegendProps {
+  lines: readonly Line[];
+  /** The place under the pointer, and its time; the last values are shown without. */
+  at: number | undefined;
+  time: number | undefined;
+  format: (value: number) => string;
+}
+
+function Legend({ lines, at, time, format }: LegendProps): ReactNode {
   return (
     <ul className="legend">
-      {lines.map((line, at) => {
-        const last = line.values.findLast((value) => value !== null);
+      {time !== undefined && <li className="legend-time">{new Date(time * 1000).toLocaleTimeString()}</li>}
+      {lines.map((line, place) => {
+        const value = at === undefined ? line.values.findLast((it) => it !== null) : line.values[at];
         return (
-          <li key={line.name} data-line={at % COLOURS.length}>
-            {line.name} <strong>{last == null ? "–" : format(last)}</strong>
+          <li key={line.name} data-line={place % COLOURS.length}>
+            {line.name} <strong>{value == null ? "–" : format(value)}</strong>
           </li>
         );
       })}

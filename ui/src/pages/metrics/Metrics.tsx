@@ -1,31 +1,35 @@
-/** What the server does: requests, latencies, reloads, of the last hour, from its own metrics. */
+/** What the server did in the last hour: requests, latencies, reloads and their phases, the lag, from its own metrics. */
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, type ReactNode } from "react";
 import { api, body, type Schemas } from "../../api/client";
+import { Problem } from "../../api/problem";
 import { useReloads, useReplicas } from "../../api/queries";
-import { Card, Failure, Figure, Loaded, PageHead } from "../../parts/basic";
+import { Card, Empty, Failure, Figure, Loaded, PageHead } from "../../parts/basic";
 import { count, duration } from "../../parts/format";
 import { words } from "../../parts/tone";
 import { Chart, type Line } from "./Chart";
-import { quantile, rate, type Reading } from "../../metrics/prometheus";
-import { useReadings } from "./sampler";
+import { labelsOf, useHistory, valuesOf, type History } from "./history";
 
-type Between = (before: Reading, after: Reading) => number | null;
-
-const COUNTED: readonly (readonly [string, Between])[] = [
-  ["requests", (a, b) => rate(a, b, "midflight_http_requests_total")],
-  ["executions", (a, b) => rate(a, b, "midflight_executions_total")],
-  ["classifications", (a, b) => rate(a, b, "midflight_classifications_total")],
-  ["selections", (a, b) => rate(a, b, "midflight_tool_selections_total")],
+const RATES: readonly (readonly [line: string, metric: string])[] = [
+  ["requests", "midflight_http_request_duration_seconds"],
+  ["executions", "midflight_execution_time_seconds"],
+  ["classifications", "midflight_classifications_total"],
+  ["selections", "midflight_tool_selection_time_seconds"],
 ];
 
-const KINDS_OF_WORK: readonly (readonly [title: string, name: string])[] = [
-  ["Execute", "midflight_execution_time_seconds"],
-  ["Classify", "midflight_classification_time_seconds"],
-  ["Select", "midflight_tool_selection_time_seconds"],
-  ["HTTP requests", "midflight_http_request_duration_seconds"],
+const LATENCIES: readonly (readonly [title: string, metric: string, empty: string])[] = [
+  ["Execute, latency", "midflight_execution_time_seconds", "No rules were executed in the last hour."],
+  ["Classify, latency", "midflight_classification_time_seconds", "No query was classified in the last hour."],
+  ["Select, latency", "midflight_tool_selection_time_seconds", "No tool was selected in the last hour."],
+  ["HTTP requests, latency", "midflight_http_request_duration_seconds", "No request was answered in the last hour."],
+  ["Reloads, time", "midflight_reload_duration_seconds", "No reload changed what is served in the last hour."],
 ];
+
+const PHASES = "midflight_reload_phase_duration_seconds";
+/** So many phases are drawn, the longest ones: more lines cannot be told apart. */
+const PHASES_MAX = 6;
+const QUANTILES = ["p50", "p95", "p99"];
 
 function seconds(value: number): string {
   return duration(value * 1000);
@@ -36,30 +40,26 @@ function perSecond(value: number): string {
 }
 
 export default function Metrics(): ReactNode {
-  const { readings, failed } = useReadings();
-  const times = useMemo(() => readings.slice(1).map((it) => it.at / 1000), [readings]);
-  const rates = useMemo(() => COUNTED.map(([name, between]) => ({ name, values: betweenEach(readings, between) })), [readings]);
-  const latencies = useMemo(
-    () =>
-      KINDS_OF_WORK.map(([title, name]): { title: string; lines: Line[] } => ({
-        title,
-        lines: [0.5, 0.95, 0.99].map((q) => ({ name: `p${q * 100}`, values: betweenEach(readings, (a, b) => quantile(a, b, name, q)) })),
-      })),
-    [readings],
-  );
+  const history = useHistory();
+  const isDisabled = history.error instanceof Problem && history.error.status === 404;
   return (
     <>
       <PageHead title="Metrics">
-        This server’s own metrics, read every ten seconds since this tab was opened, on whichever page. An hour is kept.
+        The last hour of this replica, as it measured itself: a sample every ten seconds, in memory, so it begins with the start of the server.
       </PageHead>
       <div className="stack">
-        {failed !== undefined && failed !== null && <Failure error={failed} what="The metrics could not be read" />}
-        <Chart title="Rates" times={times} lines={rates} format={perSecond} empty="The first reading is taken; rates need a second one, in ten seconds." />
-        <div className="card-grid">
-          {latencies.map(({ title, lines }) => (
-            <Chart key={title} title={`${title}, latency`} times={times} lines={lines} format={seconds} empty="Nothing of this kind was done since this tab was opened." />
-          ))}
-        </div>
+        {isDisabled ? (
+          <Empty title="Metrics are disabled">
+            <p>
+              The config says <code>metrics.enabled: false</code>. Set it to true in <code>config/midflight</code>; it takes effect at once.
+            </p>
+          </Empty>
+        ) : (
+          <Loaded of={history} what="The metrics" lines={12}>
+            {(read) => <Charts history={read} />}
+          </Loaded>
+        )}
+        {!isDisabled && history.data !== undefined && history.error !== null && <Failure error={history.error} what="Newer samples could not be read" />}
         <div className="card-grid">
           <Reloads />
           <Lag />
@@ -69,11 +69,34 @@ export default function Metrics(): ReactNode {
   );
 }
 
-function betweenEach(readings: readonly Reading[], between: Between): (number | null)[] {
-  return readings.slice(1).map((after, at) => {
-    const before = readings[at];
-    return before === undefined ? null : between(before, after);
-  });
+function Charts({ history }: { history: History }): ReactNode {
+  const times = useMemo(() => history.times.map((it) => Date.parse(it) / 1000), [history]);
+  const rates = useMemo(() => RATES.map(([name, metric]): Line => ({ name, values: valuesOf(history, metric, "rate") })), [history]);
+  const latencies = useMemo(
+    () => LATENCIES.map(([, metric]) => QUANTILES.map((name): Line => ({ name, values: valuesOf(history, metric, name) }))),
+    [history],
+  );
+  const phases = useMemo(() => longest(labelsOf(history, PHASES).map((name) => ({ name, values: valuesOf(history, PHASES, "mean", name) }))), [history]);
+  const lag = useMemo((): Line[] => [{ name: "furthest behind", values: valuesOf(history, "midflight_lag_seconds", "value") }], [history]);
+  return (
+    <>
+      <Chart title="Rates" times={times} lines={rates} format={perSecond} empty="The first sample is taken ten seconds after the start of the server." />
+      <div className="card-grid">
+        {LATENCIES.map(([title, , empty], at) => (
+          <Chart key={title} title={title} times={times} lines={latencies[at] ?? []} format={seconds} empty={empty} />
+        ))}
+        <Chart title="Reloads, longest phases" times={times} lines={phases} format={seconds} empty="No reload changed what is served in the last hour." />
+        <Chart title="Lag of the replicas" times={times} lines={lag} format={seconds} empty="The lag is not known while the log is unavailable." />
+      </div>
+    </>
+  );
+}
+
+/** The lines with the largest values, in the order that they had. */
+function longest(lines: readonly Line[]): Line[] {
+  const top = (line: Line): number => line.values.reduce<number>((max, value) => Math.max(max, value ?? 0), 0);
+  const least = lines.map(top).sort((a, b) => b - a)[PHASES_MAX - 1] ?? 0;
+  return lines.filter((line) => top(line) >= least).slice(0, PHASES_MAX);
 }
 
 function Reloads(): ReactNode {
