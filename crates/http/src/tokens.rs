@@ -134,7 +134,10 @@ impl Tokens {
     fn of_session(&self, secret: &str) -> Option<Principal> {
         let hash = blake3::hash(secret.as_bytes());
         if let Some(jwt) = self.jwt.as_ref().filter(|_| is_jwt(secret)) {
-            return jwt.principal(secret).ok().map(|principal| principal.by_session(TokenId::of(&hash), None));
+            return jwt
+                .principal(secret)
+                .ok()
+                .map(|principal| principal.by_session(TokenId::of(&hash), None));
         }
         let known = self.current();
         let entry = known.entry(&hash)?;

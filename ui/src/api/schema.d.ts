@@ -509,6 +509,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples of this replica's metrics in the last hour, oldest first: rates, latencies, times of reloads and their
+         *     phases, the lag. They are kept in memory: a start begins with none. 404 where the config disables metrics.
+         */
+        get: operations["metrics_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/modules": {
         parameters: {
             query?: never;
@@ -1338,13 +1358,14 @@ export interface paths {
         put?: never;
         /**
          * Logs a browser in: sets a cookie that scripts cannot read and that other sites cannot send. It is valid for 12 hours
-         *     on every replica, within half a second, and ends with the token. Requests that change something with it must come
+         *     on every replica, within half a second, and ends with the token. With a JSON Web Token the cookie is the token, since
+         *     none is kept. Requests that change something with it must come
          *     from a page of this server.
          */
         post: operations["log_in"];
         /**
          * Logs a browser out: the session is refused from the answer on, by other replicas within half a second, and its
-         *     streams end. Without a session it does nothing.
+         *     streams end. Of a JSON Web Token only the cookie is removed. Without a session it does nothing.
          */
         delete: operations["log_out"];
         options?: never;
@@ -3611,6 +3632,20 @@ export interface components {
             /** @description How its texts are found. */
             match: string;
         };
+        /** @description Samples of a replica's metrics. */
+        MetricsHistoryAnswer: {
+            /**
+             * Format: double
+             * @description The time between two samples.
+             */
+            interval_ms: number;
+            /** @description How many samples are kept at most. */
+            samples_max: number;
+            /** @description The series, each with a value for each time. */
+            series: components["schemas"]["SampledSeries"][];
+            /** @description When each sample was taken, oldest first. */
+            times: string[];
+        };
         /** @description A module as it runs on this replica, with what it is made of. */
         ModuleAnswer: {
             /** @description The generations that a rollback may restore, with their versions. */
@@ -5497,6 +5532,20 @@ export interface components {
              */
             revision: number;
         };
+        /** @description One statistic of a metric over time. */
+        SampledSeries: {
+            /** @description The value of the label that distinguishes it, as the phase of a reload; null when it is of all labels together. */
+            label?: string | null;
+            /** @description The metric, as it is named in `/metrics`. */
+            name: string;
+            /**
+             * @description What a value says of the time since the sample before, in the unit of the metric: `rate` (per second), `p50`, `p95`,
+             *     `p99`, `mean`, or `value` (at that moment).
+             */
+            statistic: string;
+            /** @description A value for each of the times; null where there was nothing to measure. */
+            values: (number | null)[];
+        };
         /** @description What patterns saved of a profile's calls of an LLM. */
         SavingsAnswer: {
             /**
@@ -5753,14 +5802,14 @@ export interface components {
         SessionAnswer: {
             /** @description From when on the session is refused. */
             expires_at?: string | null;
-            /** @description The name of the token, the author of what the session changes. */
+            /** @description The name of the token or of its subject, the author of what the session changes. */
             name: string;
             /** @description Its role. */
             role: string;
         };
         /** @description Who logs in. */
         SessionBody: {
-            /** @description The API token. */
+            /** @description The API token, or a JSON Web Token. */
             token: string;
         };
         /** @description A replica that has not reported for seven seconds. */
@@ -8410,6 +8459,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReloadAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    metrics_history: {
+        parameters: {
+            query?: {
+                /** @description Only samples after this time, as the last of `times` in the answer before; all that are kept without. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsHistoryAnswer"];
                 };
             };
             default: {

@@ -7,6 +7,8 @@ import { Problem } from "./problem";
 import type { components } from "./schema";
 
 type Whoami = components["schemas"]["Whoami"];
+type SessionAnswer = components["schemas"]["SessionAnswer"];
+type ProblemBody = components["schemas"]["ProblemBody"];
 
 export interface SessionState {
   /** The name of who is signed in; null for nobody, undefined until the server was asked. */
@@ -82,11 +84,11 @@ export class Session {
   }
 }
 
-async function bodyOf(response: Response): Promise<{ name?: string }> {
+async function bodyOf(response: Response): Promise<Partial<SessionAnswer>> {
   const text = await response.text();
-  const body = (text === "" ? {} : JSON.parse(text)) as { name?: string };
-  if (!response.ok) throw new Problem(response.status, body);
-  return body;
+  const body: unknown = text === "" ? {} : JSON.parse(text);
+  if (!response.ok) throw new Problem(response.status, body as Partial<ProblemBody>);
+  return body as Partial<SessionAnswer>;
 }
 
 export const session = new Session();

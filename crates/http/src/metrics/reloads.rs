@@ -22,7 +22,8 @@ pub(crate) fn count(engine: &Engine, registry: &MetricsRegistry) {
         Vec::new(),
     );
     let phases = Phase::ALL.iter().map(|phase| {
-        let help = "Time of a phase of the reloads and edits that changed what is served, in seconds, by phase.";
+        let help =
+            "Time of a phase of the reloads and edits that changed what is served, in seconds, by phase.";
         let label = Label::from_static_parts("phase", phase.as_str());
         let name = "midflight_reload_phase_duration_seconds";
         (*phase, registry.sampled_means(name, help, Unit::Seconds, RELOAD_SECONDS, label))

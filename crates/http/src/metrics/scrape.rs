@@ -100,9 +100,7 @@ pub fn exposition(app: &AppState, prefix: &str) -> Result<Response, ApiError> {
 pub(super) fn check_enabled(settings: &ScrapeSettings) -> Result<(), ApiError> {
     match settings.enabled {
         true => Ok(()),
-        false => {
-            Err(ApiError::new(Code::NOT_FOUND, "metrics are disabled by the config (metrics.enabled)"))
-        }
+        false => Err(ApiError::new(Code::NOT_FOUND, "metrics are disabled by the config (metrics.enabled)")),
     }
 }
 

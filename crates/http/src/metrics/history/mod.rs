@@ -11,8 +11,8 @@ mod sources;
 use std::time::Duration;
 
 pub(crate) use samples::MetricsHistory;
-pub(super) use sources::{SampledCounter, SampledGauge, SampledHistogram, Statistic};
 pub(crate) use sources::SampledSources;
+pub(super) use sources::{SampledCounter, SampledGauge, SampledHistogram, Statistic};
 
 /// How samples are taken. An hour takes `samples_max` x [`COLUMNS_MAX`] x 8 bytes at most: 360 KiB by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

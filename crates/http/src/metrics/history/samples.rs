@@ -71,10 +71,12 @@ impl MetricsHistory {
         let samples: Vec<_> =
             kept.samples.iter().filter(|sample| since.is_none_or(|since| sample.at > since)).collect();
         let column = |place: usize| {
-            let value = |sample: &&Sample| sample.values.get(place).copied().filter(|value| value.is_finite());
+            let value =
+                |sample: &&Sample| sample.values.get(place).copied().filter(|value| value.is_finite());
             samples.iter().map(value).collect()
         };
-        let columns = sources.iter().flat_map(|source| source.statistics().iter().map(move |it| (source, *it)));
+        let columns =
+            sources.iter().flat_map(|source| source.statistics().iter().map(move |it| (source, *it)));
         let series = columns.enumerate().map(|(place, (source, statistic))| SampledSeries {
             name: source.name.to_owned(),
             label: source.label.as_ref().map(|label| label.value().to_owned()),
@@ -138,7 +140,8 @@ mod tests {
         let history = history(&registry, 10);
         let one = registry.sampled_counter("a_total", "Counts.", label("of", "x"));
         let other = registry.sampled_counter("a_total", "Counts.", label("of", "y"));
-        let time = registry.sampled_histogram("b_seconds", "A time.", Unit::Seconds, EXECUTION_SECONDS, Vec::new());
+        let time =
+            registry.sampled_histogram("b_seconds", "A time.", Unit::Seconds, EXECUTION_SECONDS, Vec::new());
         let level = registry.sampled_gauge("c", "A level.", Vec::new());
         one.increment(100);
         history.take(at(0));

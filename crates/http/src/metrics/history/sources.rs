@@ -138,7 +138,12 @@ pub(crate) struct SampledSources(Mutex<Vec<Arc<Source>>>);
 
 impl SampledSources {
     /// The source of a name and a label, made when there is none; none when there is no room for its columns.
-    fn of(&self, name: &'static str, label: Option<Label>, make: impl FnOnce() -> Counts) -> Option<Arc<Source>> {
+    fn of(
+        &self,
+        name: &'static str,
+        label: Option<Label>,
+        make: impl FnOnce() -> Counts,
+    ) -> Option<Arc<Source>> {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = sources.iter().find(|it| it.name == name && it.label == label) {
             return Some(Arc::clone(known));
@@ -245,9 +250,7 @@ impl SampledGauge {
         let level = || Counts::Level(Arc::new(AtomicU64::new(f64::NAN.to_bits())));
         let source = sources.of(name, None, level);
         match source.as_ref().map(|source| &source.counts) {
-            Some(Counts::Level(level)) => {
-                Gauge::from_arc(Arc::new(Self { gauge, level: Arc::clone(level) }))
-            }
+            Some(Counts::Level(level)) => Gauge::from_arc(Arc::new(Self { gauge, level: Arc::clone(level) })),
             _ => gauge,
         }
     }
