@@ -31,6 +31,8 @@ test("sign in, change a condition, see what it does, save, execute, and take it 
   await expect(change).toContainText("30000");
   await expect(change).toContainText("40000");
   await expect(page.getByText("valid (dry run; nothing changed)")).toBeVisible();
+  await expect(page.getByText(/^\d+ checks passed$/)).toBeVisible();
+  await expect(page.getByRole("listitem").filter({ hasText: "passed: rules/checks/a-sound-application-is-approved" })).toBeVisible();
 
   await page.keyboard.press("ControlOrMeta+s");
   const dialog = page.getByRole("dialog");
@@ -64,6 +66,7 @@ test("a problem stands at its line, and a failed check is named, before anything
   await writeEditor(page, body(90000));
   await expect(page.getByText("check failed").first()).toBeVisible();
   await expect(page.getByText("rules/checks/a-sound-application-is-approved").first()).toBeVisible();
+  await expect(page.getByRole("listitem").filter({ hasText: "failed: rules/checks/a-sound-application-is-approved" })).toBeVisible();
   await writeEditor(page, "a: [1,\n");
   await expect(page.locator(".cm-lintRange-error").first()).toBeVisible();
   expect(await server.call("GET", "/api/v1/revisions")).toMatchObject({ items: [{ number: 1 }] });

@@ -75,7 +75,7 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
         {typeof name === "string" && (
           <>
             <Who />
-            <SignOut />
+            <SignOut className="quiet" />
           </>
         )}
       </header>

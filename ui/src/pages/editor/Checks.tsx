@@ -6,50 +6,19 @@ import { api, body, type Schemas } from "../../api/client";
 import { DocumentLink } from "../../parts/basic";
 import { plural, short } from "../../parts/format";
 import { changed, contentOf, idOf, type Draft } from "./draft";
+import { CHECKS, resultsOf, type CheckResult, type Known } from "./checkResults";
 import type { DryRun } from "./useDryRun";
 
 /** So many checks of a kind are listed; the server asks all. */
 const LISTED_MAX = 100;
-const PREFIX = "checks/";
-
-export interface CheckResult {
-  kind: string;
-  name: string;
-  input: unknown;
-  expect: unknown;
-  /** Whether the check is part of the draft. */
-  isNew: boolean;
-  isPassed: boolean;
-}
-
-type Known = Pick<Schemas["DocumentAnswer"], "kind" | "name" | "body">;
-
-/**
- * The checks of every kind that a draft changes, as they are with it. A dry run that was answered asked them all, and
- * names each that fails; one that was refused for another reason asked none.
- */
-export function resultsOf(draft: Draft, live: readonly Known[], dryRun: DryRun): CheckResult[] | undefined {
-  const problems = dryRun.state === "refused" ? dryRun.problem.items : [];
-  if (dryRun.state !== "valid" && (problems.length === 0 || problems.some((it) => it.code !== "check_failed"))) return undefined;
-  const checks = new Map(live.map((it) => [idOf(it.kind, it.name), { ...it, isNew: false }]));
-  for (const it of changed(draft)) {
-    if (!it.name.startsWith(PREFIX)) continue;
-    if (it.isDeleted) checks.delete(idOf(it.kind, it.name));
-    else checks.set(idOf(it.kind, it.name), { kind: it.kind, name: it.name, body: contentOf(it).body as Known["body"], isNew: true });
-  }
-  return [...checks].map(([id, { kind, name, body: stated, isNew }]) => {
-    const { input, expect } = (stated ?? {}) as { input?: unknown; expect?: unknown };
-    return { kind, name, input, expect, isNew, isPassed: problems.every((it) => it.document !== id) };
-  });
-}
 
 /** The checks of the kinds that a draft changes, and whether there are more than are listed. */
 function useChecks(draft: Draft): { live: readonly Known[]; isCut: boolean; isLoading: boolean } {
   const kinds = [...new Set(changed(draft).map((it) => it.kind))].sort();
   const lists = useQueries({
     queries: kinds.map((kind) => ({
-      queryKey: ["documents", kind, PREFIX, "first"],
-      queryFn: () => body<Schemas["DocumentList"]>(api.GET("/api/v1/documents/{kind}", { params: { path: { kind }, query: { prefix: PREFIX, limit: LISTED_MAX } } })),
+      queryKey: ["documents", kind, CHECKS, "first"],
+      queryFn: () => body<Schemas["DocumentList"]>(api.GET("/api/v1/documents/{kind}", { params: { path: { kind }, query: { prefix: CHECKS, limit: LISTED_MAX } } })),
     })),
   });
   return {
@@ -61,7 +30,8 @@ function useChecks(draft: Draft): { live: readonly Known[]; isCut: boolean; isLo
 
 export function Checks({ draft, dryRun }: { draft: Draft; dryRun: DryRun }): ReactNode {
   const { live, isCut, isLoading } = useChecks(draft);
-  const results = isLoading ? undefined : resultsOf(draft, live, dryRun);
+  const edited = changed(draft).map((it) => ({ kind: it.kind, name: it.name, isDeleted: it.isDeleted, body: it.isDeleted ? undefined : contentOf(it).body }));
+  const results = isLoading ? undefined : resultsOf(edited, live, dryRun);
   if (results === undefined) return null;
   if (results.length === 0) {
     return <p className="small soft">These kinds have no checks yet. On the page of the rules, an input that was tried becomes one.</p>;

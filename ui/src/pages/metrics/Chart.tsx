@@ -46,7 +46,7 @@ export function Chart({ title, times, lines, format, empty }: ChartProps): React
         cursor: { y: false, sync: { key: SYNC } },
         hooks: { setCursor: [({ cursor }) => setShown(cursor.idx ?? undefined)] },
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
-        axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) }],
+        axes: [{ ...axis, values: clock }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) }],
         series: [{}, ...names.split("\n").map((label, at) => ({ label, stroke: colour(COLOURS[at % COLOURS.length] ?? "--accent"), width: 1.5, points: { show: false, size: 5, filter: alone } }))],
       },
       [[], ...names.split("\n").map(() => [])],
@@ -73,6 +73,14 @@ export function Chart({ title, times, lines, format, empty }: ChartProps): React
   );
 }
 
+/** Times of the day, with seconds where marks are less than a minute apart. */
+function clock(_: uPlot, marks: number[]): string[] {
+  const [first = 0, second = first + 60] = marks;
+  const seconds = second - first < 60 ? ({ second: "2-digit" } as const) : {};
+  const format = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false, ...seconds });
+  return marks.map((at) => format.format(at * 1000));
+}
+
 /** Values without neighbours: a line between two points does not show them. */
 function alone(plot: uPlot, series: number): number[] {
   const values = plot.data[series] ?? [];
@@ -90,7 +98,7 @@ interface LegendProps {
 function Legend({ lines, at, time, format }: LegendProps): ReactNode {
   return (
     <ul className="legend">
-      {time !== undefined && <li className="legend-time">{new Date(time * 1000).toLocaleTimeString()}</li>}
+      {time !== undefined && <li className="legend-time">{new Date(time * 1000).toLocaleTimeString(undefined, { hour12: false })}</li>}
       {lines.map((line, place) => {
         const value = at === undefined ? line.values.findLast((it) => it !== null) : line.values[at];
         return (

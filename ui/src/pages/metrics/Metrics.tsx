@@ -35,6 +35,14 @@ function seconds(value: number): string {
   return duration(value * 1000);
 }
 
+function perMinute(value: number): string {
+  return `${value >= 10 ? count(Math.round(value)) : value.toFixed(1)}/min`;
+}
+
+function perMinuteOf(rates: readonly (number | null)[]): (number | null)[] {
+  return rates.map((rate) => (rate === null ? null : rate * 60));
+}
+
 function perSecond(value: number): string {
   return `${value >= 10 ? count(Math.round(value)) : value.toFixed(1)}/s`;
 }
@@ -77,14 +85,22 @@ function Charts({ history }: { history: History }): ReactNode {
     [history],
   );
   const phases = useMemo(() => longest(labelsOf(history, PHASES).map((name) => ({ name, values: valuesOf(history, PHASES, "mean", name) }))), [history]);
+  const reloads = useMemo(
+    () => [
+      { name: "live", values: perMinuteOf(valuesOf(history, "midflight_reload_duration_seconds", "rate")) },
+      { name: "refused or failed", values: perMinuteOf(valuesOf(history, "midflight_reloads_failed_total", "rate")) },
+    ],
+    [history],
+  );
   const lag = useMemo((): Line[] => [{ name: "furthest behind", values: valuesOf(history, "midflight_lag_seconds", "value") }], [history]);
   return (
     <>
       <Chart title="Rates" times={times} lines={rates} format={perSecond} empty="The first sample is taken ten seconds after the start of the server." />
-      <div className="card-grid">
+      <div className="card-grid charts">
         {LATENCIES.map(([title, , empty], at) => (
           <Chart key={title} title={title} times={times} lines={latencies[at] ?? []} format={seconds} empty={empty} />
         ))}
+        <Chart title="Reloads and edits" times={times} lines={reloads} format={perMinute} empty="The first sample is taken ten seconds after the start of the server." />
         <Chart title="Reloads, longest phases" times={times} lines={phases} format={seconds} empty="No reload changed what is served in the last hour." />
         <Chart title="Lag of the replicas" times={times} lines={lag} format={seconds} empty="The lag is not known while the log is unavailable." />
       </div>
