@@ -31,7 +31,7 @@ test("sign in, change a condition, see what it does, save, execute, and take it 
   await expect(change).toContainText("30000");
   await expect(change).toContainText("40000");
   await expect(page.getByText("valid (dry run; nothing changed)")).toBeVisible();
-  await expect(page.getByText(/^\d+ checks passed$/)).toBeVisible();
+  await expect(page.getByText(/^\d+ checks? passed$/)).toBeVisible();
   await expect(page.getByRole("listitem").filter({ hasText: "passed: rules/checks/a-sound-application-is-approved" })).toBeVisible();
 
   await page.keyboard.press("ControlOrMeta+s");

@@ -62,7 +62,7 @@ test("a session that ends says so and keeps what was edited, where reads need a 
   }
 });
 
-test("refused changes and module events come over the WebSocket of the session, where reads need a token", async ({ page }) => {
+test("the WebSocket takes the session of the browser, where reads need a token", async ({ page }) => {
   const server = new Server(["--require-token", "--apply-if-empty", "examples/loans"]);
   await server.start();
   try {

@@ -58,6 +58,7 @@ export class Live {
   start(): void {
     this.stop();
     this.running = new AbortController();
+    this.set({ connection: "connecting", why: undefined });
     void this.follow(this.running.signal);
     this.listen(this.running.signal);
   }

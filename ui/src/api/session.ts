@@ -64,8 +64,9 @@ export class Session {
     });
     const { name } = await bodyOf(response);
     const isOtherHolder = name !== this.last;
-    this.set({ name: name ?? null, isEnded: false });
+    // First, so that no part of the page is shown as that of nobody in between.
     for (const listener of this.onChange) listener(isOtherHolder);
+    this.set({ name: name ?? null, isEnded: false });
   }
 
   /** Ends the session, on the server too. */

@@ -87,10 +87,11 @@ export function useToUndo(to: number, only: { kind: string; name: string } | und
 export function useUndone(revision: Schemas["RevisionAnswer"]): Undone | undefined {
   const { data } = useQuery({
     queryKey: [FIXED, "undone", revision.number],
-    queryFn: async () => {
+    // A row that is scrolled past is not waited for.
+    queryFn: async ({ signal }) => {
       const documents = revision.changes.slice(0, DOCUMENTS_MAX).map(async ({ kind, name }) => {
         const path = { kind, name };
-        const list = await body(api.GET("/api/v1/documents/{kind}/{name}/versions", { params: { path, query: { limit: VERSIONS_MAX } } }));
+        const list = await body(api.GET("/api/v1/documents/{kind}/{name}/versions", { params: { path, query: { limit: VERSIONS_MAX } }, signal }));
         return undoneOf(revision.number, list.items, list.next_cursor == null);
       });
       return together(await Promise.all(documents)) ?? null;
