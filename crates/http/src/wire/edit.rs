@@ -10,6 +10,7 @@ pub(crate) fn plan_answer(plan: &Plan) -> PlanAnswer {
 
 fn step(step: &PlanStep) -> String {
     match step {
+        PlanStep::Compile { kind, documents: 1 } => format!("compile {kind} from 1 changed document"),
         PlanStep::Compile { kind, documents } => format!("compile {kind} from {documents} changed documents"),
         PlanStep::Check { kind } => format!("check {kind}"),
         PlanStep::Prepare { component } => format!("prepare {component}"),

@@ -46,7 +46,7 @@ export function Chart({ title, times, lines, format, empty }: ChartProps): React
         cursor: { y: false, sync: { key: SYNC } },
         hooks: { setCursor: [({ cursor }) => setShown(cursor.idx ?? undefined)] },
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
-        axes: [{ ...axis, values: clock }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) }],
+        axes: [{ ...axis, size: 28, values: clock }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => format(value)) }],
         series: [{}, ...names.split("\n").map((label, at) => ({ label, stroke: colour(COLOURS[at % COLOURS.length] ?? "--accent"), width: 1.5, points: { show: false, size: 5, filter: alone } }))],
       },
       [[], ...names.split("\n").map(() => [])],
