@@ -12,7 +12,7 @@ test("a sign-in outlives a reload of the page, nothing secret is kept for script
   await page.getByLabel("Token").fill(server.token);
   await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("button", { name: "Sign out" })).toBeVisible();
-  const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]));
+  const kept = await page.evaluate(() => JSON.stringify([Object.entries(sessionStorage), Object.entries(localStorage), document.cookie]));
   expect(kept).not.toContain("mf_");
   const [cookie, ...others] = await page.context().cookies();
   expect(others).toEqual([]);
@@ -30,7 +30,11 @@ test("a sign-in outlives a reload of the page, nothing secret is kept for script
   expect(await page.context().cookies()).toEqual([]);
   await expect(tab.getByRole("dialog", { name: "Your session has ended" })).toBeVisible();
   await page.reload();
-  await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Token").fill(server.token);
+  await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
+  await expect(tab.getByRole("dialog")).toBeHidden();
+  await expect(tab.getByRole("button", { name: "Create a token…" })).toBeVisible();
 });
 
 test("a session that ends says so and keeps what was edited, where reads need a token too", async ({ page }) => {

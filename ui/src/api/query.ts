@@ -45,9 +45,18 @@ function askWho(): void {
 
 export const live = new Live(refresh, askWho);
 
-session.onSignedInOrOut((isOtherHolder) => {
+function readAgain(isOtherHolder: boolean): void {
   // Another holder may read other things: what was read as the last one is dropped.
   if (isOtherHolder) void queryClient.resetQueries();
   else void queryClient.invalidateQueries();
   live.start();
+}
+
+/** The tabs of a browser have one session: each says to the others when it began or ended one. */
+const tabs = new BroadcastChannel("midflight-session");
+tabs.onmessage = ({ data }: MessageEvent<boolean>) => readAgain(data);
+
+session.onSignedInOrOut((isOtherHolder) => {
+  readAgain(isOtherHolder);
+  tabs.postMessage(isOtherHolder);
 });

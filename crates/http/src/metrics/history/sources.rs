@@ -62,7 +62,9 @@ pub(crate) struct Source {
 /// What was counted until a moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reading {
+    /// By bucket; of events one, of a level none.
     buckets: Vec<u64>,
+    /// The sum of the values in billionths; of a level its bits.
     sum: u64,
 }
 
