@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use midflight_wire::metrics::{MetricsHistoryAnswer, SampledSeries};
 
-use super::sources::{Reading, SampledSources};
+use super::sources::{SampledSources, SourceReading};
 use super::{COLUMNS_MAX, HistorySettings};
 use crate::wire::{ms, stamp};
 
@@ -21,7 +21,7 @@ pub(crate) struct MetricsHistory {
 #[derive(Debug, Default)]
 struct Kept {
     /// When the counts were last read, and what they were.
-    before: Option<(Timestamp, Vec<Reading>)>,
+    before: Option<(Timestamp, Vec<SourceReading>)>,
     samples: VecDeque<Sample>,
 }
 
@@ -44,6 +44,8 @@ impl MetricsHistory {
     /// Takes a sample of what was counted since the last call. The first call takes none, nor does one after the clock
     /// was set back. Cost: a read of each count.
     pub(crate) fn take(&self, at: Timestamp) {
+        // As answers write it, so that a client can ask for what comes after it.
+        let at = Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at);
         let sources = self.sources.all();
         let readings: Vec<_> = sources.iter().map(|source| source.read()).collect();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,6 +117,7 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use std::time::Duration;
 
+    use jiff::SignedDuration;
     use metrics::Unit;
 
     use super::*;
@@ -160,6 +163,18 @@ mod tests {
         assert_eq!(history.answer(Some(at(10))).times, [stamp(at(20))]);
         // What Prometheus reads is the same as without samples.
         assert!(registry.render().contains("a_total{of=\"x\"} 105"));
+    }
+
+    #[test]
+    fn what_comes_after_the_last_time_of_an_answer_is_new() {
+        let registry = MetricsRegistry::new();
+        let history = history(&registry, 3);
+        let nanosecond = |second| at(second) + SignedDuration::from_nanos(1_234_567);
+        (0..2).for_each(|second| history.take(nanosecond(second)));
+        let last: Timestamp = history.answer(None).times.last().unwrap().parse().unwrap();
+        assert_eq!(history.answer(Some(last)).times, [""; 0]);
+        history.take(nanosecond(2));
+        assert_eq!(history.answer(Some(last)).times.len(), 1);
     }
 
     #[test]

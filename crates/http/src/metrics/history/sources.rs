@@ -61,7 +61,7 @@ pub(crate) struct Source {
 
 /// What was counted until a moment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reading {
+pub(crate) struct SourceReading {
     /// By bucket; of events one, of a level none.
     buckets: Vec<u64>,
     /// The sum of the values in billionths; of a level its bits.
@@ -78,19 +78,19 @@ impl Source {
         }
     }
 
-    pub(crate) fn read(&self) -> Reading {
+    pub(crate) fn read(&self) -> SourceReading {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         match &self.counts {
-            Counts::Events(count) => Reading { buckets: vec![load(count)], sum: 0 },
-            Counts::Level(bits) => Reading { buckets: Vec::new(), sum: load(bits) },
+            Counts::Events(count) => SourceReading { buckets: vec![load(count)], sum: 0 },
+            Counts::Level(bits) => SourceReading { buckets: Vec::new(), sum: load(bits) },
             Counts::Values { buckets, sum, .. } => {
-                Reading { buckets: buckets.iter().map(load).collect(), sum: load(sum) }
+                SourceReading { buckets: buckets.iter().map(load).collect(), sum: load(sum) }
             }
         }
     }
 
     /// The values of a sample; NaN where there is none.
-    pub(crate) fn values(&self, before: &Reading, after: &Reading, seconds: f64) -> Vec<f64> {
+    pub(crate) fn values(&self, before: &SourceReading, after: &SourceReading, seconds: f64) -> Vec<f64> {
         // A source that is younger than the sample before began at 0.
         let count = |at: usize| {
             let before = before.buckets.get(at).copied().unwrap_or(0);
