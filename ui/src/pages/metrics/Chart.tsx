@@ -16,7 +16,8 @@ interface ChartProps {
   times: readonly number[];
   lines: readonly Line[];
   format: (value: number) => string;
-  empty: string;
+  /** What is said without values; false while they are read. */
+  empty: string | false;
 }
 
 const HEIGHT_PX = 180;

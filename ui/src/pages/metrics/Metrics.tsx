@@ -63,11 +63,9 @@ export default function Metrics(): ReactNode {
             </p>
           </Empty>
         ) : (
-          <Loaded of={history} what="The metrics" lines={12}>
-            {(read) => <Charts history={read} />}
-          </Loaded>
+          <Charts history={history.data} />
         )}
-        {!isDisabled && history.data !== undefined && history.error !== null && <Failure error={history.error} what="Newer samples could not be read" />}
+        {!isDisabled && history.error !== null && <Failure error={history.error} what={history.data === undefined ? "The metrics could not be read" : "Newer samples could not be read"} />}
         <div className="card-grid">
           <Reloads />
           <Lag />
@@ -77,7 +75,12 @@ export default function Metrics(): ReactNode {
   );
 }
 
-function Charts({ history }: { history: History }): ReactNode {
+/** What is drawn until the history is read, in the places that it will have. */
+const NONE: History = { interval_ms: 10_000, samples_max: 0, times: [], series: [] };
+
+function Charts({ history: read }: { history: History | undefined }): ReactNode {
+  const history = read ?? NONE;
+  const isRead = read !== undefined;
   const times = useMemo(() => history.times.map((it) => Date.parse(it) / 1000), [history]);
   const rates = useMemo(() => RATES.map(([name, metric]): Line => ({ name, values: valuesOf(history, metric, "rate") })), [history]);
   const latencies = useMemo(
@@ -94,17 +97,17 @@ function Charts({ history }: { history: History }): ReactNode {
   );
   const lag = useMemo((): Line[] => [{ name: "furthest behind", values: valuesOf(history, "midflight_lag_seconds", "value") }], [history]);
   return (
-    <>
-      <Chart title="Rates" times={times} lines={rates} format={perSecond} empty="The first sample is taken ten seconds after the start of the server." />
+    <div className="stack" aria-busy={isRead ? undefined : true}>
+      <Chart title="Rates" times={times} lines={rates} format={perSecond} empty={isRead && "The first sample is taken ten seconds after the start of the server."} />
       <div className="card-grid charts">
         {LATENCIES.map(([title, , empty], at) => (
-          <Chart key={title} title={title} times={times} lines={latencies[at] ?? []} format={seconds} empty={empty} />
+          <Chart key={title} title={title} times={times} lines={latencies[at] ?? []} format={seconds} empty={isRead && empty} />
         ))}
-        <Chart title="Reloads and edits" times={times} lines={reloads} format={perMinute} empty="The first sample is taken ten seconds after the start of the server." />
-        <Chart title="Reloads, longest phases" times={times} lines={phases} format={seconds} empty="No reload changed what is served in the last hour." />
-        <Chart title="Lag of the replicas" times={times} lines={lag} format={seconds} empty="The lag is not known while the log is unavailable." />
+        <Chart title="Reloads and edits" times={times} lines={reloads} format={perMinute} empty={isRead && "The first sample is taken ten seconds after the start of the server."} />
+        <Chart title="Reloads, longest phases" times={times} lines={phases} format={seconds} empty={isRead && "No reload changed what is served in the last hour."} />
+        <Chart title="Lag of the replicas" times={times} lines={lag} format={seconds} empty={isRead && "The lag is not known while the log is unavailable."} />
       </div>
-    </>
+    </div>
   );
 }
 

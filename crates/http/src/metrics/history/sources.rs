@@ -35,7 +35,7 @@ impl Statistic {
 
 /// What is counted of one metric.
 #[derive(Debug)]
-pub(crate) enum Counts {
+pub(crate) enum SampledCounts {
     /// Events.
     Events(AtomicU64),
     /// The bits of the current value.
@@ -56,7 +56,7 @@ pub(crate) struct Source {
     pub(crate) name: &'static str,
     /// The label that distinguishes it from others of the same name; none for all of them together.
     pub(crate) label: Option<Label>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: SampledCounts,
 }
 
 /// What was counted until a moment.
@@ -72,18 +72,18 @@ impl Source {
     /// The statistics that a sample has of it, in their order.
     pub(crate) fn statistics(&self) -> &'static [Statistic] {
         match &self.counts {
-            Counts::Events(_) => &[Statistic::Rate],
-            Counts::Level(_) => &[Statistic::Value],
-            Counts::Values { wanted, .. } => wanted,
+            SampledCounts::Events(_) => &[Statistic::Rate],
+            SampledCounts::Level(_) => &[Statistic::Value],
+            SampledCounts::Values { wanted, .. } => wanted,
         }
     }
 
     pub(crate) fn read(&self) -> SourceReading {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         match &self.counts {
-            Counts::Events(count) => SourceReading { buckets: vec![load(count)], sum: 0 },
-            Counts::Level(bits) => SourceReading { buckets: Vec::new(), sum: load(bits) },
-            Counts::Values { buckets, sum, .. } => {
+            SampledCounts::Events(count) => SourceReading { buckets: vec![load(count)], sum: 0 },
+            SampledCounts::Level(bits) => SourceReading { buckets: Vec::new(), sum: load(bits) },
+            SampledCounts::Values { buckets, sum, .. } => {
                 SourceReading { buckets: buckets.iter().map(load).collect(), sum: load(sum) }
             }
         }
@@ -104,7 +104,7 @@ impl Source {
             (Statistic::Mean, _) if total > 0 => {
                 after.sum.saturating_sub(before.sum) as f64 / BILLION / total as f64
             }
-            (Statistic::Quantile(hundredths), Counts::Values { bounds, .. }) => {
+            (Statistic::Quantile(hundredths), SampledCounts::Values { bounds, .. }) => {
                 quantile(bounds, &counts, f64::from(*hundredths) / 100.0)
             }
             (Statistic::Mean | Statistic::Quantile(_), _) => f64::NAN,
@@ -144,7 +144,7 @@ impl SampledSources {
         &self,
         name: &'static str,
         label: Option<Label>,
-        make: impl FnOnce() -> Counts,
+        make: impl FnOnce() -> SampledCounts,
     ) -> Option<Arc<Source>> {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = sources.iter().find(|it| it.name == name && it.label == label) {
@@ -165,7 +165,7 @@ impl SampledSources {
     }
 }
 
-/// Counts twice: for Prometheus, and for samples.
+/// SampledCounts twice: for Prometheus, and for samples.
 pub(crate) struct SampledCounter {
     counter: Counter,
     source: Arc<Source>,
@@ -175,14 +175,14 @@ pub(crate) struct SampledCounter {
 
 impl SampledCounter {
     pub(crate) fn of(sources: &SampledSources, name: &'static str, counter: Counter) -> Counter {
-        match sources.of(name, None, || Counts::Events(AtomicU64::new(0))) {
+        match sources.of(name, None, || SampledCounts::Events(AtomicU64::new(0))) {
             Some(source) => Counter::from_arc(Arc::new(Self { counter, source, own: AtomicU64::new(0) })),
             None => counter,
         }
     }
 
     fn add(&self, count: u64) {
-        if let Counts::Events(events) = &self.source.counts {
+        if let SampledCounts::Events(events) = &self.source.counts {
             events.fetch_add(count, Ordering::Relaxed);
         }
     }
@@ -215,7 +215,7 @@ impl SampledHistogram {
         (bounds, wanted): (&'static [f64], &'static [Statistic]),
         histogram: Histogram,
     ) -> Histogram {
-        let counts = || Counts::Values {
+        let counts = || SampledCounts::Values {
             bounds,
             buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
             sum: AtomicU64::new(0),
@@ -231,7 +231,7 @@ impl SampledHistogram {
 impl HistogramFn for SampledHistogram {
     fn record(&self, value: f64) {
         self.histogram.record(value);
-        if let Counts::Values { bounds, buckets, sum, .. } = &self.source.counts {
+        if let SampledCounts::Values { bounds, buckets, sum, .. } = &self.source.counts {
             let place = bounds.partition_point(|bound| *bound < value);
             if let Some(bucket) = buckets.get(place) {
                 bucket.fetch_add(1, Ordering::Relaxed);
@@ -249,10 +249,12 @@ pub(crate) struct SampledGauge {
 
 impl SampledGauge {
     pub(crate) fn of(sources: &SampledSources, name: &'static str, gauge: Gauge) -> Gauge {
-        let level = || Counts::Level(Arc::new(AtomicU64::new(f64::NAN.to_bits())));
+        let level = || SampledCounts::Level(Arc::new(AtomicU64::new(f64::NAN.to_bits())));
         let source = sources.of(name, None, level);
         match source.as_ref().map(|source| &source.counts) {
-            Some(Counts::Level(level)) => Gauge::from_arc(Arc::new(Self { gauge, level: Arc::clone(level) })),
+            Some(SampledCounts::Level(level)) => {
+                Gauge::from_arc(Arc::new(Self { gauge, level: Arc::clone(level) }))
+            }
             _ => gauge,
         }
     }
