@@ -11,7 +11,7 @@ use midflight_wire::problem::ProblemBody;
 
 use super::registry::set_truth;
 use super::replica::ReplicaMetrics;
-use crate::app::{AppState, ScrapeSettings};
+use crate::app::AppState;
 use crate::code::Code;
 use crate::problem::ApiError;
 

@@ -85,7 +85,7 @@ function Effective({ name }: { name: string }): ReactNode {
           </>
         )}
       </Loaded>
-      {status.data?.last_reload != null && status.data.last_reload.components.length > 0 && (
+      {read.data !== undefined && status.data?.last_reload != null && status.data.last_reload.components.length > 0 && (
         <Card title="Components" aside={<span className="soft small">in the last reload</span>}>
           <table>
             <thead>

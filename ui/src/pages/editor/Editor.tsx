@@ -17,7 +17,7 @@ import { changed, draft, idOf, type Draft, type DraftDocument } from "./draft";
 import { SaveDialog } from "./SaveDialog";
 import { Plan } from "./Plan";
 import { useDryRun, type DryRun } from "./useDryRun";
-import { LastChange, UndoLast, Versions } from "./Versions";
+import { LastChange, UndoLast, useVersions, Versions } from "./Versions";
 
 interface EditorProps {
   kind: string;
@@ -40,8 +40,10 @@ export default function Editor({ kind, name }: EditorProps): ReactNode {
       }
     },
   });
+  // What the head says of the last version is read first too: it would move the editor when it came later.
+  const { isPending } = useVersions({ kind, name });
   return (
-    <Loaded of={live} what="The document" lines={12}>
+    <Loaded of={isPending ? { ...live, data: undefined } : live} what="The document" lines={12}>
       {({ at, owner }) => <LoadedEditor kind={kind} name={name} live={at} owner={owner} />}
     </Loaded>
   );

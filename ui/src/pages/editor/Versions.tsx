@@ -17,7 +17,8 @@ interface Of {
 /** So many versions are listed; the history has all. */
 const LISTED_MAX = 50;
 
-function useVersions({ kind, name }: Of): UseQueryResult<Schemas["VersionList"]> {
+/** The versions of a document, newest first; an error for one that is not there. */
+export function useVersions({ kind, name }: Of): UseQueryResult<Schemas["VersionList"]> {
   return useQuery({
     queryKey: ["versions", kind, name],
     queryFn: () => body(api.GET("/api/v1/documents/{kind}/{name}/versions", { params: { path: { kind, name }, query: { limit: LISTED_MAX } } })),
