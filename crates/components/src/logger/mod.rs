@@ -66,6 +66,9 @@ pub enum LoggerError {
     Installed,
 }
 
+/// A logger, its filter and what writes its lines.
+type LoggerParts<S, W> = (Logger, reload::Layer<EnvFilter, S>, Formats<S, LineWriters<W>>);
+
 impl Logger {
     /// Makes it the logger of the whole program. `first` holds until something is configured, and where nothing is.
     ///
@@ -134,12 +137,11 @@ impl Logger {
         Ok((logger, filter.and_then(formats)))
     }
 
-    /// A logger, its filter and what writes its lines.
     fn parts<S, W>(
         redactor: Redactor,
         first: LogSettings,
         writer: W,
-    ) -> Result<(Self, reload::Layer<EnvFilter, S>, Formats<S, LineWriters<W>>), LoggerError>
+    ) -> Result<LoggerParts<S, W>, LoggerError>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + 'static,
         W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
