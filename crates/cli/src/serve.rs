@@ -206,7 +206,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(args: ServeArgs, given: &ArgSource) -> Result<(), Failure> {
-    let mut config = config(&args, given)?;
+    let config = config(&args, given)?;
     let settings = config.settings().map_err(|error| match &args.config {
         Some(_) => Failure::failed(error.to_string()),
         // What is wrong was given on the command line, or by variables.

@@ -1,6 +1,8 @@
 //! Each target with its seeds, with pieces of the seeds put together, and with random bytes: what `cargo fuzz` does,
 //! bounded and the same each time.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::path::Path;
 
 use midflight_fuzz_targets::TARGETS;
