@@ -204,7 +204,8 @@ COMMA := ,
 GUEST_BUILD = $(GUEST_ENV) $(CARGO) build --release --locked --target $(WASM) --target-dir target
 GUEST_FILES = $(foreach version,1 2 3,guests/target/session-counter-$(version).wasm)
 guests: ## Build the example modules in Rust, test them and their library, and migrate their state from version to version
-	cd guests && $(CARGO) test --locked -p midflight-guest -p rate-limiter --target-dir target
+	cd guests && $(CARGO) test --locked -p midflight-guest -p rate-limiter --lib --target-dir target
+	cd guests && $(CARGO) test --locked -p midflight-guest --doc --target-dir target
 	cd guests && $(GUEST_BUILD) -p rate-limiter $(GUESTS)
 	for version in 1 2 3; do \
 	  (cd guests && $(GUEST_BUILD) -p session-counter --no-default-features --features v$$version $(GUESTS)) || exit 1; \

@@ -92,12 +92,8 @@ async fn a_token_that_is_made_or_revoked_on_one_replica_is_known_or_refused_on_t
     let (postgres, redis, nats) = (Postgres::shared(), Redis::start(), Nats::start());
     midflight_testkit::choose_cryptography();
     let client = reqwest::Client::new();
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("sqlite:{}", folder.path().join("log.db").display());
-    let buses = ["memory".to_owned(), "postgres".to_owned(), redis.url(), nats.url()];
-    let on_postgres = buses.into_iter().map(|bus| (postgres.database(), bus));
-    for (store, bus) in on_postgres.chain([(file, "memory".to_owned())]) {
-        let flags = flags(&store, &bus);
+    for bus in ["memory".to_owned(), "postgres".to_owned(), redis.url(), nats.url()] {
+        let flags = flags(&postgres.database(), &bus);
         let (one, other) = (serve(&flags), serve(&flags));
         let made = client.post(format!("{}/api/v1/tokens", one.url())).bearer_auth(TOKEN);
         let made = made.json(&serde_json::json!({"name": "ci", "role": "viewer"})).send().await.unwrap();
@@ -114,7 +110,7 @@ async fn a_token_that_is_made_or_revoked_on_one_replica_is_known_or_refused_on_t
         assert_eq!(revoked.send().await.unwrap().status(), StatusCode::NO_CONTENT);
         assert_eq!(status(one.url()).await, StatusCode::UNAUTHORIZED);
         until(|| async { (status(other.url()).await == StatusCode::UNAUTHORIZED).then_some(()) }).await;
-        let [store, bus] = [&store, &bus].map(|url| url.split(':').next().unwrap_or_default().to_owned());
-        eprintln!("| revoked on another replica, {store}, bus {bus} | {} ms |", began.elapsed().as_millis());
+        let shown = bus.split(':').next().unwrap_or_default();
+        eprintln!("| revoked on another replica, bus {shown} | {} ms |", began.elapsed().as_millis());
     }
 }

