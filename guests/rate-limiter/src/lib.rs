@@ -92,7 +92,7 @@ mod tests {
     fn a_config_is_read_or_refused_with_its_place() {
         assert_eq!(limits("null").unwrap(), Limits::DEFAULT);
         assert_eq!(limits(r#"{"burst": 3}"#).unwrap(), Limits { burst: 3, ..Limits::DEFAULT });
-        for (config, messages) in [(r#"{"burst": 0}"#, "burst is 0"), ("[]", "an object"), ("{", "EOF")] {
+        for (config, messages) in [(r#"{"burst": 0}"#, "invalid burst 0"), ("[]", "an object"), ("{", "EOF")] {
             let failure = limits(config).unwrap_err();
             assert!(failure.code == "bad_config" && failure.message.contains(messages), "{failure:?}");
         }
