@@ -11,6 +11,8 @@ const WORLD_NAME: &str = "hosted";
 const INCREMENTAL_WORLD_NAME: &str = "hosted-incremental";
 /// What the names of the exports begin with that only the second world has.
 const INCREMENTAL_EXPORT: &[u8] = b"midflight:module/incremental@1.0.0#";
+/// What every WASM file begins with.
+const WASM: &[u8] = b"\0asm";
 /// What a component begins with, in contrast to a core module.
 const COMPONENT: &[u8] = b"\0asm\x0d\x00\x01\x00";
 
@@ -53,6 +55,9 @@ pub fn component_of_wat(text: &str) -> Result<Vec<u8>, EncodeError> {
 pub fn component_of_core(core: &[u8]) -> Result<Vec<u8>, EncodeError> {
     if core.starts_with(COMPONENT) {
         return Ok(core.to_vec());
+    }
+    if !core.starts_with(WASM) {
+        return Err(EncodeError("these bytes are not WASM; give the file as the compiler wrote it".to_owned()));
     }
     let encoder = ComponentEncoder::default().validate(true).module(core);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());

@@ -14,7 +14,7 @@ pub(crate) use samples::MetricsHistory;
 pub(crate) use sources::SampledSources;
 pub(super) use sources::{SampledCounter, SampledGauge, SampledHistogram, Statistic};
 
-/// How samples are taken. An hour takes `samples_max` x [`COLUMNS_MAX`] x 8 bytes at most: 360 KiB by default.
+/// How samples are taken. An hour takes `samples_max` x 128 columns x 8 bytes at most: 360 KiB by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistorySettings {
     /// The time between two samples. 10 s: a chart of an hour has a point for every two or three pixels.
