@@ -57,7 +57,9 @@ pub fn component_of_core(core: &[u8]) -> Result<Vec<u8>, EncodeError> {
         return Ok(core.to_vec());
     }
     if !core.starts_with(WASM) {
-        return Err(EncodeError("these bytes are not WASM; give the file as the compiler wrote it".to_owned()));
+        return Err(EncodeError(
+            "these bytes are not WASM; give the file as the compiler wrote it".to_owned(),
+        ));
     }
     let encoder = ComponentEncoder::default().validate(true).module(core);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());

@@ -88,7 +88,11 @@ fn what_is_no_module_is_told_with_its_place_and_the_cure() {
     write("core.wasm", b"\0asm\x01\0\0\0");
     refused(folder.path(), &["test", "core.wasm"], "implement the world midflight:module/hosted@1.0.0");
     write("text.wasm", b"no WASM");
-    refused(folder.path(), &["build", "text.wasm"], "text.wasm: cannot make a component: these bytes are not WASM");
+    refused(
+        folder.path(),
+        &["build", "text.wasm"],
+        "text.wasm: cannot make a component: these bytes are not WASM",
+    );
     write("other.wat", b"(component)");
     refused(folder.path(), &["test", "other.wat"], "implement the world midflight:module/hosted@1.0.0");
     refused(folder.path(), &["test", "absent.wasm"], "cannot read absent.wasm");
