@@ -16,8 +16,8 @@ pub struct HttpLimits {
     pub import_parsed_bytes_max: usize,
     /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need;
     /// callers without a token may have half of them. Imports have as much again for themselves, and small bodies (up
-    /// to 64 KiB) a quarter of it, and at least 4 MiB, so that an edit waits for no import. 128 MiB: one full import. An import may always
-    /// be received.
+    /// to 64 KiB) a quarter of it, and at least 4 MiB, so that an edit waits for no import. 128 MiB: one full import. An
+    /// import may always be received.
     pub bodies_bytes_max: usize,
     /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of
     /// the largest documents, or thousands of usual ones.

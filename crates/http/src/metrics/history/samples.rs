@@ -141,8 +141,8 @@ mod tests {
     fn a_sample_has_what_was_counted_since_the_one_before() {
         let registry = MetricsRegistry::new();
         let history = history(&registry, 10);
-        let one = registry.sampled_counter("a_total", "SampledCounts.", label("of", "x"));
-        let other = registry.sampled_counter("a_total", "SampledCounts.", label("of", "y"));
+        let one = registry.sampled_counter("a_total", "Counts.", label("of", "x"));
+        let other = registry.sampled_counter("a_total", "Counts.", label("of", "y"));
         let time =
             registry.sampled_histogram("b_seconds", "A time.", Unit::Seconds, EXECUTION_SECONDS, Vec::new());
         let level = registry.sampled_gauge("c", "A level.", Vec::new());
@@ -181,12 +181,12 @@ mod tests {
     fn the_oldest_samples_are_dropped_and_a_new_metric_has_none_before() {
         let registry = MetricsRegistry::new();
         let history = history(&registry, 3);
-        let first = registry.sampled_counter("a_total", "SampledCounts.", Vec::new());
+        let first = registry.sampled_counter("a_total", "Counts.", Vec::new());
         for second in 0..5 {
             first.increment(1);
             history.take(at(second));
         }
-        registry.sampled_counter("z_total", "SampledCounts.", Vec::new()).increment(4);
+        registry.sampled_counter("z_total", "Counts.", Vec::new()).increment(4);
         history.take(at(6));
         let answer = history.answer(None);
         assert_eq!(values(&answer, "z_total", "rate"), [None, None, Some(2.0)]);
@@ -197,7 +197,7 @@ mod tests {
     fn a_clock_that_was_set_back_gives_no_sample() {
         let registry = MetricsRegistry::new();
         let history = history(&registry, 3);
-        let count = registry.sampled_counter("a_total", "SampledCounts.", Vec::new());
+        let count = registry.sampled_counter("a_total", "Counts.", Vec::new());
         history.take(at(100));
         history.take(at(50));
         count.increment(10);
@@ -213,7 +213,7 @@ mod tests {
         let history = history(&registry, 4);
         for nth in 0..COLUMNS_MAX {
             let name: &'static str = Box::leak(format!("midflight_metric_{nth}_total").into_boxed_str());
-            registry.sampled_counter(name, "SampledCounts.", Vec::new()).increment(u64::MAX / 3);
+            registry.sampled_counter(name, "Counts.", Vec::new()).increment(u64::MAX / 3);
         }
         (0..6).for_each(|second| history.take(at(second)));
         let text = serde_json::to_vec(&history.answer(None)).unwrap();

@@ -165,7 +165,7 @@ impl SampledSources {
     }
 }
 
-/// SampledCounts twice: for Prometheus, and for samples.
+/// Counts twice: for Prometheus, and for samples.
 pub(crate) struct SampledCounter {
     counter: Counter,
     source: Arc<Source>,
