@@ -5,8 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use midflight_core::DocumentName;
 
-use crate::StoreError;
-
 /// The state of a delivery that is still to be made.
 pub(crate) const WAITING: &str = "waiting";
 
@@ -173,10 +171,12 @@ pub struct DeliveryRetention {
 }
 
 /// Milliseconds as the databases count.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }
 
-pub(crate) fn unknown_state(word: &str) -> StoreError {
-    StoreError::Corrupt(format!("unknown state {word:?} of a delivery"))
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn unknown_state(word: &str) -> crate::StoreError {
+    crate::StoreError::Corrupt(format!("unknown state {word:?} of a delivery"))
 }
