@@ -13,6 +13,7 @@ REGEXES = 600
 VERSIONS = 8
 EVENTS = 10_000
 IMPORT_BYTES = 48 << 20
+TOOLS = 2_000
 
 
 class Data:
@@ -36,6 +37,15 @@ def regex_rule(pattern):
 
 def document(kind, name, body):
     return {"kind": kind, "name": name, "body": body}
+
+
+def tool(number):
+    """A tool with twenty patterns, whose times are formulas."""
+    patterns = [{"pattern_name": f"way{n}", "time_estimate_ms": f"ceil(N / {n + 1}) * {number % 50 + 1} + log(N + 1)",
+                 "cost_estimate": "N / 1000", "complexity_score": 0.1} for n in range(20)]
+    return {"tool_name": f"tool{number}", "version": "1.0", "platform": "linux", "category": "network",
+            "description": f"Finds and repairs thing {number} of a network. " + "All words of a description. " * 20,
+            "capabilities": [{"capability_name": "repair", "patterns": patterns}]}
 
 
 def array(seed):
@@ -94,6 +104,9 @@ def load(fleet, scale, say):
     # In parts: what is compiled for one revision has a deadline.
     for begin in range(0, len(regexes), 200):
         load_all(regexes[begin:begin + 200])
+
+    say("2,000 tools")
+    load_all(document("tools", f"tool{n}", tool(n)) for n in range(int(TOOLS * scale)))
 
     say("300 documents of 1 MB")
     names = [f"blob{n:03}" for n in range(int(BLOBS * scale))]

@@ -136,7 +136,33 @@ simple("normalize-8-kb", "query_bytes_max", "POST", "/api/v1/patterns/normalize"
 simple("feedback", "flush of tallies", "POST", "/api/v1/patterns/feedback",
        {"query": "where is thing 7", "feedback_type": "positive"})
 
+# Tools, and what agents ask over MCP.
+def mcp(method, **params):
+    params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                       "io.modelcontextprotocol/clientCapabilities": {}}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+
+MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2026-07-28",
+               "Content-Type": "application/json"}
+
+simple("tools-page", "page_size", "GET", "/api/v1/tools?page_size=100")
+simple("tools-search", "QUERY_TERMS_MAX", "GET",
+       "/api/v1/tools/search/query?limit=100&q=" + "+".join([f"thing+{n}" for n in range(60)]))
+simple("tools-export", "answer_bytes_max", "POST", "/api/v1/tools/export", "null")
+simple("tools-lint", "lint_ms_max", "GET", "/api/v1/tools/lint?limit=500")
+simple("tools-capabilities", "answer_bytes_max", "GET", "/api/v1/tools/capabilities/list")
+simple("tools-select-among-40000", "CANDIDATES_MAX", "POST", "/api/v1/tools/select",
+       {"query": "repair the network", "capabilities": ["repair"], "context": {"N": 250}})
+simple("tools-select-by-query", "SEARCHED_TOOLS_MAX", "POST", "/api/v1/tools/select",
+       {"query": "repair thing 7 of the network " * 200, "context": {"N": 250}})
+simple("mcp-tools-list", "page_bytes_max", "POST", "/mcp", mcp("tools/list"), {**MCP_HEADERS, "Mcp-Method": "tools/list"})
+
+
 # Views of the server itself.
+simple("metrics-history", "a constant", "GET", "/api/v1/metrics/history")
+simple("audit-page", "limit", "GET", "/api/v1/audit?limit=500")
+simple("deliveries", "limit", "GET", "/api/v1/deliveries?limit=500")
 simple("statistics", "history_max", "GET", "/api/v1/reloads/statistics")
 simple("reloads-page", "limit", "GET", "/api/v1/reloads?limit=500&outcome=failed")
 simple("openapi", "a constant", "GET", "/openapi.json")

@@ -114,8 +114,8 @@ def drain(queue, take):
         take(queue.get())
 
 
-def under_load(kind, data, fleet, seconds, clients, say):
-    """Runs a kind in a loop from `clients` clients with and as many without a token. Returns the times of each probe in ms,
+def under_load(kind, data, fleet, seconds, clients, token, say):
+    """Runs a kind in a loop from `clients` clients with this token and as many without one. Returns the times of each probe in ms,
     the answers by status, and the largest RSS in KiB. A probe that went on while the machine did not run is left out."""
     server, machine = fleet.attacked, Machine(say)
     context = multiprocessing.get_context("fork")
@@ -124,8 +124,8 @@ def under_load(kind, data, fleet, seconds, clients, say):
     begin = time.monotonic() + (1 if kind else 0)
     deadline = begin + seconds
     attackers = []
-    for token in ([None, server.token] * clients) if kind else []:
-        attackers.append(context.Process(target=attack, args=(kind, data, server.port, token, deadline, answers)))
+    for its_token in ([None, token] * clients) if kind else []:
+        attackers.append(context.Process(target=attack, args=(kind, data, server.port, its_token, deadline, answers)))
     probes = [context.Process(target=run, args=(name, server.port, server.token, fleet.other.port, deadline, times))
               for name in PROBES]
     rss, started = server.rss_kib(), False

@@ -18,12 +18,13 @@ import threading
 import time
 
 from client import Client
-from data import load
+from data import expect, load
 from fleet import Fleet
 from kinds import KINDS
 from probe import percentile, under_load
 from scheduling import without_autogroups
 
+ROLES = ("viewer", "executor", "editor", "operator", "admin")
 P99_MS_MAX = 100
 RSS_MIB_MAX = 512
 SETTLE_SECONDS_MAX = 30
@@ -34,7 +35,7 @@ RESTART_MIB = 64
 class Alone:
     """What one request costs: CPU until the server is at rest again, and the most memory meanwhile."""
 
-    def __init__(self, kind, data, server):
+    def __init__(self, kind, data, server, token):
         self.status, self.size, self.rss_kib = "", 0, 0
         before, cpu = server.rss_kib(), server.cpu_ms()
         done = threading.Event()
@@ -51,7 +52,7 @@ class Alone:
         sampler.start()
         began = time.monotonic()
         try:
-            answer = kind.run(Client(server.port, server.token), data)
+            answer = kind.run(Client(server.port, token), data)
             self.status, self.size = str(answer.status), answer.size
         except Exception as error:  # A connection that the server ends is an answer like others.
             self.status = type(error).__name__
@@ -95,22 +96,31 @@ HEADER = """| kind | bound | alone: status | ms | CPU ms | RSS + MiB | answer | 
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
+def token_of(server, role):
+    """Returns a token of that role."""
+    if role == "admin":
+        return server.token
+    body = {"name": "cost", "role": role}
+    return expect(Client(server.port, server.token).ask("POST", "/api/v1/tokens", body, keep=True)).json()["token"]
+
+
 def measure(fleet, kinds, arguments, say):
     data = load(fleet, arguments.scale, say)
     server, violations = fleet.attacked, []
+    token = token_of(server, arguments.role)
     # Restarted, so that what loading left behind is not taken for the size of an idle server.
     server.restart()
     server.settle(SETTLE_SECONDS_MAX)
     idle_kib = server.rss_kib()
     print(f"Idle: {idle_kib / 1024:.0f} MiB. Under load: {arguments.seconds} s, {arguments.clients} clients without and "
-          f"{arguments.clients} with a token.\n\n{HEADER}", flush=True)
-    nothing = under_load(None, data, fleet, arguments.seconds, 0, say)
+          f"{arguments.clients} with a token of the role {arguments.role}.\n\n{HEADER}", flush=True)
+    nothing = under_load(None, data, fleet, arguments.seconds, 0, token, say)
     print(row("nothing", "", None, nothing, idle_kib)[0], flush=True)
     for kind in kinds:
         # What a kind writes belongs to the size of an idle server from then on.
         idle_kib = server.rss_kib()
         say(f"{kind.name} (idle: {idle_kib / 1024:.0f} MiB)")
-        alone = Alone(kind, data, server) if kind.once else None
+        alone = Alone(kind, data, server, token) if kind.once else None
         if not server.is_running:
             violations.append(f"{kind.name}: one alone ended the server")
             print(f"| `{kind.name}` | {kind.bound} | the server ended |" + " |" * 9, flush=True)
@@ -118,7 +128,7 @@ def measure(fleet, kinds, arguments, say):
             continue
         if alone and not alone.settled:
             server.restart()
-        figures = under_load(kind, data, fleet, arguments.seconds, arguments.clients, say)
+        figures = under_load(kind, data, fleet, arguments.seconds, arguments.clients, token, say)
         line, wrong = row(kind.name, kind.bound, alone, figures, idle_kib)
         print(line, flush=True)
         violations += wrong
@@ -139,6 +149,7 @@ def main():
     parser.add_argument("--program", default="target/release/midflight", help="the server's program")
     parser.add_argument("--seconds", type=float, default=4, help="how long each kind is run in a loop (4)")
     parser.add_argument("--clients", type=int, default=8, help="how many clients of each sort (8)")
+    parser.add_argument("--role", default="admin", choices=ROLES, help="the role of the clients with a token (admin)")
     parser.add_argument("--only", action="append", metavar="KIND", help="only this kind; may be repeated")
     parser.add_argument("--scale", type=float, default=1, help="how much of the data to load, 0 to 1 (1)")
     parser.add_argument("--sqlite", action="store_true", help="one server on SQLite instead of two on PostgreSQL")
