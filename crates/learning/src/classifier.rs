@@ -13,6 +13,7 @@ use midflight_patterns::{
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::answer::{AnswerSource, QueryAnswer};
 use crate::ask::{LlmResult, LlmVerdict, NoAnswer, ask};
@@ -259,7 +260,7 @@ impl Classifier {
                         let (query, policy) = (query.to_owned(), Arc::clone(&unknown.policy));
                         // On a task of its own: the first caller may leave while others wait.
                         let fly = async move { shared.fly(leader, &prompt, &policy, query).await };
-                        self.shared.tasks.spawn(fly);
+                        self.shared.tasks.spawn(fly.in_current_span());
                     }
                     Err(no_answer) => leader.answer(Err(no_answer)),
                 }

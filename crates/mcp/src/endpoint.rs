@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+use tracing::Span;
 
 use crate::handler::McpHandler;
 use crate::options::HostRule;
@@ -113,6 +114,7 @@ impl McpHttpService {
             // A page of this server itself; which hosts it may be reached by is checked separately.
             parts.headers.remove(header::ORIGIN);
         }
+        parts.extensions.insert(Span::current());
         let caller = parts.extensions.get().cloned().unwrap_or_else(McpCaller::anonymous);
         let body = match parts.method {
             Method::POST => match Limited::new(body, self.body_bytes_max).collect().await {

@@ -12,6 +12,7 @@ use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::transport::streamable_http_server::SessionRestoreMarker;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::ask::is_modern;
 use crate::notices::ChangeListener;
@@ -90,8 +91,9 @@ impl ServerHandler for McpHandler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.caller(&context.extensions);
+        let span = span_of_request(&context.extensions);
         tokio::select! {
-            answer = call::call(&self.shared, &caller, request, &context) => answer,
+            answer = call::call(&self.shared, &caller, request, &context).instrument(span) => answer,
             // There is no reader of the answer; what is under way is dropped.
             () = context.ct.cancelled() => {
                 Err(ErrorData::internal_error("the call was cancelled by the client", None))
@@ -131,4 +133,10 @@ impl ServerHandler for McpHandler {
         drop(permit);
         Ok(())
     }
+}
+
+/// The span of the HTTP request: the transport handles what it brings in a task of its own. None over stdio.
+fn span_of_request(extensions: &Extensions) -> Span {
+    let parts = extensions.get::<Parts>();
+    parts.and_then(|parts| parts.extensions.get()).cloned().unwrap_or_else(Span::none)
 }

@@ -77,7 +77,10 @@ impl OutboundClient {
     /// sent: see [`OutboundRefused::of`].
     pub fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, OutboundRefused> {
         self.policy.check(&url)?;
-        Ok(self.http.request(method, url))
+        let request = self.http.request(method, url);
+        #[cfg(feature = "traces")]
+        let request = request.headers(crate::traces::headers_of_current_span());
+        Ok(request)
     }
 }
 

@@ -9,6 +9,8 @@
 //!   has another address a moment later (DNS rebinding) is of no use.
 //! - A redirect to another origin is not followed.
 //!
+//! With the feature `traces` a call has the headers `traceparent` and `tracestate` of the span that it is made in.
+//!
 //! Loopback and private addresses may be called unless the policy says otherwise: the LLM of a server is often beside
 //! it.
 
@@ -16,6 +18,8 @@ mod address;
 mod client;
 mod pattern;
 mod policy;
+#[cfg(feature = "traces")]
+mod traces;
 
 pub use address::{is_never_called, is_public};
 pub use client::{OutboundClient, OutboundClientError, OutboundOptions, reason};

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use axum::extract::Request;
+use axum::{Json, Router};
 use midflight_testkit::{Midflight, TOKEN};
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -21,9 +24,14 @@ const PARENT: &str = "b7ad6b7169203331";
 
 /// A server that exports there, spans at once.
 fn serve(endpoint: &str, variables: &[(&str, &str)]) -> Midflight {
+    serve_with(endpoint, variables, &[])
+}
+
+fn serve_with(endpoint: &str, variables: &[(&str, &str)], flags: &[&str]) -> Midflight {
     let common = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "20")];
     // What is exported does not depend on what is logged.
-    Midflight::start_with(binary(), &["--log", "warn"], &[&common[..], variables].concat())
+    let flags = [&["--log", "warn"], flags].concat();
+    Midflight::start_with(binary(), &flags, &[&common[..], variables].concat())
 }
 
 fn client() -> Client {
@@ -146,6 +154,91 @@ async fn a_reload_and_an_edit_that_is_refused_are_spans_with_their_outcome() {
     };
     let edit = span(&collector, refused).await;
     assert_eq!(attribute(&edit.attributes, "midflight.outcome").as_deref(), Some("validation_failed"));
+}
+
+/// Is called by a server, as an LLM and as the endpoint of a tool, and keeps the path and the `traceparent` of each call.
+struct Endpoint {
+    url: String,
+    calls: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Endpoint {
+    async fn start() -> Self {
+        let calls = Arc::<Mutex<Vec<_>>>::default();
+        let kept = Arc::clone(&calls);
+        let answer = move |request: Request| async move {
+            let trace = request.headers().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+            kept.lock().unwrap().push((request.uri().path().to_owned(), trace.unwrap_or_default()));
+            let content = json!({"category": "METRIC", "confidence": 0.9}).to_string();
+            Json(
+                json!({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]}),
+            )
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+        Self { url, calls }
+    }
+
+    /// The trace and the span that the one call of a path was made in.
+    fn trace_of(&self, path: &str) -> (String, String) {
+        let calls = self.calls.lock().unwrap();
+        let calls: Vec<_> = calls.iter().filter(|(called, _)| called == path).collect();
+        let [(_, traceparent)] = calls[..] else { panic!("{path} of {calls:?}") };
+        let parts: Vec<_> = traceparent.split('-').collect();
+        let ["00", trace, span, "01"] = parts[..] else { panic!("{traceparent:?}") };
+        (trace.to_owned(), span.to_owned())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_calls_is_in_the_trace_of_the_request_that_it_is_called_for() {
+    let (collector, endpoint) = (Collector::start().await, Endpoint::start().await);
+    let server = serve_with(&collector.url, &[], &["--forward-to-private=127.0.0.1"]);
+    let client = client();
+    let send = |method: Method, path: &str, headers: &[(&str, &str)], body: Value| {
+        let mut request = client.request(method, format!("{}{path}", server.url())).bearer_auth(TOKEN);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        async move { request.json(&body).send().await.unwrap().text().await.unwrap() }
+    };
+    let tool = json!({"description": "d", "input_schema": {"type": "object"},
+        "forward": {"url": format!("{}/tool", endpoint.url)}});
+    let llm = json!({"llm": {"base_url": format!("{}/llm", endpoint.url), "model": "m"}});
+    let prompt = json!({"instructions": "Classify.", "categories": {"METRIC": null}});
+    for (path, body) in [("tools/t", tool), ("config/midflight", llm), ("patterns/prompts/default", prompt)] {
+        send(Method::PUT, &format!("/api/v1/documents/{path}"), &[], body).await;
+    }
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
+    let sender = ("traceparent", &*traceparent);
+    let answer = send(Method::POST, "/api/v1/patterns/classify", &[sender], json!({"query": "what?"})).await;
+    assert!(answer.contains("METRIC"), "{answer}");
+    let version = "2026-07-28";
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let params = json!({"name": "t", "arguments": {}, "_meta": meta});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let headers = [
+        sender,
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", version),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "t"),
+    ];
+    let answer = send(Method::POST, "/mcp", &headers, call).await;
+    assert!(answer.contains("METRIC"), "{answer}");
+    for (called, route) in
+        [("/llm/chat/completions", "POST /api/v1/patterns/classify"), ("/tool", "POST /mcp")]
+    {
+        let request = span(&collector, |span| span.name == route).await;
+        assert_eq!(endpoint.trace_of(called), (TRACE.to_owned(), hex(&request.span_id)), "{called}");
+    }
+    // What the server sends to the collector is in no trace.
+    collector.look(|received| {
+        assert!(received.headers.iter().all(|headers| !headers.contains_key("traceparent")));
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
