@@ -15,6 +15,10 @@ mod joined;
 mod latest_slot;
 mod memory;
 #[cfg(feature = "wire")]
+#[cfg_attr(
+    not(any(feature = "nats", feature = "redis")),
+    allow(dead_code, reason = "a fuzzer reads messages and connects to nothing")
+)]
 mod network;
 mod status;
 mod subscribers;

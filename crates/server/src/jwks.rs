@@ -10,11 +10,9 @@ use midflight_http::jwt::{JwtVerifier, VerifyKeys};
 use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
 use midflight_source::{FileOptions, FileWatch};
 use reqwest::{Method, Url};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorities::read_authorities;
 use crate::bounded_file::read;
 use crate::error::ServeError;
 
@@ -171,7 +169,7 @@ impl OfUrl {
         policy.check(&url).map_err(|refused| wrong(format!("invalid URL of a key set: {refused}")))?;
         let how = OutboundOptions {
             redirects_max: REDIRECTS_MAX,
-            authorities: authorities.map(roots).transpose()?,
+            authorities: authorities.map(read_authorities).transpose().map_err(wrong)?,
             connect_timeout: Some(CONNECT_MAX),
             timeout: Some(ANSWER_MAX),
             may_use_proxy: true,
@@ -232,20 +230,5 @@ impl OfUrl {
             self.last = None;
         }
         is_old
-    }
-}
-
-/// The authorities of a file.
-fn roots(file: &Path) -> Result<RootCertStore, ServeError> {
-    let message = |why: String| wrong(format!("{}: {why}", file.display()));
-    let text = read(file).map_err(|error| message(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| message(error.to_string()))?;
-        roots.add(certificate).map_err(|error| message(error.to_string()))?;
-    }
-    match roots.is_empty() {
-        true => Err(message("no certificate in PEM".to_owned())),
-        false => Ok(roots),
     }
 }

@@ -19,6 +19,7 @@
 //! ```
 
 mod admin_token;
+mod authorities;
 mod backend;
 mod bounded_file;
 mod data_dir;

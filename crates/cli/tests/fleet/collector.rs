@@ -1,12 +1,19 @@
 //! An OTLP collector: it takes traces and metrics over HTTP, decodes them with the types of the protocol, and keeps them.
 
+use std::fmt::Debug;
+use std::io::Read as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::serve::Listener;
+use flate2::read::GzDecoder;
+use midflight_testkit::CertificateAuthority;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -14,9 +21,14 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
-use tokio::net::TcpListener;
+use prost::Message;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// What a collector received.
 #[derive(Default)]
@@ -48,6 +60,25 @@ struct Shared {
 impl Collector {
     /// One that answers every request.
     pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self::serve(url, listener)
+    }
+
+    /// The same over TLS, with a certificate of that authority.
+    pub(crate) async fn start_encrypted(authority: &CertificateAuthority) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", tcp.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = authority.server(&["127.0.0.1"]).write(folder.path());
+        let certificates = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap).collect();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let config =
+            config.with_single_cert(certificates, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap();
+        Self::serve(url, TlsListener { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+
+    fn serve(url: String, listener: impl Listener<Addr: Debug>) -> Self {
         let received = Arc::<Mutex<Received>>::default();
         let answers = watch::Sender::new(true);
         let shared = Shared { received: Arc::clone(&received), answers: answers.subscribe() };
@@ -55,8 +86,6 @@ impl Collector {
             .route("/v1/traces", post(traces))
             .route("/v1/metrics", post(metrics))
             .with_state(shared);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { url, received, answers }
     }
@@ -86,8 +115,46 @@ impl Shared {
     }
 }
 
+struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.tcp.accept().await.unwrap();
+            // One that does not trust the certificate goes.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
+/// A message as it was before it was compressed, if it was.
+fn decoded<M: Message + Default>(headers: &HeaderMap, body: &Bytes) -> M {
+    let mut plain = Vec::new();
+    let body = match headers.get(CONTENT_ENCODING) {
+        None => &body[..],
+        Some(encoding) => {
+            assert_eq!(encoding, "gzip");
+            GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap();
+            &plain
+        }
+    };
+    M::decode(body).unwrap()
+}
+
 async fn traces(State(mut shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let message = ExportTraceServiceRequest::decode(body.clone()).unwrap();
+    let message: ExportTraceServiceRequest = decoded(&headers, &body);
     {
         let mut received = shared.received.lock().unwrap();
         for of_resource in message.resource_spans {
@@ -99,7 +166,7 @@ async fn traces(State(mut shared): State<Shared>, headers: HeaderMap, body: Byte
 }
 
 async fn metrics(State(mut shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let message = ExportMetricsServiceRequest::decode(body.clone()).unwrap();
+    let message: ExportMetricsServiceRequest = decoded(&headers, &body);
     {
         let mut received = shared.received.lock().unwrap();
         for of_resource in message.resource_metrics {

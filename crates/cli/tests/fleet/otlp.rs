@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
 use axum::{Json, Router};
-use midflight_testkit::{Midflight, TOKEN};
+use midflight_testkit::{CertificateAuthority, Midflight, TOKEN};
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -239,6 +239,32 @@ async fn what_a_server_calls_is_in_the_trace_of_the_request_that_it_is_called_fo
     collector.look(|received| {
         assert!(received.headers.iter().all(|headers| !headers.contains_key("traceparent")));
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_are_compressed_and_encrypted_where_the_variables_say_so() {
+    let client = client();
+    let (authority, folder) = (CertificateAuthority::new(), tempfile::tempdir().unwrap());
+    let collector = Collector::start_encrypted(&authority).await;
+    let file = authority.write(folder.path()).display().to_string();
+    let gzip = ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip");
+    let mut server = serve(&collector.url, &[gzip, ("OTEL_EXPORTER_OTLP_CERTIFICATE", &file)]);
+    assert_eq!(put(&client, &server, "01").await, 201);
+    assert!(server.stop().success());
+    collector.look(|received| {
+        assert!(received.spans.iter().any(|span| span.name == "edit"));
+        assert!(received.metrics.iter().any(|metric| metric.name == "midflight_http_requests_total"));
+        assert!(received.headers.iter().all(|headers| headers["content-encoding"] == "gzip"));
+    });
+    // An authority of another one is not trusted.
+    let other = CertificateAuthority::new();
+    let file = other.write(folder.path()).display().to_string();
+    let untrusted = Collector::start_encrypted(&authority).await;
+    let mut server = serve(&untrusted.url, &[("OTEL_EXPORTER_OTLP_CERTIFICATE", &file)]);
+    assert_eq!(put(&client, &server, "01").await, 201);
+    assert!(server.stop().success());
+    assert!(untrusted.look(|received| received.headers.is_empty()));
+    assert!(server.log().contains("cannot export to the OTLP collector"), "{}", server.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,22 +1,26 @@
 //! The way to the collector: the server's one HTTP client, and what is counted and said of exports.
 
 use std::fmt;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::metrics::{Counter, Label};
 use async_trait::async_trait;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use midflight_http::metrics::registry::{MetricsRegistry, label};
 use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use tokio::runtime::Handle;
 
-use super::settings::{CollectorEndpoint, OtlpError, OtlpSignal};
+use super::settings::{CollectorCertificate, CollectorEndpoint, OtlpError, OtlpSignal};
 
 const PROTOBUF: &str = "application/x-protobuf";
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// How much of an answer is read, in bytes. 64 KiB: it says how many of the spans were rejected, and why.
@@ -34,7 +38,9 @@ pub(super) struct CollectorClient {
 
 impl CollectorClient {
     pub(super) fn new(endpoint: CollectorEndpoint, policy: &OutboundPolicy) -> Result<Self, OtlpError> {
+        let certificate = endpoint.certificate.as_ref();
         let how = OutboundOptions {
+            authorities: certificate.map(CollectorCertificate::authorities).transpose()?,
             connect_timeout: Some(CONNECT_MAX.min(endpoint.timeout)),
             timeout: Some(endpoint.timeout),
             // The operator names the collector, and the proxy.
@@ -51,9 +57,21 @@ impl CollectorClient {
     }
 
     /// Sends a message, and answers what the collector says to it, whatever its status.
-    pub(super) async fn send(&self, message: Bytes) -> Result<Response<Bytes>, String> {
+    pub(super) async fn send(&self, message: Vec<u8>) -> Result<Response<Bytes>, String> {
+        match self.endpoint.is_compressed {
+            true => self.send_encoded(gzip(&message)?.into(), Some(GZIP)).await,
+            false => self.send_encoded(message.into(), None).await,
+        }
+    }
+
+    /// The same for a message that is compressed, if it is to be.
+    async fn send_encoded(
+        &self,
+        message: Bytes,
+        encoding: Option<HeaderValue>,
+    ) -> Result<Response<Bytes>, String> {
         let client = self.clone();
-        let sent = self.runtime.spawn(async move { client.exchange(message).await }).await;
+        let sent = self.runtime.spawn(async move { client.exchange(message, encoding).await }).await;
         let sent = sent.unwrap_or_else(|_| Err("the server is stopping".to_owned()));
         match &sent {
             Ok(response) if response.status().is_success() => self.record.sent(),
@@ -63,10 +81,17 @@ impl CollectorClient {
         sent
     }
 
-    async fn exchange(&self, message: Bytes) -> Result<Response<Bytes>, String> {
+    async fn exchange(
+        &self,
+        message: Bytes,
+        encoding: Option<HeaderValue>,
+    ) -> Result<Response<Bytes>, String> {
         let CollectorEndpoint { url, headers, .. } = &self.endpoint;
         let request = self.http.request(Method::POST, url.clone()).map_err(|refused| refused.to_string())?;
-        let request = request.headers(headers.clone()).header(CONTENT_TYPE, PROTOBUF).body(message);
+        let mut request = request.headers(headers.clone()).header(CONTENT_TYPE, PROTOBUF).body(message);
+        if let Some(encoding) = encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
         let mut received = request.send().await.map_err(reason)?;
         let mut body = Vec::new();
         while let Some(chunk) = received.chunk().await.map_err(reason)? {
@@ -84,11 +109,20 @@ impl CollectorClient {
     }
 }
 
+/// A message as it is sent compressed. It has at most the spans of one export, or the metrics of a server: some 100 KiB.
+fn gzip(message: &[u8]) -> Result<Vec<u8>, String> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let written = encoder.write_all(message).and_then(|()| encoder.finish());
+    written.map_err(|error| error.to_string())
+}
+
 #[async_trait]
 impl HttpClient for CollectorClient {
-    /// Sends the body to the endpoint with its headers; those that the exporter read itself are the same.
+    /// Sends the body, as the exporter encoded it, to the endpoint with its headers; those that the exporter read itself are
+    /// the same.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        Ok(self.send(request.into_body()).await?)
+        let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+        Ok(self.send_encoded(request.into_body(), encoding).await?)
     }
 }
 

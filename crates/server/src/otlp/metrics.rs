@@ -65,7 +65,7 @@ impl MetricsExport {
         let metrics = ResourceMetrics { resource, scope_metrics: vec![scope], ..ResourceMetrics::default() };
         let message = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
         // What became of it is in the record of the client.
-        self.client.send(message.encode_to_vec().into()).await.ok();
+        self.client.send(message.encode_to_vec()).await.ok();
     }
 }
 

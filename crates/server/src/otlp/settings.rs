@@ -2,6 +2,7 @@
 //! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::RootCertStore;
+
+use crate::authorities::read_authorities;
 
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -90,6 +94,21 @@ pub(super) struct CollectorEndpoint {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) timeout: Duration,
+    pub(super) is_compressed: bool,
+    pub(super) certificate: Option<CollectorCertificate>,
+}
+
+/// A file with the certificates of the authorities that the collector is trusted by, and the variable that names it.
+#[derive(Debug, Clone)]
+pub(super) struct CollectorCertificate {
+    variable: String,
+    file: PathBuf,
+}
+
+impl CollectorCertificate {
+    pub(super) fn authorities(&self) -> Result<RootCertStore, OtlpError> {
+        read_authorities(&self.file).map_err(|why| OtlpError::new(&*self.variable, why))
+    }
 }
 
 /// Gives the value of a variable.
@@ -184,11 +203,18 @@ impl CollectorEndpoint {
         {
             return Err(OtlpError::new(name, format!("{protocol:?}: expected {PROTOCOL}")));
         }
-        if let Some((name, compression)) = first("COMPRESSION").filter(|(_, it)| it.trim() != "none") {
-            return Err(OtlpError::new(name, format!("{compression:?}: expected none")));
-        }
-        if let Some((name, _)) = first("CERTIFICATE").or_else(|| first("CLIENT_CERTIFICATE")) {
-            let why = "not supported; the certificate of the collector has to be of an authority of the web";
+        let is_compressed = match first("COMPRESSION") {
+            None => false,
+            Some((name, compression)) => match compression.trim() {
+                "none" => false,
+                "gzip" => true,
+                _ => return Err(OtlpError::new(name, format!("{compression:?}: expected gzip or none"))),
+            },
+        };
+        let certificate = first("CERTIFICATE")
+            .map(|(variable, file)| CollectorCertificate { variable, file: PathBuf::from(file) });
+        if let Some((name, _)) = first("CLIENT_CERTIFICATE").or_else(|| first("CLIENT_KEY")) {
+            let why = "not supported; authenticate with OTEL_EXPORTER_OTLP_HEADERS";
             return Err(OtlpError::new(name, why));
         }
         // A password may be in it, so it is not repeated.
@@ -207,7 +233,7 @@ impl CollectorEndpoint {
         }
         let [own, common] = signal.variables("TIMEOUT");
         let timeout = ms(&own, variable)?.or(ms(&common, variable)?).unwrap_or(TIMEOUT);
-        Ok(Some(Self { signal, url, headers, timeout }))
+        Ok(Some(Self { signal, url, headers, timeout, is_compressed, certificate }))
     }
 }
 
@@ -321,10 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_cannot_be_read_is_refused_by_its_variable_and_file() {
+        let certificate = ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/nowhere/ca.pem");
+        let settings = read(&[(ENDPOINT, "http://127.0.0.1:1"), certificate]).unwrap().unwrap();
+        let error = settings.traces.unwrap().certificate.unwrap().authorities().unwrap_err().to_string();
+        assert!(
+            error.starts_with("invalid OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: /nowhere/ca.pem: "),
+            "{error}"
+        );
+        assert!(settings.metrics.unwrap().certificate.is_none());
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_by_the_name_of_its_variable_and_no_secret_is_repeated() {
         refused(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "OTEL_EXPORTER_OTLP_PROTOCOL: \"grpc\"");
-        refused(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")], "expected none");
-        refused(&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/a.pem")], "not supported");
+        refused(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "br")], "expected gzip or none");
+        refused(&[("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/a.pem")], "not supported");
         refused(&[("OTEL_TRACES_EXPORTER", "zipkin")], "expected otlp or none");
         refused(&[("OTEL_EXPORTER_OTLP_TIMEOUT", "1s")], "expected milliseconds");
         refused(&[(PERIOD, "0")], "expected milliseconds");
