@@ -1,6 +1,7 @@
 """What the servers are filled with before anything is measured."""
 
 import concurrent.futures
+import hashlib
 import json
 import random
 
@@ -14,6 +15,10 @@ VERSIONS = 8
 EVENTS = 10_000
 IMPORT_BYTES = 48 << 20
 TOOLS = 2_000
+LARGE_TOOLS = 60
+LARGE_BYTES = 900_000
+LARGE_PATTERNS = 100
+COMPONENT_BYTES = 16 << 20
 
 
 class Data:
@@ -21,6 +26,7 @@ class Data:
 
     def __init__(self):
         self.first = self.blobs = self.restored = self.head = 0
+        self.blob = ""
         self.array_revisions, self.text_revisions = [], []
 
 
@@ -46,6 +52,19 @@ def tool(number):
     return {"tool_name": f"tool{number}", "version": "1.0", "platform": "linux", "category": "network",
             "description": f"Finds and repairs thing {number} of a network. " + "All words of a description. " * 20,
             "capabilities": [{"capability_name": "repair", "patterns": patterns}]}
+
+
+def large_tool(number):
+    """A tool whose metadata is nearly as long as a document may be. It comes after the others by name, so that their pages
+    are as they were."""
+    return {"tool_name": f"zlarge{number:02}", "version": "1.0", "platform": "large", "category": "large",
+            "description": "Has long metadata.", "metadata": {"notes": ["x" * 9_000] * (LARGE_BYTES // 9_000)}}
+
+
+def large_pattern(number):
+    """A pattern with as many texts as it may have, nearly a document long."""
+    texts = [f"large {number} {n} " + "x" * 850 for n in range(1_000)]
+    return {"any_of": texts, "match": "exact", "category": "LARGE"}
 
 
 def array(seed):
@@ -107,6 +126,16 @@ def load(fleet, scale, say):
 
     say("2,000 tools")
     load_all(document("tools", f"tool{n}", tool(n)) for n in range(int(TOOLS * scale)))
+
+    say("60 tools and 100 patterns of nearly 1 MB, and a component of 16 MiB")
+    load_all(document("tools", f"zlarge{n:02}", large_tool(n)) for n in range(max(5, int(LARGE_TOOLS * scale))))
+    # In parts: what is compiled for one revision has a deadline.
+    patterns = [document("patterns", f"zlarge{n:03}", large_pattern(n)) for n in range(max(5, int(LARGE_PATTERNS * scale)))]
+    for begin in range(0, len(patterns), 50):
+        load_all(patterns[begin:begin + 50])
+    blob = random.Random(1).randbytes(COMPONENT_BYTES)
+    data.blob = hashlib.sha256(blob).hexdigest()
+    expect(admin.ask("PUT", f"/api/v1/blobs/{data.blob}", blob, {"Content-Type": "application/octet-stream"}, keep=True))
 
     say("300 documents of 1 MB")
     names = [f"blob{n:03}" for n in range(int(BLOBS * scale))]

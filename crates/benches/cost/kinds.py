@@ -57,6 +57,7 @@ simple("rules-page", "limit", "GET", "/api/v1/rulesets/cost/rules?limit=500")
 simple("config-list", "answer_bytes_max", "GET", "/api/v1/config?limit=500")
 simple("config-effective", "diff_ms_max", "GET", "/api/v1/config/array/effective")
 simple("patterns-search", "limit", "GET", "/api/v1/patterns?limit=500&q=zzzz")
+simple("patterns-large-page", "answer_bytes_max", "GET", "/api/v1/patterns?limit=500&category=LARGE")
 simple("patterns-performance", "limit", "GET", "/api/v1/patterns/performance?limit=500")
 
 # Differences.
@@ -147,6 +148,9 @@ MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Ve
                "Content-Type": "application/json"}
 
 simple("tools-page", "page_size", "GET", "/api/v1/tools?page_size=100")
+simple("tools-large-page", "answer_bytes_max", "GET", "/api/v1/tools?platform=large&page_size=100")
+simple("tools-large-platform", "answer_bytes_max", "GET", "/api/v1/tools/platform/large")
+simple("tools-large-search", "answer_bytes_max", "GET", "/api/v1/tools/search/query?limit=500&fields=platform&q=large")
 simple("tools-search", "QUERY_TERMS_MAX", "GET",
        "/api/v1/tools/search/query?limit=100&q=" + "+".join([f"thing+{n}" for n in range(60)]))
 simple("tools-export", "answer_bytes_max", "POST", "/api/v1/tools/export", "null")
@@ -158,6 +162,9 @@ simple("tools-select-by-query", "SEARCHED_TOOLS_MAX", "POST", "/api/v1/tools/sel
        {"query": "repair thing 7 of the network " * 200, "context": {"N": 250}})
 simple("mcp-tools-list", "page_bytes_max", "POST", "/mcp", mcp("tools/list"), {**MCP_HEADERS, "Mcp-Method": "tools/list"})
 
+
+# What modules are made of.
+simple("blob", "answers_bytes_max", "GET", lambda data: f"/api/v1/blobs/{data.blob}")
 
 # Views of the server itself.
 simple("metrics-history", "a constant", "GET", "/api/v1/metrics/history")

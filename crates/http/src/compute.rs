@@ -50,8 +50,13 @@ impl TimeLimit {
 /// The budget of a computation on an async thread. Nearly every request is done within it, and without a change of
 /// threads; one that is not is computed again in the pool.
 pub fn brief() -> Work {
+    brief_within(BRIEF_BYTES)
+}
+
+/// The same with `bytes_max` of memory, where that is less.
+pub fn brief_within(bytes_max: usize) -> Work {
     let deadline = std::time::Instant::now() + BRIEF;
-    Work::new(deadline, BRIEF_BYTES as u64).with_steps_of(BRIEF_STEP)
+    Work::new(deadline, bytes_max.min(BRIEF_BYTES) as u64).with_steps_of(BRIEF_STEP)
 }
 
 /// Whose work it is. Callers without a token have a share of the pool, so that they cannot keep the others from it, and

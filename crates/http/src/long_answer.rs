@@ -3,6 +3,7 @@
 use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::app::AppState;
@@ -41,11 +42,15 @@ where
 }
 
 /// An answer of JSON that was written into `room`.
-pub fn of_written(written: Vec<u8>, mut room: HeldBytes) -> Response {
-    room.shrink_to(written.len());
-    let body = Body::from(room.guard(written.into()));
+pub fn of_written(written: Vec<u8>, room: HeldBytes) -> Response {
     let kind = HeaderValue::from_static("application/json");
-    let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+    ([(header::CONTENT_TYPE, kind)], of_bytes(written.into(), room)).into_response()
+}
+
+/// An answer of bytes that are in `room`, whose type the caller adds.
+pub fn of_bytes(bytes: Bytes, mut room: HeldBytes) -> Response {
+    room.shrink_to(bytes.len());
+    let mut response = Response::new(Body::from(room.guard(bytes)));
     response.extensions_mut().insert(AnswerCounted);
     response
 }

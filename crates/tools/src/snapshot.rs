@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use imbl::{HashMap, OrdMap};
 use midflight_core::{Digest, hint};
+use midflight_engine::{Interrupted, Work};
 
 use crate::corrections::{EstimateCorrection, EstimateCorrections};
 use crate::digest::catalogue_digest;
@@ -134,8 +135,23 @@ impl ToolsSnapshot {
         max: usize,
         is_wanted: impl Fn(&Tool) -> bool,
     ) -> Vec<SearchHit<'_>> {
+        // Without a bound nothing interrupts it.
+        self.search_within(query, max, is_wanted, &Work::unbounded()).unwrap_or_default()
+    }
+
+    /// As [`ToolsSnapshot::search_among`], within a budget of time.
+    ///
+    /// # Errors
+    /// When `work` is interrupted.
+    pub fn search_within(
+        &self,
+        query: &str,
+        max: usize,
+        is_wanted: impl Fn(&Tool) -> bool,
+        work: &Work,
+    ) -> Result<Vec<SearchHit<'_>>, Interrupted> {
         let cut = (0..=query.len().min(QUERY_BYTES_MAX)).rev().find(|at| query.is_char_boundary(*at));
-        self.search.search(&query[..cut.unwrap_or_default()], max, is_wanted)
+        self.search.search(&query[..cut.unwrap_or_default()], max, is_wanted, work)
     }
 
     /// How candidates are compared.

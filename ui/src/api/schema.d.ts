@@ -679,7 +679,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The patterns that are served, by id, with what was counted of them. */
+        /**
+         * The patterns that are served, by id, with what was counted of them. A page ends with `limit` patterns, with
+         *     `answer_bytes_max`, or after `classify_ms_max`, even without any; ask on with its `next_cursor`.
+         */
         get: operations["list_patterns"];
         put?: never;
         /** Makes a pattern. Its id is the member `id`, or one derived from its text; an existing pattern is not changed (412). */
@@ -1456,7 +1459,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tools that are served, by name, in pages. */
+        /**
+         * The tools that are served, by name, in pages. A page that has more than `answer_bytes_max` is refused; ask for a
+         *     smaller `page_size`.
+         */
         get: operations["list_tools"];
         put?: never;
         /**
@@ -1480,7 +1486,7 @@ export interface paths {
         };
         /**
          * The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
-         *     revision that they are of.
+         *     revision that they are of. More than `answer_bytes_max` are refused; read the tools of one capability.
          */
         get: operations["list_capabilities"];
         put?: never;
@@ -1500,7 +1506,7 @@ export interface paths {
         };
         /**
          * The tools that have a capability, with its patterns, of those that are active and switched on. A capability that no
-         *     tool has is an empty list.
+         *     tool has is an empty list. More than `answer_bytes_max` are refused; read the tools one by one.
          */
         get: operations["tools_of_capability"];
         put?: never;
@@ -1518,7 +1524,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tools of a category that are active and switched on, by name. A category that no tool has is an empty list. */
+        /**
+         * The tools of a category that are active and switched on, by name. A category that no tool has is an empty list. More
+         *     than `answer_bytes_max` are refused; read them in pages.
+         */
         get: operations["of_category"];
         put?: never;
         post?: never;
@@ -1689,7 +1698,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tools of a platform that are active and switched on, by name. A platform that no tool has is an empty list. */
+        /**
+         * The tools of a platform that are active and switched on, by name. A platform that no tool has is an empty list. More
+         *     than `answer_bytes_max` are refused; read them in pages.
+         */
         get: operations["of_platform"];
         put?: never;
         post?: never;
@@ -1760,7 +1772,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tools that fit a query best, of those that are active and switched on. */
+        /**
+         * The tools that fit a query best, of those that are active and switched on. More than `answer_bytes_max` are refused;
+         *     ask for a smaller `limit`.
+         */
         get: operations["search_tools"];
         put?: never;
         post?: never;

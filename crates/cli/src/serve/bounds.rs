@@ -84,9 +84,9 @@ bounds! {
     batch_items_max: usize => rules.batch_items_max, "MIDFLIGHT_BATCH_ITEMS_MAX";
     /// How long an execution of rules may compute, in ms.
     execute_ms_max: u64 => rules.execute_ms_max, "MIDFLIGHT_EXECUTE_MS_MAX";
-    /// How long the patterns may take for a query, in ms.
+    /// How long the patterns may take for a query or a page of their list, in ms.
     classify_ms_max: u64 => patterns.classify_ms_max, "MIDFLIGHT_CLASSIFY_MS_MAX";
-    /// How long a search or a selection among tools may compute, in ms.
+    /// How long a search, a list or a selection of tools may compute, in ms.
     select_ms_max: u64 => tools.select_ms_max, "MIDFLIGHT_SELECT_MS_MAX";
     /// How long the lint of a page of tools may compute, in ms.
     lint_ms_max: u64 => tools.lint_ms_max, "MIDFLIGHT_LINT_MS_MAX";

@@ -99,6 +99,31 @@ async fn lists_end_by_bytes_and_leave_nothing_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_patterns_ends_by_bytes_and_a_look_at_all_by_time() {
+    let server = server_with(|options| options.limits.answer_bytes_max = 64 << 10).await;
+    for id in 0..6 {
+        let texts: Vec<_> = (0..25).map(|n| format!("pattern {id} {n} {}", "x".repeat(900))).collect();
+        let body = json!({ "any_of": texts, "category": "LONG" });
+        assert_eq!(server.put(&format!("/api/v1/patterns/long{id}"), &body).await.status, 201);
+    }
+    let (found, count) = pages(&server, "/api/v1/patterns?limit=500&category=LONG", "items").await;
+    let ids: Vec<_> = found.iter().map(|item| item["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["long0", "long1", "long2", "long3", "long4", "long5"]);
+    assert_eq!(count, 3);
+    assert!(found.iter().all(|item| item["any_of"].as_array().unwrap().len() == 25));
+    // One that is longer than a page by itself is on one.
+    let server = server_with(|options| options.limits.answer_bytes_max = 10).await;
+    for id in ["a", "b"] {
+        server.put(&format!("/api/v1/patterns/{id}"), &json!({ "pattern": id, "category": "SHORT" })).await;
+    }
+    assert_eq!(pages(&server, "/api/v1/patterns?limit=500", "items").await.1, 2);
+    let server = server_with(|options| options.patterns.classify_ms_max = 0).await;
+    server.put("/api/v1/patterns/a", &json!({ "pattern": "a", "category": "SHORT" })).await;
+    let refused = server.get("/api/v1/patterns?q=none").await.problem(422, "too_expensive");
+    assert!(refused["detail"].as_str().unwrap().contains("classify_ms_max"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read_is_left_and_what_it_occupied_is_free_again() {
     let server = server_with(|options| {
         options.limits.answers_bytes_max = 0;
@@ -133,6 +158,35 @@ async fn a_client_that_does_not_read_is_left_and_what_it_occupied_is_free_again(
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(DEADLINE, idle.read_to_end(&mut rest)).await.unwrap();
     assert!(ended.is_err() || rest.len() < 8 * 3_600_000, "{} bytes came", rest.len());
+}
+
+#[cfg(feature = "modules")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_is_read_once_there_is_room_for_it() {
+    let server = server_with(|options| options.limits.answers_bytes_max = 0).await;
+    for n in 0..5 {
+        server.put(&format!("/api/v1/config/c{n}"), &numbers(n, 900_000)).await;
+    }
+    // It fits beside an answer of 4 MB into the 8 MiB, but not with the copy that a store has while it is read.
+    let bytes = vec![7; 3_000_000];
+    assert_eq!(server.put_blob(&bytes).await.status, 201);
+    let path = format!("/api/v1/blobs/{}", midflight_core::Digest::of_bytes(&bytes));
+    assert_eq!(server.get(&path).await.status, 200);
+    let mut idle = raw(&server).await;
+    let request = "GET /api/v1/documents/config HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    idle.write_all(request.repeat(8).as_bytes()).await.unwrap();
+    let refused = tokio::time::timeout(DEADLINE, async {
+        loop {
+            let answered = server.get(&path).await;
+            if answered.status != 200 {
+                return answered.problem(503, "busy");
+            }
+        }
+    });
+    let refused = refused.await.unwrap();
+    assert!(refused["detail"].as_str().unwrap().contains("answers_bytes_max"), "{refused}");
+    assert_eq!(answer(server.anonymous(Method::HEAD, &path)).await.status, 200, "it needs no room");
+    drop(idle);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,8 @@ mod tokens;
 #[cfg(feature = "tools")]
 mod tools;
 #[cfg(feature = "tools")]
+mod tools_bounds;
+#[cfg(feature = "tools")]
 mod tools_import;
 #[cfg(feature = "tools")]
 mod tools_reload;

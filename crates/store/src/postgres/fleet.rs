@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use super::failure::failure;
 use super::session::Session;
 use super::storable;
+use crate::rows::blob::checked_blob;
 use crate::rows::{corrupt, replica};
 use crate::secret::new_key;
 use crate::{Replica, SeenReplica, StoreError};
@@ -24,12 +25,9 @@ pub(super) async fn put_blob(session: &mut Session, bytes: &[u8]) -> Result<Dige
 pub(super) async fn blob(session: &mut Session, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
     let select = sqlx::query("SELECT bytes FROM blobs WHERE digest = $1").bind(digest.to_string());
     let rows = session.rows(select).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let bytes: Vec<u8> = row.try_get("bytes").map_err(failure)?;
-    match Digest::of_bytes(&bytes) == *digest {
-        true => Ok(Some(bytes.into())),
-        false => Err(corrupt(format_args!("blob {digest}"))),
-    }
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let copy = move || row.try_get("bytes").map(|bytes: &[u8]| bytes.into()).map_err(failure);
+    checked_blob(*digest, copy).await.map(Some)
 }
 
 /// PostgreSQL keeps the length beside the bytes, and reads no more.

@@ -2,6 +2,7 @@
 //! an edit makes of the heads it finds. Nothing here knows which database it is.
 
 pub(crate) mod audit;
+pub(crate) mod blob;
 pub(crate) mod body;
 pub(crate) mod chain;
 pub(crate) mod delivery;

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use midflight_core::{Digest, Document, DocumentId, Head, LogHead, Revision, RevisionNumber};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::chain;
 use super::failure::failure;
 use crate::blocking::on_a_blocking_thread;
 use crate::query::PageBounds;
+use crate::rows::blob::checked_blob;
 use crate::rows::body::rows_are_long;
 use crate::rows::edit::Heads;
 use crate::rows::filter::DocumentFilter;
 use crate::rows::page;
 use crate::rows::row::{self, DOCUMENT};
-use crate::rows::{self, Columns as _, corrupt, integer, number, signed, without_gaps};
+use crate::rows::{self, Columns as _, integer, number, signed, without_gaps};
 use crate::{
     Appended, Authorship, ChangedQuery, DocumentQuery, DocumentVersion, KeyedRevision, ListedRevision, Page,
     RevisionQuery, StoreError, StoredDocument,
@@ -326,15 +327,10 @@ pub(super) async fn versions(
 }
 
 pub(super) async fn blob(readers: &SqlitePool, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-    let bytes: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM blobs WHERE digest = ?1")
-        .bind(digest.to_string())
-        .fetch_optional(readers)
-        .await
-        .map_err(failure)?;
-    match bytes {
-        Some(bytes) if Digest::of_bytes(&bytes) != *digest => Err(corrupt(format_args!("blob {digest}"))),
-        bytes => Ok(bytes.map(Into::into)),
-    }
+    let select = sqlx::query("SELECT bytes FROM blobs WHERE digest = ?1").bind(digest.to_string());
+    let Some(row) = select.fetch_optional(readers).await.map_err(failure)? else { return Ok(None) };
+    let copy = move || row.try_get("bytes").map(|bytes: &[u8]| bytes.into()).map_err(failure);
+    checked_blob(*digest, copy).await.map(Some)
 }
 
 /// SQLite keeps the length beside the bytes, and reads no more.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{GenericHashMap, HashMap, OrdSet, Vector};
+use midflight_engine::{Interrupted, Work};
 
 use crate::limits::QUERY_TERMS_MAX;
 use crate::tool::Tool;
@@ -100,12 +101,16 @@ impl SearchIndex {
 
     /// The best tools for a query that `is_wanted`, at most `max`, best first; of equals, the first by name. Cost: one
     /// step for each tool that has a word of the query.
+    ///
+    /// # Errors
+    /// When `work` is interrupted: it is asked for each word of the query and for each tool that has one.
     pub(crate) fn search(
         &self,
         query: &str,
         max: usize,
         is_wanted: impl Fn(&Tool) -> bool,
-    ) -> Vec<SearchHit<'_>> {
+        work: &Work,
+    ) -> Result<Vec<SearchHit<'_>>, Interrupted> {
         let count = self.places.len() as u64;
         let mut terms: Vec<String> = Vec::new();
         each_term(query, |term| {
@@ -117,6 +122,7 @@ impl SearchIndex {
         let mut found = Vec::new();
         let average = float(self.length_total) / float(count.max(1));
         for postings in terms.iter().filter_map(|term| self.postings.get(term.as_str())) {
+            work.check()?;
             let having = float(postings.len() as u64);
             let rarity = (1.0 + (float(count) - having + 0.5) / (having + 0.5)).ln();
             postings.each(|place, posting| {
@@ -129,7 +135,7 @@ impl SearchIndex {
                 *score += rarity * frequency * (K1 + 1.0) / (frequency + K1 * discount);
             });
         }
-        self.best(&found, &scores, max, is_wanted)
+        self.best(&found, &scores, max, is_wanted, work)
     }
 
     fn best(
@@ -138,9 +144,11 @@ impl SearchIndex {
         scores: &[f32],
         max: usize,
         is_wanted: impl Fn(&Tool) -> bool,
-    ) -> Vec<SearchHit<'_>> {
+        work: &Work,
+    ) -> Result<Vec<SearchHit<'_>>, Interrupted> {
         let mut best: Vec<SearchHit<'_>> = Vec::new();
         for place in found {
+            work.check()?;
             let score = scores.get(*place as usize).copied().unwrap_or_default();
             if best.len() == max && best.last().is_none_or(|last| score < last.score) {
                 continue;
@@ -155,7 +163,7 @@ impl SearchIndex {
             best.insert(at, SearchHit { tool, score });
             best.truncate(max);
         }
-        best
+        Ok(best)
     }
 }
 
@@ -184,8 +192,17 @@ mod tests {
         index
     }
 
+    fn best_of<'s>(
+        index: &'s SearchIndex,
+        query: &str,
+        max: usize,
+        is_wanted: impl Fn(&Tool) -> bool,
+    ) -> Vec<SearchHit<'s>> {
+        index.search(query, max, is_wanted, &Work::unbounded()).unwrap()
+    }
+
     fn names<'s>(index: &'s SearchIndex, query: &str) -> Vec<&'s str> {
-        index.search(query, 10, |_| true).iter().map(|hit| hit.tool.tool_name()).collect()
+        best_of(index, query, 10, |_| true).iter().map(|hit| hit.tool.tool_name()).collect()
     }
 
     #[test]
@@ -219,9 +236,22 @@ mod tests {
     fn equals_are_ordered_by_name_and_the_filter_does_not_shorten_the_list() {
         let index = index(&[("c", "same"), ("a", "same"), ("b", "same"), ("d", "same")]);
         assert_eq!(names(&index, "same"), ["a", "b", "c", "d"]);
-        let hits = index.search("same", 2, |tool| tool.id() != "a");
+        let hits = best_of(&index, "same", 2, |tool| tool.id() != "a");
         assert_eq!(hits.iter().map(|hit| hit.tool.id()).collect::<Vec<_>>(), ["b", "c"]);
-        assert!(index.search("same", 0, |_| true).is_empty());
+        assert!(best_of(&index, "same", 0, |_| true).is_empty());
+    }
+
+    #[test]
+    fn a_search_ends_when_its_work_is_interrupted() {
+        let (index, work) = (index(&[("a", "same"), ("b", "same")]), Work::unbounded());
+        let wanted = |_: &Tool| {
+            work.cancel();
+            true
+        };
+        assert_eq!(index.search("same", 2, wanted, &work).unwrap_err(), Interrupted::Cancelled);
+        // No word of the catalogue: there is nothing to ask for.
+        assert!(index.search("other", 2, |_| true, &work).unwrap().is_empty());
+        assert_eq!(index.search("same", 2, |_| true, &work).unwrap_err(), Interrupted::Cancelled);
     }
 
     /// The contents of an index, with tools by id instead of by place.
@@ -259,7 +289,7 @@ mod tests {
             prop_assert_eq!(content(&changed), content(&rebuilt));
             prop_assert_eq!(changed.places.len() + changed.free.len(), changed.tools.len());
             let hits = |index: &SearchIndex| -> Vec<(String, f32)> {
-                index.search("a b cc", 10, |_| true).iter().map(|hit| (hit.tool.id().to_owned(), hit.score)).collect()
+                best_of(index, "a b cc", 10, |_| true).iter().map(|hit| (hit.tool.id().to_owned(), hit.score)).collect()
             };
             prop_assert_eq!(hits(&changed), hits(&rebuilt));
         }

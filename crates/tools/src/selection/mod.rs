@@ -15,6 +15,7 @@ mod select;
 use std::cmp::Ordering;
 
 use midflight_core::{JsonPointer, Problem};
+use midflight_engine::{Interrupted, Work};
 
 use crate::expression::EvaluationError;
 use crate::settings::FeatureVector;
@@ -99,6 +100,9 @@ pub enum SelectionError {
         /// What may have been meant, as a clause; or nothing.
         hint: String,
     },
+    /// The budget ended first.
+    #[error("the selection did not end within its budget; name a tool, a platform or a category")]
+    Interrupted(#[from] Interrupted),
 }
 
 impl SelectionError {
@@ -108,6 +112,7 @@ impl SelectionError {
         let (code, path) = match self {
             Self::Empty => ("missing_field", JsonPointer::root()),
             Self::UnknownTool { .. } => ("unknown_tool", JsonPointer::root().key("tool_name")),
+            Self::Interrupted(_) => ("interrupted", JsonPointer::root()),
         };
         Problem::new(code, path, self.to_string())
     }
@@ -144,12 +149,25 @@ impl ToolsSnapshot {
     /// # Errors
     /// [`SelectionError`] for a request without anything to find candidates by, or a tool that does not exist.
     pub fn select<'s>(&'s self, request: &'s SelectionRequest) -> Result<Selection<'s>, SelectionError> {
+        self.select_within(request, &Work::unbounded())
+    }
+
+    /// As [`ToolsSnapshot::select`], within a budget of time.
+    ///
+    /// # Errors
+    /// As [`ToolsSnapshot::select`], and [`SelectionError::Interrupted`] when `work` is interrupted: it is asked for
+    /// each tool.
+    pub fn select_within<'s>(
+        &'s self,
+        request: &'s SelectionRequest,
+        work: &Work,
+    ) -> Result<Selection<'s>, SelectionError> {
         if !request.is_narrowed() {
             return Err(SelectionError::Empty);
         }
         let mode = mode::choose(request.mode, request.query.as_deref());
         let mut selector = Selector::new(self, request, mode.mode);
-        selector.gather()?;
+        selector.gather(work)?;
         let Selector { mut candidates, mut excluded, not_evaluated, notes, is_truncated, .. } = selector;
         candidates.sort_unstable_by(best_first);
         excluded.sort_unstable_by(best_first);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use midflight_core::{clip, hint};
+use midflight_engine::{Interrupted, Work};
 
 use super::policy::{self, PolicyVerdict};
 use super::{NotEvaluated, SelectionCandidate, SelectionError, SelectionRequest};
@@ -90,7 +91,7 @@ impl<'s> Selector<'s> {
     }
 
     /// Finds the candidates by the narrowest index that the request names.
-    pub(super) fn gather(&mut self) -> Result<(), SelectionError> {
+    pub(super) fn gather(&mut self, work: &Work) -> Result<(), SelectionError> {
         let (snapshot, request) = (self.snapshot, self.request);
         if let Some(tool_name) = &request.tool_name {
             let tool = snapshot.by_tool_name.get(tool_name.as_str()).ok_or_else(|| {
@@ -104,18 +105,21 @@ impl<'s> Selector<'s> {
                     continue;
                 }
                 self.note_unknown("capability", capability, &snapshot.by_capability);
-                for tool in snapshot.with_capability(capability).filter(|tool| tool.is_offered()) {
-                    if fits(self.request, tool)
+                for tool in snapshot.with_capability(capability) {
+                    work.check()?;
+                    if tool.is_offered()
+                        && fits(self.request, tool)
                         && let Some(capability) = tool.capability(capability)
                     {
                         self.add_capability(tool, capability);
                     }
                 }
             }
-        } else if !self.add_searched()
+        } else if !self.add_searched(work)?
             && let Some(tools) = self.narrowest()
         {
             for tool in tools.values() {
+                work.check()?;
                 self.add_tool(tool, false);
             }
         }
@@ -129,16 +133,16 @@ impl<'s> Selector<'s> {
     }
 
     /// Adds the tools that a search for the query finds; false where it finds none.
-    fn add_searched(&mut self) -> bool {
+    fn add_searched(&mut self, work: &Work) -> Result<bool, Interrupted> {
         let (snapshot, request) = (self.snapshot, self.request);
-        let Some(query) = &request.query else { return false };
+        let Some(query) = &request.query else { return Ok(false) };
         let is_wanted = |tool: &Tool| tool.is_offered() && fits(request, tool);
-        let hits = snapshot.search_among(query, SEARCHED_TOOLS_MAX, is_wanted);
+        let hits = snapshot.search_within(query, SEARCHED_TOOLS_MAX, is_wanted, work)?;
         let least = hits.first().map_or(0.0, |best| best.score * RELEVANCE_MIN);
         for hit in hits.iter().take_while(|hit| hit.score >= least) {
             self.add_tool(hit.tool, false);
         }
-        !hits.is_empty()
+        Ok(!hits.is_empty())
     }
 
     /// The smaller one of the platform's and the category's tools.

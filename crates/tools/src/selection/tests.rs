@@ -1,5 +1,6 @@
 //! Selections: the formulas of the features, policies, ambiguity, and what is never dropped.
 
+use midflight_engine::{Interrupted, Work};
 use serde_json::{Value, json};
 
 use super::*;
@@ -195,6 +196,22 @@ fn a_tool_that_is_not_offered_is_no_candidate_and_by_name_has_the_reason() {
     let problem = tools.select(&request).unwrap_err().to_problem();
     assert_eq!(problem.to_string(), "at /tool_name: unknown tool \"draf\"; did you mean \"draft\"?");
     assert_eq!(tools.select(&SelectionRequest::default()).unwrap_err(), SelectionError::Empty);
+}
+
+#[test]
+fn a_selection_ends_when_its_work_is_interrupted() {
+    let mut tool = body(json!({"quick": pattern(50, 5, json!({}))}));
+    tool["platform"] = json!("linux");
+    let tools = snapshot(&[("a", tool)]);
+    let work = Work::unbounded();
+    work.cancel();
+    for request in
+        [json!({"capabilities": ["query"]}), json!({"query": "tool"}), json!({"platform": "linux"})]
+    {
+        let request = self::request(request);
+        let error = tools.select_within(&request, &work).unwrap_err();
+        assert_eq!(error, SelectionError::Interrupted(Interrupted::Cancelled), "{request:?}");
+    }
 }
 
 #[test]

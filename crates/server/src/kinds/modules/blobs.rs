@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_core::Digest;
 use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
+use midflight_http::long_answer::of_bytes;
 use midflight_http::params::InPath;
+use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_wire::modules::BlobAnswer;
 use midflight_wire::problem::ProblemBody;
@@ -92,6 +95,7 @@ async fn compile(app: &ModulesApp, component: Arc<[u8]>) {
         (status = 304, description = "Unchanged"), (status = "default", body = ProblemBody)))]
 pub(super) async fn get_blob(
     State(app): State<ModulesApp>,
+    principal: Principal,
     InPath(digest): InPath<String>,
     method: Method,
     headers: HeaderMap,
@@ -113,8 +117,12 @@ pub(super) async fn get_blob(
             false => (described, [(header::CONTENT_LENGTH, HeaderValue::from(size))]).into_response(),
         });
     }
+    let size = store.blob_size(&digest).await?.ok_or_else(absent)?;
+    // Before it is read, and twice: a store has its own copy while it answers.
+    let size = usize::try_from(size).unwrap_or(usize::MAX).saturating_mul(2);
+    let room = app.answers.take(&principal, size).await?;
     let bytes = store.blob(&digest).await?.ok_or_else(absent)?;
-    Ok((described, axum::body::Bytes::from_owner(bytes)).into_response())
+    Ok((described, of_bytes(Bytes::from_owner(bytes), room)).into_response())
 }
 
 /// The digest that an address names.

@@ -1,5 +1,7 @@
 //! The state of a module out and in.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -7,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use midflight_http::body::{BodyBytes, receive};
 use midflight_http::code::Code;
+use midflight_http::long_answer::of_bytes;
 use midflight_http::params::{InPath, Params};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
@@ -37,6 +40,7 @@ const GENERATION: HeaderName = HeaderName::from_static("midflight-generation");
         (status = "default", body = ProblemBody)))]
 pub(super) async fn export_state(
     State(app): State<ModulesApp>,
+    principal: Principal,
     InPath(name): InPath<String>,
 ) -> Result<Response, ApiError> {
     let name = module_name(&name)?;
@@ -47,10 +51,11 @@ pub(super) async fn export_state(
     let state = state.ok_or_else(|| {
         ApiError::new(Code::NOT_FOUND, format!("the module {name} has no state: its schema is 0"))
     })?;
-    // A state may be large: it is hashed and copied on another thread.
-    let copied =
-        tokio::task::spawn_blocking(move || (state.schema, state.digest(), state.bytes.clone())).await;
-    let (schema, digest, bytes) = copied.map_err(|error| ApiError::internal(&error))?;
+    // How large it is only the module knows, so it is counted once it is there; twice, as hashing it copies it.
+    let room = app.answers.take(&principal, state.bytes.len().saturating_mul(2)).await?;
+    let (hashed, schema) = (Arc::clone(&state), state.schema);
+    let digest = tokio::task::spawn_blocking(move || hashed.digest()).await;
+    let digest = digest.map_err(|error| ApiError::internal(&error))?;
     let text = |text: String| HeaderValue::from_str(&text).map_err(|error| ApiError::internal(&error));
     let described = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
@@ -60,7 +65,16 @@ pub(super) async fn export_state(
         (VERSION, text(live.manifest.version.clone())?),
         (GENERATION, text(live.generation.to_string())?),
     ];
-    Ok((described, Bytes::from(bytes)).into_response())
+    Ok((described, of_bytes(Bytes::from_owner(StateBytes(state)), room)).into_response())
+}
+
+/// The bytes of a state, which are sent without a copy.
+struct StateBytes(Arc<StateSnapshot>);
+
+impl AsRef<[u8]> for StateBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
 }
 
 /// Why a state is imported.
@@ -93,7 +107,7 @@ pub(super) async fn import_state(
     app.settled(&name).await;
     let host = &app.parts.runtime.host;
     let manifest = match host.live(&name) {
-        Some(live) => std::sync::Arc::clone(&live.manifest),
+        Some(live) => Arc::clone(&live.manifest),
         None => served_manifest(&app, &name)?,
     };
     let of_module = usize::try_from(manifest.limits.state_bytes_max).unwrap_or(usize::MAX);

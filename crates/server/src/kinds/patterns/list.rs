@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::code::Code;
+use midflight_http::compute::{PoolShare, TimeLimit};
+use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::params::{self, Params};
+use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_live::Pinned;
@@ -52,13 +56,15 @@ struct Filter {
     q: Option<String>,
 }
 
-/// The patterns that are served, by id, with what was counted of them.
+/// The patterns that are served, by id, with what was counted of them. A page ends with `limit` patterns, with
+/// `answer_bytes_max`, or after `classify_ms_max`, even without any; ask on with its `next_cursor`.
 #[utoipa::path(get, path = "/api/v1/patterns", tag = "patterns", params(PatternParams),
     responses((status = 200, body = PatternList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_patterns(
     State(app): State<PatternsApp>,
+    principal: Principal,
     Params(params): Params<PatternParams>,
-) -> Result<Json<PatternList>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = params::limit(params.limit)? as usize;
     let filter = Filter {
         status: word(params.status.as_deref(), "status", PatternStatus::WORDS)?,
@@ -68,32 +74,80 @@ pub(super) async fn list_patterns(
         profile: params.profile,
         q: params.q.map(|q| q.to_lowercase()),
     };
+    let room = room_for_page(&app, &principal).await?;
     let patterns = app.parts.patterns.snapshot();
     let (revision, quarantined) = (patterns.revision().get(), quarantined_revisions(patterns.quarantined()));
     let cursor = params.cursor;
     // Among a million, those that are wanted may be far apart; other requests must not wait for them.
-    let found = tokio::task::spawn_blocking(move || page(&patterns, &filter, cursor.as_deref(), limit)).await;
-    let (mut items, ids, next_cursor) = found.map_err(|error| ApiError::internal(&error))?;
+    let time = TimeLimit { ms_max: app.parts.limits.classify_ms_max, name: "classify_ms_max" };
+    let bytes_max = app.limits.answer_bytes_max as u64;
+    let look = move |work: &Work| page(&patterns, &filter, cursor.as_deref(), (limit, bytes_max), work);
+    let found = app.compute.run(PoolShare::from(&principal), time, look).await?;
+    let PatternPage { mut items, ids, bytes, next_cursor } = found.map_err(|_| time.exceeded())?;
     let usage = app.parts.classifier.usage(&ids).await?;
     for item in &mut items {
         count_usage(item, &usage.get(&item.id).copied().unwrap_or_default());
     }
-    Ok(Json(PatternList { items, next_cursor, revision, quarantined }))
+    json(bytes, room, move || PatternList { items, next_cursor, revision, quarantined }).await
 }
 
-type PatternPage = (Vec<PatternItem>, Vec<Arc<str>>, Option<String>);
+/// What a page has.
+#[derive(Debug, Default)]
+struct PatternPage {
+    items: Vec<PatternItem>,
+    ids: Vec<Arc<str>>,
+    /// About how long its items are.
+    bytes: u64,
+    next_cursor: Option<String>,
+}
 
+/// The patterns after one that are wanted, as many as fit: at least one, whatever its size.
 fn page(
     patterns: &Pinned<PatternsSnapshot>,
     filter: &Filter,
     after: Option<&str>,
-    limit: usize,
-) -> PatternPage {
-    let mut wanted = patterns.patterns(after).filter(|pattern| filter.wants(pattern));
-    let found: Vec<_> = wanted.by_ref().take(limit).collect();
-    let next = found.last().filter(|_| wanted.next().is_some()).map(|last| last.id().to_owned());
-    let ids = found.iter().map(|pattern| Arc::clone(pattern.shared_id())).collect();
-    (found.into_iter().map(pattern_item).collect(), ids, next)
+    (limit, bytes_max): (usize, u64),
+    work: &Work,
+) -> Result<PatternPage, Interrupted> {
+    let mut page = PatternPage::default();
+    let mut last = after;
+    for pattern in patterns.patterns(after) {
+        match work.check() {
+            Ok(()) => {}
+            // The next page begins where this one ends; without a step it would end there again.
+            Err(Interrupted::Deadline) if last != after => {
+                page.next_cursor = last.map(str::to_owned);
+                break;
+            }
+            Err(why) => return Err(why),
+        }
+        if filter.wants(pattern) {
+            let own = bytes(pattern);
+            let fits = page.bytes + own <= bytes_max || page.items.is_empty();
+            if page.items.len() == limit || !fits {
+                page.next_cursor = page.items.last().map(|item| item.id.clone());
+                break;
+            }
+            page.bytes += own;
+            page.ids.push(Arc::clone(pattern.shared_id()));
+            page.items.push(pattern_item(pattern));
+        }
+        last = Some(pattern.id());
+    }
+    Ok(page)
+}
+
+/// About how long the item of a pattern is, in bytes.
+fn bytes(pattern: &Pattern) -> u64 {
+    /// What it has beside its texts.
+    const ENTRY_BYTES: usize = 512;
+    /// What a text has beside its characters.
+    const TEXT_BYTES: usize = 3;
+    let one = |text: &str| text.len() + TEXT_BYTES;
+    let first = pattern.texts().next().map_or(0, one) + pattern.keys().next().map_or(0, |key| one(key));
+    let names = [pattern.id(), pattern.profile(), pattern.category()].map(one).iter().sum::<usize>();
+    let response = pattern.direct_response().map_or(0, one);
+    (ENTRY_BYTES + first + names + response + pattern.texts().map(one).sum::<usize>()) as u64
 }
 
 impl Filter {

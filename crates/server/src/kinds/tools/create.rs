@@ -66,7 +66,7 @@ pub(super) async fn create_tool(
         })?;
         let precondition = match is_repeated {
             true => Precondition::None,
-            false => next_version(&app, &id, &body, asked).await?,
+            false => next_version((&app, &principal), &id, &body, asked).await?,
         };
         let change = Change::put(id.clone(), body.clone()).when(precondition);
         // Where another writer changed the tool, it is checked again whether it may be made on that.
@@ -79,7 +79,7 @@ pub(super) async fn create_tool(
 
 /// Under what condition the tool may be put: there is none yet, or it is the one whose versions were looked at.
 async fn next_version(
-    app: &ToolsApp,
+    (app, principal): (&ToolsApp, &Principal),
     id: &DocumentId,
     body: &Value,
     asked: Precondition,
@@ -88,8 +88,8 @@ async fn next_version(
         return Ok(Precondition::Absent);
     };
     let version = version_text(body);
-    let (versions, _) = log_versions(app, id).await?;
-    let mut since_deleted = versions.iter().map_while(|it| it.stated.as_ref());
+    let versions = log_versions(app, principal, id).await?;
+    let mut since_deleted = versions.items.iter().map_while(|it| it.stated.as_ref());
     if since_deleted.any(|stated| stated.version == version) {
         let detail = format!(
             "the tool {:?} has a version {:?}; write another version, or change it with PUT /api/v1/tools/{{name}}",

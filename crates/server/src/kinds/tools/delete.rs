@@ -5,7 +5,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber, clip};
-use midflight_http::code::Code;
 use midflight_http::params::{InPath, Params, REVISION, precondition};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
@@ -18,7 +17,7 @@ use utoipa::IntoParams;
 use super::api::TOOL_VERSION_KEPT;
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
-use super::versions::{LogVersion, VersionRef, document_at, log_versions};
+use super::versions::{LogVersions, VersionRef, document_at, log_versions};
 
 /// Which version to delete.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -67,15 +66,19 @@ pub(super) async fn delete_tool(
     let change = match params.is_repeated(&app, &principal).await? {
         true => Change::delete(id),
         false => {
-            let (versions, _) = log_versions(&app, &id).await?;
-            let newest = versions.first().filter(|it| it.stated.is_some());
-            let newest = newest.ok_or_else(|| unknown(&tools, &name))?;
+            let head = app.engine.store().document_head(&id).await?.filter(|head| !head.deleted);
+            let mut newest = head.ok_or_else(|| unknown(&tools, &name))?.version;
             let change = match version {
                 None => Change::delete(id),
-                Some(version) => without_version(&app, id, &version, &versions).await?,
+                Some(version) => {
+                    let versions = log_versions(&app, &principal, &id).await?;
+                    let served = versions.items.first().filter(|it| it.stated.is_some());
+                    newest = served.ok_or_else(|| unknown(&tools, &name))?.version;
+                    without_version(&app, id, &version, &versions).await?
+                }
             };
             let precondition = match precondition {
-                Precondition::None => Precondition::Version(newest.version),
+                Precondition::None => Precondition::Version(newest),
                 asked => asked,
             };
             change.when(precondition)
@@ -97,13 +100,16 @@ async fn without_version(
     app: &ToolsApp,
     id: DocumentId,
     version: &str,
-    versions: &[LogVersion],
+    versions: &LogVersions,
 ) -> Result<Change, ApiError> {
-    let since_deleted: Vec<(&str, RevisionNumber)> =
-        versions.iter().map_while(|it| Some((it.stated.as_ref()?.version.as_str(), it.revision))).collect();
+    let since_deleted: Vec<(&str, RevisionNumber)> = versions
+        .items
+        .iter()
+        .map_while(|it| Some((it.stated.as_ref()?.version.as_str(), it.revision)))
+        .collect();
     if !since_deleted.iter().any(|(text, _)| *text == version) {
         let detail = format!("the tool has no version {:?}", clip(version));
-        return Err(ApiError::new(Code::NOT_FOUND, detail));
+        return Err(versions.absent(detail));
     }
     if since_deleted.first().is_some_and(|(text, _)| *text != version) {
         let detail = format!(

@@ -7,7 +7,10 @@ use axum::extract::State;
 use midflight_core::{Document, DocumentId};
 use midflight_engine::{Kind as _, Work};
 use midflight_http::code::Code;
+use midflight_http::compute::TimeLimit;
+use midflight_http::long_answer::room_for_page;
 use midflight_http::params::{InPath, Params};
+use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_tools::diff::{Impact, diff_tools};
 use midflight_tools::lint::escape_hidden;
@@ -40,29 +43,38 @@ pub(super) struct ToolDiffParams {
     responses((status = 200, body = ToolDiffAnswer), (status = "default", body = ProblemBody)))]
 pub(super) async fn diff_tool(
     State(app): State<ToolsApp>,
+    principal: Principal,
     InPath(name): InPath<String>,
     Params(params): Params<ToolDiffParams>,
 ) -> Result<Json<ToolDiffAnswer>, ApiError> {
     let tools = app.parts.tools.snapshot();
     let id = document_of(&tools, &name)?;
-    let (versions, _) = log_versions(&app, &id).await?;
-    let newest = versions.iter().find(|it| it.stated.is_some()).ok_or_else(|| unknown(&tools, &name))?;
+    let versions = log_versions(&app, &principal, &id).await?;
+    let newest =
+        versions.items.iter().find(|it| it.stated.is_some()).ok_or_else(|| unknown(&tools, &name))?;
+    // For both documents while they are read and compared.
+    let _room = room_for_page(&app, &principal).await?;
     let to = match &params.to {
-        Some(to) => VersionRef::read(to, &versions),
+        Some(to) => VersionRef::read(to, &versions.items),
         None => VersionRef::OfDocument(newest.version),
     };
     let to = document_at(&app, &id, &to, &versions).await?;
     let from = match &params.from {
-        Some(from) => VersionRef::read(from, &versions),
-        None => VersionRef::OfDocument(before(&to, &versions)?),
+        Some(from) => VersionRef::read(from, &versions.items),
+        None => VersionRef::OfDocument(before(&to, &versions.items)?),
     };
     let from = document_at(&app, &id, &from, &versions).await?;
-    let (before, after) = (read(&id, &from)?, read(&id, &to)?);
-    let differences = tokio::task::spawn_blocking(move || {
+    let time = TimeLimit { ms_max: app.limits.diff_ms_max, name: "diff_ms_max" };
+    let differences = move |work: &Work| {
+        let before = read(&id, &from)?;
+        work.check().map_err(|_| time.exceeded())?;
+        let after = read(&id, &to)?;
+        work.check().map_err(|_| time.exceeded())?;
         let found = diff_tools(&before, &after);
-        (found, compared(&before, &from), compared(&after, &to), after.tool_name().to_owned())
-    });
-    let (found, from, to, tool_name) = differences.await.map_err(|error| ApiError::internal(&error))?;
+        Ok((found, compared(&before, &from), compared(&after, &to), after.tool_name().to_owned()))
+    };
+    let done: Result<_, ApiError> = app.compute.run((&principal).into(), time, differences).await?;
+    let (found, from, to, tool_name) = done?;
     let count = |impact: Impact| found.iter().filter(|it| it.impact == impact).count();
     Ok(Json(ToolDiffAnswer {
         tool_name,

@@ -4,7 +4,8 @@
 /// these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolsLimits {
-    /// How long a search or a selection may compute, in ms. 1,000: on ten thousand tools they take a few.
+    /// How long a search, a list or a selection may compute, in ms, and reading a page of the versions of a tool. 1,000: on
+    /// ten thousand tools they take a few.
     pub select_ms_max: u64,
     /// How long the lint of a page of tools may compute, in ms. 5,000: a page of 500 among ten thousand takes a second.
     pub lint_ms_max: u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::Diff;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::compute::TimeLimit;
 use midflight_http::params::{self, Params};
 use midflight_http::principal::Principal;
@@ -19,7 +20,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::ToolsApp;
-use super::compute::computed;
+use super::compute::{ComputeBounds, computed};
 use super::names::{KIND, served};
 use super::wire::lint_item;
 
@@ -54,9 +55,10 @@ pub(super) async fn lint_tools(
     let tools = app.parts.tools.snapshot();
     let one = params.tool_name.as_deref().map(|name| served(&tools, name).map(Arc::clone)).transpose()?;
     let time = TimeLimit { ms_max: app.parts.limits.lint_ms_max, name: "lint_ms_max" };
-    let is_brief = one.is_some() && tools.tool_count() <= NAMES_MAX;
-    let list = move || list(&tools, one.as_ref(), params.cursor.as_deref(), limit);
-    computed(&app, &principal, time, is_brief, list).await.map(Json)
+    let bounds = ComputeBounds { time, cure: "ask for fewer tools with limit" };
+    let is_tried = one.is_some() && tools.tool_count() <= NAMES_MAX;
+    let list = move |work: &Work| list(&tools, one.as_ref(), params.cursor.as_deref(), limit, work);
+    computed(&app, &principal, bounds, is_tried, list).await.map(Json)
 }
 
 fn list(
@@ -64,7 +66,8 @@ fn list(
     one: Option<&Arc<Tool>>,
     after: Option<&str>,
     limit: usize,
-) -> LintList {
+    work: &Work,
+) -> Result<LintList, Interrupted> {
     let (wanted, next_cursor) = match one {
         Some(tool) => (vec![tool], None),
         None => {
@@ -75,17 +78,27 @@ fn list(
         }
     };
     let names: Vec<&str> = tools.tools_by_name(None).map(|tool| tool.tool_name()).collect();
-    let found = wanted.iter().flat_map(|tool| {
-        let findings = lint(tool, names.iter().copied());
-        findings.iter().map(|finding| lint_item(tool, finding)).collect::<Vec<_>>()
-    });
-    LintList {
-        items: found.collect(),
+    /// What a finding has beside its texts.
+    const ITEM_BYTES: usize = 64;
+    let mut items = Vec::new();
+    for tool in &wanted {
+        // Each name is looked for in every text of the tool.
+        let others = names.iter().copied().take_while(|_| work.check().is_ok());
+        let findings = lint(tool, others);
+        work.check()?;
+        for finding in &findings {
+            let texts = finding.path.as_str().len() + finding.message.len() + tool.tool_name().len();
+            work.charge((ITEM_BYTES + texts) as u64)?;
+            items.push(lint_item(tool, finding));
+        }
+    }
+    Ok(LintList {
+        items,
         tools: wanted.len(),
         next_cursor,
         revision: tools.revision().get(),
         quarantined: quarantined_revisions(tools.quarantined()),
-    }
+    })
 }
 
 /// What was found in one tool. In a large catalogue names of other tools are not looked for: that costs a step for

@@ -2,33 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use midflight_core::DocumentId;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::code::Code;
-use midflight_http::long_answer::{json, room_for_page};
-use midflight_http::params::{InPath, Params, document};
+use midflight_http::long_answer::room_for_page;
+use midflight_http::params::{InPath, Params};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
-use midflight_live::Pinned;
-use midflight_tools::{Tool, ToolsSnapshot};
+use midflight_tools::Tool;
 use midflight_wire::problem::ProblemBody;
-use midflight_wire::tools::{CategoryTools, PlatformTools, ToolAnswer, ToolList};
+use midflight_wire::tools::{CategoryTools, PlatformTools, ToolList};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::answers::FoundList;
 use super::app::ToolsApp;
-use super::authors::authors;
-use super::names::KIND;
-use super::wire::tool_answer;
+use super::compute::{BRIEF_ITEMS_MAX, ComputeBounds, computed};
 
 /// How many tools a page has unless asked, and at most.
 const PAGE_SIZE: usize = 50;
 const PAGE_SIZE_MAX: usize = 100;
 /// How many tools a list without pages has at most.
 pub(super) const LISTED_MAX: usize = 1_000;
+/// What to ask for when a list without pages is too long.
+const IN_PAGES: &str = "read them in pages, with GET /api/v1/tools?platform=NAME&category=NAME&page_size=10";
 
 /// Which tools to list. Without `status` and `enabled`, those that are active and switched on; with either, all that it
 /// names.
@@ -90,76 +89,63 @@ pub(super) fn is_listed(tool: &Tool) -> bool {
     tool.is_enabled() && tool.status() == midflight_tools::ToolStatus::Active
 }
 
-/// The tools that are served, by name, in pages.
+/// The tools that are served, by name, in pages. A page that has more than `answer_bytes_max` is refused; ask for a
+/// smaller `page_size`.
 #[utoipa::path(get, path = "/api/v1/tools", tag = "tools", params(ToolParams),
     responses((status = 200, body = ToolList), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_tools(
     State(app): State<ToolsApp>,
+    principal: Principal,
     Params(params): Params<ToolParams>,
-) -> Result<Json<ToolList>, ApiError> {
+) -> Result<Response, ApiError> {
     let (page, page_size) = params.check()?;
+    let room = room_for_page(&app, &principal).await?;
     let tools = app.parts.tools.snapshot();
     let (revision, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
-    // Among many, those that are wanted may be far apart; other requests must not wait for them.
-    let found = tokio::task::spawn_blocking(move || {
+    let bounds = ComputeBounds::of_list(&app, "ask for a smaller page_size, or read the tools one by one");
+    let is_tried = tools.tool_count() <= BRIEF_ITEMS_MAX;
+    let job = move |work: &Work| {
         let skip = (page - 1).saturating_mul(page_size);
-        let mut total = 0_usize;
-        let mut found = Vec::with_capacity(page_size);
-        for tool in tools.tools_by_name(None).filter(|tool| params.wants(tool)) {
+        let (mut found, mut total) = (FoundList::default(), 0_usize);
+        for tool in tools.tools_by_name(None) {
+            work.check()?;
+            if !params.wants(tool) {
+                continue;
+            }
             if total >= skip && found.len() < page_size {
-                found.push(Arc::clone(tool));
+                found.add(tool, 0, work)?;
             }
             total += 1;
         }
-        (found, total)
-    });
-    let (found, total) = found.await.map_err(|error| ApiError::internal(&error))?;
-    let tools = answers(&app, &found, revision).await?;
-    Ok(Json(ToolList { tools, total, page, page_size, revision: revision.get(), quarantined }))
-}
-
-/// Tools as answers, with who made them what they are.
-pub(super) async fn answers(
-    app: &ToolsApp,
-    tools: &[Arc<Tool>],
-    revision: midflight_core::RevisionNumber,
-) -> Result<Vec<ToolAnswer>, ApiError> {
-    let ids: Vec<DocumentId> =
-        tools.iter().map(|tool| document(KIND, tool.id())).collect::<Result<_, _>>()?;
-    let authors = authors(app, &ids, revision).await?;
-    let answer = |(tool, authors): (&Arc<Tool>, Option<_>)| {
-        tool_answer(tool.id(), tool.body(), Option::as_ref(&authors))
+        Ok((found, total))
     };
-    Ok(tools.iter().zip(authors).map(answer).collect())
+    let (found, total) = computed(&app, &principal, bounds, is_tried, job).await?;
+    let list = ToolList { tools: Vec::new(), total, page, page_size, revision: revision.get(), quarantined };
+    found.answer((&app, room), revision, (list, "tools"), |_, tool, _| tool).await
 }
 
-/// The first tools that are listed, and how many are.
-pub(super) fn listed<'s>(tools: impl Iterator<Item = &'s Arc<Tool>>) -> (Vec<Arc<Tool>>, usize) {
-    let (mut found, mut total) = (Vec::new(), 0);
-    for tool in tools.filter(|tool| is_listed(tool)) {
+/// The first tools that are listed, and how many are. `more` is how many bytes the answer of a tool has beside its own.
+pub(super) fn listed<'s>(
+    tools: impl Iterator<Item = &'s Arc<Tool>>,
+    more: impl Fn(&Tool) -> u64,
+    work: &Work,
+) -> Result<(FoundList, usize), Interrupted> {
+    let (mut found, mut total) = (FoundList::default(), 0);
+    for tool in tools {
+        work.check()?;
+        if !is_listed(tool) {
+            continue;
+        }
         if total < LISTED_MAX {
-            found.push(Arc::clone(tool));
+            found.add(tool, more(tool), work)?;
         }
         total += 1;
     }
-    (found, total)
+    Ok((found, total))
 }
 
-/// About how long the answers of tools are, in bytes.
-pub(super) fn bytes(tools: &[Arc<Tool>]) -> u64 {
-    /// What an answer has beside its texts.
-    const ENTRY_BYTES: usize = 512;
-    let of_tool = |tool: &Arc<Tool>| {
-        let texts = ["defaults", "dependencies", "metadata"].map(|key| match tool.body().get(key) {
-            Some(value) => value.to_string().len(),
-            None => 2,
-        });
-        ENTRY_BYTES + tool.description().len() + texts.iter().sum::<usize>()
-    };
-    tools.iter().map(|tool| of_tool(tool) as u64).sum()
-}
-
-/// The tools of a platform that are active and switched on, by name. A platform that no tool has is an empty list.
+/// The tools of a platform that are active and switched on, by name. A platform that no tool has is an empty list. More
+/// than `answer_bytes_max` are refused; read them in pages.
 #[utoipa::path(get, path = "/api/v1/tools/platform/{platform}", tag = "tools",
     params(("platform" = String, Path, description = "The platform, as `linux`")),
     responses((status = 200, body = PlatformTools), (status = "default", body = ProblemBody)))]
@@ -168,14 +154,19 @@ pub(super) async fn of_platform(
     principal: Principal,
     InPath(platform): InPath<String>,
 ) -> Result<Response, ApiError> {
-    let snapshot = app.parts.tools.snapshot();
-    let (found, total) = listed(snapshot.of_platform(&platform));
-    let (tools, room, bytes) = prepared(&app, &principal, &snapshot, &found).await?;
-    let (revision, quarantined) = (snapshot.revision().get(), quarantined_revisions(snapshot.quarantined()));
-    json(bytes, room, move || PlatformTools { platform, tools, total, revision, quarantined }).await
+    let room = room_for_page(&app, &principal).await?;
+    let tools = app.parts.tools.snapshot();
+    let (at, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
+    let (bounds, is_tried) = (ComputeBounds::of_list(&app, IN_PAGES), tools.tool_count() <= BRIEF_ITEMS_MAX);
+    let name = platform.clone();
+    let job = move |work: &Work| listed(tools.of_platform(&name), |_| 0, work);
+    let (found, total) = computed(&app, &principal, bounds, is_tried, job).await?;
+    let list = PlatformTools { platform, tools: Vec::new(), total, revision: at.get(), quarantined };
+    found.answer((&app, room), at, (list, "tools"), |_, tool, _| tool).await
 }
 
-/// The tools of a category that are active and switched on, by name. A category that no tool has is an empty list.
+/// The tools of a category that are active and switched on, by name. A category that no tool has is an empty list. More
+/// than `answer_bytes_max` are refused; read them in pages.
 #[utoipa::path(get, path = "/api/v1/tools/category/{category}", tag = "tools",
     params(("category" = String, Path, description = "The category, as `network`")),
     responses((status = 200, body = CategoryTools), (status = "default", body = ProblemBody)))]
@@ -184,22 +175,13 @@ pub(super) async fn of_category(
     principal: Principal,
     InPath(category): InPath<String>,
 ) -> Result<Response, ApiError> {
-    let snapshot = app.parts.tools.snapshot();
-    let (found, total) = listed(snapshot.of_category(&category));
-    let (tools, room, bytes) = prepared(&app, &principal, &snapshot, &found).await?;
-    let (revision, quarantined) = (snapshot.revision().get(), quarantined_revisions(snapshot.quarantined()));
-    json(bytes, room, move || CategoryTools { category, tools, total, revision, quarantined }).await
-}
-
-type PreparedTools = (Vec<ToolAnswer>, midflight_http::byte_budget::HeldBytes, u64);
-
-async fn prepared(
-    app: &ToolsApp,
-    principal: &Principal,
-    snapshot: &Pinned<ToolsSnapshot>,
-    found: &[Arc<Tool>],
-) -> Result<PreparedTools, ApiError> {
-    let room = room_for_page(app, principal).await?;
-    let tools = answers(app, found, snapshot.revision()).await?;
-    Ok((tools, room, bytes(found)))
+    let room = room_for_page(&app, &principal).await?;
+    let tools = app.parts.tools.snapshot();
+    let (at, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
+    let (bounds, is_tried) = (ComputeBounds::of_list(&app, IN_PAGES), tools.tool_count() <= BRIEF_ITEMS_MAX);
+    let name = category.clone();
+    let job = move |work: &Work| listed(tools.of_category(&name), |_| 0, work);
+    let (found, total) = computed(&app, &principal, bounds, is_tried, job).await?;
+    let list = CategoryTools { category, tools: Vec::new(), total, revision: at.get(), quarantined };
+    found.answer((&app, room), at, (list, "tools"), |_, tool, _| tool).await
 }

@@ -2,6 +2,7 @@
 //! selection, formulas, differences, lint, and observed uses.
 
 mod agents;
+mod answers;
 mod api;
 mod app;
 mod authors;

@@ -54,8 +54,8 @@ pub(super) async fn rollback_tool(
     let asked = precondition(&headers)?;
     let tools = app.parts.tools.snapshot();
     let id = document_of(&tools, &name)?;
-    let (versions, _) = log_versions(&app, &id).await?;
-    if versions.is_empty() {
+    let versions = log_versions(&app, &principal, &id).await?;
+    if versions.items.is_empty() {
         return Err(unknown(&tools, &name));
     }
     let then = document_at(&app, &id, &wanted, &versions).await?;

@@ -2,32 +2,33 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use midflight_core::clip;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::code::Code;
-use midflight_http::compute::TimeLimit;
+use midflight_http::long_answer::room_for_page;
 use midflight_http::params::Params;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
-use midflight_live::Pinned;
 use midflight_tools::limits::QUERY_BYTES_MAX;
 use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{FoundTool, FoundTools};
 use utoipa::IntoParams;
 
+use super::answers::FoundList;
 use super::app::ToolsApp;
-use super::compute::{BRIEF_ITEMS_MAX, computed};
-use super::list::{LISTED_MAX, answers, is_listed};
+use super::compute::{BRIEF_ITEMS_MAX, ComputeBounds, computed};
+use super::list::{LISTED_MAX, is_listed};
 
 /// How many tools are answered unless asked, and at most.
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 500;
 
-/// The tools that a search found, each with its score.
-type ScoredTools = Vec<(Arc<Tool>, Option<f32>)>;
+/// The tools that a search found, the score of each, and how many there are.
+type ScoredTools = (FoundList, Vec<Option<f32>>, usize);
 
 /// Where a search without `fields` looks.
 const INDEXED: [&str; 5] = ["tool_name", "description", "title", "typical_use_cases", "required_inputs"];
@@ -133,38 +134,47 @@ impl Search {
         }
     }
 
-    /// The tools, each with its score, and how many there are.
-    fn run(&self, tools: &ToolsSnapshot) -> (ScoredTools, usize) {
-        let found: Vec<_> = match self.fields.is_empty() {
-            true => {
-                let hits = tools.search_among(&self.query, LISTED_MAX, is_listed);
-                hits.into_iter()
-                    .filter_map(|hit| Some((Arc::clone(tools.tool(hit.tool.id())?), Some(hit.score))))
-                    .collect()
+    fn run(&self, tools: &ToolsSnapshot, work: &Work) -> Result<ScoredTools, Interrupted> {
+        let (mut found, mut scores, mut total) = (FoundList::default(), Vec::new(), 0);
+        let mut add = |tool: &Arc<Tool>, score| -> Result<usize, Interrupted> {
+            total += 1;
+            if scores.len() < self.limit {
+                found.add(tool, 0, work)?;
+                scores.push(score);
             }
-            false => {
-                let text = self.query.to_lowercase();
-                let has = |tool: &&Arc<Tool>| {
-                    is_listed(tool) && self.fields.iter().any(|field| field.has(tool, &text))
-                };
-                let found = tools.tools_by_name(None).filter(has).take(LISTED_MAX);
-                found.map(|tool| (Arc::clone(tool), None)).collect()
-            }
+            Ok(total)
         };
-        let total = found.len();
-        (found.into_iter().take(self.limit).collect(), total)
+        if self.fields.is_empty() {
+            for hit in tools.search_within(&self.query, LISTED_MAX, is_listed, work)? {
+                if let Some(tool) = tools.tool(hit.tool.id()) {
+                    add(tool, Some(hit.score))?;
+                }
+            }
+        } else {
+            let text = self.query.to_lowercase();
+            for tool in tools.tools_by_name(None) {
+                work.check()?;
+                let is_found = is_listed(tool) && self.fields.iter().any(|field| field.has(tool, &text));
+                if is_found && add(tool, None)? == LISTED_MAX {
+                    break;
+                }
+            }
+        }
+        Ok((found, scores, total))
     }
 }
 
-/// The tools that fit a query best, of those that are active and switched on.
+/// The tools that fit a query best, of those that are active and switched on. More than `answer_bytes_max` are refused;
+/// ask for a smaller `limit`.
 #[utoipa::path(get, path = "/api/v1/tools/search/query", tag = "tools", params(SearchParams),
     responses((status = 200, body = FoundTools), (status = "default", body = ProblemBody)))]
 pub(super) async fn search_tools(
     State(app): State<ToolsApp>,
     principal: Principal,
     Params(params): Params<Vec<(String, String)>>,
-) -> Result<Json<FoundTools>, ApiError> {
+) -> Result<Response, ApiError> {
     let search = Search::read(&params)?;
+    let room = room_for_page(&app, &principal).await?;
     let tools = app.parts.tools.snapshot();
     let (revision, quarantined) = (tools.revision(), quarantined_revisions(tools.quarantined()));
     let fields: Vec<_> = match search.fields.is_empty() {
@@ -172,23 +182,16 @@ pub(super) async fn search_tools(
         false => search.fields.iter().map(|field| field.word().to_owned()).collect(),
     };
     let query = search.query.clone();
-    let (found, total) = run(&app, &principal, search, tools).await?;
-    let (tools, scores): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    let tools = answers(&app, &tools, revision).await?;
-    let results = tools.into_iter().zip(scores).map(|(tool, score)| FoundTool { tool, score }).collect();
+    let bounds = ComputeBounds::of_list(&app, "ask for a smaller limit, or read the tools one by one");
+    let is_tried = tools.tool_count() <= BRIEF_ITEMS_MAX;
+    let job = move |work: &Work| search.run(&tools, work);
+    let (found, scores, total) = computed(&app, &principal, bounds, is_tried, job).await?;
     app.parts.metrics.searched();
-    Ok(Json(FoundTools { query, fields, results, total, revision: revision.get(), quarantined }))
-}
-
-async fn run(
-    app: &ToolsApp,
-    principal: &Principal,
-    search: Search,
-    tools: Pinned<ToolsSnapshot>,
-) -> Result<(ScoredTools, usize), ApiError> {
-    let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
-    let is_brief = tools.tool_count() <= BRIEF_ITEMS_MAX;
-    computed(app, principal, time, is_brief, move || search.run(&tools)).await
+    let list =
+        FoundTools { query, fields, results: Vec::new(), total, revision: revision.get(), quarantined };
+    let item =
+        move |_: &Tool, tool, place: usize| FoundTool { tool, score: scores.get(place).copied().flatten() };
+    found.answer((&app, room), revision, (list, "results"), item).await
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
-use midflight_http::compute::TimeLimit;
 use midflight_http::kind::{Members, add_to, members_of};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
@@ -19,7 +19,7 @@ use midflight_wire::tools::{SelectBody, SelectionAnswer, ToolBasis};
 use serde_json::Value;
 
 use super::app::ToolsApp;
-use super::compute::{BRIEF_ITEMS_MAX, computed};
+use super::compute::{BRIEF_ITEMS_MAX, ComputeBounds, computed};
 use super::metrics::Selected;
 
 /// Selects among the patterns of tools: the best first, with the verdict of every policy that applies, and a question
@@ -37,13 +37,14 @@ pub(super) async fn select_tools(
         ApiError::new(Code::INVALID_INPUT, "the selection cannot be read").with(&problems)
     })?;
     let tools = app.parts.tools.snapshot();
-    let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
-    let is_brief = tools.pattern_count() <= BRIEF_ITEMS_MAX;
+    let bounds = ComputeBounds::of_list(&app, "ask for fewer items");
+    let is_tried = tools.pattern_count() <= BRIEF_ITEMS_MAX;
     let basis = ToolBasis {
         revision: tools.revision().get(),
         quarantined: quarantined_revisions(tools.quarantined()),
     };
-    let chosen = computed(&app, &principal, time, is_brief, move || choose(&tools, &request)).await??;
+    let job = move |work: &Work| choose(&tools, &request, work);
+    let chosen = computed(&app, &principal, bounds, is_tried, job).await??;
     let took = began.elapsed();
     let selected = Selected { tool: chosen.tool.as_deref(), is_ambiguous: chosen.is_ambiguous, took };
     app.parts.metrics.selected(&app.metrics, selected);
@@ -60,16 +61,28 @@ struct SelectedAnswer {
     is_ambiguous: bool,
 }
 
-fn choose(tools: &Pinned<ToolsSnapshot>, request: &SelectionRequest) -> Result<SelectedAnswer, ApiError> {
-    let selection = tools.select(request).map_err(|error| {
-        let problem = error.to_problem();
-        let code = match error {
-            SelectionError::UnknownTool { .. } => Code::NOT_FOUND,
-            _ => Code::INVALID_INPUT,
-        };
-        ApiError::new(code, error.to_string()).at(&problem.path, problem.message)
-    })?;
+fn choose(
+    tools: &Pinned<ToolsSnapshot>,
+    request: &SelectionRequest,
+    work: &Work,
+) -> Result<Result<SelectedAnswer, ApiError>, Interrupted> {
+    let selection = match tools.select_within(request, work) {
+        Ok(selection) => selection,
+        Err(SelectionError::Interrupted(why)) => return Err(why),
+        Err(error) => return Ok(Err(refused(&error))),
+    };
     let tool = selection.candidates.first().map(|best| best.tool.id().to_owned());
     let is_ambiguous = selection.ambiguity.is_some();
-    Ok(SelectedAnswer { answer: members_of(&selection.to_json())?, tool, is_ambiguous })
+    let answer = members_of(&selection.to_json());
+    Ok(answer.map(|answer| SelectedAnswer { answer, tool, is_ambiguous }))
+}
+
+/// The answer to a request by which nothing can be selected.
+fn refused(error: &SelectionError) -> ApiError {
+    let problem = error.to_problem();
+    let code = match error {
+        SelectionError::UnknownTool { .. } => Code::NOT_FOUND,
+        _ => Code::INVALID_INPUT,
+    };
+    ApiError::new(code, error.to_string()).at(&problem.path, problem.message)
 }

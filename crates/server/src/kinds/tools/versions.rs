@@ -4,22 +4,29 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use midflight_core::{Document, DocumentId, RevisionNumber, clip};
+use midflight_engine::{Interrupted, Work};
 use midflight_http::code::Code;
+use midflight_http::compute::TimeLimit;
+use midflight_http::long_answer::room_for_page;
 use midflight_http::params::InPath;
+use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::stamp;
 use midflight_store::{DocumentVersion, Page};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{VersionItem, Versions};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
-use super::wire::{tool_id, version_text};
+use super::wire::{stated_version, tool_id};
 
 /// How many versions of a document are read at once, and in all.
 const PAGE: u32 = 200;
 const READ_MAX: usize = 2_000;
+/// How many bytes their bodies may have in all, in pages of `answer_bytes_max`: 16, 64 MiB by default.
+const READ_PAGES_MAX: u64 = 16;
 
 /// A version of a document, with the version of the tool that it states.
 #[derive(Debug, Clone)]
@@ -43,14 +50,25 @@ pub(super) struct Stated {
     enabled: bool,
 }
 
+/// The members of a document that it states of itself. The others, which may be long, are skipped.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct StatedMembers {
+    version: Value,
+    tool_name: Value,
+    status: Value,
+    enabled: Value,
+}
+
 impl Stated {
-    fn of(body: &Value) -> Self {
-        let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    fn of(body: &str) -> Self {
+        let members: StatedMembers = serde_json::from_str(body).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
-            version: version_text(body),
-            tool_name: text("tool_name"),
-            status: text("status").unwrap_or_else(|| "active".to_owned()),
-            enabled: body.get("enabled").and_then(Value::as_bool).unwrap_or(true),
+            version: stated_version(&members.version),
+            tool_name: text(&members.tool_name),
+            status: text(&members.status).unwrap_or_else(|| "active".to_owned()),
+            enabled: members.enabled.as_bool().unwrap_or(true),
         }
     }
 }
@@ -64,11 +82,10 @@ impl LogVersion {
 impl From<DocumentVersion> for LogVersion {
     fn from(version: DocumentVersion) -> Self {
         let DocumentVersion { document, author, reason, created_at, .. } = version;
-        let body = document.body.as_deref().map(|body| serde_json::from_str(body).unwrap_or(Value::Null));
         Self {
             version: document.version,
             revision: document.revision,
-            stated: body.as_ref().map(Stated::of),
+            stated: document.body.as_deref().map(Stated::of),
             author,
             reason,
             created_at,
@@ -76,25 +93,61 @@ impl From<DocumentVersion> for LogVersion {
     }
 }
 
-/// The versions of a document that the log keeps, the newest first, and whether there are more than were read.
+/// Versions of a document, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct LogVersions {
+    pub(super) items: Vec<LogVersion>,
+    /// Why older ones that the log keeps were not read; none when all were.
+    pub(super) unread: Option<String>,
+}
+
+impl LogVersions {
+    /// The error for a version that is not among them: the log has none, or it is older than what was read.
+    pub(super) fn absent(&self, detail: String) -> ApiError {
+        match &self.unread {
+            None => ApiError::new(Code::NOT_FOUND, detail),
+            Some(why) => ApiError::new(Code::TOO_LARGE, format!("{detail}, as far as was read: {why}")),
+        }
+    }
+}
+
+/// The versions of a document that the log keeps, as many as may be read for one request.
 ///
 /// # Errors
-/// When the log is unavailable.
+/// When the log is unavailable, or too many computations wait.
 pub(super) async fn log_versions(
     app: &ToolsApp,
+    principal: &Principal,
     id: &DocumentId,
-) -> Result<(Vec<LogVersion>, bool), ApiError> {
-    let bytes_max = Some(app.limits.answer_bytes_max as u64);
-    let (mut found, mut before) = (Vec::new(), None);
+) -> Result<LogVersions, ApiError> {
+    let page_bytes = app.limits.answer_bytes_max as u64;
+    let bytes_max = page_bytes.saturating_mul(READ_PAGES_MAX);
+    let time = TimeLimit { ms_max: app.parts.limits.select_ms_max, name: "select_ms_max" };
+    // For one page at a time.
+    let _room = room_for_page(app, principal).await?;
+    let (mut found, mut bytes, mut before) = (LogVersions::default(), 0_u64, None);
     loop {
-        let Page { items, next } = app.engine.store().versions(id, before, PAGE, bytes_max).await?;
-        // Bodies are parsed for three of their members; a page may have megabytes of them.
-        let read = move || items.into_iter().map(LogVersion::from).collect::<Vec<_>>();
-        let read = tokio::task::spawn_blocking(read).await;
-        found.extend(read.map_err(|error| ApiError::internal(&error))?);
+        let Page { items, next } = app.engine.store().versions(id, before, PAGE, Some(page_bytes)).await?;
+        bytes += items.iter().map(|version| version.document.bytes()).sum::<u64>();
+        let read = move |work: &Work| -> Result<Vec<LogVersion>, Interrupted> {
+            let read = items.into_iter().map(|version| work.check().map(|()| LogVersion::from(version)));
+            read.collect()
+        };
+        let read = app.compute.run(principal.into(), time, read).await?;
+        found.items.extend(read.map_err(|_| time.exceeded())?);
         before = next;
-        if before.is_none() || found.len() >= READ_MAX {
-            return Ok((found, before.is_some()));
+        let has_more = before.is_some();
+        if has_more && found.items.len() >= READ_MAX {
+            let why = format!("older ones are not read beyond {READ_MAX}; name a revision, as r42");
+            found.unread = Some(why);
+        } else if has_more && bytes >= bytes_max {
+            found.unread = Some(format!(
+                "older ones are not read beyond {bytes_max} bytes ({READ_PAGES_MAX} times answer_bytes_max); name a \
+                 revision, as r42"
+            ));
+        }
+        if !has_more || found.unread.is_some() {
+            return Ok(found);
         }
     }
 }
@@ -106,12 +159,13 @@ pub(super) async fn log_versions(
     responses((status = 200, body = Versions), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_versions(
     State(app): State<ToolsApp>,
+    principal: Principal,
     InPath(name): InPath<String>,
 ) -> Result<Json<Versions>, ApiError> {
     let tools = app.parts.tools.snapshot();
     let id = document_of(&tools, &name)?;
-    let (found, truncated) = log_versions(&app, &id).await?;
-    let versions = rows(&id, &found);
+    let found = log_versions(&app, &principal, &id).await?;
+    let (versions, truncated) = (rows(&id, &found.items), found.unread.is_some());
     let Some(newest) = versions.first() else { return Err(unknown(&tools, &name)) };
     let tool_name = newest.tool_name.clone();
     Ok(Json(Versions { tool_name, total_versions: versions.len(), versions, truncated }))
@@ -183,29 +237,29 @@ pub(super) async fn document_at(
     app: &ToolsApp,
     id: &DocumentId,
     wanted: &VersionRef,
-    known: &[LogVersion],
+    known: &LogVersions,
 ) -> Result<Document, ApiError> {
-    let absent = |what: String| ApiError::new(Code::NOT_FOUND, what);
+    let items = &known.items;
     let at = match wanted {
         VersionRef::At(revision) => *revision,
         VersionRef::Text(text) => {
-            let found = known.iter().find(|it| it.states(text)).map(|it| it.revision);
+            let found = items.iter().find(|it| it.states(text)).map(|it| it.revision);
             found.ok_or_else(|| {
                 let mut texts: Vec<_> =
-                    known.iter().filter_map(|it| it.stated.as_ref()).map(|it| it.version.as_str()).collect();
+                    items.iter().filter_map(|it| it.stated.as_ref()).map(|it| it.version.as_str()).collect();
                 texts.dedup();
                 texts.truncate(10);
                 let (text, texts) = (clip(text), texts.join(", "));
-                absent(format!("the tool has no version {text:?}; it has {texts}"))
+                known.absent(format!("the tool has no version {text:?}; it has {texts}"))
             })?
         }
         VersionRef::OfDocument(version) => {
-            let found = known.iter().find(|it| it.version == *version).map(|it| it.revision);
-            found.ok_or_else(|| absent(format!("the document of the tool has no version {version}")))?
+            let found = items.iter().find(|it| it.version == *version).map(|it| it.revision);
+            found.ok_or_else(|| known.absent(format!("the document of the tool has no version {version}")))?
         }
     };
     let document = app.engine.store().document_at(id, at).await?;
     document
         .filter(|document| document.body.is_some())
-        .ok_or_else(|| absent(format!("the tool does not exist at revision {at}")))
+        .ok_or_else(|| ApiError::new(Code::NOT_FOUND, format!("the tool does not exist at revision {at}")))
 }

@@ -6,4 +6,4 @@ mod tool;
 
 pub(super) use body::{ToolBody, ToolUpdate};
 pub(super) use lint::{lint_item, lint_sentence};
-pub(super) use tool::{tool_answer, tool_id, version_text};
+pub(super) use tool::{stated_version, tool_answer, tool_id, version_text};

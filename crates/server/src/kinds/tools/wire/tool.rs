@@ -15,9 +15,14 @@ pub(in super::super) fn tool_id(document: &str, version: &str) -> u64 {
 
 /// The version that a document states, as text.
 pub(in super::super) fn version_text(body: &Value) -> String {
-    match body.get("version") {
-        Some(Value::String(version)) => version.clone(),
-        Some(Value::Number(version)) => version.to_string(),
+    stated_version(body.get("version").unwrap_or(&Value::Null))
+}
+
+/// The member `version` of a document, as text.
+pub(in super::super) fn stated_version(stated: &Value) -> String {
+    match stated {
+        Value::String(version) => version.clone(),
+        Value::Number(version) => version.to_string(),
         _ => "1.0".to_owned(),
     }
 }
