@@ -17,6 +17,7 @@ const ENTRIES: &[TableColumn<AuditItem>] = &[
         Some(code) => format!("{} ({code})", entry.outcome),
         None => entry.outcome.clone(),
     }),
+    TableColumn::new("COUNT", |entry| entry.count.to_string()),
     TableColumn::new("FROM", |entry| optional(entry.from.as_ref())),
     TableColumn::new("REVISION", |entry| optional(entry.revision)),
     TableColumn::wide("ROLE", |entry| entry.role.clone()),

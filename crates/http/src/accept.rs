@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::edge::HttpEdge;
 use crate::limits::HttpLimits;
-use crate::tls::{ClientCertificate, TlsEndpoint, chose_http2, client_certificate};
+use crate::tls::{ClientCertificate, HandshakeFailure, TlsEndpoint, chose_http2, client_certificate};
 use crate::write_idle::WriteIdle;
 use crate::{http1, http2};
 
@@ -109,9 +109,15 @@ async fn connection(
     let within = Duration::from_millis(how.limits.receive_ms_max);
     let accepted = tokio::select! {
         accepted = tls.accept(stream, address, within) => accepted,
-        () = how.stop.cancelled() => None,
+        () = how.stop.cancelled() => return,
     };
-    let Some(stream) = accepted else { return };
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(HandshakeFailure::ClientCertificate(reason)) => {
+            return how.edge.certificate_refused(address.ip(), &reason);
+        }
+        Err(HandshakeFailure::Other) => return,
+    };
     let certificate = client_certificate(&stream).map(Arc::new);
     let peer = Peer { address, is_encrypted: true, certificate };
     match chose_http2(&stream) {

@@ -168,7 +168,7 @@ pub struct AppStateParts {
     pub(crate) sockets_of_caller: Arc<CallerPlaces>,
     pub(crate) recent: RevisionCache,
     /// Keeps who did what.
-    pub(crate) audit: AuditTrail,
+    pub(crate) audit: Arc<AuditTrail>,
     /// Which routes the audit has, once they are known.
     pub(crate) audited: OnceLock<RoutePermissions>,
     /// The OpenAPI document, once the routes are known.
@@ -188,7 +188,7 @@ impl AppState {
         let limits = parts.limits;
         Self(Arc::new(AppStateParts {
             tokens,
-            audit: AuditTrail::new(&metrics),
+            audit: Arc::new(AuditTrail::new(&metrics)),
             audited: OnceLock::new(),
             replica_metrics: ReplicaMetrics::new(&metrics, parts.tls.is_some()),
             request_metrics: RequestMetrics::default(),
@@ -270,7 +270,7 @@ impl AppState {
             tracing::warn!("sockets or queued writes did not end in time; dropping them");
         }
         // Of what was answered until now.
-        if let Err(error) = self.audit.write(&**self.engine.store()).await {
+        if let Err(error) = self.audit.write_last(&**self.engine.store()).await {
             tracing::warn!(%error, "cannot write the last entries of the audit");
         }
         self.kinds.stop().await;

@@ -1,6 +1,7 @@
 //! Runs before every handler: is the request meant for this server, and who sends it?
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,7 +16,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::accept::Peer;
 use crate::app::AppState;
-use crate::audit::{Asked, RoutePermissions};
+use crate::audit::{Asked, RoutePermissions, certificate_refused};
 use crate::body::BodyBytes;
 use crate::caller_places::RequestPlace;
 use crate::code::Code;
@@ -34,6 +35,7 @@ const METRICS: &str = "/metrics";
 /// The routes with all their layers. Cheap to clone.
 #[derive(Clone)]
 pub struct HttpEdge {
+    app: AppState,
     routes: Router,
     openapi: Arc<OpenApi>,
     /// Where the metrics are beside their own path.
@@ -50,7 +52,7 @@ impl HttpEdge {
         app.docs.get_or_init(|| OpenApiPage::new(&openapi));
         app.audited.get_or_init(|| RoutePermissions::of(&openapi));
         let (routes, openapi) = (surrounding(routes, app), Arc::new(openapi));
-        Self { routes, openapi, metrics_path: None, is_of_metrics: false }
+        Self { app: app.clone(), routes, openapi, metrics_path: None, is_of_metrics: false }
     }
 
     /// Answers the metrics at that path too.
@@ -71,6 +73,11 @@ impl HttpEdge {
     #[must_use]
     pub fn openapi(&self) -> &OpenApi {
         &self.openapi
+    }
+
+    /// Notes that the certificate of a client was refused.
+    pub(crate) fn certificate_refused(&self, from: IpAddr, reason: &str) {
+        certificate_refused(&self.app, from, reason);
     }
 
     /// Answers a request.
@@ -161,10 +168,11 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
     check_one_host(request)?;
     let (headers, uri) = (request.headers(), request.uri());
     // Without a token nothing can be read that a page of another origin could be after.
-    if app.is_on_loopback && !app.requires_token {
-        check_host(headers, uri)?;
-    }
-    check_origin(headers, uri)?;
+    let is_own = match app.is_on_loopback && !app.requires_token {
+        true => check_host(headers, uri),
+        false => Ok(()),
+    };
+    is_own.and_then(|()| check_origin(headers, uri)).map_err(|error| refusing_sender(app, request, error))?;
     let closed = match app.is_on_loopback {
         _ if app.requires_token => Some("this server was started with --require-token"),
         false => Some("this server can be reached from other machines"),
@@ -175,7 +183,7 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
     };
     let principal = app.tokens.principal(headers)?;
     if principal.session().is_some() {
-        check_session(request)?;
+        check_session(request).map_err(|error| error.refusing(principal.clone()))?;
     }
     let principal = match principal.is_anonymous() {
         true => certified(app, request).unwrap_or(principal),
@@ -183,6 +191,15 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
     };
     let place = RequestPlace::new(&app.requests_in_flight);
     Ok(Access::new(principal, closed, Arc::clone(&app.rates), place))
+}
+
+/// The error with who the request is of, if what it brings says so: a page of another site may have sent it by the browser
+/// of a known caller.
+fn refusing_sender(app: &AppState, request: &Request, error: ApiError) -> ApiError {
+    match app.tokens.principal(request.headers()) {
+        Ok(principal) if !principal.is_anonymous() => error.refusing(principal),
+        _ => error,
+    }
 }
 
 /// The holder of the client certificate of the connection. One whose names give no role is anonymous: a certificate may

@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Response};
 use midflight_core::{JsonPointer, Problems};
 use midflight_wire::problem::{ProblemBody, ProblemItem};
 
-use crate::audit::ErrorCode;
+use crate::audit::{ErrorCode, FoundCaller};
 use crate::code::Code;
 use crate::conflict::EditConflict;
+use crate::principal::Principal;
 use crate::wire::problem_items;
 
 /// What every error answer is sent as (RFC 9457).
@@ -19,6 +20,8 @@ pub struct ApiError {
     code: &'static str,
     body: Box<ProblemBody>,
     conflict: Option<EditConflict>,
+    /// Who is refused, where what they sent is not accepted as theirs.
+    refused: Option<Principal>,
 }
 
 impl ApiError {
@@ -38,13 +41,20 @@ impl ApiError {
             retry_after_seconds: None,
             request_id: None,
         };
-        Self { code: code.as_str(), body: Box::new(body), conflict: None }
+        Self { code: code.as_str(), body: Box::new(body), conflict: None, refused: None }
     }
 
     /// The same error, of an edit that may be accepted when it is made again.
     #[must_use]
     pub fn because_of(mut self, conflict: EditConflict) -> Self {
         self.conflict = Some(conflict);
+        self
+    }
+
+    /// The same error, of a request by who is known and refused all the same, as for a token that has expired. The audit
+    /// has their name.
+    pub(crate) fn refusing(mut self, principal: Principal) -> Self {
+        self.refused = Some(principal);
         self
     }
 
@@ -118,6 +128,9 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(self.body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&*self.body)).into_response();
         response.extensions_mut().insert(ErrorCode(self.code));
+        if let Some(principal) = self.refused {
+            response.extensions_mut().insert(FoundCaller(principal));
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         if status == StatusCode::UNAUTHORIZED {

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::accept::Peer;
 use crate::app::AppState;
-use crate::audit::LoggedIn;
+use crate::audit::FoundCaller;
 use crate::body::JsonBody;
 use crate::code::Code;
 use crate::principal::Permission::{self, Open};
@@ -93,7 +93,7 @@ async fn log_in(
     };
     let cookie = AppendHeaders([(header::SET_COOKIE, cookie)]);
     let mut response = (StatusCode::CREATED, cookie, Json(answer)).into_response();
-    response.extensions_mut().insert(LoggedIn(principal));
+    response.extensions_mut().insert(FoundCaller(principal));
     Ok(response)
 }
 

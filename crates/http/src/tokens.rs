@@ -124,7 +124,8 @@ impl Tokens {
         };
         let now = Timestamp::now();
         if let Some(until) = entry.principal.expires_at().filter(|until| *until <= now) {
-            return refused(&format!("the token {:?} expired at {until}", entry.principal.name()));
+            let detail = format!("the token {:?} expired at {until}", entry.principal.name());
+            return Err(ApiError::new(Code::UNAUTHENTICATED, detail).refusing(entry.principal.clone()));
         }
         entry.note_use(now);
         Ok(entry.principal.clone())

@@ -7,6 +7,12 @@ use midflight_http::tokens::{admin, fresh_token, hash_of, is_token};
 use midflight_store::{Store, StoreError, Token};
 
 use crate::error::ServeError;
+use crate::host_audit::HostAudit;
+
+/// What the audit calls it when the file has another token.
+const CHANGED: &str = "admin token file changed";
+/// Why a changed file may have no effect: another admin token is that of the log.
+const OTHER: &str = "other_admin_token";
 
 /// Where the admin's token comes from.
 pub(crate) enum AdminTokenSource {
@@ -27,20 +33,26 @@ pub(crate) struct FileKey {
 impl FileKey {
     /// Sees to it that the store knows it. Answers whether it does: not when the store has another one that is not to
     /// be replaced.
-    async fn keep(&self, store: &dyn Store) -> Result<bool, StoreError> {
+    async fn keep(&self, store: &dyn Store, audit: &HostAudit) -> Result<bool, StoreError> {
         let wanted = admin(&self.token);
+        let is_same = |kept: &Token| kept.name == wanted.name && kept.hash == wanted.hash;
         if self.replaces {
+            let is_other = |kept: &Token| kept.name == wanted.name && !is_same(kept);
+            let replaces_other = store.tokens().await?.iter().any(is_other);
             store.put_token(&wanted).await?;
+            if replaces_other {
+                // It was changed while no server ran on it.
+                audit.keep(store, CHANGED, &self.file, None).await?;
+            }
             return Ok(true);
         }
-        let is_same = |kept: &Token| kept.name == wanted.name && kept.hash == wanted.hash;
         Ok(store.add_token(&wanted).await? || store.tokens().await?.iter().any(is_same))
     }
 }
 
 impl FileKey {
     /// Looks whether the file has another token now, and sees to it that it is the admin's then.
-    async fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    async fn look(&mut self, store: &dyn Store, audit: &HostAudit) -> Result<(), StoreError> {
         let Some(token) = self.changed().await else { return Ok(()) };
         let wanted = admin(&token);
         // Of a shared log only the token that this file had is replaced, unless it was said that any is to be.
@@ -52,6 +64,8 @@ impl FileKey {
                 replaced || store.tokens().await?.iter().any(is_same)
             }
         };
+        // Before the token is known here: it is looked at again when the entry cannot be stored.
+        audit.keep(store, CHANGED, &self.file, (!is_admin).then_some(OTHER)).await?;
         match is_admin {
             true => {
                 tracing::info!(file = %self.file.display(), "admin token changed in its file; now in effect")
@@ -76,9 +90,9 @@ impl FileKey {
 
 impl AdminTokenSource {
     /// Looks whether the admin's token was changed in its file.
-    pub(crate) async fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) async fn look(&mut self, store: &dyn Store, audit: &HostAudit) -> Result<(), StoreError> {
         match self {
-            Self::File(key) => key.look(store).await,
+            Self::File(key) => key.look(store, audit).await,
             Self::Shown => Ok(()),
         }
     }
@@ -106,9 +120,13 @@ impl AdminTokenSource {
 
     /// Sees to it that the store knows an admin's token. Answers a fresh one, which only the caller ever gets. Of
     /// several servers that start on an empty store at once, one answers it.
-    pub(crate) async fn keep(&self, store: &dyn Store) -> Result<Option<String>, ServeError> {
+    pub(crate) async fn keep(
+        &self,
+        store: &dyn Store,
+        audit: &HostAudit,
+    ) -> Result<Option<String>, ServeError> {
         match self {
-            Self::File(key) => match key.keep(store).await? {
+            Self::File(key) => match key.keep(store, audit).await? {
                 true => Ok(None),
                 false => Err(ServeError::OtherAdminToken(key.file.clone())),
             },
@@ -121,10 +139,10 @@ impl AdminTokenSource {
     }
 
     /// Does what [`Self::keep`] does, for a store that was unavailable then and has known servers before.
-    pub(crate) async fn keep_late(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) async fn keep_late(&self, store: &dyn Store, audit: &HostAudit) -> Result<(), StoreError> {
         match self {
             Self::File(key) => {
-                if !key.keep(store).await? {
+                if !key.keep(store, audit).await? {
                     // It is too late to refuse to start, and others go by the token that is there.
                     let error = ServeError::OtherAdminToken(key.file.clone());
                     tracing::error!(%error, "using the admin token of the log");

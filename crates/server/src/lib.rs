@@ -25,6 +25,7 @@ mod bounded_file;
 mod data_dir;
 mod error;
 mod file_events;
+mod host_audit;
 mod jwks;
 mod kept_tokens;
 mod kinds;

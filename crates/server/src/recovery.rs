@@ -10,9 +10,12 @@ use midflight_store::{Store, StoreError, Token};
 
 use crate::admin_token::replace_private;
 use crate::error::ServeError;
+use crate::host_audit::HostAudit;
 
 /// The file, in the data folder.
 const FILE: &str = "recover-admin-token";
+/// What the audit calls it.
+const RECOVER: &str = "token recover";
 
 /// Where a new admin token is asked for.
 #[derive(Debug, Clone)]
@@ -24,7 +27,7 @@ impl Recovery {
     }
 
     /// Makes the admin token that was asked for, if one was, instead of the one that there is.
-    pub(crate) async fn take(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) async fn take(&self, store: &dyn Store, audit: &HostAudit) -> Result<(), StoreError> {
         let text = match tokio::fs::read_to_string(&self.0).await {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -37,9 +40,12 @@ impl Recovery {
             Ok(hash) => {
                 let token = Token::new(ADMIN, ADMIN, &hash.to_hex(), jiff::Timestamp::now());
                 store.put_token(&token).await?;
+                // Before the file is removed: it is taken again when the entry cannot be stored.
+                audit.keep(store, RECOVER, &self.0, None).await?;
                 tracing::warn!("admin token replaced, as requested on this host");
             }
             Err(error) => {
+                audit.keep(store, RECOVER, &self.0, Some("not_a_hash")).await?;
                 tracing::warn!(file = %self.0.display(), %error, "request for a new admin token ignored: not a hash");
             }
         }

@@ -32,6 +32,7 @@ use crate::backend::Backend;
 use crate::data_dir::DataDir;
 use crate::error::ServeError;
 use crate::file_events::FileEvents;
+use crate::host_audit::HostAudit;
 use crate::jwks::KeySource;
 use crate::kinds::context::KindContext;
 use crate::kinds::kinds;
@@ -108,6 +109,7 @@ impl Service {
             replaces,
             kept: backend.kept_tokens(),
             recovery: backend.recovery(),
+            audit: HostAudit { replica: backend.replica_id.clone() },
         })?;
         let (tokens, first_token) = match is_there {
             true => keys.first(&*backend.store).await?,

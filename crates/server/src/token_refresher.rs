@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::admin_token::AdminTokenSource;
 use crate::error::ServeError;
+use crate::host_audit::HostAudit;
 use crate::kept_tokens::KeptTokens;
 use crate::recovery::Recovery;
 
@@ -30,6 +31,8 @@ pub(crate) struct TokenRefresher {
     last: Vec<Token>,
     /// Where a host asks for a new admin token.
     recovery: Option<Recovery>,
+    /// Keeps what is done on this host.
+    audit: HostAudit,
     /// The number of changes of tokens that was read last.
     changes: Option<u64>,
     /// Until when it was noted which tokens were used.
@@ -44,21 +47,22 @@ pub(crate) struct KeyOptions {
     pub(crate) replaces: bool,
     pub(crate) kept: Option<KeptTokens>,
     pub(crate) recovery: Option<Recovery>,
+    pub(crate) audit: HostAudit,
 }
 
 impl TokenRefresher {
     /// Reads the file with the admin's token, or makes it.
     pub(crate) fn read(options: KeyOptions) -> Result<Self, ServeError> {
-        let KeyOptions { file, replaces, kept, recovery } = options;
+        let KeyOptions { file, replaces, kept, recovery, audit } = options;
         let last = kept.as_ref().map_or_else(Vec::new, KeptTokens::read);
         let first = AdminTokenSource::read(file.as_deref(), replaces)?;
         let noted = (Instant::now(), Timestamp::now());
-        Ok(Self { first, kept, last, recovery, changes: None, noted })
+        Ok(Self { first, kept, last, recovery, audit, changes: None, noted })
     }
 
     /// The tokens of the store, with a fresh one, which is answered too, if it had none.
     pub(crate) async fn first(&mut self, store: &dyn Store) -> Result<(Tokens, Option<String>), ServeError> {
-        let message = self.first.keep(store).await?;
+        let message = self.first.keep(store, &self.audit).await?;
         self.recover(store).await?;
         Ok((Tokens::new(self.of_store(store).await?), message))
     }
@@ -129,9 +133,9 @@ impl TokenRefresher {
             seal.know(store.hint_key().await?);
         }
         if !is_kept {
-            self.first.keep_late(store).await?;
+            self.first.keep_late(store, &self.audit).await?;
         }
-        self.first.look(store).await?;
+        self.first.look(store, &self.audit).await?;
         self.recover(store).await?;
         if self.changes.is_none() || self.changes != Some(store.token_changes().await?) {
             app.tokens.know(self.of_store(store).await?);
@@ -145,7 +149,7 @@ impl TokenRefresher {
     /// Makes the admin token that was asked for on this host.
     async fn recover(&self, store: &dyn Store) -> Result<(), StoreError> {
         match &self.recovery {
-            Some(recovery) => recovery.take(store).await,
+            Some(recovery) => recovery.take(store, &self.audit).await,
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! The log in PostgreSQL does what every log must do, and keeps its promises when the server is not what it was.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod audit_entries;
 #[path = "postgres/callers.rs"]
 mod callers;
 
@@ -8,10 +9,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit_entries::audit_entry;
 use midflight_core::{Change, DocumentId, Edit, LogHead, RevisionNumber, Trigger};
 use midflight_store::{
-    AppendError, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions, PostgresStore,
-    Replica, RevisionLog as _, Store, StoreError, everything,
+    AppendError, AuditStore as _, EventQuery, EventStore as _, FleetStore as _, NewRevision, PostgresOptions,
+    PostgresStore, Replica, RevisionLog as _, Store, StoreError, everything,
 };
 use midflight_testkit::{CertificateAuthority, DEADLINE, Postgres, Proxy};
 use serde_json::{Value, json};
@@ -119,6 +121,34 @@ async fn a_row_added_by_hand_is_found_and_the_past_cannot_be_changed() {
 }
 
 #[tokio::test]
+async fn the_audit_cannot_be_changed_and_retention_deletes_what_it_may() {
+    let server = Postgres::shared();
+    let url = server.database();
+    let store = open(&url);
+    store.add_audit(&[audit_entry(1), audit_entry(2)]).await.unwrap();
+    for forbidden in [
+        "UPDATE audit SET actor = 'eve'",
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE number = 1",
+        "TRUNCATE audit",
+        "TRUNCATE audit RESTART IDENTITY CASCADE",
+        "INSERT INTO audit OVERRIDING SYSTEM VALUE VALUES (1, 0, '', '', '', '')
+            ON CONFLICT (number) DO UPDATE SET actor = 'eve'",
+        "DELETE FROM audit_kept",
+        "TRUNCATE audit_kept",
+    ] {
+        let refused = Postgres::psql(&url, forbidden).unwrap_err();
+        assert!(refused.contains("the audit is append-only"), "{forbidden}: {refused}");
+    }
+    let actors = "SELECT string_agg(actor, ',' ORDER BY number) FROM audit";
+    assert_eq!(Postgres::psql(&url, actors).unwrap(), "actor1,actor2");
+    assert_eq!(store.forget_audit(jiff::Timestamp::from_second(2).unwrap()).await.unwrap(), 1);
+    assert_eq!(Postgres::psql(&url, actors).unwrap(), "actor2");
+    let back = Postgres::psql(&url, "UPDATE audit_kept SET kept_from = 0").unwrap_err();
+    assert!(back.contains("never goes back"), "{back}");
+}
+
+#[tokio::test]
 async fn a_malformed_row_added_by_hand_is_refused() {
     let server = Postgres::shared();
     let url = server.database();
@@ -192,7 +222,7 @@ async fn a_newer_log_is_refused() {
 }
 
 /// The newest migration of this version.
-const KNOWN: i64 = 9;
+const KNOWN: i64 = 10;
 
 /// Leaves the schema as a newer version does whose log may be used by programs that know the migration `oldest`.
 fn migrate_as_a_newer_version(url: &str, oldest: i64) {

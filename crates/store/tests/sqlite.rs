@@ -1,13 +1,16 @@
 //! The log in a SQLite file does what every log must do, and keeps its promises when the file is not what it was.
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod audit_entries;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use audit_entries::audit_entry;
 use midflight_core::{Change, DocumentId, Edit, RevisionNumber, Trigger};
 use midflight_store::{
-    AppendError, Durability, NewRevision, RevisionLog as _, SqliteOptions, SqliteStore, Store, StoreError,
-    everything,
+    AppendError, AuditStore as _, Durability, NewRevision, RevisionLog as _, SqliteOptions, SqliteStore,
+    Store, StoreError, everything,
 };
 use serde_json::json;
 use sqlx::AssertSqlSafe;
@@ -161,7 +164,7 @@ async fn a_file_that_is_no_log_or_a_newer_one_is_refused() {
 }
 
 /// The newest migration of this version.
-const KNOWN: i64 = 10;
+const KNOWN: i64 = 11;
 
 /// Leaves the schema as a newer version does whose log may be used by programs that know the migration `oldest`.
 async fn migrate_as_a_newer_version(path: &Path, oldest: i64) {
@@ -212,6 +215,39 @@ async fn the_past_cannot_be_changed_and_a_row_added_by_hand_is_found() {
     assert_eq!(found[0].documents[0].body.as_deref(), Some(&json!({"n": 1})));
     let (head, heads) = store.heads(&[DocumentId::new("rules", "d0").unwrap()]).await.unwrap();
     assert_eq!((head.number.get(), heads[0].as_ref().unwrap().version), (51, 2));
+}
+
+#[tokio::test]
+async fn the_audit_cannot_be_changed_and_retention_deletes_what_it_may() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("midflight.db");
+    let store = open(&path).await.unwrap();
+    store.add_audit(&[audit_entry(1), audit_entry(2)]).await.unwrap();
+    let by_hand = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    // SQLite has no TRUNCATE: a DELETE without WHERE is it.
+    for forbidden in [
+        "UPDATE audit SET actor = 'eve'",
+        "UPDATE OR REPLACE audit SET number = 2 WHERE number = 1",
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE number = 1",
+        "INSERT OR REPLACE INTO audit VALUES (1, 0, 'eve', '', '', '{}')",
+        "INSERT INTO audit VALUES (1, 0, 'eve', '', '', '{}') ON CONFLICT (number) DO UPDATE SET actor = 'eve'",
+        "DELETE FROM audit_kept",
+        "INSERT OR REPLACE INTO audit_kept VALUES (1, 100)",
+    ] {
+        let refused = sqlx::query(forbidden).execute(&by_hand).await.unwrap_err().to_string();
+        assert!(refused.contains("the audit is append-only"), "{forbidden}: {refused}");
+    }
+    let actors = async || {
+        let actors = sqlx::query_scalar::<_, String>("SELECT actor FROM audit ORDER BY number");
+        actors.fetch_all(&by_hand).await.unwrap()
+    };
+    assert_eq!(actors().await, ["actor1", "actor2"]);
+    assert_eq!(store.forget_audit(jiff::Timestamp::from_second(2).unwrap()).await.unwrap(), 1);
+    assert_eq!(actors().await, ["actor2"]);
+    let back = sqlx::query("UPDATE audit_kept SET kept_from = 0").execute(&by_hand).await.unwrap_err();
+    assert!(back.to_string().contains("never goes back"), "{back}");
+    by_hand.close().await;
 }
 
 #[tokio::test]

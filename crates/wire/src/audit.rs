@@ -16,15 +16,15 @@ pub struct AuditItem {
     pub actor: String,
     /// The id of the token or the subject; null without one.
     pub principal: Option<String>,
-    /// The role of who asked; `signer` for a webhook.
+    /// The role of who asked; `signer` for a webhook, `host` for what was done on the host of the server.
     pub role: String,
-    /// The method and the route.
+    /// The method and the route, or what was done without a request.
     pub action: String,
     /// The path.
     pub target: String,
     /// `success`, `refused`, `failed`, or `unknown` when the connection was closed before the answer.
     pub outcome: String,
-    /// The HTTP status.
+    /// The HTTP status; 495 for a client certificate that was refused, 0 for what is no request.
     pub status: u16,
     /// The code of the error.
     pub code: Option<String>,
@@ -34,7 +34,8 @@ pub struct AuditItem {
     pub request_id: Option<String>,
     /// The revision that it made.
     pub revision: Option<u64>,
-    /// How many equal refusals in a row this entry counts.
+    /// How many this entry stands for: refusals, and requests of unknown callers, that differ from this one in their time,
+    /// id and path.
     pub count: u64,
 }
 

@@ -136,7 +136,8 @@ export interface paths {
         };
         /**
          * What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
-         *     and every refusal (401 and 403), newest first.
+         *     and every refusal (401 and 403), newest first. Refusals, and requests of unknown callers, that differ in their time and
+         *     path alone are one entry with a count.
          */
         get: operations["list_audit"];
         put?: never;
@@ -2382,7 +2383,7 @@ export interface components {
         };
         /** @description One thing that was done or refused. */
         AuditItem: {
-            /** @description The method and the route. */
+            /** @description The method and the route, or what was done without a request. */
             action: string;
             /** @description Who asked: the author of what it changed. */
             actor: string;
@@ -2392,7 +2393,8 @@ export interface components {
             code?: string | null;
             /**
              * Format: int64
-             * @description How many equal refusals in a row this entry counts.
+             * @description How many this entry stands for: refusals, and requests of unknown callers, that differ from this one in their time,
+             *     id and path.
              */
             count: number;
             /** @description The address at the other end of the connection; that of a proxy behind one. */
@@ -2415,11 +2417,11 @@ export interface components {
              * @description The revision that it made.
              */
             revision?: number | null;
-            /** @description The role of who asked; `signer` for a webhook. */
+            /** @description The role of who asked; `signer` for a webhook, `host` for what was done on the host of the server. */
             role: string;
             /**
              * Format: int32
-             * @description The HTTP status.
+             * @description The HTTP status; 495 for a client certificate that was refused, 0 for what is no request.
              */
             status: number;
             /** @description The path. */

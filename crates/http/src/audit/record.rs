@@ -8,11 +8,12 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Extensions, Method, StatusCode};
 use axum::response::Response;
-use jiff::Timestamp;
 use midflight_store::AuditEntry;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::PathItem;
 
+use super::beside::now;
+use super::trail::EntryClass;
 use crate::accept::Peer;
 use crate::app::AppState;
 use crate::principal::{Permission, Principal};
@@ -39,9 +40,10 @@ pub(crate) struct MadeRevision(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub struct SignedBy(pub Arc<str>);
 
-/// Who logged in, in the extensions of the answer: the request itself was anonymous.
+/// Who a request is of, in the extensions of its answer, where the edge did not find it: who logged in, or who is known and
+/// was refused.
 #[derive(Debug, Clone)]
-pub(crate) struct LoggedIn(pub(crate) Principal);
+pub(crate) struct FoundCaller(pub(crate) Principal);
 
 /// The permission of each route that is audited, by its path and method.
 #[derive(Debug, Default)]
@@ -61,7 +63,9 @@ impl RoutePermissions {
         Self(audited)
     }
 
+    /// A HEAD is answered as the GET that it stands for.
     fn has(&self, path: &str, method: &Method) -> bool {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
         self.0.get(path).is_some_and(|methods| methods.contains(method))
     }
 }
@@ -114,9 +118,27 @@ impl Asked {
     pub(crate) fn answered(&self, app: &AppState, principal: &Principal, response: &Response) {
         let path = self.path();
         let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if is_refusal || self.is_audited(app, &path) {
-            app.audit.add(self.entry(app, principal, &path, Some(response)));
+        // A browser logs out of a session that has ended: nothing was done.
+        let is_nothing = path == SESSION
+            && self.method == Method::DELETE
+            && principal.session().is_none()
+            && response.status().is_success();
+        if is_refusal || (self.is_audited(app, &path) && !is_nothing) {
+            self.add(app, principal, &path, Some(response));
         }
+    }
+
+    /// Adds the entry, bounded by whether who asked is known.
+    fn add(&self, app: &AppState, principal: &Principal, path: &str, answer: Option<&Response>) {
+        let extensions = answer.map(Response::extensions);
+        let is_signed = extensions.is_some_and(|extensions| extensions.get::<SignedBy>().is_some());
+        let is_found = extensions.is_some_and(|extensions| extensions.get::<FoundCaller>().is_some());
+        let class = match answer.map(|answer| answer.status().as_u16()) {
+            _ if principal.is_anonymous() && !is_signed && !is_found => EntryClass::Unknown,
+            Some(401 | 403 | 429) => EntryClass::Refusal,
+            _ => EntryClass::Action,
+        };
+        app.audit.add(self.entry(app, principal, path, answer), class);
     }
 
     /// The path of the route, as the document has it. One of the router with a wildcard is another text.
@@ -129,7 +151,11 @@ impl Asked {
     }
 
     fn is_audited(&self, app: &AppState, path: &str) -> bool {
-        path == LOGIN || path == SESSION || app.audited.get().is_some_and(|it| it.has(path, &self.method))
+        match path {
+            LOGIN => matches!(self.method, Method::GET | Method::HEAD),
+            SESSION => matches!(self.method, Method::POST | Method::DELETE),
+            _ => app.audited.get().is_some_and(|it| it.has(path, &self.method)),
+        }
     }
 
     /// The entry of an answer, or of a request whose sender left before it.
@@ -142,8 +168,8 @@ impl Asked {
     ) -> AuditEntry {
         let status = answer.map_or(CLOSED, |answer| answer.status().as_u16());
         let extensions = answer.map(Response::extensions);
-        let logged_in = extensions.and_then(Extensions::get::<LoggedIn>);
-        let principal = logged_in.map_or(principal, |logged_in| &logged_in.0);
+        let found = extensions.and_then(Extensions::get::<FoundCaller>);
+        let principal = found.map_or(principal, |found| &found.0);
         let signer = extensions.and_then(Extensions::get::<SignedBy>).map(|signer| signer.0.to_string());
         let outcome = match status {
             CLOSED => "unknown",
@@ -152,11 +178,9 @@ impl Asked {
             _ => "failed",
         };
         let route = if path.is_empty() { "(unknown path)" } else { path };
-        let mut target = self.target.path().to_owned();
-        target.truncate(target.floor_char_boundary(TARGET_BYTES_MAX));
+        let target = bounded(self.target.path());
         AuditEntry {
-            // As precise as the store keeps it.
-            at: Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap_or_default(),
+            at: now(),
             replica: app.replica_id.clone(),
             role: if signer.is_some() { "signer".to_owned() } else { principal.role().as_str().to_owned() },
             actor: signer.unwrap_or_else(|| principal.name().to_owned()),
@@ -172,6 +196,12 @@ impl Asked {
             count: 1,
         }
     }
+}
+
+/// What an entry has of a target.
+pub(super) fn bounded(target: &str) -> String {
+    let end = target.floor_char_boundary(TARGET_BYTES_MAX);
+    target.get(..end).unwrap_or_default().to_owned()
 }
 
 /// A request that is being answered. Dropped before it was, it comes to an entry too: what was asked for may have been
@@ -192,7 +222,7 @@ impl Drop for Pending {
         if let Some((asked, app, principal)) = self.0.take() {
             let path = asked.path();
             if asked.is_audited(&app, &path) {
-                app.audit.add(asked.entry(&app, &principal, &path, None));
+                asked.add(&app, &principal, &path, None);
             }
         }
     }

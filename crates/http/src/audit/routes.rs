@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
+use super::trail::write_to_the_end;
 use crate::app::AppState;
 use crate::code::Code;
 use crate::params::{Params, limit, number_cursor, time};
@@ -72,7 +73,8 @@ impl AuditParams {
 }
 
 /// What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
-/// and every refusal (401 and 403), newest first.
+/// and every refusal (401 and 403), newest first. Refusals, and requests of unknown callers, that differ in their time and
+/// path alone are one entry with a count.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "access", params(AuditParams),
     responses((status = 200, body = AuditList), (status = "default", body = ProblemBody)))]
 async fn list_audit(
@@ -81,10 +83,9 @@ async fn list_audit(
 ) -> Result<Json<AuditList>, ApiError> {
     let limit = limit(params.limit)?;
     let query = params.query(limit)?;
-    let store = &**app.engine.store();
     // What was answered before is in it.
-    app.audit.write(store).await?;
-    let page = store.audit(query).await?;
+    write_to_the_end(&app.audit, app.engine.store().clone()).await?;
+    let page = app.engine.store().audit(query).await?;
     Ok(Json(AuditList {
         items: page.items.into_iter().map(audit_item).collect(),
         next_cursor: page.next.map(|number| number.to_string()),
@@ -103,7 +104,7 @@ async fn export_audit(
         return Err(ApiError::new(Code::INVALID_PARAMETER, "limit: an export has all entries; leave it out"));
     }
     let query = params.query(EXPORT_PAGE)?;
-    app.audit.write(&**app.engine.store()).await?;
+    write_to_the_end(&app.audit, app.engine.store().clone()).await?;
     let chunks = unfold(Some((app, query)), |state| async move {
         let (app, query) = state?;
         let page = match app.engine.store().audit(query.clone()).await {

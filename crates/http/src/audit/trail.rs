@@ -1,126 +1,190 @@
 //! What waits to be written into the audit, and what writes it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use metrics::Counter;
-use midflight_store::{AuditEntry, Store, StoreError};
+use midflight_store::{AuditEntry, AuditStore, StoreError};
 use tokio::sync::Notify;
 
+use super::merged::{MergeLimits, MergedEntries};
 use crate::app::AppState;
-use crate::metrics::registry::{MetricsRegistry, label};
+use crate::metrics::registry::MetricsRegistry;
 
-/// How many entries may wait. 10,000: what comes in while the store is unavailable for a while; a few MB.
+/// How many entries of what known callers did may wait. 10,000: what comes in while the store is unavailable for a while;
+/// a few MB.
 const WAITING_MAX: usize = 10_000;
-/// How many of them may be refusals, which callers without a token can cause.
-const REFUSALS_MAX: usize = WAITING_MAX / 2;
 /// How many are written at once.
 const BATCH_MAX: usize = 1_000;
 /// How soon they are written.
 const WRITE_AFTER: Duration = Duration::from_millis(200);
-/// How soon it is tried again when the store did not take them.
+/// How soon it is tried again when the store did not take them, and looked again whether what is counted together is due.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// The bounds of refusals of known callers.
+const OF_KNOWN: MergeLimits =
+    MergeLimits { entries_max: 2_000, rows_burst: 500, rows_per_second: 10, by_target: true };
+/// The bounds of what callers who are not known cause. One a second: 86,400 rows a day, some 30 MB.
+const OF_UNKNOWN: MergeLimits =
+    MergeLimits { entries_max: 1_000, rows_burst: 100, rows_per_second: 1, by_target: false };
+
+/// How an entry is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryClass {
+    /// What a known caller did, or tried: a row of its own.
+    Action,
+    /// What a known caller may not, or not so often.
+    Refusal,
+    /// Whatever a caller caused who is not known.
+    Unknown,
+}
 
 /// The entries that are not written yet.
+struct Waiting {
+    actions: VecDeque<AuditEntry>,
+    refusals: MergedEntries,
+    unknown: MergedEntries,
+}
+
+/// The entries that are not written yet, and what is counted of them.
 pub(crate) struct AuditTrail {
-    waiting: Mutex<VecDeque<AuditEntry>>,
+    waiting: Mutex<Waiting>,
     /// One at a time, so that entries are in their order.
     writing: tokio::sync::Mutex<()>,
     arrived: Notify,
     dropped: Counter,
-    dropped_refusals: Counter,
+    merged: Counter,
 }
 
 impl AuditTrail {
     pub(crate) fn new(metrics: &MetricsRegistry) -> Self {
-        let dropped = |outcome| {
-            let help = "Entries that the audit lost because too many waited, by outcome.";
-            metrics.counter("midflight_audit_dropped_total", help, label("outcome", outcome))
-        };
+        let now = Instant::now();
         Self {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                actions: VecDeque::new(),
+                refusals: MergedEntries::new(OF_KNOWN, now),
+                unknown: MergedEntries::new(OF_UNKNOWN, now),
+            }),
             writing: tokio::sync::Mutex::default(),
             arrived: Notify::new(),
-            dropped: dropped("other"),
-            dropped_refusals: dropped("refused"),
+            dropped: metrics.counter(
+                "midflight_audit_dropped_total",
+                "Entries that the audit lost because too many waited.",
+                Vec::new(),
+            ),
+            merged: metrics.counter(
+                "midflight_audit_merged_total",
+                "Refusals, and requests of unknown callers, that the audit has in the count of another entry.",
+                Vec::new(),
+            ),
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<AuditEntry>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an entry, which is written soon. A refusal like the last one is counted with it.
-    pub(crate) fn add(&self, entry: AuditEntry) {
-        let is_refusal = entry.outcome == "refused";
-        let mut waiting = self.waiting();
-        if let Some(last) = waiting.back_mut().filter(|last| is_refusal && is_same(last, &entry)) {
-            last.count += 1;
-            return;
-        }
-        if waiting.len() >= if is_refusal { REFUSALS_MAX } else { WAITING_MAX } {
-            drop(waiting);
-            if is_refusal {
-                self.dropped_refusals.increment(1);
+    /// Adds an entry, which is written soon.
+    pub(crate) fn add(&self, entry: AuditEntry, class: EntryClass) {
+        let (now, mut waiting) = (Instant::now(), self.waiting());
+        let merged = match class {
+            EntryClass::Refusal => waiting.refusals.add(entry, now),
+            EntryClass::Unknown => waiting.unknown.add(entry, now),
+            EntryClass::Action if waiting.actions.len() >= WAITING_MAX => {
+                drop(waiting);
+                self.dropped.increment(1);
+                // What the audit has no room for is in the log of the process at least.
+                let AuditEntry { actor, action, target, outcome, .. } = entry;
+                tracing::error!(%actor, %action, %target, %outcome, "audit entry lost: too many entries wait for the store");
                 return;
             }
-            self.dropped.increment(1);
-            // What the audit has no room for is in the log of the process at least.
-            let AuditEntry { actor, action, target, outcome, .. } = entry;
-            tracing::error!(%actor, %action, %target, %outcome, "audit entry lost: too many entries wait for the store");
-            return;
-        }
-        let is_first = waiting.is_empty();
-        waiting.push_back(entry);
+            EntryClass::Action => {
+                waiting.actions.push_back(entry);
+                false
+            }
+        };
         drop(waiting);
-        if is_first {
-            self.arrived.notify_one();
+        match merged {
+            true => self.merged.increment(1),
+            // One that waits already is known to whoever writes.
+            false => self.arrived.notify_one(),
         }
     }
 
-    /// Writes what waits.
-    pub(crate) async fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
+    /// Writes what is due. The caller sees it to its end: one that stops waiting in between may have it written twice.
+    async fn write(&self, store: &dyn AuditStore) -> Result<(), StoreError> {
         let _turn = self.writing.lock().await;
+        self.write_taken(store, MergedEntries::take).await
+    }
+
+    /// Writes all that waits, whatever the bounds say: the server stops.
+    pub(crate) async fn write_last(&self, store: &dyn AuditStore) -> Result<(), StoreError> {
+        let _turn = self.writing.lock().await;
+        self.write_taken(store, |merged, _| merged.take_all()).await
+    }
+
+    /// Writes what was done and what `take` takes of the rest, in the order of time.
+    async fn write_taken(
+        &self,
+        store: &dyn AuditStore,
+        take: fn(&mut MergedEntries, Instant) -> Vec<AuditEntry>,
+    ) -> Result<(), StoreError> {
         loop {
-            let batch: Vec<_> = self.waiting().iter().take(BATCH_MAX).cloned().collect();
+            let (actions, refusals, unknown) = {
+                let (now, mut waiting) = (Instant::now(), self.waiting());
+                let actions: Vec<_> = waiting.actions.iter().take(BATCH_MAX).cloned().collect();
+                (actions, take(&mut waiting.refusals, now), take(&mut waiting.unknown, now))
+            };
+            let mut batch = [&actions[..], &refusals, &unknown].concat();
             if batch.is_empty() {
                 return Ok(());
             }
-            store.add_audit(&batch).await?;
-            // Only now: what the store did not take waits on. An entry that was counted up meanwhile stays with the rest of it.
-            let mut waiting = self.waiting();
-            for written in &batch {
-                match waiting.front_mut() {
-                    Some(front) if front.count > written.count => front.count -= written.count,
-                    _ => drop(waiting.pop_front()),
-                }
+            batch.sort_by_key(|entry| entry.at);
+            let written = store.add_audit(&batch).await;
+            let (now, mut waiting) = (Instant::now(), self.waiting());
+            if written.is_err() {
+                waiting.refusals.restore(refusals, now);
+                waiting.unknown.restore(unknown, now);
+                return written;
+            }
+            // Only now: what the store did not take waits on.
+            waiting.actions.drain(..actions.len());
+            if actions.len() < BATCH_MAX {
+                return Ok(());
             }
         }
     }
+
+    /// Whether something waits that no arrival announces again.
+    fn has_merged(&self) -> bool {
+        let waiting = self.waiting();
+        !waiting.refusals.is_empty() || !waiting.unknown.is_empty()
+    }
 }
 
-/// Whether two refusals differ in their time and request only.
-fn is_same(one: &AuditEntry, other: &AuditEntry) -> bool {
-    let of = |entry: &AuditEntry| {
-        (
-            entry.actor.clone(),
-            entry.action.clone(),
-            entry.target.clone(),
-            entry.outcome.clone(),
-            entry.code.clone(),
-            entry.from.clone(),
-        )
-    };
-    of(one) == of(other)
+/// Writes what is due, for a caller who may leave before it is done: then it is done nevertheless, and once.
+pub(super) async fn write_to_the_end(
+    trail: &Arc<AuditTrail>,
+    store: Arc<dyn AuditStore>,
+) -> Result<(), StoreError> {
+    let trail = Arc::clone(trail);
+    let written = tokio::spawn(async move { trail.write(&*store).await });
+    written.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
 }
 
 /// Writes entries as they come, until the server stops; [`AppState::stop`] writes what is left.
 pub(crate) async fn run(app: AppState) {
     let store = app.engine.store();
     loop {
+        let again = async {
+            match app.audit.has_merged() {
+                true => tokio::time::sleep(TRY_AGAIN).await,
+                false => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = app.audit.arrived.notified() => {}
+            () = again => {}
             () = app.stopping.cancelled() => break,
         }
         // Others come meanwhile, and are written with it.
@@ -141,53 +205,101 @@ pub(crate) async fn run(app: AppState) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::test_entry;
+    use async_trait::async_trait;
     use jiff::Timestamp;
-    use midflight_store::{AuditQuery, AuditStore as _, MemoryStore};
+    use midflight_store::{AuditQuery, AuditRecord, MemoryStore, Page};
 
-    fn entry(actor: &str, outcome: &str) -> AuditEntry {
-        AuditEntry {
-            at: Timestamp::UNIX_EPOCH,
-            replica: "r1".to_owned(),
-            actor: actor.to_owned(),
-            principal: None,
-            role: "viewer".to_owned(),
-            action: "POST /api/v1/apply".to_owned(),
-            target: "/api/v1/apply".to_owned(),
-            outcome: outcome.to_owned(),
-            status: 403,
-            code: None,
-            from: None,
-            request_id: None,
-            revision: None,
-            count: 1,
+    fn trail() -> AuditTrail {
+        AuditTrail::new(&MetricsRegistry::new())
+    }
+
+    async fn stored(store: &MemoryStore) -> Vec<(String, u64)> {
+        let found = store.audit(AuditQuery { limit: 100_000, ..AuditQuery::default() }).await.unwrap().items;
+        found.into_iter().rev().map(|it| (it.entry.actor, it.entry.count)).collect()
+    }
+
+    #[tokio::test]
+    async fn refusals_are_counted_together_and_what_was_done_is_not() {
+        let (trail, store) = (trail(), MemoryStore::new());
+        for actor in ["a", "a", "b", "a"] {
+            trail.add(test_entry(actor, "refused"), EntryClass::Refusal);
+        }
+        for _ in 0..2 {
+            trail.add(test_entry("a", "success"), EntryClass::Action);
+        }
+        trail.write(&store).await.unwrap();
+        trail.write(&store).await.unwrap();
+        let mut found = stored(&store).await;
+        found.sort();
+        let expected = [("a", 1), ("a", 1), ("a", 3), ("b", 1)].map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_unknown_callers_displaces_nothing_and_is_bounded_in_the_store() {
+        let (trail, store) = (trail(), MemoryStore::new());
+        for nth in 0..3 * WAITING_MAX {
+            let from = Some(format!("10.0.{}.{}", nth / 256, nth % 256));
+            let entry = AuditEntry { from, ..test_entry("anonymous", "failed") };
+            trail.add(entry, EntryClass::Unknown);
+            if nth % 3 == 0 {
+                trail.add(test_entry("anna", "success"), EntryClass::Action);
+            }
+        }
+        trail.write(&store).await.unwrap();
+        let found = stored(&store).await;
+        let of = |actor: &str| found.iter().filter(|(it, _)| it == actor).count();
+        assert_eq!(of("anna"), WAITING_MAX);
+        assert_eq!(found.len(), WAITING_MAX + OF_UNKNOWN.rows_burst as usize);
+        trail.write_last(&store).await.unwrap();
+        let found = stored(&store).await;
+        assert!(found.len() <= WAITING_MAX + OF_UNKNOWN.entries_max + 1, "{}", found.len());
+        let counted: u64 = found.iter().filter(|(it, _)| it != "anna").map(|(_, count)| count).sum();
+        assert_eq!(counted, 3 * WAITING_MAX as u64, "none is lost");
+    }
+
+    /// A store that has taken entries and answers when it may.
+    #[derive(Default)]
+    struct SlowStore {
+        store: MemoryStore,
+        taken: Notify,
+        may_answer: Notify,
+    }
+
+    #[async_trait]
+    impl AuditStore for SlowStore {
+        async fn add_audit(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+            self.store.add_audit(entries).await?;
+            self.taken.notify_one();
+            self.may_answer.notified().await;
+            Ok(())
+        }
+
+        async fn audit(&self, query: AuditQuery) -> Result<Page<AuditRecord, u64>, StoreError> {
+            self.store.audit(query).await
+        }
+
+        async fn forget_audit(&self, before: Timestamp) -> Result<u64, StoreError> {
+            self.store.forget_audit(before).await
         }
     }
 
     #[tokio::test]
-    async fn equal_refusals_in_a_row_are_one_entry_and_nothing_else_is() {
-        let (trail, store) = (AuditTrail::new(&MetricsRegistry::new()), MemoryStore::new());
-        for actor in ["a", "a", "b", "a"] {
-            trail.add(entry(actor, "refused"));
-        }
-        trail.add(entry("a", "success"));
-        trail.add(entry("a", "success"));
-        trail.write(&store).await.unwrap();
-        trail.write(&store).await.unwrap();
-        let found = store.audit(AuditQuery { limit: 100, ..AuditQuery::default() }).await.unwrap().items;
-        let found: Vec<_> = found.iter().map(|it| (it.entry.actor.as_str(), it.entry.count)).collect();
-        assert_eq!(found, [("a", 1), ("a", 1), ("a", 1), ("b", 1), ("a", 2)]);
-    }
-
-    #[test]
-    fn refusals_leave_room_for_what_was_done() {
-        let trail = AuditTrail::new(&MetricsRegistry::new());
-        for nth in 0..WAITING_MAX {
-            trail.add(entry(&format!("a{nth}"), "refused"));
-        }
-        assert_eq!(trail.waiting().len(), REFUSALS_MAX);
-        for _ in 0..WAITING_MAX {
-            trail.add(entry("b", "success"));
-        }
-        assert_eq!(trail.waiting().len(), WAITING_MAX);
+    async fn a_reader_who_leaves_has_nothing_written_twice() {
+        let (trail, store) = (Arc::new(trail()), Arc::new(SlowStore::default()));
+        trail.add(test_entry("anna", "success"), EntryClass::Action);
+        trail.add(test_entry("eve", "refused"), EntryClass::Refusal);
+        let reader = {
+            let (trail, store) = (Arc::clone(&trail), Arc::clone(&store));
+            tokio::spawn(async move { write_to_the_end(&trail, store).await })
+        };
+        store.taken.notified().await;
+        reader.abort();
+        assert!(reader.await.unwrap_err().is_cancelled());
+        store.may_answer.notify_one();
+        trail.write(&*store).await.unwrap();
+        let expected = ["anna", "eve"].map(|name| (name.to_owned(), 1));
+        assert_eq!(stored(&store.store).await, expected);
     }
 }

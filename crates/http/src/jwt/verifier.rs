@@ -14,7 +14,7 @@ use super::claims::{RoleRule, claim, granted, known_values};
 use super::crypto;
 use super::keys::{JwtAlgorithm, VerifyKey, VerifyKeys};
 use crate::code::Code;
-use crate::principal::{Principal, TokenId};
+use crate::principal::{Principal, Role, TokenId};
 use crate::problem::ApiError;
 
 /// The longest token, in bytes. 16 KiB: one with many groups.
@@ -175,13 +175,23 @@ impl JwtVerifier {
                 "its key is not known; if its issuer has a new one, try again in some seconds",
             ));
         }
-        let validation = self.validation(algorithm);
+        let mut validation = self.validation(algorithm);
         let mut why = ErrorKind::InvalidSignature;
         for candidate in candidates {
             match decode::<Map<String, Value>>(token, &candidate.key, &validation) {
                 Ok(decoded) => return Ok(decoded.claims),
                 // Another key may have made it.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
+                    // The signature was verified before the time, so who it was of is known.
+                    validation.validate_exp = false;
+                    let claims = decode::<Map<String, Value>>(token, &candidate.key, &validation);
+                    let error = refused("it has expired");
+                    return Err(match claims.ok().and_then(|decoded| self.subject(&decoded.claims).ok()) {
+                        Some(principal) => error.refusing(principal),
+                        None => error,
+                    });
+                }
                 Err(error) => why = error.into_kind(),
             }
         }
@@ -190,7 +200,6 @@ impl JwtVerifier {
             self.unknown_key.notify_one();
         }
         Err(refused(&match why {
-            ErrorKind::ExpiredSignature => "it has expired".to_owned(),
             ErrorKind::ImmatureSignature => "it is not valid yet".to_owned(),
             ErrorKind::InvalidAudience => {
                 format!("it is not for this server; its aud is to be {}", self.options.audiences.join(" or "))
@@ -231,6 +240,10 @@ impl JwtVerifier {
         let expires = Timestamp::from_second(expires as i64).unwrap_or(Timestamp::UNIX_EPOCH);
         let leeway = SignedDuration::try_from(self.options.leeway).unwrap_or_default();
         let until = expires.checked_add(leeway).unwrap_or(Timestamp::MAX);
+        // By issuer and subject, so that it is the same for each of their tokens.
+        let id = TokenId::of(&blake3::hash(format!("{}\0{subject}", self.options.issuer).as_bytes()));
+        // No API token has a colon in its name, so that no other caller is taken for the holder of one.
+        let name_of = |name: &str| format!("jwt:{name}");
         let role = claim(claims, &self.options.role_claim);
         let Some((role, scopes)) = granted(&self.options.roles, role) else {
             let detail = format!(
@@ -238,12 +251,10 @@ impl JwtVerifier {
                 self.options.role_claim,
                 known_values(&self.options.roles)
             );
-            return Err(ApiError::new(Code::FORBIDDEN, detail));
+            let caller = Principal::of_subject(&name_of(name), Role::Anonymous, id, None, until);
+            return Err(ApiError::new(Code::FORBIDDEN, detail).refusing(caller));
         };
-        // By issuer and subject, so that it is the same for each of their tokens.
-        let id = blake3::hash(format!("{}\0{subject}", self.options.issuer).as_bytes());
-        // No API token has a colon in its name, so that no other caller is taken for the holder of one.
-        Ok(Principal::of_subject(&format!("jwt:{name}"), role, TokenId::of(&id), scopes, until))
+        Ok(Principal::of_subject(&name_of(name), role, id, scopes, until))
     }
 }
 

@@ -25,6 +25,15 @@ pub struct TlsEndpoint {
     roles: Vec<RoleRule>,
 }
 
+/// Why a handshake failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HandshakeFailure {
+    /// The certificate of the client is refused, for this reason.
+    ClientCertificate(String),
+    /// Anything else: nothing that a caller asked for was refused.
+    Other,
+}
+
 /// The certificate in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsStatus {
@@ -74,26 +83,26 @@ impl TlsEndpoint {
         Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Agrees with a client on the encryption, within a time. None when that fails; the log says why.
+    /// Agrees with a client on the encryption, within a time.
+    ///
+    /// # Errors
+    /// When that fails; the log says why. With the reason when the certificate of the client is refused.
     pub(crate) async fn accept<S>(
         &self,
         stream: S,
         peer: SocketAddr,
         within: Duration,
-    ) -> Option<TlsStream<S>>
+    ) -> Result<TlsStream<S>, HandshakeFailure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.current().config));
         match tokio::time::timeout(within, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Some(stream),
-            Ok(Err(error)) => {
-                log_failure(peer, &error);
-                None
-            }
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(log_failure(peer, &error)),
             Err(_) => {
                 tracing::debug!(%peer, "TLS handshake timed out (receive_ms_max)");
-                None
+                Err(HandshakeFailure::Other)
             }
         }
     }
@@ -120,15 +129,18 @@ pub(crate) fn chose_http2<S>(stream: &TlsStream<S>) -> bool {
 
 /// Says why a handshake failed. What an operator can do something about is logged at a level that is shown; what any
 /// scanner of ports can cause is not.
-fn log_failure(peer: SocketAddr, error: &io::Error) {
+fn log_failure(peer: SocketAddr, error: &io::Error) -> HandshakeFailure {
     let reason = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match reason {
         Some(rustls::Error::InvalidCertificate(reason)) => {
             tracing::warn!(%peer, ?reason, "client certificate refused");
+            return HandshakeFailure::ClientCertificate(format!("{reason:?}"));
         }
+
         Some(rustls::Error::AlertReceived(alert)) => {
             tracing::info!(%peer, ?alert, "client refused the certificate of this server, or the handshake");
         }
         _ => tracing::debug!(%peer, %error, "TLS handshake failed"),
     }
+    HandshakeFailure::Other
 }

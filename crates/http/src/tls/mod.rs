@@ -8,5 +8,5 @@ pub(crate) mod health;
 
 pub use certificate::ClientCertificate;
 pub use credentials::{TlsCredentials, TlsError, TlsPem};
+pub(crate) use endpoint::{HandshakeFailure, chose_http2, client_certificate};
 pub use endpoint::{TlsEndpoint, TlsStatus};
-pub(crate) use endpoint::{chose_http2, client_certificate};

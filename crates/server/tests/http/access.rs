@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use midflight_config::Origin;
-
+use midflight_store::AuditQuery;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -332,6 +332,39 @@ async fn a_token_that_changes_in_its_file_counts_by_the_event_of_the_file() {
     };
     tokio::time::timeout(DEADLINE, is_known).await.unwrap();
     assert_eq!(status("the-first-token-that-is-long-enough").await, 401);
+    let store = server.running.service().engine().store();
+    let page = store.audit(AuditQuery { actor: Some("host".into()), limit: 10, ..AuditQuery::default() });
+    let found = page.await.unwrap().items;
+    let [record] = &found[..] else { panic!("{found:?}") };
+    let entry = &record.entry;
+    assert_eq!((&*entry.action, &*entry.outcome), ("admin token file changed", "success"));
+    assert_eq!((&*entry.target, &*entry.role), (file.path().to_str().unwrap(), "host"));
+}
+
+#[tokio::test]
+async fn a_recovered_admin_token_and_one_that_changed_while_no_server_ran_are_in_the_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("admin");
+    let start = async || {
+        let mut options = options(&dir);
+        options.admin_token_file = Some(file.clone());
+        midflight_server::start(options).await.unwrap()
+    };
+    std::fs::write(&file, "the-first-token-that-is-long-enough").unwrap();
+    let first = start().await;
+    first.stop().await;
+    std::fs::write(&file, "the-second-token-that-is-long-enough").unwrap();
+    let data_dir = options(&dir).data_dir;
+    let recovered = midflight_server::recover_admin_token(&data_dir).unwrap();
+    let second = start().await;
+    assert!(recovered.is_taken());
+    let store = second.service().engine().store();
+    let page = store.audit(AuditQuery { limit: 10, ..AuditQuery::default() }).await.unwrap();
+    let found: Vec<_> = page.items.iter().rev().map(|it| (&*it.entry.actor, &*it.entry.action)).collect();
+    assert_eq!(found, [("host", "admin token file changed"), ("host", "token recover")]);
+    let shown = format!("{:?}", page.items);
+    assert!(!shown.contains(&recovered.token) && !shown.contains("the-second"), "{shown}");
+    second.stop().await;
 }
 
 #[tokio::test]

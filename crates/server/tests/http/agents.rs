@@ -215,6 +215,43 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_to_private_ones_if_allowe
     assert_eq!(found["structuredContent"], json!({"lines": 3}), "{found}");
     let sent = served.await.unwrap().to_ascii_lowercase();
     assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
+
+    // The request is answered with 200 each time; the audit has what came of the call.
+    let calls = async |server: &Server| {
+        let path = "/api/v1/audit?action=POST%20/mcp%20tools/call";
+        let page = answer(server.request(Method::GET, path)).await.ok();
+        let items = page["items"].as_array().unwrap().iter().rev();
+        let shown = |it: &Value| {
+            ["actor", "target", "outcome", "code"]
+                .map(|key| it[key].as_str().unwrap_or("-").to_owned())
+                .join(" ")
+        };
+        items.map(|it| (shown(it), it["from"].clone(), it["request_id"].is_string())).collect::<Vec<_>>()
+    };
+    let is = |shown: &str| (shown.to_owned(), json!("127.0.0.1"), true);
+    let of_closed = calls(&closed).await;
+    assert_eq!(of_closed.len(), 2, "{of_closed:?}");
+    assert!(of_closed.contains(&is("anonymous /mcp/grep refused unauthenticated")), "{of_closed:?}");
+    assert!(of_closed.contains(&is("admin /mcp/grep failed host_not_allowed")), "{of_closed:?}");
+    assert_eq!(calls(&open).await, [is("admin /mcp/grep success -")]);
+}
+
+#[tokio::test]
+async fn a_function_that_the_scopes_of_an_agent_do_not_include_is_refused_and_in_the_audit() {
+    let server = server().await.with_loans().await;
+    let agent = json!({"name": "agent", "role": "executor", "scopes": ["tools", "rules/other/*"]});
+    let agent = crate::tokens::token(&server, agent).await;
+    let params = json!({"name": "execute_rules", "arguments": {"data": {"age": 20}, "ruleset": "loans"}});
+    let call = message(server.anonymous(Method::POST, "/mcp").bearer_auth(&agent), "tools/call", params);
+    let refused = answer(call).await.ok();
+    assert_eq!(refused["result"]["isError"], true, "{refused:#}");
+    let path = "/api/v1/audit?outcome=refused&actor=agent";
+    let page = answer(server.request(Method::GET, path)).await.ok();
+    let found = &page["items"][0];
+    assert_eq!(
+        (&found["action"], &found["target"], &found["code"]),
+        (&json!("POST /mcp tools/call"), &json!("/mcp/execute_rules"), &json!("forbidden"))
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Server, answer, server};
+use crate::support::{DEADLINE, Server, answer, server};
 use crate::tokens::token;
 
 async fn audit(server: &Server, query: &str) -> Vec<Value> {
@@ -96,4 +96,92 @@ async fn the_audit_is_filtered_paged_exported_and_for_admins_alone() {
     let lines: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 5);
     assert!(lines.iter().all(|line| line["actor"] == "eddi"));
+}
+
+/// An entry with these members, which comes within the deadline.
+pub(crate) async fn entry(server: &Server, query: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let find = async {
+        loop {
+            if let Some(found) = audit(server, query).await.into_iter().find(|entry| is_it(entry)) {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, find).await.unwrap_or_else(|_| panic!("no such entry: {query}"))
+}
+
+#[tokio::test]
+async fn a_flood_without_a_token_is_bounded_and_displaces_nothing() {
+    let server = server().await;
+    const ROUNDS: usize = 300;
+    let flood = async |from: usize, to: usize| {
+        for nth in from..to {
+            let path = format!("/api/v1/documents/rules/x{nth}");
+            for request in [
+                server.anonymous(Method::DELETE, "/api/v1/session"),
+                server.anonymous(Method::POST, "/api/v1/session").json(&json!({"tokn": nth})),
+                server
+                    .anonymous(Method::POST, "/api/v1/session")
+                    .json(&json!({"token": format!("mf_{nth}")})),
+                server.anonymous(Method::POST, &format!("/api/v1/webhooks/x{nth}")).json(&json!({})),
+                server.anonymous(Method::PUT, &path).json(&json!({})),
+                server.anonymous(Method::GET, &path).bearer_auth(format!("mf_wrong{nth}")),
+            ] {
+                request.send().await.unwrap();
+            }
+        }
+    };
+    flood(0, ROUNDS / 2).await;
+    let made = server.put("/api/v1/rulesets/mine", &json!({})).await;
+    assert_eq!(made.status, 201);
+    flood(ROUNDS / 2, ROUNDS).await;
+    let edits = audit(&server, "?actor=admin&action=PUT%20/api/v1/rulesets/{ruleset}").await;
+    assert_eq!((edits.len(), &edits[0]["outcome"], &edits[0]["count"]), (1, &json!("success"), &json!(1)));
+    assert_eq!(edits[0]["revision"], made.json["revision"]);
+
+    let rows = audit(&server, "?limit=500").await;
+    let of_flood: Vec<_> = rows.iter().filter(|it| it["actor"] == "anonymous").collect();
+    let actions: std::collections::BTreeSet<_> =
+        of_flood.iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert!(actions.contains("POST /api/v1/session"), "{actions:?}");
+    assert!(!actions.contains("DELETE /api/v1/session"), "nothing was logged out of");
+    assert!(of_flood.len() < 5 * ROUNDS / 10, "{} rows", of_flood.len());
+    let metrics = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    let merged = metrics.lines().find_map(|line| line.strip_prefix("midflight_audit_merged_total "));
+    let merged: f64 = merged.unwrap().parse().unwrap();
+    assert!(merged > 100.0, "{merged}");
+    assert!(metrics.contains("\nmidflight_audit_dropped_total 0"), "{metrics}");
+}
+
+#[tokio::test]
+async fn who_is_known_and_refused_at_the_edge_is_named() {
+    let server = server().await;
+    let cookie = crate::sessions::log_in(&server, &server.token).await;
+    let put = server.anonymous(Method::PUT, "/api/v1/rulesets/a").header("cookie", &cookie).json(&json!({}));
+    answer(put).await.problem(403, "foreign_origin");
+    let page = server.request(Method::GET, "/api/v1/status").header("origin", "https://evil.example");
+    answer(page).await.problem(403, "foreign_origin");
+    let refused = audit(&server, "?outcome=refused&actor=admin").await;
+    let actions: Vec<_> = refused.iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["GET /api/v1/status", "PUT /api/v1/rulesets/{ruleset}"]);
+
+    let short = token(&server, json!({"name": "short", "role": "viewer", "expires_in_ms": 1})).await;
+    let read = server.anonymous(Method::GET, "/api/v1/status").bearer_auth(&short);
+    answer(read).await.problem(401, "unauthenticated");
+    let login = server.anonymous(Method::POST, "/api/v1/session").json(&json!({"token": short}));
+    answer(login).await.problem(401, "unauthenticated");
+    let refused = audit(&server, "?outcome=refused&actor=short").await;
+    let actions: Vec<_> = refused.iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["POST /api/v1/session", "GET /api/v1/status"]);
+    assert!(refused.iter().all(|it| it["principal"].is_string() && it["role"] == "viewer"), "{refused:#?}");
+}
+
+#[tokio::test]
+async fn a_head_is_audited_as_the_get_that_it_stands_for() {
+    let server = server().await;
+    let head = server.request(Method::HEAD, "/api/v1/audit").send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    let entries = audit(&server, "?action=HEAD%20/api/v1/audit").await;
+    assert_eq!((entries.len(), &entries[0]["outcome"]), (1, &json!("success")));
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use midflight_testkit::CertificateAuthority;
 use serde_json::Value;
 
-use crate::support::{Server, server};
+use crate::support::Server;
+use crate::tls::{NAMES, files, with_tls};
 
 fn file(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -42,7 +44,11 @@ fn expressions(dashboard: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn every_metric_of_the_dashboard_and_of_the_alerts_exists() {
-    let server = server().await;
+    // With TLS: a server without it has no metrics of its certificate.
+    let authority = CertificateAuthority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path(), &authority.server(&NAMES));
+    let server = with_tls(&authority, files, |_| ()).await;
     // A request, so that requests are counted.
     server.get("/api/v1/status").await.ok();
     let exist = scraped(&server).await;
@@ -53,6 +59,11 @@ async fn every_metric_of_the_dashboard_and_of_the_alerts_exists() {
     let asked: BTreeSet<String> = expressions.iter().flat_map(|it| names(it)).chain(names(&alerts)).collect();
     let missing: Vec<_> = asked.iter().filter(|name| !exist.contains_key(*name)).collect();
     assert!(missing.is_empty(), "{missing:?} are not among {:?}", exist.keys());
+    let of_tls: Vec<_> = exist.keys().filter(|name| name.starts_with("midflight_tls_")).collect();
+    assert!(of_tls.len() >= 2, "{of_tls:?}");
+    for name in of_tls {
+        assert!(names(&alerts).contains(name), "no alert asks for {name}");
+    }
     for (metric, label) in [
         ("midflight_reloads_failed_total", "outcome"),
         ("midflight_http_requests_total", "status"),

@@ -1,5 +1,6 @@
 //! JSON Web Tokens: who comes in by one, and every way in which one is refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -95,6 +96,11 @@ async fn by_file(set: &Value) -> (Server, tempfile::TempDir) {
     let keys = KeySources { files: vec![file], ..KeySources::default() };
     let server = server_with(|options| options.jwt = Some(settings(public(), keys))).await;
     (server, folder)
+}
+
+/// Who was refused, and why.
+fn refusal(entry: &Value) -> String {
+    format!("{} {}", entry["actor"].as_str().unwrap(), entry["code"].as_str().unwrap())
 }
 
 async fn whoami(server: &Server, token: &str) -> crate::support::Answer {
@@ -246,6 +252,12 @@ async fn every_token_that_is_not_valid_is_refused_and_says_why() {
     let no_one = whoami(&server, &with("roles", json!(["guests"]))).await.problem(403, "forbidden");
     assert!(no_one["detail"].as_str().unwrap().contains("readers (viewer)"), "{no_one:#}");
     whoami(&server, &without("roles")).await.problem(403, "forbidden");
+    // Whose token is known and refused is named in the audit; what is not signed by a known key names nobody.
+    let path = "/api/v1/audit?outcome=refused&limit=500";
+    let audit = answer(server.request(Method::GET, path)).await.ok();
+    let actors: BTreeSet<_> = audit["items"].as_array().unwrap().iter().map(|it| refusal(it)).collect();
+    let expected = ["anonymous unauthenticated", "jwt:anna forbidden", "jwt:anna unauthenticated"];
+    assert_eq!(actors.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     // Clocks may be apart as far as was said.
     whoami(&server, &with("exp", json!(now() - 5))).await.ok();
 }

@@ -10,7 +10,7 @@ use crate::support::{DEADLINE, Server, answer, server, server_with};
 const SESSION: &str = "/api/v1/session";
 
 /// Logs in with a token, and answers the cookie as it is sent back.
-async fn log_in(server: &Server, token: &str) -> String {
+pub(crate) async fn log_in(server: &Server, token: &str) -> String {
     let answered = answer(server.anonymous(Method::POST, SESSION).json(&json!({"token": token}))).await;
     assert_eq!(answered.status, 201, "{:#}", answered.json);
     let cookie = answered.headers["set-cookie"].to_str().unwrap();

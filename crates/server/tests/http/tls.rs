@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::audit::entry;
 use crate::support::{DEADLINE, Server, answer, options, server_with};
 
 /// What the certificates of the servers here are for.
-const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
+pub(crate) const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
-fn files(folder: &Path, certificate: &IssuedCertificate) -> TlsFiles {
+pub(crate) fn files(folder: &Path, certificate: &IssuedCertificate) -> TlsFiles {
     let (certificate, key) = certificate.write(folder);
     TlsFiles { certificate, key, client_authorities: None, client_roles: Vec::new() }
 }
@@ -55,7 +56,7 @@ fn client(authority: &CertificateAuthority, client: Option<&IssuedCertificate>, 
 }
 
 /// A server with TLS, and a client of it for HTTP/1.1.
-async fn with_tls(
+pub(crate) async fn with_tls(
     authority: &CertificateAuthority,
     files: TlsFiles,
     change: impl FnOnce(&mut ServeOptions),
@@ -209,6 +210,13 @@ async fn the_names_of_a_client_certificate_give_a_role_and_are_the_author() {
         let client = client(&authority, Some(&refused), "http/1.1");
         assert!(client.get(server.url("/health/live")).send().await.is_err());
     }
+    server.client = client(&authority, None, "http/1.1");
+    let refused = entry(&server, "?outcome=refused&action=TLS%20handshake", |_| true).await;
+    assert_eq!(
+        (&refused["code"], &refused["status"], &refused["from"]),
+        (&json!("client_certificate_refused"), &json!(495), &json!("127.0.0.1"))
+    );
+    assert!(refused["target"].as_str().unwrap().contains("UnknownIssuer"), "{refused:#}");
 }
 
 #[tokio::test]

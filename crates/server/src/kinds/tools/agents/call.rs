@@ -15,6 +15,7 @@ use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, Tool
 use midflight_tools::Tool;
 use serde_json::Value;
 
+use super::audited::AuditedCall;
 use crate::kinds::tools::app::ToolsParts;
 use crate::kinds::tools::metrics::ToolsMetrics;
 use crate::kinds::tools::telemetry::Telemetry;
@@ -70,14 +71,14 @@ impl AgentToolCaller {
         }
     }
 
-    async fn own(&self, tool: &OwnTool, call: ToolCall) -> ToolOutcome {
+    async fn own(&self, tool: &OwnTool, principal: &Principal, call: ToolCall) -> ToolOutcome {
         let Some(function) = self.functions.iter().find(|function| *function.name == *tool.name) else {
             return ToolOutcome::failed(
                 "tool_unknown",
                 format!("unknown tool `{}`; list the tools again", tool.name),
             );
         };
-        match function.call(principal_of(&call), call.arguments).await {
+        match function.call(principal.clone(), call.arguments).await {
             Ok(value) => {
                 let revision = value.get("revision").and_then(Value::as_u64).map(RevisionNumber::new);
                 let output = ToolOutput::structured(value);
@@ -90,7 +91,7 @@ impl AgentToolCaller {
         }
     }
 
-    async fn forward(&self, tool: &Tool, call: &ToolCall) -> ToolOutcome {
+    async fn forward(&self, tool: &Tool, call: &ToolCall, audited: &AuditedCall) -> ToolOutcome {
         if tool.forward().is_none() {
             let place = tool.platform().map_or_else(String::new, |platform| format!(" ({platform})"));
             let message = format!(
@@ -101,13 +102,15 @@ impl AgentToolCaller {
             return ToolOutcome::failed("not_forwarded", message);
         }
         // The endpoint is called with the secrets of the operator, and may change something.
-        if principal_of(call).is_anonymous() {
+        if audited.principal().is_anonymous() {
             let message = format!(
                 "the call of `{}` is forwarded, which needs a token: configure this server with the header `Authorization: Bearer \
                  mf_...`",
                 tool.mcp_name()
             );
-            return ToolOutcome::failed("unauthenticated", message);
+            let outcome = ToolOutcome::failed("unauthenticated", message);
+            audited.keep_refusal(&outcome);
+            return outcome;
         }
         if needs_approval(tool) && !call.answers.contains_key(APPROVAL) {
             let message = format!("Allow the call of {}? {}", tool.mcp_name(), tool.description());
@@ -120,8 +123,9 @@ impl AgentToolCaller {
         }
         match &self.forwarder {
             Some(forwarder) => {
-                let begun = Instant::now();
+                let (begun, sent) = (Instant::now(), audited.forwarding());
                 let outcome = forwarder.call(call).await;
+                sent.ended(&outcome);
                 self.count(tool, call, begun.elapsed(), &outcome);
                 outcome
             }
@@ -143,11 +147,6 @@ impl AgentToolCaller {
             self.metrics.used(&self.app.metrics, tool.id(), is_success);
         }
     }
-}
-
-/// Who calls.
-fn principal_of(call: &ToolCall) -> Principal {
-    call.caller.context.get::<Principal>().cloned().unwrap_or_else(Principal::anonymous)
 }
 
 /// Whether some way to use a tool needs the approval of a person. It does not name the pattern of a call.
@@ -175,9 +174,14 @@ impl ToolCaller for AgentToolCaller {
     }
 
     async fn call(&self, call: ToolCall) -> ToolOutcome {
+        let audited = AuditedCall::new(&self.app, &call);
         match call.target.clone() {
-            ToolTarget::Own(tool) => self.own(&tool, call).await,
-            ToolTarget::Catalogue(tool) => self.forward(&tool, &call).await,
+            ToolTarget::Own(tool) => {
+                let outcome = self.own(&tool, audited.principal(), call).await;
+                audited.keep_refusal(&outcome);
+                outcome
+            }
+            ToolTarget::Catalogue(tool) => self.forward(&tool, &call, &audited).await,
             _ => ToolOutcome::failed(
                 "tool_unknown",
                 "this server does not know such tools; list the tools again",

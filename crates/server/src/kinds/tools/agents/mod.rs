@@ -1,5 +1,6 @@
 //! Agents: the catalogue over the Model Context Protocol, at `/mcp`.
 
+mod audited;
 mod call;
 mod key;
 mod metrics;
@@ -14,6 +15,7 @@ use axum::routing::get_service;
 use call::AgentToolCaller;
 use midflight_core::{JsonPointer, RevisionNumber};
 use midflight_http::app::AppState;
+use midflight_http::audit::AuditOrigin;
 use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::{Permission, Principal};
@@ -120,6 +122,13 @@ impl AgentParams {
     }
 }
 
+/// Who calls tools, and from where.
+#[derive(Debug, Clone)]
+struct AgentContext {
+    principal: Principal,
+    origin: AuditOrigin,
+}
+
 /// Finds the caller of a request.
 async fn with_caller(
     principal: Principal,
@@ -134,7 +143,8 @@ async fn with_caller(
         Some(id) => format!("{} {id}", principal.name()),
         None => principal.name().to_owned(),
     };
-    let mut caller = McpCaller::new(name).exposing(expose).with_context(CallerContext::of(principal));
+    let context = AgentContext { principal, origin: AuditOrigin::of(request.extensions()) };
+    let mut caller = McpCaller::new(name).exposing(expose).with_context(CallerContext::of(context));
     if let Some(at) = params.at {
         caller = caller.pinned_at(RevisionNumber::new(at));
     }
