@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use midflight_http::code::Code;
 use midflight_http::long_answer::{json as long_json, room_for_page};
-use midflight_http::params::{InPath, REVISION};
+use midflight_http::params::{InPath, basis_headers};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
@@ -21,7 +20,8 @@ use super::app::ToolsApp;
 use super::list::{LISTED_MAX, answers, is_listed, listed};
 
 /// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
-/// revision that they are of.
+/// revision that they are of, and `x-midflight-quarantined` has the revisions up to it that are left out on this replica,
+/// separated by commas.
 #[utoipa::path(get, path = "/api/v1/tools/capabilities/list", tag = "tools",
     responses((status = 200, body = Vec<CapabilityItem>), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_capabilities(
@@ -30,10 +30,10 @@ pub(super) async fn list_capabilities(
 ) -> Result<Response, ApiError> {
     let tools = app.parts.tools.snapshot();
     let room = room_for_page(&app, &principal).await?;
-    let revision = HeaderValue::from(tools.revision().get());
+    let basis = basis_headers(tools.revision(), tools.quarantined());
     // Every capability of every tool is in it, so it is made beside the async threads whatever it has.
     let response = long_json(u64::MAX, room, move || items(&tools)).await?;
-    Ok(([(REVISION, revision)], response).into_response())
+    Ok((basis, response).into_response())
 }
 
 fn items(tools: &Pinned<ToolsSnapshot>) -> Vec<CapabilityItem> {
