@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use midflight_client::wire::edits::{DocumentDiffAnswer, WriteAnswer};
+use midflight_client::wire::replicas::{Ack, SilentReplica};
 use midflight_client::{Answer, Client, ClientError, WaitFor, WriteOptions};
 use midflight_core::RevisionNumber;
 
@@ -147,10 +148,15 @@ fn told(answer: &WriteAnswer) -> Result<(), Failure> {
         (false, "unchanged") => eprint_status("unchanged"),
         (false, "scheduled") => eprint_status(&scheduled(answer)),
         (false, "queued") => eprint_status("still running; see `midflight history`"),
-        (false, "pending" | "partial") => return Err(not_everywhere(answer)),
+        (false, "pending" | "partial") => {
+            return Err(not_everywhere(answer.revision, answer.acks.as_deref()));
+        }
         (false, _) => {
             let revision = optional(answer.revision);
-            eprint_status(&format!("revision {revision} is live{}", everywhere(answer)))
+            eprint_status(&format!(
+                "revision {revision} is live{}",
+                everywhere(answer.acks.as_deref(), &answer.silent)
+            ))
         }
     }
     Ok(())
@@ -174,9 +180,9 @@ fn scheduled(answer: &WriteAnswer) -> String {
 }
 
 /// On how many replicas it is, if that was waited for.
-fn everywhere(answer: &WriteAnswer) -> String {
-    let silent = silent(answer);
-    match answer.acks.as_ref().map_or(0, Vec::len) {
+pub(crate) fn everywhere(acks: Option<&[Ack]>, silent_replicas: &[SilentReplica]) -> String {
+    let silent = silent(silent_replicas);
+    match acks.map_or(0, <[Ack]>::len) {
         0 => String::new(),
         1 if silent.is_empty() => " on the only replica".to_owned(),
         many if silent.is_empty() => format!(" on all {many} replicas"),
@@ -186,16 +192,16 @@ fn everywhere(answer: &WriteAnswer) -> String {
 }
 
 /// The replicas that were not waited for.
-fn silent(answer: &WriteAnswer) -> String {
-    let one = |it: &midflight_client::wire::replicas::SilentReplica| {
+fn silent(replicas: &[SilentReplica]) -> String {
+    let one = |it: &SilentReplica| {
         printable(&format!("{} (for {:.0} s)", it.replica_id, it.last_report_ms / 1000.0))
     };
-    answer.silent.iter().map(one).collect::<Vec<_>>().join(", ")
+    replicas.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Who does not serve a revision that is in the log.
-fn not_everywhere(answer: &WriteAnswer) -> Failure {
-    let others = answer.acks.iter().flatten().filter(|ack| !ack.ack);
+pub(crate) fn not_everywhere(revision: Option<u64>, acks: Option<&[Ack]>) -> Failure {
+    let others = acks.into_iter().flatten().filter(|ack| !ack.ack);
     let reported: Vec<_> =
         others.map(|ack| format!("{} {}", ack.replica_id, optional(ack.reason.as_ref()))).collect();
     let who = if reported.is_empty() {
@@ -203,6 +209,6 @@ fn not_everywhere(answer: &WriteAnswer) -> Failure {
     } else {
         reported.join("; ")
     };
-    let revision = optional(answer.revision);
+    let revision = optional(revision);
     Failure::failed(printable(&format!("revision {revision} is in the log, and not live everywhere: {who}")))
 }

@@ -9,8 +9,8 @@ use http_body_util::Full;
 use midflight_core::RevisionNumber;
 use midflight_live::Live;
 use midflight_mcp::{
-    AllowedHosts, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, PastCatalogues,
-    PastError, ToolCall, ToolCaller, ToolOutcome,
+    AllowedHosts, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, PastCatalogue,
+    PastCatalogues, PastError, ToolCall, ToolCaller, ToolOutcome,
 };
 use midflight_tools::ToolsSnapshot;
 use tokio::runtime::{Builder, Runtime};
@@ -28,7 +28,7 @@ impl ToolCaller for Nothing {
 
 #[async_trait]
 impl PastCatalogues for Nothing {
-    async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
+    async fn at(&self, revision: RevisionNumber, _: &McpCaller) -> Result<PastCatalogue, PastError> {
         Err(PastError::Unknown(revision))
     }
 }

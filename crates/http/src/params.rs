@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use jiff::Timestamp;
 use midflight_core::{DocumentId, KindName, Precondition, RevisionNumber};
 use serde::Deserialize;
@@ -14,6 +14,23 @@ use crate::problem::ApiError;
 
 /// The header with the revision of an answer whose body cannot have it.
 pub const REVISION: HeaderName = HeaderName::from_static("x-midflight-revision");
+
+/// The header beside it with the revisions up to it that are left out of it on this replica, separated by commas.
+pub const QUARANTINED: HeaderName = HeaderName::from_static("x-midflight-quarantined");
+
+/// How many revisions that header names: the first ones; `/api/v1/status` has all.
+const QUARANTINED_SHOWN_MAX: usize = 500;
+
+/// The headers of an answer whose body cannot have the revision that it is of, nor what is left out of that.
+pub fn basis_headers(
+    revision: RevisionNumber,
+    quarantined: &[RevisionNumber],
+) -> [(HeaderName, HeaderValue); 2] {
+    let numbers: Vec<_> =
+        quarantined.iter().take(QUARANTINED_SHOWN_MAX).map(|revision| revision.get().to_string()).collect();
+    let numbers = HeaderValue::from_str(&numbers.join(",")).unwrap_or_else(|_| HeaderValue::from_static(""));
+    [(REVISION, HeaderValue::from(revision.get())), (QUARANTINED, numbers)]
+}
 
 /// How many items a page has unless asked.
 const LIMIT_DEFAULT: u32 = 50;

@@ -282,6 +282,12 @@ impl ReplicaReports {
         Self { acks, silent: Vec::new(), is_missing: true }
     }
 
+    /// Whether all of them serve it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.outcome().is_none()
+    }
+
     /// How the write ended for all of them.
     fn outcome(&self) -> Option<&'static str> {
         match self.acks.iter().all(|ack| ack.ack) {
@@ -437,8 +443,9 @@ async fn answer_of(
             with_members(status, own, answer, Members::new())
         }
         Submitted::Done(accepted, heard) => {
-            let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
-            let answer = WriteAnswer { skipped, ..live(app, params, &accepted, heard).await };
+            let ended = EditEnd::of(app, &accepted, heard);
+            let (is_missing, made) = (ended.status == StatusCode::ACCEPTED, ended.made);
+            let answer = WriteAnswer { skipped, ..live(app, params, &accepted, ended).await };
             let created = match accepted.diff.documents() {
                 [only] => only.effect() == Effect::Add,
                 _ => false,
@@ -456,7 +463,6 @@ async fn answer_of(
                 _ => None,
             };
             let effects = if params.dry_run { Members::new() } else { app.kinds.effects(&accepted.diff) };
-            let made = accepted.revision.as_ref().map(|revision| MadeRevision(revision.number.get()));
             let mut response = with_members(status, own.unwrap_or_default(), answer, effects);
             if let Some(made) = made {
                 response.extensions_mut().insert(made);
@@ -489,7 +495,9 @@ fn with_members(status: StatusCode, own: Members, answer: WriteAnswer, effects: 
 async fn scheduled(app: &AppState, params: &WriteParams, waiting: PendingWrite) -> WriteAnswer {
     let PendingWrite { planned, tried, made } = waiting;
     let made = match made {
-        Submitted::Done(accepted, heard) => live(app, params, &accepted, heard).await,
+        Submitted::Done(accepted, heard) => {
+            live(app, params, &accepted, EditEnd::of(app, &accepted, heard)).await
+        }
         Submitted::Queued | Submitted::Scheduled(_) => queued(app, params),
     };
     let diff = match &tried {
@@ -537,31 +545,64 @@ fn queued(app: &AppState, params: &WriteParams) -> WriteAnswer {
 
 /// The revision that an edit became, or that it was compared with when it changed nothing: by now another may be
 /// served.
-fn looked_at(app: &AppState, accepted: &AcceptedEdit) -> RevisionNumber {
+pub fn looked_at(app: &AppState, accepted: &AcceptedEdit) -> RevisionNumber {
     let compared_with = || accepted.event.as_ref().map(|event| event.to);
-    let made = accepted.revision.as_ref().map(|revision| revision.number);
+    let made = accepted.revision.as_ref().map(|revision| revision.number).or(accepted.repeats);
     made.or_else(compared_with).unwrap_or_else(|| app.engine.served())
 }
 
-async fn live(
-    app: &AppState,
-    params: &WriteParams,
-    accepted: &AcceptedEdit,
-    heard: Option<ReplicaReports>,
-) -> WriteAnswer {
-    let unchanged = accepted.plan.is_none() && accepted.revision.is_none();
-    let revision = match &accepted.revision {
-        Some(revision) => Some(revision.number.get()),
-        None if params.dry_run => None,
-        None => Some(looked_at(app, accepted).get()),
-    };
-    let here = if unchanged { "unchanged" } else { "success" };
-    let outcome = heard.as_ref().and_then(ReplicaReports::outcome).unwrap_or(here);
-    let (acks, silent) = heard.map(|heard| (heard.acks, heard.silent)).unzip();
-    let silent = silent.unwrap_or_default();
+/// How an edit ended, for a kind whose answer is not that of every write.
+#[derive(Debug)]
+pub struct EditEnd {
+    /// 202 when not every replica has reported in time that it serves it or not, else 200.
+    pub status: StatusCode,
+    /// As [`WriteAnswer::outcome`].
+    pub outcome: &'static str,
+    /// The revision that it became, or that it was compared with when it changed nothing.
+    pub revision: RevisionNumber,
+    /// As [`WriteAnswer::acks`].
+    pub acks: Option<Vec<Ack>>,
+    /// As [`WriteAnswer::silent`].
+    pub silent: Vec<SilentReplica>,
+    made: Option<MadeRevision>,
+}
+
+impl EditEnd {
+    /// How an edit ended that is not queued, with the reports of the replicas if they were waited for.
+    pub fn of(app: &AppState, accepted: &AcceptedEdit, heard: Option<ReplicaReports>) -> Self {
+        let is_repeat = accepted.repeats.is_some();
+        let heard = heard.filter(|_| !is_repeat);
+        let here = match accepted.plan.is_none() && accepted.revision.is_none() {
+            _ if is_repeat => "repeated",
+            true => "unchanged",
+            false => "success",
+        };
+        let is_missing = heard.as_ref().is_some_and(|heard| heard.is_missing);
+        let outcome = heard.as_ref().and_then(ReplicaReports::outcome).unwrap_or(here);
+        let (acks, silent) = heard.map(|heard| (heard.acks, heard.silent)).unzip();
+        Self {
+            status: if is_missing { StatusCode::ACCEPTED } else { StatusCode::OK },
+            outcome,
+            revision: looked_at(app, accepted),
+            acks,
+            silent: silent.unwrap_or_default(),
+            made: accepted.revision.as_ref().map(|revision| MadeRevision(revision.number.get())),
+        }
+    }
+
+    /// Notes the revision that was made, for the audit.
+    pub fn mark(&self, response: &mut Response) {
+        if let Some(made) = self.made {
+            response.extensions_mut().insert(made);
+        }
+    }
+}
+
+async fn live(app: &AppState, params: &WriteParams, accepted: &AcceptedEdit, ended: EditEnd) -> WriteAnswer {
+    let is_tried = params.dry_run && accepted.revision.is_none();
     WriteAnswer {
-        outcome: outcome.into(),
-        revision,
+        outcome: ended.outcome.into(),
+        revision: (!is_tried).then(|| ended.revision.get()),
         dry_run: params.dry_run,
         documents: accepted.documents.iter().map(written).collect(),
         diff: of_edit(app, &accepted.diff, params.text).await,
@@ -569,8 +610,8 @@ async fn live(
         not_tried: if params.dry_run { not_tried(accepted) } else { Vec::new() },
         reload_id: accepted.event.as_ref().map(|event| event.id.0),
         reload_time_ms: accepted.event.as_ref().map(|event| ms(event.took)),
-        acks,
-        silent,
+        acks: ended.acks,
+        silent: ended.silent,
         schedule: None,
         skipped: Vec::new(),
     }

@@ -12,8 +12,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_mcp::{
-    AllowedHosts, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall, ToolCaller,
-    ToolOutcome, UserQuestion,
+    AllowedHosts, McpHttpOptions, McpOptions, McpServer, PastCatalogue, PastCatalogues, PastError, ToolCall,
+    ToolCaller, ToolOutcome, UserQuestion,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ struct NoPast;
 
 #[async_trait]
 impl PastCatalogues for NoPast {
-    async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
+    async fn at(&self, revision: RevisionNumber, _: &McpCaller) -> Result<PastCatalogue, PastError> {
         Err(PastError::Unknown(revision))
     }
 }

@@ -33,8 +33,8 @@ struct Calling<'a> {
     caller: &'a McpCaller,
     /// The catalogue that it began with.
     view: CatalogueView,
-    /// The catalogue that the client works from, if it names one and it is another one.
-    known: Option<CatalogueView>,
+    /// The revision of the catalogue that the client works from, if it names an older one.
+    known: Option<RevisionNumber>,
 }
 
 /// Answers a call, and counts how it ended.
@@ -75,12 +75,12 @@ async fn answer(
         }
     };
     let view = match progress.revision {
-        Some(revision) => shared.views.at(revision).await,
+        Some(revision) => shared.views.at(revision, caller).await,
         None => shared.views.of(caller).await,
     };
     let view = view.map_err(|error| past_error(&error))?;
     progress.revision = Some(view.revision());
-    let known = known_view(shared, &view, context).await;
+    let known = known_revision(&view, context);
     let calling = Calling { shared, caller, view, known };
     let way = AskingWay::of(context);
     loop {
@@ -118,17 +118,10 @@ async fn answer(
     }
 }
 
-/// The catalogue that the client works from, where it can be had: it only makes an error clearer.
-async fn known_view(
-    shared: &McpShared,
-    view: &CatalogueView,
-    context: &RequestContext<RoleServer>,
-) -> Option<CatalogueView> {
+/// The revision that the client works from, if it names one that is older than what it is answered from.
+fn known_revision(view: &CatalogueView, context: &RequestContext<RoleServer>) -> Option<RevisionNumber> {
     let revision = context.meta.get(REVISION_KEY).and_then(Value::as_u64).map(RevisionNumber::new)?;
-    if revision >= view.revision() {
-        return None;
-    }
-    shared.views.at(revision).await.ok()
+    (revision < view.revision()).then_some(revision)
 }
 
 impl Calling<'_> {
@@ -139,7 +132,7 @@ impl Calling<'_> {
         answers: &BTreeMap<String, UserAnswer>,
     ) -> Result<ToolOutcome, ErrorData> {
         let Some(schema) = meta_tools::input_schema(name) else {
-            return match self.target(name) {
+            return match self.target(name).await {
                 Ok(target) => Ok(self.call_target(target, arguments.clone(), answers).await),
                 Err(MissingTool::Gone(failure)) => Ok(ToolOutcome::Failed(failure)),
                 Err(MissingTool::Unknown(message)) => Err(ErrorData::invalid_params(message, None)),
@@ -154,7 +147,7 @@ impl Calling<'_> {
         Ok(match name {
             SEARCH_TOOLS => meta_tools::search(&self.view, &arguments),
             SELECT_TOOL => meta_tools::select(&self.view, self.caller, arguments, answers),
-            DESCRIBE_TOOL => match self.target(text("name")) {
+            DESCRIBE_TOOL => match self.target(text("name")).await {
                 Ok(ToolTarget::Catalogue(tool)) => meta_tools::describe(&tool),
                 Ok(ToolTarget::Own(tool)) => {
                     let defined = json!(crate::definition::of_own(&tool));
@@ -167,7 +160,7 @@ impl Calling<'_> {
                     Some(Value::Object(inner)) => inner.clone(),
                     _ => Map::new(),
                 };
-                match self.target(text("name")) {
+                match self.target(text("name")).await {
                     Ok(target) => self.call_target(target, inner, answers).await,
                     Err(missing) => ToolOutcome::Failed(missing.into_failure()),
                 }
@@ -177,14 +170,19 @@ impl Calling<'_> {
     }
 
     /// The tool of a name: one of the server itself, or of the catalogue.
-    fn target(&self, name: &str) -> Result<ToolTarget, MissingTool> {
+    async fn target(&self, name: &str) -> Result<ToolTarget, MissingTool> {
         if let Some(own) = self.shared.own.get(name) {
             return Ok(ToolTarget::Own(Arc::clone(&own.tool)));
         }
         if let Some(tool) = self.view.by_mcp_name(name).filter(|tool| tool.is_offered()) {
             return Ok(ToolTarget::Catalogue(Arc::clone(tool)));
         }
-        if let Some(failure) = self.shared.history.why_missing(name, &self.view, self.known.as_ref()) {
+        // The catalogue that the client works from only makes the error clearer, so nothing else reads it.
+        let known = match self.known {
+            Some(revision) => self.shared.views.at(revision, self.caller).await.ok(),
+            None => None,
+        };
+        if let Some(failure) = self.shared.history.why_missing(name, &self.view, known.as_ref()) {
             return Err(MissingTool::Gone(failure));
         }
         let offered = self.view.offered(None).map(|tool| tool.mcp_name());
@@ -335,7 +333,8 @@ fn done(counts: &McpCounts, output: ToolOutput, view: &CatalogueView) -> CallToo
     counts.call(CallClass::Success);
     let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
     result.structured_content = output.structured;
-    result.with_meta(Some(MetaObject(revision_meta(view, output.revision))))
+    let basis = output.revision.map(|revision| (revision, output.quarantined.as_slice()));
+    result.with_meta(Some(MetaObject(revision_meta(view, basis))))
 }
 
 fn failed(counts: &McpCounts, failure: &ToolFailure, view: &CatalogueView) -> CallToolResult {

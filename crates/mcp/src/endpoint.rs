@@ -27,7 +27,7 @@ use crate::options::HostRule;
 use crate::permits::CallerPermit;
 use crate::sessions::{REQUEST, RequestScope, SealedSessionStore, SealedSessions, params_of, sealed_id};
 use crate::shared::{BUSY, McpShared, no_room};
-use crate::{McpCaller, McpHttpOptions, McpMeter};
+use crate::{McpCaller, McpHttpOptions, McpMeter, PastError};
 
 /// The header with the id of a session of the old era.
 const SESSION_ID: &str = "mcp-session-id";
@@ -129,8 +129,12 @@ impl McpHttpService {
         };
         if caller.at.is_some() {
             // The transport asks for the schema of a tool without waiting, so the catalogue is brought before. A failure is
-            // reported by the request itself.
-            drop(self.shared.views.of(&caller).await);
+            // reported by the request itself, which must not wait for what it has no place to wait for.
+            if let Err(busy @ PastError::Busy { .. }) = self.shared.views.of(&caller).await {
+                let id = serde_json::from_slice::<Peeked<'_>>(&body).ok().and_then(|peeked| peeked.id);
+                let (id, message) = (id.unwrap_or_default(), busy.to_string());
+                return refusal(StatusCode::TOO_MANY_REQUESTS, id, BUSY, &message, None);
+            }
         }
         let scope = RequestScope { caller, session };
         let is_close = parts.method == Method::DELETE;

@@ -6,8 +6,8 @@
 //! and capabilities (since 2026-07-28).
 //!
 //! What it guarantees:
-//! - Every list, notification and call result names the revision it was computed from ([`REVISION_KEY`]) and the digest
-//!   of the catalogue ([`DIGEST_KEY`]).
+//! - Every list, notification and call result names the revision it was computed from ([`REVISION_KEY`]), the revisions
+//!   that are left out of it ([`QUARANTINED_KEY`]) and the digest of the catalogue ([`DIGEST_KEY`]).
 //! - `notifications/tools/list_changed` is sent when this replica serves the changed catalogue, to listeners whose list
 //!   differs: at once, and 100 ms after the last notice at the earliest.
 //! - All pages of a list are of one catalogue. A cursor is sealed and lives for 5 minutes; past them it is refused.
@@ -21,7 +21,8 @@
 //! use midflight_core::RevisionNumber;
 //! use midflight_live::Live;
 //! use midflight_mcp::{
-//!     AllowedHosts, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall, ToolCaller, ToolOutcome,
+//!     AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogue, PastCatalogues, PastError, ToolCall,
+//!     ToolCaller, ToolOutcome,
 //! };
 //! use midflight_tools::ToolsSnapshot;
 //! use std::sync::Arc;
@@ -40,7 +41,7 @@
 //!
 //! #[async_trait]
 //! impl PastCatalogues for NoPast {
-//!     async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
+//!     async fn at(&self, revision: RevisionNumber, _: &McpCaller) -> Result<PastCatalogue, PastError> {
 //!         Err(PastError::Unknown(revision))
 //!     }
 //! }
@@ -87,7 +88,7 @@ pub use endpoint::McpHttpService;
 pub use meta_tools::META_TOOLS;
 pub use meter::{CallClass, McpFigures, McpMeter};
 pub use options::{AllowedHosts, McpHttpOptions, McpOptions};
-pub use past::{PastCatalogues, PastError};
+pub use past::{PastCatalogue, PastCatalogues, PastError};
 pub use server::{McpServer, StdioError};
 pub use tool_caller::{
     OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer, UserQuestion,
@@ -96,6 +97,9 @@ pub use tool_caller::{
 /// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the
 /// list that the client works from: with it, the reason why a tool was removed can be given after a restart too.
 pub const REVISION_KEY: &str = "dev.midflight/revision";
+/// The member of `_meta` beside it with the revisions up to it that are left out of it on this replica, an array of
+/// numbers.
+pub const QUARANTINED_KEY: &str = "dev.midflight/quarantined";
 /// The member of `_meta` with the digest of the catalogue, 64 hexadecimal digits.
 pub const DIGEST_KEY: &str = "dev.midflight/digest";
 /// The member of `_meta` of `tools/list` with the lowest revision that the client accepts, a number. The list waits up

@@ -12,7 +12,7 @@ use crate::meta_tools;
 use crate::seal::{SealError, SealPurpose};
 use crate::shared::{McpShared, past_error, revision_meta};
 use crate::views::CatalogueView;
-use crate::{Expose, MIN_REVISION_KEY, McpCaller, REVISION_KEY, definition};
+use crate::{Expose, MIN_REVISION_KEY, McpCaller, PastError, REVISION_KEY, definition};
 
 /// Where a list continues.
 #[derive(Serialize, Deserialize)]
@@ -139,7 +139,10 @@ async fn resume(
         )
     })?;
     let revision = RevisionNumber::new(cursor.revision);
-    let view = shared.views.at(revision).await.map_err(|error| {
+    let view = shared.views.at(revision, caller).await.map_err(|error| {
+        if let PastError::Busy { .. } = error {
+            return past_error(&error);
+        }
         let message = format!("invalid cursor: {error}; list again from the first page");
         ErrorData::invalid_params(message, None)
     })?;

@@ -136,9 +136,8 @@ pub(crate) fn search(view: &CatalogueView, arguments: &Map<String, Value>) -> To
             midflight_core::clip(query)
         );
         return ToolOutcome::Done(ToolOutput {
-            text: message,
             structured: Some(json!({"tools": []})),
-            revision: None,
+            ..ToolOutput::text(message)
         });
     }
     ToolOutcome::structured(json!({"tools": tools}))

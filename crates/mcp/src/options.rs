@@ -44,6 +44,13 @@ pub struct McpOptions {
     pub asks_per_call_max: usize,
     /// The most catalogues of the past that are kept for pinned callers and cursors. 16.
     pub past_max: usize,
+    /// How many bytes the documents of those may have together. 128 MiB: two of the largest that the server makes. The
+    /// ones that were not asked for the longest are read again when they are asked for.
+    pub past_bytes_max: usize,
+    /// The most requests of one caller that wait for a catalogue of the past; they are made one at a time. 16.
+    pub past_waiting_per_caller_max: usize,
+    /// The same of all callers. 256.
+    pub past_waiting_max: usize,
     /// The most changed tools whose last change is remembered. 1,000.
     pub changes_max: usize,
     /// The longest message on standard input, in bytes. 1 MiB.
@@ -74,6 +81,9 @@ impl McpOptions {
             ask_ms_max: 300_000,
             asks_per_call_max: 5,
             past_max: 16,
+            past_bytes_max: 128 << 20,
+            past_waiting_per_caller_max: 16,
+            past_waiting_max: 256,
             changes_max: 1_000,
             stdio_line_bytes_max: 1 << 20,
         }

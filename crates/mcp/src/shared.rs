@@ -21,7 +21,9 @@ use crate::permits::{CallerPermits, NoRoom};
 use crate::seal::Sealer;
 use crate::sessions::ClosedSessions;
 use crate::views::{CatalogueView, Views};
-use crate::{DIGEST_KEY, McpOptions, OwnTool, PastCatalogues, PastError, REVISION_KEY, ToolCaller};
+use crate::{
+    DIGEST_KEY, McpOptions, OwnTool, PastCatalogues, PastError, QUARANTINED_KEY, REVISION_KEY, ToolCaller,
+};
 
 /// The code of a JSON-RPC error for a full server: try again later.
 pub(crate) const BUSY: ErrorCode = ErrorCode(-32000);
@@ -57,7 +59,7 @@ impl McpShared {
         past: Arc<dyn PastCatalogues>,
         options: McpOptions,
     ) -> Arc<Self> {
-        let views = Views::new(live, PastCache::new(past, options.past_max));
+        let views = Views::new(live, PastCache::new(past, &options));
         let (notices, _) = watch::channel(views.served().detached());
         Arc::new(Self {
             own: own_entries(caller.own_tools()),
@@ -99,12 +101,17 @@ fn own_entries(tools: Vec<OwnTool>) -> BTreeMap<Arc<str>, OwnEntry> {
     entries
 }
 
-/// The members of `_meta` with what an answer was computed from. `revision` is the one of the answer, where it is
-/// another than the catalogue's.
-pub(crate) fn revision_meta(view: &CatalogueView, revision: Option<RevisionNumber>) -> JsonObject {
-    let revision = revision.unwrap_or_else(|| view.revision());
+/// The members of `_meta` with what an answer was computed from. `basis` is the revision of the answer with what is left
+/// out of it, where it is another than the catalogue's.
+pub(crate) fn revision_meta(
+    view: &CatalogueView,
+    basis: Option<(RevisionNumber, &[RevisionNumber])>,
+) -> JsonObject {
+    let (revision, quarantined) = basis.unwrap_or_else(|| (view.revision(), view.quarantined()));
+    let quarantined: Vec<_> = quarantined.iter().map(|revision| revision.get()).collect();
     JsonObject::from_iter([
         (REVISION_KEY.to_owned(), json!(revision.get())),
+        (QUARANTINED_KEY.to_owned(), json!(quarantined)),
         (DIGEST_KEY.to_owned(), json!(view.digest().to_string())),
     ])
 }
@@ -112,7 +119,10 @@ pub(crate) fn revision_meta(view: &CatalogueView, revision: Option<RevisionNumbe
 /// The error of a request whose catalogue there is not.
 pub(crate) fn past_error(error: &PastError) -> ErrorData {
     match error {
-        PastError::Unknown(_) => ErrorData::invalid_request(error.to_string(), None),
+        PastError::Unknown(_) | PastError::Refused { .. } => {
+            ErrorData::invalid_request(error.to_string(), None)
+        }
+        PastError::Busy { .. } => ErrorData::new(BUSY, error.to_string(), None),
         PastError::Unavailable { .. } => ErrorData::internal_error(error.to_string(), None),
     }
 }

@@ -149,25 +149,29 @@ pub struct ToolOutput {
     pub structured: Option<Value>,
     /// The revision that the answer was computed from, where it is another than the one that the call began with.
     pub revision: Option<RevisionNumber>,
+    /// The revisions that are left out of that one on this replica, ascending.
+    pub quarantined: Vec<RevisionNumber>,
 }
 
 impl ToolOutput {
     /// A text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), structured: None, revision: None }
+        Self { text: text.into(), structured: None, revision: None, quarantined: Vec::new() }
     }
 
     /// A value, and the same as text for clients that read no values.
     #[must_use]
     pub fn structured(value: Value) -> Self {
-        Self { text: value.to_string(), structured: Some(value), revision: None }
+        let text = value.to_string();
+        Self { structured: Some(value), ..Self::text(text) }
     }
 
-    /// The same answer, computed from another revision.
+    /// The same answer, computed from another revision, out of which `quarantined` is left on this replica.
     #[must_use]
-    pub fn of_revision(mut self, revision: RevisionNumber) -> Self {
+    pub fn of_revision(mut self, revision: RevisionNumber, quarantined: Vec<RevisionNumber>) -> Self {
         self.revision = Some(revision);
+        self.quarantined = quarantined;
         self
     }
 }

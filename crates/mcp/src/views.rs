@@ -11,7 +11,7 @@ use midflight_tools::{Tool, ToolsSnapshot, catalogue_digest};
 use tokio::time::{Instant, timeout};
 
 use crate::past::PastCache;
-use crate::{Expose, McpCaller, PastError};
+use crate::{Expose, McpCaller, PastCatalogue, PastError};
 
 /// The most catalogues that are kept for cursors. 64: past them, the one that expires first is read from the log when
 /// it is asked for.
@@ -27,7 +27,10 @@ pub(crate) struct CatalogueView {
 #[derive(Clone)]
 enum ViewedCatalogue {
     Served(Pinned<ToolsSnapshot>),
-    Past(Arc<ToolsSnapshot>),
+    /// One that was served, without what else was served with it.
+    Detached(Arc<ToolsSnapshot>, Arc<[RevisionNumber]>),
+    /// One that was made from the log.
+    Past(PastCatalogue),
 }
 
 impl Deref for CatalogueView {
@@ -35,7 +38,8 @@ impl Deref for CatalogueView {
     fn deref(&self) -> &ToolsSnapshot {
         match &self.catalogue {
             ViewedCatalogue::Served(catalogue) => catalogue,
-            ViewedCatalogue::Past(catalogue) => catalogue,
+            ViewedCatalogue::Detached(catalogue, _) => catalogue,
+            ViewedCatalogue::Past(past) => &past.tools,
         }
     }
 }
@@ -44,6 +48,15 @@ impl CatalogueView {
     /// The revision that it is of.
     pub(crate) fn revision(&self) -> RevisionNumber {
         self.revision
+    }
+
+    /// The revisions up to it that are left out of it on this replica.
+    pub(crate) fn quarantined(&self) -> &[RevisionNumber] {
+        match &self.catalogue {
+            ViewedCatalogue::Served(catalogue) => catalogue.quarantined(),
+            ViewedCatalogue::Detached(_, quarantined) => quarantined,
+            ViewedCatalogue::Past(past) => &past.quarantined,
+        }
     }
 
     /// Whether the other is the same catalogue: a change of another kind is a new revision and leaves it as it is.
@@ -55,10 +68,13 @@ impl CatalogueView {
     /// is.
     pub(crate) fn detached(&self) -> Self {
         let catalogue = match &self.catalogue {
-            ViewedCatalogue::Served(catalogue) => Arc::new(ToolsSnapshot::clone(catalogue)),
-            ViewedCatalogue::Past(catalogue) => Arc::clone(catalogue),
+            ViewedCatalogue::Served(catalogue) => ViewedCatalogue::Detached(
+                Arc::new(ToolsSnapshot::clone(catalogue)),
+                catalogue.quarantined().into(),
+            ),
+            detached => detached.clone(),
         };
-        Self { revision: self.revision, catalogue: ViewedCatalogue::Past(catalogue) }
+        Self { revision: self.revision, catalogue }
     }
 
     /// The tools that a caller sees beside those of the server, as a digest: lists that are equal have equal ones.
@@ -110,7 +126,7 @@ impl Views {
     pub(crate) async fn of(&self, caller: &McpCaller) -> Result<CatalogueView, PastError> {
         match caller.at {
             None => Ok(self.served()),
-            Some(revision) => self.at(revision).await,
+            Some(revision) => self.at(revision, caller).await,
         }
     }
 
@@ -122,12 +138,16 @@ impl Views {
         }
     }
 
-    /// The catalogue of a revision.
-    pub(crate) async fn at(&self, revision: RevisionNumber) -> Result<CatalogueView, PastError> {
+    /// The catalogue of a revision, for a caller.
+    pub(crate) async fn at(
+        &self,
+        revision: RevisionNumber,
+        caller: &McpCaller,
+    ) -> Result<CatalogueView, PastError> {
         if let Some(view) = self.at_now(revision) {
             return Ok(view);
         }
-        let catalogue = ViewedCatalogue::Past(self.past.at(revision).await?);
+        let catalogue = ViewedCatalogue::Past(self.past.at(revision, caller).await?);
         Ok(CatalogueView { revision, catalogue })
     }
 
@@ -144,8 +164,12 @@ impl Views {
         Some(CatalogueView { revision, catalogue })
     }
 
-    /// Keeps a catalogue for a cursor.
+    /// Keeps a catalogue for a cursor. One that was made from the log is kept among the others of the past, which have a
+    /// bound in bytes, and is made again otherwise.
     pub(crate) fn hold(&self, view: &CatalogueView, for_at_most: Duration) {
+        if let ViewedCatalogue::Past(_) = view.catalogue {
+            return;
+        }
         let now = Instant::now();
         let until = now + for_at_most;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1487,7 +1487,8 @@ export interface paths {
         };
         /**
          * The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
-         *     revision that they are of. More than `answer_bytes_max` are refused; read the tools of one capability.
+         *     revision that they are of, and `x-midflight-quarantined` has the revisions up to it that are left out on this replica,
+         *     separated by commas. More than `answer_bytes_max` are refused; read the tools of one capability.
          */
         get: operations["list_capabilities"];
         put?: never;
@@ -1611,7 +1612,8 @@ export interface paths {
         /**
          * Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An
          *     OpenAPI document becomes a draft for each of its operations. The tools are written under the authenticated caller.
-         *     400 when the text cannot be read at all.
+         *     400 when the text cannot be read at all. With `wait=all` the answer has the reports of the replicas; where not all of
+         *     them serve it, it is that of every write, with what was imported before it.
          */
         post: operations["import_tools"];
         delete?: never;
@@ -1851,7 +1853,8 @@ export interface paths {
         /**
          * Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can
          *     be brought back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the
-         *     revision.
+         *     revision. With `wait=all` it is 204 when every replica that is alive serves it; else it is answered as every write
+         *     is, with the reports.
          */
         delete: operations["delete_tool"];
         options?: never;
@@ -3468,6 +3471,8 @@ export interface components {
         };
         /** @description The result of an import. */
         ImportedTools: {
+            /** @description With `wait=all`: the reports of all replicas that are alive. */
+            acks?: components["schemas"]["Ack"][] | null;
             /** @description Whether nothing was changed since it was only validated. */
             dry_run: boolean;
             /** @description Those that were not. */
@@ -3476,15 +3481,23 @@ export interface components {
             failed_count: number;
             /** @description How many tools were imported, or with `validate_only` would be. */
             imported_count: number;
-            /** @description `success`, `unchanged`, or `failed` when nothing could be imported. */
+            /**
+             * @description `failed` when nothing could be imported, else as that of every write: `success`, `unchanged`, `repeated`, and with
+             *     `wait=all` `pending` and `partial`.
+             */
             outcome: string;
             /** @description Revisions up to `revision` that are left out on this replica. */
             quarantined: components["schemas"]["QuarantinedRevisions"];
             /**
              * Format: int64
-             * @description The revision that it became; the served one when it changed nothing.
+             * @description The revision that it became, or that it was compared with when it changed nothing.
              */
             revision: number;
+            /**
+             * @description With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are
+             *     not waited for.
+             */
+            silent?: components["schemas"]["SilentReplica"][];
             /** @description Whether every tool was imported. */
             success: boolean;
             /**

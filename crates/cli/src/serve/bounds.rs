@@ -103,6 +103,8 @@ bounds! {
     module_state_bytes_max: usize => modules.module_state_bytes_max, "MIDFLIGHT_MODULE_STATE_BYTES_MAX";
     /// How long reading an import of tools may compute, in ms.
     import_ms_max: u64 => tools.import_ms_max, "MIDFLIGHT_IMPORT_MS_MAX";
+    /// How many bytes the documents of a past catalogue may have that an agent works with, in bytes.
+    past_catalogue_bytes_max: usize => tools.past_catalogue_bytes_max, "MIDFLIGHT_PAST_CATALOGUE_BYTES_MAX";
     /// The largest answer of an execution or a batch, in bytes.
     execution_bytes_max: usize => rules.execution_bytes_max, "MIDFLIGHT_EXECUTION_BYTES_MAX";
     /// How long a batch may compute, in ms.

@@ -12,7 +12,7 @@ use crate::fail::Failure;
 use crate::files;
 use crate::output::{Output, eprint_status, printable};
 use crate::progress::Waiting;
-use crate::write::{WriteArgs, tell};
+use crate::write::{WriteArgs, everywhere, not_everywhere, tell};
 
 /// The flags of `tool import`.
 #[derive(Debug, Args)]
@@ -140,7 +140,11 @@ pub(crate) async fn run(client: &Client, output: &Output, args: ToolImportArgs) 
     match &*answer.outcome {
         "failed" => return Err(Failure::failed("no tool could be imported; nothing was changed")),
         "unchanged" => eprint_status("unchanged"),
-        _ => eprint_status(&format!("revision {} is live", answer.revision)),
+        "pending" | "partial" => return Err(not_everywhere(Some(answer.revision), answer.acks.as_deref())),
+        _ => {
+            let everywhere = everywhere(answer.acks.as_deref(), &answer.silent);
+            eprint_status(&format!("revision {} is live{everywhere}", answer.revision));
+        }
     }
     Ok(())
 }

@@ -156,7 +156,7 @@ impl Forwarder {
             return Ok(ToolOutput::text(text));
         }
         match serde_json::from_str::<Value>(&text) {
-            Ok(value) => Ok(ToolOutput { text, structured: Some(value), revision: None }),
+            Ok(value) => Ok(ToolOutput { structured: Some(value), ..ToolOutput::text(text) }),
             Err(error) => Err(ToolFailure::new(
                 "invalid_answer",
                 format!("the endpoint declared JSON and sent something else: {error}"),

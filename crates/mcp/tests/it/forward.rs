@@ -10,8 +10,8 @@ use midflight_core::RevisionNumber;
 use midflight_live::Live;
 use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
 use midflight_mcp::{
-    AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogues, PastError, ToolCall,
-    ToolCaller, ToolOutcome,
+    AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogue, PastCatalogues, PastError,
+    ToolCall, ToolCaller, ToolOutcome,
 };
 use midflight_outbound::{HostPattern, OutboundPolicy};
 use midflight_tools::ToolsSnapshot;
@@ -50,7 +50,7 @@ struct NoPast;
 
 #[async_trait]
 impl PastCatalogues for NoPast {
-    async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
+    async fn at(&self, revision: RevisionNumber, _: &McpCaller) -> Result<PastCatalogue, PastError> {
         Err(PastError::Unknown(revision))
     }
 }

@@ -14,8 +14,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::{Live, Publisher};
 use midflight_mcp::{
-    AllowedHosts, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool, PastCatalogues,
-    PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget, UserQuestion,
+    AllowedHosts, McpCaller, McpHttpOptions, McpHttpService, McpOptions, McpServer, OwnTool, PastCatalogue,
+    PastCatalogues, PastError, ToolCall, ToolCaller, ToolOutcome, ToolTarget, UserQuestion,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
@@ -59,9 +59,10 @@ pub(crate) struct Past(pub(crate) Mutex<BTreeMap<u64, Arc<ToolsSnapshot>>>);
 
 #[async_trait]
 impl PastCatalogues for Past {
-    async fn at(&self, revision: RevisionNumber) -> Result<Arc<ToolsSnapshot>, PastError> {
+    async fn at(&self, revision: RevisionNumber, _: &McpCaller) -> Result<PastCatalogue, PastError> {
         let found = self.0.lock().unwrap().get(&revision.get()).cloned();
-        found.ok_or(PastError::Unknown(revision))
+        let found = found.ok_or(PastError::Unknown(revision))?;
+        Ok(PastCatalogue::new(ToolsSnapshot::clone(&found), 0))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, DEADLINE, Server, answer, server, server_with};
 
 /// A message of the protocol of 2026-07-28, as this path with its query.
-async fn ask_at(server: &Server, path: &str, method: &str, params: Value) -> Answer {
+pub(crate) async fn ask_at(server: &Server, path: &str, method: &str, params: Value) -> Answer {
     answer(message(server.anonymous(Method::POST, path), method, params)).await
 }
 
@@ -32,6 +32,12 @@ async fn ask(server: &Server, method: &str, params: Value) -> Value {
 
 async fn call(server: &Server, name: &str, arguments: Value) -> Value {
     ask(server, "tools/call", json!({"name": name, "arguments": arguments})).await
+}
+
+/// The result of a call at this path with its query.
+pub(crate) async fn call_at(server: &Server, path: &str, name: &str, arguments: Value) -> Value {
+    let params = json!({"name": name, "arguments": arguments});
+    ask_at(server, path, "tools/call", params).await.ok()["result"].take()
 }
 
 fn names(list: &Value) -> Vec<&str> {
@@ -441,4 +447,83 @@ async fn what_agents_do_is_in_the_metrics() {
     // The same stand among the metrics of tools.
     let of_tools = server.client.get(server.url("/api/v1/tools/metrics/prometheus")).send().await.unwrap();
     assert!(of_tools.text().await.unwrap().contains("midflight_tool_mcp_list_pages_total 2"));
+}
+
+/// Sends the head of a message of 1 MiB, and so many bytes of it.
+async fn begun(server: &Server, sent: usize) -> tokio::net::TcpStream {
+    use tokio::io::AsyncWriteExt as _;
+    let mut stream = tokio::net::TcpStream::connect(server.running.address()).await.unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n",
+        1 << 20
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; sent]).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_come_is_not_waited_for() {
+    use tokio::io::AsyncReadExt as _;
+    let server = server_with(|options| options.limits.receive_ms_max = 50).await;
+    let mut stream = begun(&server, 10).await;
+    let mut part = [0; 4096];
+    let read = tokio::time::timeout(DEADLINE, stream.read(&mut part)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&part[..read]);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("receive_ms_max"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_are_bounded_with_other_bodies() {
+    let server = server_with(|options| {
+        options.limits.bodies_bytes_max = 0;
+        options.limits.body_parsed_bytes_max = 1 << 20;
+    })
+    .await;
+    let slow = begun(&server, 800_000).await;
+    let params = json!({"name": "execute_rules", "arguments": {"data": {"more": "x".repeat(400_000)}}});
+    let refused = tokio::time::timeout(DEADLINE, async {
+        loop {
+            let answered = ask_at(&server, "/mcp", "tools/call", params.clone()).await;
+            if answered.status == 503 {
+                return answered;
+            }
+        }
+    });
+    let refused = refused.await.unwrap().problem(503, "busy");
+    assert!(refused["detail"].as_str().unwrap().contains("bodies_bytes_max"), "{refused}");
+    drop(slow);
+    // By what their values need too.
+    let many = json!({"name": "execute_rules", "arguments": {"data": vec![json!({"": 0}); 60_000]}});
+    let refused = ask_at(&server, "/mcp", "tools/call", many).await.problem(413, "too_large");
+    assert!(refused["detail"].as_str().unwrap().contains("body_parsed_bytes_max"), "{refused}");
+    // A stream that is open keeps nothing of them.
+    let filter = json!({"notifications": {"toolsListChanged": true, "more": "x".repeat(400_000)}});
+    let listen = message(server.anonymous(Method::POST, "/mcp"), "subscriptions/listen", filter);
+    let mut streams = vec![listen.send().await.unwrap()];
+    let again = tokio::time::timeout(DEADLINE, async {
+        while ask_at(&server, "/mcp", "tools/call", params.clone()).await.status != 200 {}
+    });
+    again.await.unwrap();
+    assert_eq!(streams.pop().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_past_catalogue_that_is_too_large_is_refused_and_the_served_one_is_not() {
+    let server = server_with(|options| options.tools.past_catalogue_bytes_max = 2_000).await;
+    let first = put(&server, "grep", tool("Finds lines.")).await;
+    let large = put(&server, "awk", tool(&"x".repeat(1_900))).await;
+    let newest = put(&server, "sed", tool("Edits lines.")).await;
+    let at = async |revision: u64| {
+        ask_at(&server, &format!("/mcp?at={revision}"), "tools/list", json!({})).await.json
+    };
+    assert_eq!(names(&at(first).await["result"]), ["classify", "execute_rules", "grep"]);
+    for _ in 0..2 {
+        let refused = at(large).await;
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains("2000 bytes (past_catalogue_bytes_max)"), "{message}");
+        assert!(message.contains("work with the served catalogue"), "{message}");
+    }
+    assert_eq!(names(&at(newest).await["result"]).len(), 5);
 }

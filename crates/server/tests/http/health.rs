@@ -128,3 +128,64 @@ async fn a_server_of_other_kinds_needs_no_rules_to_be_healthy() {
         (&json!("healthy"), &json!({"monitoring_active": true, "last_reload_successful": true}))
     );
 }
+
+/// Appends a document to the log past the engine.
+#[cfg(all(feature = "tools", feature = "modules"))]
+async fn append_past_the_engine(store: &MemoryStore, kind: &str, name: &str, body: serde_json::Value) -> u64 {
+    let edit = Edit::new("psql", Trigger::Manual, [Change::put(DocumentId::new(kind, name).unwrap(), body)]);
+    let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
+    let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
+    store.append(new).await.unwrap().revision.number.get()
+}
+
+#[cfg(all(feature = "tools", feature = "modules"))]
+#[tokio::test]
+async fn answers_of_tools_agents_and_modules_name_what_is_left_out_of_their_revision() {
+    use crate::agents::{ask_at, call_at};
+    use crate::modules_support::NAME;
+    use crate::tools::{create, listed};
+    use midflight_testkit::guest::Guest;
+
+    let store = MemoryStore::new();
+    let server = server_on(Arc::new(store.clone())).await.with_loans().await;
+    create(&server, &listed("grep", "1.0")).await;
+    server.load(&Guest::new(NAME, "1.0.0", 1)).await;
+    let bad_tool = append_past_the_engine(&store, "tools", "grep", json!({"description": 3})).await;
+    let bad_module = append_past_the_engine(&store, "modules", NAME, json!({"component": 3})).await;
+    server.post("/api/v1/reload", &json!({})).await;
+    create(&server, &listed("awk", "1.0")).await;
+    let served = server.revision().await;
+    let expected = (json!(served), json!([bad_tool, bad_module]));
+    let selection = json!({"capabilities": ["text_search"]});
+    for answer in [
+        server.get("/api/v1/tools").await.ok(),
+        server.get("/api/v1/tools/search/query?q=lines").await.ok(),
+        server.get("/api/v1/tools/capabilities/text_search/tools").await.ok(),
+        server.post("/api/v1/tools/select", &selection).await.ok(),
+        server.post("/api/v1/tools/import", &json!({"yaml_content": "[{tool_name: x}]"})).await.ok(),
+        server.get("/api/v1/modules").await.ok(),
+        server.get("/api/v1/modules/counter").await.ok(),
+        server.call(NAME, "add").await.ok(),
+    ] {
+        assert_eq!((answer["revision"].clone(), answer["quarantined"].clone()), expected, "{answer:#}");
+    }
+    let headers = server.get("/api/v1/tools/capabilities/list").await.headers;
+    assert_eq!(headers["x-midflight-revision"], served.to_string());
+    assert_eq!(headers["x-midflight-quarantined"], format!("{bad_tool},{bad_module}"));
+    let list = async |path: &str| ask_at(&server, path, "tools/list", json!({})).await.ok()["result"].take();
+    for result in [
+        list("/mcp").await,
+        list("/mcp?expose=search").await,
+        call_at(&server, "/mcp", "execute_rules", json!({"data": {"age": 20}})).await,
+        call_at(&server, "/mcp", "execute_rules", json!({"dat": 1})).await,
+        call_at(&server, "/mcp", "grep", json!({})).await,
+        call_at(&server, "/mcp?expose=search", "search_tools", json!({"query": "lines"})).await,
+    ] {
+        let meta = &result["_meta"];
+        let message = (meta["dev.midflight/revision"].clone(), meta["dev.midflight/quarantined"].clone());
+        assert_eq!(message, expected, "{result:#}");
+    }
+    // A catalogue of the past names what of it is invalid here.
+    let past = list(&format!("/mcp?at={bad_tool}")).await;
+    assert_eq!(past["_meta"]["dev.midflight/quarantined"], json!([bad_tool]), "{past:#}");
+}

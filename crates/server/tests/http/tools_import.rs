@@ -1,14 +1,19 @@
 //! Imports and exports of tools, and the catalogue of the original.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use midflight_store::MemoryStore;
+use midflight_config::Origin;
+use midflight_core::RevisionNumber;
+use midflight_server::StoreUrl;
+use midflight_store::{FleetStore as _, MemoryStore, PostgresOptions, PostgresStore, Replica};
+use midflight_testkit::Postgres;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Server, answer, server, server_on};
-use crate::tools::{TOOLS, get, with_tools};
+use crate::support::{Answer, Server, answer, server, server_on, server_with};
+use crate::tools::{TOOLS, get, listed, with_tools};
 
 async fn import(server: &Server, body: Value) -> Answer {
     server.post(&format!("{TOOLS}/import"), &body).await
@@ -394,4 +399,72 @@ async fn the_document_of_this_server_imports() {
     let body = server.get("/api/v1/documents/tools/rollback_tool").await.ok()["body"].take();
     let properties = body["input_schema"]["properties"].as_object().unwrap();
     assert!(["name", "reason", "body"].iter().all(|name| properties.contains_key(*name)), "{properties:#?}");
+}
+
+/// Has another replica report of the next revision: that it refuses it, or nothing.
+async fn reported_by_another(store: &PostgresStore, server: &Server, refuses: bool) {
+    let next = RevisionNumber::new(server.revision().await + 1);
+    let other = Replica {
+        id: "other".to_owned(),
+        address: String::new(),
+        labels: BTreeMap::new(),
+        version: "0".to_owned(),
+        started_at: jiff::Timestamp::now(),
+        applied: RevisionNumber::new(0),
+        applied_digest: None,
+        diverged: false,
+        refused: refuses.then(|| (next, "it is odd".to_owned())).into_iter().collect(),
+        degraded: None,
+        inputs: BTreeMap::new(),
+    };
+    store.put_replica(&other).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_import_and_a_deletion_report_the_replicas_that_they_waited_for() {
+    let postgres = Postgres::shared();
+    let url = postgres.database();
+    let server = server_with(|options| {
+        let place = url.parse::<StoreUrl>().unwrap();
+        options.config.store(&place, Origin::Flag("--store".to_owned()));
+    })
+    .await;
+    let store = PostgresStore::new(PostgresOptions::new(url.parse().unwrap(), "other"));
+    let text = |name: &str| json!({"yaml_content": json!([listed(name, "1.0")]).to_string()});
+    let import = async |name: &str, query: &str| {
+        server.post(&format!("/api/v1/tools/import?{query}"), &text(name)).await
+    };
+    let alone = import("grep", "wait=all").await.ok();
+    assert_eq!((&alone["outcome"], &alone["acks"][0]["ack"]), (&json!("success"), &json!(true)), "{alone:#}");
+    assert_eq!(alone["acks"].as_array().unwrap().len(), 1);
+
+    reported_by_another(&store, &server, true).await;
+    let refused = import("awk", "wait=all").await.ok();
+    assert_eq!((&refused["outcome"], &refused["imported_count"]), (&json!("partial"), &json!(1)));
+    let ack = refused["acks"].as_array().unwrap().iter().find(|ack| ack["replica_id"] == "other").unwrap();
+    assert_eq!((&ack["ack"], &ack["reason"]), (&json!(false), &json!("it is odd")), "{refused:#}");
+    assert_eq!(refused["revision"], server.revision().await);
+
+    reported_by_another(&store, &server, false).await;
+    let missing = import("sed", "wait=all&timeout_ms=3000").await;
+    assert_eq!((missing.status.as_u16(), &missing.json["outcome"]), (202, &json!("pending")));
+    assert_eq!((&missing.json["imported_count"], &missing.json["success"]), (&json!(1), &json!(true)));
+    assert!(missing.json["plan"].is_object(), "it is the answer of every write: {:#}", missing.json);
+
+    let delete = async |name: &str, query: &str| {
+        answer(server.request(Method::DELETE, &format!("/api/v1/tools/{name}?{query}"))).await
+    };
+    reported_by_another(&store, &server, true).await;
+    let refused = delete("awk", "wait=all").await.ok();
+    assert_eq!(refused["outcome"], "partial", "{refused:#}");
+    reported_by_another(&store, &server, false).await;
+    let missing = delete("grep", "wait=all&timeout_ms=3000").await;
+    assert_eq!((missing.status.as_u16(), &missing.json["outcome"]), (202, &json!("pending")));
+    assert_eq!(delete("sed", "").await.status, 204, "who waits for no other replica is answered as before");
+
+    let audit = server.request(Method::GET, "/api/v1/audit?limit=10");
+    let audit = answer(audit).await.ok();
+    let revisions: Vec<_> =
+        audit["items"].as_array().unwrap().iter().filter_map(|it| it["revision"].as_u64()).collect();
+    assert!([1, 2, 3, 4, 5, 6].iter().all(|it| revisions.contains(it)), "the audit has each: {audit:#}");
 }

@@ -1,9 +1,13 @@
 //! Versions of tools: made, listed, compared, taken back.
 
+use std::sync::Arc;
+
+use midflight_core::DocumentId;
+use midflight_store::{MemoryStore, RevisionLog as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Server, answer};
+use crate::support::{Server, answer, server_on};
 use crate::tools::{TOOLS, create, get, listed, send, with_tools};
 
 async fn rollback(server: &Server, name: &str, body: Value) -> crate::support::Answer {
@@ -137,6 +141,92 @@ async fn the_served_version_is_deleted_alone_and_an_earlier_one_stays_in_the_log
     server.get(&format!("{TOOLS}/awk")).await.problem(404, "not_found");
     let newest = server.get("/api/v1/revisions?limit=1").await.ok();
     assert_eq!(newest["items"][0]["reason"], "unused");
+}
+
+/// What the tool `grep` was at each revision that changed it, oldest first.
+async fn bodies(store: &MemoryStore) -> Vec<(u64, Value)> {
+    let id = DocumentId::new("tools", "grep").unwrap();
+    let versions = store.versions(&id, None, 10_000, None).await.unwrap().items;
+    let of = |body: &str| serde_json::from_str::<Value>(body).unwrap();
+    let bodies = versions
+        .into_iter()
+        .rev()
+        .map(|it| (it.document.revision.get(), it.document.body.as_deref().map_or(Value::Null, of)));
+    bodies.collect()
+}
+
+/// How many requests race with edits, and how many edits with each.
+const RACES: usize = 40;
+const EDITS: usize = 3;
+
+/// A server on a log that has `grep` at 0.1 and then at 0.2.
+async fn raced(store: &MemoryStore) -> Server {
+    let server = server_on(Arc::new(store.clone())).await;
+    for version in ["0.1", "0.2"] {
+        create(&server, &listed("grep", version)).await;
+    }
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_deleted_is_the_one_that_was_served_then() {
+    let store = MemoryStore::new();
+    let server = raced(&store).await;
+    let (mut made, mut next) = (Vec::new(), 1..);
+    for number in 0..RACES {
+        let version = get(&server, "grep").await["version"].as_str().unwrap().to_owned();
+        let request = server.request(Method::DELETE, &format!("{TOOLS}/grep?version={version}"));
+        let request = if number % 2 == 0 { request.header("if-match", "*") } else { request };
+        let edits = async {
+            for number in next.by_ref().take(EDITS) {
+                server.post(TOOLS, &listed("grep", &format!("{number}.0"))).await;
+            }
+        };
+        let (answered, ()) = tokio::join!(answer(request), edits);
+        if answered.status == 204 {
+            let revision = answered.headers["x-midflight-revision"].to_str().unwrap();
+            made.push((revision.parse::<u64>().unwrap(), version));
+        } else {
+            // Another version is served by then, or others were faster each time; no precondition was asked for.
+            let code = answered.json["code"].as_str().unwrap();
+            assert!(["tool_version_kept", "contended"].contains(&code), "{:#}", answered.json);
+        }
+    }
+    let bodies = bodies(&store).await;
+    for (revision, version) in &made {
+        let (_, before) = bodies.iter().rev().find(|(of, _)| of < revision).unwrap();
+        assert_eq!(before["version"], **version, "revision {revision} took back an acknowledged edit");
+    }
+    assert!(!made.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_puts_what_the_version_was_when_it_was_made() {
+    let store = MemoryStore::new();
+    let server = raced(&store).await;
+    let mut made = Vec::new();
+    for number in 0..RACES {
+        let version = if number % 2 == 0 { "0.1" } else { "0.2" };
+        let edits = async {
+            for edit in 0..EDITS {
+                let description = format!("Finds lines, try {number}.{edit}.");
+                server.put(&format!("{TOOLS}/grep"), &json!({ "description": description })).await;
+            }
+        };
+        let (back, ()) = tokio::join!(rollback(&server, "grep", json!({ "version": version })), edits);
+        match back.status.as_u16() {
+            200 => made.push((back.json["revision"].as_u64().unwrap(), version)),
+            _ => drop(back.problem(409, "contended")),
+        }
+    }
+    let bodies = bodies(&store).await;
+    for (revision, version) in &made {
+        // One that changed nothing is no revision of the tool.
+        let Some((_, put)) = bodies.iter().find(|(of, _)| of == revision) else { continue };
+        let last = bodies.iter().rev().find(|(of, body)| of < revision && body["version"] == **version);
+        assert_eq!(*put, last.unwrap().1, "revision {revision} is not the last {version} before it");
+    }
+    assert!(!made.is_empty());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::log::QuarantinedRevisions;
+use crate::replicas::{Ack, SilentReplica};
 
 /// What to import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,14 +54,22 @@ pub struct ImportedTools {
     /// What of an OpenAPI document is not in its drafts, and findings in the texts of the imported tools; the first
     /// 500.
     pub warnings: Vec<String>,
-    /// `success`, `unchanged`, or `failed` when nothing could be imported.
+    /// `failed` when nothing could be imported, else as that of every write: `success`, `unchanged`, `repeated`, and with
+    /// `wait=all` `pending` and `partial`.
     pub outcome: Cow<'static, str>,
     /// Whether nothing was changed since it was only validated.
     pub dry_run: bool,
-    /// The revision that it became; the served one when it changed nothing.
+    /// The revision that it became, or that it was compared with when it changed nothing.
     pub revision: u64,
     /// Revisions up to `revision` that are left out on this replica.
     pub quarantined: QuarantinedRevisions,
+    /// With `wait=all`: the reports of all replicas that are alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acks: Option<Vec<Ack>>,
+    /// With `wait=all`: replicas that reported in the last five minutes, but not in the last seven seconds. They are
+    /// not waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<SilentReplica>,
 }
 
 /// Tools as YAML.

@@ -12,7 +12,10 @@ use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
+use midflight_live::Loaded;
 use midflight_module_host::ModuleReply;
+use midflight_modules::ModulesSnapshot;
+use midflight_wire::log::QuarantinedRevisions;
 use midflight_wire::modules::{CallAnswer, CallBody};
 use midflight_wire::problem::ProblemBody;
 use serde_json::value::RawValue;
@@ -61,7 +64,7 @@ pub(super) async fn call_module(
         if modules.manifest(&name).is_none() {
             return Err(unknown(&name));
         }
-        modules.revision().get()
+        CallBasis::of(&modules)
     };
     let Some(handle) = app.parts.runtime.host.handle(&name) else { return Err(not_here(&app, &name)) };
     let reply = handle.try_call(body.operation, payload).await.map_err(|error| of_call(&error))?;
@@ -94,12 +97,26 @@ fn payload(json: Option<Box<RawValue>>, base64: Option<String>) -> Result<Vec<u8
     }
 }
 
+/// What an answer is of: a revision, and what is left out of that one.
+struct CallBasis {
+    revision: u64,
+    quarantined: QuarantinedRevisions,
+}
+
+impl CallBasis {
+    fn of(modules: &Loaded<ModulesSnapshot>) -> Self {
+        let quarantined = quarantined_revisions(modules.quarantined());
+        Self { revision: modules.revision().get(), quarantined }
+    }
+}
+
 /// The answer, with a revision at which the version that answered is the one of the manifest: the newest one when the
 /// module still runs the manifest that it serves, else the one from before the call.
-fn answer(app: &ModulesApp, name: &DocumentName, reply: ModuleReply, before: u64) -> CallAnswer {
+fn answer(app: &ModulesApp, name: &DocumentName, reply: ModuleReply, before: CallBasis) -> CallAnswer {
     let ModuleReply { result, live } = reply;
     let modules = app.parts.modules.load();
     let is_current = modules.manifest(name).is_some_and(|manifest| manifest.digest == live.manifest.digest);
+    let CallBasis { revision, quarantined } = if is_current { CallBasis::of(&modules) } else { before };
     let (result, result_base64) = match serde_json::from_slice::<&RawValue>(&result) {
         Ok(json) => (Some(json.to_owned()), None),
         Err(_) => (None, Some(STANDARD.encode(&result))),
@@ -109,7 +126,7 @@ fn answer(app: &ModulesApp, name: &DocumentName, reply: ModuleReply, before: u64
         result_base64,
         module_version: live.manifest.version.clone(),
         generation: live.generation,
-        revision: if is_current { modules.revision().get() } else { before },
-        quarantined: quarantined_revisions(modules.quarantined()),
+        revision,
+        quarantined,
     }
 }

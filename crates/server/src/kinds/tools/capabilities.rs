@@ -1,12 +1,11 @@
 //! What tools can do, and which tools can do it.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use midflight_core::json_bytes;
 use midflight_engine::{Interrupted, Work};
 use midflight_http::long_answer::{json, room_for_page};
-use midflight_http::params::{InPath, REVISION};
+use midflight_http::params::{InPath, basis_headers};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
@@ -20,7 +19,8 @@ use super::compute::{BRIEF_ITEMS_MAX, ComputeBounds, computed};
 use super::list::{LISTED_MAX, is_listed, listed};
 
 /// The capabilities of the tools that are active and switched on, ascending. The header `x-midflight-revision` is the
-/// revision that they are of. More than `answer_bytes_max` are refused; read the tools of one capability.
+/// revision that they are of, and `x-midflight-quarantined` has the revisions up to it that are left out on this replica,
+/// separated by commas. More than `answer_bytes_max` are refused; read the tools of one capability.
 #[utoipa::path(get, path = "/api/v1/tools/capabilities/list", tag = "tools",
     responses((status = 200, body = Vec<CapabilityItem>), (status = "default", body = ProblemBody)))]
 pub(super) async fn list_capabilities(
@@ -29,7 +29,7 @@ pub(super) async fn list_capabilities(
 ) -> Result<Response, ApiError> {
     let room = room_for_page(&app, &principal).await?;
     let tools = app.parts.tools.snapshot();
-    let revision = HeaderValue::from(tools.revision().get());
+    let basis = basis_headers(tools.revision(), tools.quarantined());
     let bounds = ComputeBounds::of_list(
         &app,
         "read the tools of one capability, with GET /api/v1/tools/capabilities/NAME/tools",
@@ -38,7 +38,7 @@ pub(super) async fn list_capabilities(
     let job = move |work: &Work| items(&tools, work);
     let (items, bytes) = computed(&app, &principal, bounds, is_tried, job).await?;
     let response = json(bytes, room, move || items).await?;
-    Ok(([(REVISION, revision)], response).into_response())
+    Ok((basis, response).into_response())
 }
 
 /// The capabilities, and about how long they are in bytes.

@@ -5,10 +5,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, Precondition, RevisionNumber, clip};
+use midflight_http::conflict::ConflictRetry;
+use midflight_http::merge::newest;
 use midflight_http::params::{InPath, Params, REVISION, precondition};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
-use midflight_http::write::{Submitted, WriteParams, answer, submit};
+use midflight_http::write::{EditEnd, ReplicaReports, Submitted, WriteParams, answer, submit};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::ProblemBody;
 use serde::Deserialize;
@@ -18,6 +20,9 @@ use super::api::TOOL_VERSION_KEPT;
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{LogVersions, VersionRef, document_at, log_versions};
+
+/// How often a deletion is made when others change the tool meanwhile.
+const TRIES_MAX: u32 = 16;
 
 /// Which version to delete.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,7 +50,8 @@ impl<S: Send + Sync> FromRequestParts<S> for DeleteParams {
 
 /// Deletes a tool: no reader finds it after the answer. What it was stays in the log until that is compacted, and can
 /// be brought back with a rollback to a revision. The answer has no body, and its header `x-midflight-revision` is the
-/// revision.
+/// revision. With `wait=all` it is 204 when every replica that is alive serves it; else it is answered as every write
+/// is, with the reports.
 #[utoipa::path(delete, path = "/api/v1/tools/{name}", tag = "tools",
     params(("name" = String, Path, description = "The tool"), VersionParams, WriteParams,
         ("If-Match" = Option<String>, Header, description = "`\"3\"`, `\"r42\"` (unchanged since) or `*`"),
@@ -60,45 +66,61 @@ pub(super) async fn delete_tool(
     DeleteParams { version, write: params }: DeleteParams,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let precondition = precondition(&headers)?;
-    let tools = app.parts.tools.snapshot();
-    let id = document_of(&tools, &name)?;
-    let change = match params.is_repeated(&app, &principal).await? {
-        true => Change::delete(id),
-        false => {
-            let head = app.engine.store().document_head(&id).await?.filter(|head| !head.deleted);
-            let mut newest = head.ok_or_else(|| unknown(&tools, &name))?.version;
-            let change = match version {
-                None => Change::delete(id),
-                Some(version) => {
-                    let versions = log_versions(&app, &principal, &id).await?;
-                    let served = versions.items.first().filter(|it| it.stated.is_some());
-                    newest = served.ok_or_else(|| unknown(&tools, &name))?.version;
-                    without_version(&app, id, &version, &versions).await?
-                }
-            };
-            let precondition = match precondition {
-                Precondition::None => Precondition::Version(newest),
-                asked => asked,
-            };
-            change.when(precondition)
+    let asked = precondition(&headers)?;
+    let id = document_of(&app.parts.tools.snapshot(), &name)?;
+    principal.check_sees(&id)?;
+    let is_repeated = params.is_repeated(&app, &principal).await?;
+    let mut retry = ConflictRetry::new("the deletion", TRIES_MAX);
+    let submitted = loop {
+        let change = match is_repeated {
+            true => Change::delete(id.clone()),
+            false => deletion((&app, &principal), &id, &name, version.as_deref(), asked).await?,
+        };
+        // Where another writer changed the tool, the change is computed again from what the tool is then.
+        let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;
+        if let Some(submitted) = retry.settle(submitted)? {
+            break submitted;
         }
     };
-    let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await?;
-    let revision = match &submitted {
-        Submitted::Done(accepted, _) if !params.is_dry_run() => {
-            accepted.repeats.or_else(|| accepted.revision.as_ref().map(|revision| revision.number))
+    let (accepted, heard) = match submitted {
+        Submitted::Done(accepted, heard)
+            if !params.is_dry_run() && heard.as_ref().is_none_or(ReplicaReports::is_complete) =>
+        {
+            (accepted, heard)
         }
-        _ => return Ok(answer(&app, &params, submitted).await),
+        submitted => return Ok(answer(&app, &params, submitted).await),
     };
-    let revision = HeaderValue::from(revision.unwrap_or_else(|| app.engine.served()).get());
-    Ok((StatusCode::NO_CONTENT, [(REVISION, revision)]).into_response())
+    let ended = EditEnd::of(&app, &accepted, heard);
+    let revision = HeaderValue::from(ended.revision.get());
+    let mut response = (StatusCode::NO_CONTENT, [(REVISION, revision)]).into_response();
+    ended.mark(&mut response);
+    Ok(response)
+}
+
+/// The change that deletes a tool, or its served version, on the version of its document that was read.
+async fn deletion(
+    (app, principal): (&ToolsApp, &Principal),
+    id: &DocumentId,
+    name: &str,
+    version: Option<&str>,
+    asked: Precondition,
+) -> Result<Change, ApiError> {
+    let newest = newest(app, id, asked).await?.filter(|document| document.body.is_some());
+    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name))?;
+    let change = match version {
+        None => Change::delete(id.clone()),
+        Some(version) => {
+            let versions = log_versions(app, principal, id).await?;
+            without_version(app, id, version, &versions).await?
+        }
+    };
+    Ok(change.when(Precondition::Version(newest.version)))
 }
 
 /// The change that removes the served version: the version before it is put, or the tool is deleted.
 async fn without_version(
     app: &ToolsApp,
-    id: DocumentId,
+    id: &DocumentId,
     version: &str,
     versions: &LogVersions,
 ) -> Result<Change, ApiError> {
@@ -119,10 +141,10 @@ async fn without_version(
         return Err(ApiError::new(TOOL_VERSION_KEPT, detail));
     }
     match since_deleted.iter().find(|(text, _)| *text != version) {
-        None => Ok(Change::delete(id)),
+        None => Ok(Change::delete(id.clone())),
         Some((_, revision)) => {
-            let before = document_at(app, &id, &VersionRef::At(*revision), versions).await?;
-            Ok(Change { id, body: before.body, precondition: Precondition::None })
+            let before = document_at(app, id, &VersionRef::At(*revision), versions).await?;
+            Ok(Change { id: id.clone(), body: before.body, precondition: Precondition::None })
         }
     }
 }

@@ -4,17 +4,21 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use midflight_core::{Change, DocumentId, JsonPointer, Precondition};
+use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumber};
 use midflight_engine::InvalidPolicy;
 use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
 use midflight_http::conflict::ConflictRetry;
+use midflight_http::kind::members_of;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
-use midflight_http::write::{Submitted, WriteParams, answer, submit_with};
+use midflight_http::write::{
+    EditEnd, ReplicaReports, Submitted, WriteParams, answer, answer_as, looked_at, submit_with,
+};
 use midflight_source::parse_values;
 use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
 use midflight_wire::edits::WriteAnswer;
@@ -33,12 +37,15 @@ const TRIES_MAX: u32 = 8;
 const CHUNK: usize = 500;
 /// How many warnings an answer has.
 const WARNINGS_MAX: usize = 500;
+/// The members that an import has in common with every write, which says more of them.
+const OF_EVERY_WRITE: [&str; 5] = ["outcome", "revision", "dry_run", "acks", "silent"];
 /// What the text of an import is called in problems.
 const FILE: &str = "yaml_content";
 
 /// Imports tools: every valid one becomes live with the same revision, and every other one is named with what to do. An
 /// OpenAPI document becomes a draft for each of its operations. The tools are written under the authenticated caller.
-/// 400 when the text cannot be read at all.
+/// 400 when the text cannot be read at all. With `wait=all` the answer has the reports of the replicas; where not all of
+/// them serve it, it is that of every write, with what was imported before it.
 #[utoipa::path(post, path = "/api/v1/tools/import", tag = "tools", request_body = ImportToolsBody, params(WriteParams,
         ("Idempotency-Key" = Option<String>, Header, description = "A repeat within 24 hours is made once")),
     responses((status = 200, body = ImportedTools), (status = 202, body = WriteAnswer),
@@ -226,20 +233,34 @@ impl Import<'_> {
         failures: Vec<ImportFailure>,
         (mut warnings, candidates): (Vec<String>, &[ImportCandidate]),
     ) -> Result<Response, ApiError> {
-        let Submitted::Done(accepted, _) = &submitted else {
+        let Submitted::Done(accepted, heard) = submitted else {
             return Ok(answer(self.app, self.params, submitted).await);
         };
-        let revision = accepted.revision.as_ref().map(|revision| revision.number).or(accepted.repeats);
-        let is_unchanged = accepted.diff.documents().is_empty();
-        let outcome = match (accepted.repeats, is_unchanged) {
-            (Some(_), _) => "repeated",
-            (None, true) => "unchanged",
-            (None, false) => "success",
-        };
-        let revision = revision.unwrap_or_else(|| self.app.engine.served()).get();
         warnings.extend(self.warnings(candidates).await);
         warnings.truncate(WARNINGS_MAX);
-        Ok(self.done(imported, failures, warnings, outcome, revision))
+        let is_complete = heard.as_ref().is_none_or(ReplicaReports::is_complete);
+        let revision = looked_at(self.app, &accepted);
+        let world = self.app.engine.world();
+        // By now a newer revision may be served; what is left out of that one is not left out of this answer.
+        let left_out: Vec<_> = world.quarantined().iter().copied().filter(|it| *it <= revision).collect();
+        let imported = self.imported(imported, failures, warnings, (revision, &left_out));
+        if !is_complete {
+            // Not every replica serves it: the answer is that of every write, after what was imported.
+            let mut own = members_of(&imported)?;
+            own.retain(|name, _| !OF_EVERY_WRITE.contains(&name.as_str()));
+            let submitted = Submitted::Done(accepted, heard);
+            return Ok(answer_as(self.app, self.params, submitted, (StatusCode::OK, own)).await);
+        }
+        let ended = EditEnd::of(self.app, &accepted, heard);
+        let mut response = Json(ImportedTools {
+            outcome: ended.outcome.into(),
+            acks: ended.acks.clone(),
+            silent: ended.silent.clone(),
+            ..imported
+        })
+        .into_response();
+        ended.mark(&mut response);
+        Ok(response)
     }
 
     /// What the texts of the tools should not tell a model, of those that are served now.
@@ -259,29 +280,31 @@ impl Import<'_> {
 
     /// The answer where nothing could be imported.
     fn failed(&self, failures: Vec<ImportFailure>, notices: Vec<String>) -> Response {
-        self.done(0, failures, notices, "failed", self.app.engine.served().get())
+        let world = self.app.engine.world();
+        Json(self.imported(0, failures, notices, (world.revision(), world.quarantined()))).into_response()
     }
 
-    fn done(
+    /// What was imported, as of a revision and what is left out of it.
+    fn imported(
         &self,
         imported_count: usize,
         errors: Vec<ImportFailure>,
         warnings: Vec<String>,
-        outcome: &'static str,
-        revision: u64,
-    ) -> Response {
-        Json(ImportedTools {
+        (revision, left_out): (RevisionNumber, &[RevisionNumber]),
+    ) -> ImportedTools {
+        ImportedTools {
             success: errors.is_empty(),
             imported_count,
             failed_count: errors.len(),
             errors,
             warnings,
-            outcome: outcome.into(),
+            outcome: "failed".into(),
             dry_run: self.params.is_dry_run(),
-            revision,
-            quarantined: quarantined_revisions(self.app.engine.world().quarantined()),
-        })
-        .into_response()
+            revision: revision.get(),
+            quarantined: quarantined_revisions(left_out),
+            acks: None,
+            silent: Vec::new(),
+        }
     }
 }
 

@@ -11,10 +11,18 @@ pub struct ToolsLimits {
     pub lint_ms_max: u64,
     /// How long reading an import may compute, in ms. 10,000: the largest takes a few seconds.
     pub import_ms_max: u64,
+    /// How many bytes the documents of a catalogue of the past may have that an agent works with, in bytes. 64 MiB: ten
+    /// thousand tools of several KiB. One is read at a time.
+    pub past_catalogue_bytes_max: usize,
 }
 
 impl Default for ToolsLimits {
     fn default() -> Self {
-        Self { select_ms_max: 1_000, lint_ms_max: 5_000, import_ms_max: 10_000 }
+        Self {
+            select_ms_max: 1_000,
+            lint_ms_max: 5_000,
+            import_ms_max: 10_000,
+            past_catalogue_bytes_max: 64 << 20,
+        }
     }
 }

@@ -3,22 +3,25 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use midflight_core::{JsonPointer, RevisionNumber};
+use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumber};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
-use midflight_http::merge::{Absent, revise};
+use midflight_http::conflict::ConflictRetry;
+use midflight_http::merge::newest;
 use midflight_http::params::{InPath, precondition};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
-use midflight_http::write::WriteParams;
+use midflight_http::write::{WriteParams, submit};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{RollbackBody, WriteToolAnswer};
-use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::names::{document_of, unknown};
 use super::versions::{VersionRef, document_at, log_versions};
 use super::written::answer_tool;
+
+/// How often a rollback is made when others change the tool meanwhile.
+const TRIES_MAX: u32 = 16;
 
 /// Brings a tool back to an earlier version by a new revision that has the document of then. A version that is not
 /// valid any more, as one whose tool_name another tool has by now, is refused with its problems.
@@ -52,20 +55,35 @@ pub(super) async fn rollback_tool(
         }
     };
     let asked = precondition(&headers)?;
-    let tools = app.parts.tools.snapshot();
-    let id = document_of(&tools, &name)?;
-    let versions = log_versions(&app, &principal, &id).await?;
-    if versions.items.is_empty() {
-        return Err(unknown(&tools, &name));
-    }
-    let then = document_at(&app, &id, &wanted, &versions).await?;
+    let id = document_of(&app.parts.tools.snapshot(), &name)?;
+    principal.check_sees(&id)?;
     let reason = if body.reason.is_empty() { midflight_core::cut_reason(output) } else { body.reason };
     let params = params.or_reason(reason);
-    let alter = |tool: &mut Value| {
-        if let Some(body) = &then.body {
-            Value::clone_from(tool, body);
+    let is_repeated = params.is_repeated(&app, &principal).await?;
+    let asked = if is_repeated { Precondition::None } else { asked };
+    let mut retry = ConflictRetry::new("the rollback", TRIES_MAX);
+    loop {
+        let change = restored((&app, &principal), &id, &name, &wanted, asked).await?;
+        // Where another writer changed the tool, what the version is may have changed too: it is read again.
+        let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;
+        if let Some(submitted) = retry.settle(submitted)? {
+            return answer_tool(&app, &params, submitted, &id, StatusCode::OK).await;
         }
-    };
-    let submitted = revise(&app, &principal, &id, &params, (asked, Absent::Made), alter).await?;
-    answer_tool(&app, &params, submitted, &id, StatusCode::OK).await
+    }
+}
+
+/// The change that puts the document of a version over the newest one that was read, which may be a deletion.
+async fn restored(
+    (app, principal): (&ToolsApp, &Principal),
+    id: &DocumentId,
+    name: &str,
+    wanted: &VersionRef,
+    asked: Precondition,
+) -> Result<Change, ApiError> {
+    let newest = newest(app, id, asked).await?;
+    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name))?;
+    let versions = log_versions(app, principal, id).await?;
+    let then = document_at(app, id, wanted, &versions).await?;
+    let version = if newest.body.is_some() { newest.version } else { 0 };
+    Ok(Change { id: id.clone(), body: then.body, precondition: Precondition::Version(version) })
 }

@@ -6,7 +6,7 @@ use midflight_core::DocumentId;
 use midflight_engine::AcceptedEdit;
 use midflight_http::kind::{Members, members_of};
 use midflight_http::problem::ApiError;
-use midflight_http::write::{Submitted, WriteParams, answer, answer_as};
+use midflight_http::write::{Submitted, WriteParams, answer, answer_as, looked_at};
 
 use super::app::ToolsApp;
 use super::authors::authors;
@@ -32,18 +32,22 @@ pub(super) async fn answer_tool(
 
 /// The members of a tool after a write; none where it is not there after it.
 async fn members(app: &ToolsApp, accepted: &AcceptedEdit, id: &DocumentId) -> Result<Members, ApiError> {
+    let store = app.engine.store();
     let changed = accepted.diff.get(id).and_then(|diff| diff.new.clone());
-    let body = match changed {
-        Some(body) => Some(body),
-        // It changed nothing, or was made before under its key: the tool is as the log has it.
+    let (at, body) = match changed {
+        Some(body) => (looked_at(app, accepted), Some(body)),
+        // It was made before under its key: the tool is as the log has it now.
+        None if accepted.repeats.is_some() => {
+            let (head, heads) = store.heads(std::slice::from_ref(id)).await?;
+            (head.number, heads.into_iter().flatten().next().and_then(|document| document.body))
+        }
+        // It changed nothing: the tool is as it was compared.
         None => {
-            let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
-            heads.into_iter().flatten().next().and_then(|document| document.body)
+            let at = looked_at(app, accepted);
+            (at, store.document_at(id, at).await?.and_then(|document| document.body))
         }
     };
     let Some(body) = body else { return Ok(Members::new()) };
-    let made = accepted.revision.as_ref().map(|revision| revision.number);
-    let at = made.unwrap_or_else(|| app.engine.served());
     let authors = authors(app, std::slice::from_ref(id), at).await?;
     members_of(&tool_answer(id.name.as_str(), &body, authors.first().and_then(Option::as_ref)))
 }

@@ -81,9 +81,12 @@ impl AgentToolCaller {
         match function.call(principal.clone(), call.arguments).await {
             Ok(value) => {
                 let revision = value.get("revision").and_then(Value::as_u64).map(RevisionNumber::new);
+                let quarantined = value.get("quarantined").and_then(Value::as_array);
+                let quarantined = quarantined.into_iter().flatten().filter_map(Value::as_u64);
+                let quarantined = quarantined.map(RevisionNumber::new).collect();
                 let output = ToolOutput::structured(value);
                 ToolOutcome::Done(match revision {
-                    Some(revision) => output.of_revision(revision),
+                    Some(revision) => output.of_revision(revision, quarantined),
                     None => output,
                 })
             }

@@ -8,14 +8,17 @@ mod past;
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get_service;
 use call::AgentToolCaller;
 use midflight_core::{JsonPointer, RevisionNumber};
 use midflight_http::app::AppState;
 use midflight_http::audit::AuditOrigin;
+use midflight_http::body::{BodyBytes, receive, weigh};
 use midflight_http::code::Code;
 use midflight_http::params::Params;
 use midflight_http::principal::{Permission, Principal};
@@ -42,15 +45,18 @@ const PINS_MAX: usize = 100;
 /// The endpoint, for callers who may execute. It follows the catalogue from now on.
 pub(super) fn routes(app: &AppState, parts: &ToolsParts) -> Routes<AppState> {
     let caller = AgentToolCaller::new(app, parts);
-    let past = PastCatalogueReader::new(app.clone());
+    let past = PastCatalogueReader::new(app.clone(), parts.limits.past_catalogue_bytes_max);
     let options = McpOptions::new(parts.agents.seal_key);
     let server = McpServer::new(parts.tools.clone(), Arc::new(caller), Arc::new(past), options);
     app.tasks.spawn(server.follow(app.stopping.clone()));
     // The edge has compared the host and the origin by then, as it does for every route.
-    let service = server.http(McpHttpOptions::new(AllowedHosts::any(), []), &app.stopping);
+    let mut options = McpHttpOptions::new(AllowedHosts::any(), []);
+    options.body_bytes_max = app.limits.body_bytes_max;
+    let service = server.http(options, &app.stopping);
     parts.meter.get_or_init(|| service.meter());
     let router = get_service(service.clone()).post_service(service.clone()).delete_service(service);
-    let router = router.layer(from_fn(with_caller));
+    // The caller first, and then what they send.
+    let router = router.layer(from_fn_with_state(app.clone(), with_body)).layer(from_fn(with_caller));
     Routes::new().wildcard((Permission::Execute, Reach::All("tools", "")), PATH, router, described())
 }
 
@@ -150,6 +156,22 @@ async fn with_caller(
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// Receives what an agent sends as other bodies are received, within their bounds and by the bytes that they share. The
+/// endpoint gets it whole.
+async fn with_body(State(app): State<AppState>, request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.method() != Method::POST {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    let received = Request::from_parts(parts.clone(), body);
+    // A stream keeps what belongs to its request for as long as it is open, which may be for days.
+    let occupied = parts.extensions.remove::<BodyBytes>();
+    let limits = &app.limits;
+    let bytes = receive(received, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
+    weigh(&bytes, limits, occupied.as_ref()).await?;
+    Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 
 /// The endpoint in the OpenAPI document. The protocol defines what is sent.
