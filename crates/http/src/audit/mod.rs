@@ -5,6 +5,6 @@ mod routes;
 mod trail;
 
 pub use record::SignedBy;
-pub(crate) use record::{Asked, ErrorCode, LoggedIn, MadeRevision, RoutePermissions};
+pub(crate) use record::{Asked, ErrorCode, LoggedIn, MadeRevision, NotAudited, RoutePermissions};
 pub(crate) use routes::routes;
 pub(crate) use trail::{AuditTrail, run};

@@ -39,6 +39,11 @@ pub(crate) struct MadeRevision(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub struct SignedBy(pub Arc<str>);
 
+/// In the extensions of an answer to a sender who proved nothing, past the rate of such requests: the entries of those
+/// before say enough, and more of them would take the place of others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NotAudited;
+
 /// Who logged in, in the extensions of the answer: the request itself was anonymous.
 #[derive(Debug, Clone)]
 pub(crate) struct LoggedIn(pub(crate) Principal);
@@ -112,6 +117,9 @@ impl Asked {
 
     /// Keeps what came of it, if that is for the audit.
     pub(crate) fn answered(&self, app: &AppState, principal: &Principal, response: &Response) {
+        if response.extensions().get::<NotAudited>().is_some() {
+            return;
+        }
         let path = self.path();
         let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if is_refusal || self.is_audited(app, &path) {
