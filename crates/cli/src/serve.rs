@@ -15,7 +15,7 @@ use midflight_server::{
     Backend, BusUrl, HOT_RELOAD_ALIASES, HostPattern, HotReloadSettings, OutboundPolicy, OwnConfig,
     PatternTable, RunningServer, ServeError, ServeOptions, Settings, StoreUrl, TableOptions,
 };
-use midflight_source::NamedDirectory;
+use midflight_source::{DirectoryOptions, LossBounds, NamedDirectory};
 use midflight_store::Durability;
 
 use super::contexts::{self, Context, Contexts};
@@ -109,6 +109,15 @@ pub(super) struct ServeArgs {
     /// The profile of the patterns of --follow-table.
     #[arg(long, env = "MIDFLIGHT_TABLE_PROFILE", default_value = "default", value_name = "NAME")]
     table_profile: String,
+    /// The largest share of its patterns that the table of --follow-table may delete at once, in percent; of more, all are
+    /// kept and /health/hot-reload is degraded. It applies to 10 patterns and more. 100 switches the check off.
+    #[arg(
+        long,
+        env = "MIDFLIGHT_TABLE_LOSS_PERCENT_MAX",
+        default_value_t = DirectoryOptions::default().loss_percent_max,
+        value_name = "NUMBER"
+    )]
+    table_loss_percent_max: u8,
     /// Documents to put into the log if it is empty: a file or a directory; may be given several times.
     #[arg(long, env = "MIDFLIGHT_APPLY_IF_EMPTY", value_delimiter = ',', value_name = "PATH")]
     apply_if_empty: Vec<PathBuf>,
@@ -431,7 +440,12 @@ fn follow_table(args: &ServeArgs) -> Result<Option<TableOptions>, Failure> {
             "invalid --table-profile {profile:?}: expected the name of a profile"
         )));
     }
-    Ok(Some(TableOptions { table, profile: args.table_profile.clone(), allow_empty: args.allow_empty }))
+    let loss = LossBounds {
+        allow_empty: args.allow_empty,
+        percent_max: args.table_loss_percent_max,
+        ..DirectoryOptions::default().loss()
+    };
+    Ok(Some(TableOptions { table, profile: args.table_profile.clone(), loss }))
 }
 
 /// An error with its causes, for the operator of a server.

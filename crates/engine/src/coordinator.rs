@@ -226,12 +226,13 @@ impl Coordinator {
         }
     }
 
-    fn tell(&self, callers: Vec<ReloadCaller>, event: &Arc<ReloadEvent>) {
+    fn tell(&mut self, callers: Vec<ReloadCaller>, event: &Arc<ReloadEvent>) {
         self.show();
         callers.into_iter().for_each(|caller| drop(caller.reply.send(Arc::clone(event))));
     }
 
-    pub(crate) fn show(&self) {
+    pub(crate) fn show(&mut self) {
+        self.state.keep_level();
         let mut shown = self.shown.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shown.clone_from(&self.state);
         // What the log returned is published to other replicas too.

@@ -233,6 +233,7 @@ impl Coordinator {
             return self.event(event);
         }
         self.state.from_copy = false;
+        self.state.abandoned_copy = None;
         tracing::warn!(by, from = %before.position, to = %self.state.position, "log adopted");
         self.event(event)
     }

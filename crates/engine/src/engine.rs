@@ -664,16 +664,20 @@ impl Engine {
             figures: world.get_any(registered.slot).map_or_else(Vec::new, |it| registered.kind.figures(it)),
         };
         let store = StoreStatus::new(self.core.store.availability(), &state, self.core.now());
+        let stale_since = state.stale_since(&store);
         EngineStatus {
+            stale_since,
             desired: state.desired.max(world.revision()),
             served: world.revision(),
             served_since: state.served_since,
             last_checked_at: state.last_checked_at,
             last_refused: state.last_refused,
-            quarantined: state.quarantine.into_revisions(),
-            store,
             position: state.digest_trail.at(state.position),
+            quarantined: state.quarantine.into_revisions(),
+            is_catching_up: state.is_catching_up,
+            store,
             diverged: state.diverged,
+            abandoned_copy: state.abandoned_copy,
             from_copy: state.from_copy,
             behind: state.behind,
             failed_checks: state.failed_checks,

@@ -38,6 +38,8 @@ impl Coordinator {
                 return Ok(event);
             }
             tracing::error!(%diverged, "log diverged and the local copy cannot be served; following the log as it is now");
+            // There is nothing else to serve. It stays visible until an operator has seen it.
+            self.state.abandoned_copy = Some(diverged);
         }
         let everything = self.first_reload(edits).await?;
         let is_refused = everything.is_refused();
@@ -53,6 +55,7 @@ impl Coordinator {
                 None => event,
             };
         }
+        self.state.started();
         self.show();
         Ok(event)
     }

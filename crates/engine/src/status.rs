@@ -56,6 +56,13 @@ pub(crate) struct CoordinatorState {
     pub(crate) behind: BTreeSet<String>,
     /// The last reload that was about what the log holds; an edit that was refused is not.
     pub(crate) last_reload: Option<Arc<ReloadEvent>>,
+    /// When the log was last looked at and all that it had was served here or quarantined; the start before that.
+    pub(crate) level_at: Timestamp,
+    /// Whether the start read a log of which it does not serve all yet.
+    pub(crate) is_catching_up: bool,
+    /// How the log differs from the one of the local copy, when that could not be served at the start: the log is
+    /// followed as it is.
+    pub(crate) abandoned_copy: Option<Diverged>,
 }
 
 /// What a look at the log found.
@@ -100,7 +107,36 @@ impl CoordinatorState {
             inputs: Arc::default(),
             behind: BTreeSet::new(),
             last_reload: None,
+            level_at: now,
+            is_catching_up: false,
+            abandoned_copy: None,
         }
+    }
+
+    /// Whether all that the log had at the last look is served here or quarantined.
+    fn is_level(&self) -> bool {
+        self.last_checked_at.is_some()
+            && self.position >= self.desired
+            && !self.from_copy
+            && self.diverged.is_none()
+    }
+
+    /// Keeps that what is served is level with the log, when it is.
+    pub(crate) fn keep_level(&mut self) {
+        if let Some(at) = self.last_checked_at.filter(|_| self.is_level()) {
+            self.level_at = self.level_at.max(at);
+            self.is_catching_up = false;
+        }
+    }
+
+    /// Keeps at the end of a start that the log which it read is not all served.
+    pub(crate) fn started(&mut self) {
+        self.is_catching_up = self.position < self.desired;
+    }
+
+    /// Since when what is served may be older than the log; none while it is level with it.
+    pub(crate) fn stale_since(&self, store: &StoreStatus) -> Option<Timestamp> {
+        (!store.available || !self.is_level()).then_some(self.level_at)
     }
 
     /// Of which revision this replica's own copy is.
@@ -231,6 +267,14 @@ pub struct EngineStatus {
     pub position: Option<LogHead>,
     /// How the log differs from the one that was followed; none when it does not. Nothing is followed while it does.
     pub diverged: Option<Diverged>,
+    /// How the log differs from the one of the local copy, when that copy could not be served at the start, so that the
+    /// log is followed as it is now; none when it does not, and once an operator adopted the log.
+    pub abandoned_copy: Option<Diverged>,
+    /// Since when what is served may be older than the log: since it was last level with it. None while it is. It is
+    /// not while the log is unavailable or another one, or a revision of it is not served yet.
+    pub stale_since: Option<Timestamp>,
+    /// Whether the start read a log of which it could not serve all, and was not level with it since.
+    pub is_catching_up: bool,
     /// Whether it started from its own copy, since the log was unavailable, and has not read the log since.
     pub from_copy: bool,
     /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified

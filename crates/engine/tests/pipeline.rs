@@ -2,6 +2,8 @@
 
 #[path = "pipeline/bodies.rs"]
 mod bodies;
+#[path = "pipeline/catching_up.rs"]
+mod catching_up;
 #[path = "pipeline/contention.rs"]
 mod contention;
 #[path = "pipeline/first_edit.rs"]

@@ -2,20 +2,23 @@
 //! places of all others.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::code::Code;
 use crate::principal::{Permission, Principal, TokenId};
 use crate::problem::ApiError;
+use crate::signed_request::SenderAddress;
 
 /// Whose places are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum PlaceHolder {
     Principal(TokenId),
     /// All callers without a token together.
     Anonymous,
-    /// All signed requests together: who signed one is known only when it was verified.
-    Signed,
+    /// Who signed requests that were verified.
+    Signer(Arc<str>),
+    /// Signed requests of an address that were not verified yet: anyone may have sent them.
+    Unverified(SenderAddress),
 }
 
 impl PlaceHolder {
@@ -55,31 +58,24 @@ impl CallerPlaces {
     /// # Errors
     /// 429 when the caller has as many as one may have.
     pub(crate) fn take(self: &Arc<Self>, principal: &Principal) -> Result<CallerPlace, ApiError> {
-        self.take_as(PlaceHolder::of(principal), principal)
+        self.take_as(PlaceHolder::of(principal), principal.name())
     }
 
-    fn take_as(
-        self: &Arc<Self>,
-        holder: PlaceHolder,
-        principal: &Principal,
-    ) -> Result<CallerPlace, ApiError> {
+    fn take_as(self: &Arc<Self>, holder: PlaceHolder, name: &str) -> Result<CallerPlace, ApiError> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(holder).or_default();
+        let count = taken.entry(holder.clone()).or_default();
         if *count >= self.per_caller_max {
             drop(taken);
-            return Err(self.refused(principal));
+            return Err(self.refused(name));
         }
         *count += 1;
         Ok(CallerPlace { places: Arc::clone(self), holder })
     }
 
-    fn refused(&self, principal: &Principal) -> ApiError {
+    fn refused(&self, name: &str) -> ApiError {
         let detail = format!(
-            "{:?} has {} {} ({}); try again when one of them has ended",
-            principal.name(),
-            self.per_caller_max,
-            self.what,
-            self.bound
+            "{name:?} has {} {} ({}); try again when one of them has ended",
+            self.per_caller_max, self.what, self.bound
         );
         let mut error = ApiError::new(Code::TOO_MANY_REQUESTS, detail);
         error.body_mut().retry_after_seconds = Some(1);
@@ -107,31 +103,47 @@ pub(crate) struct RequestPlace(Arc<RequestPlaceParts>);
 #[derive(Debug)]
 struct RequestPlaceParts {
     places: Arc<CallerPlaces>,
-    place: OnceLock<CallerPlace>,
+    place: Mutex<Option<CallerPlace>>,
 }
 
 impl RequestPlace {
     pub(crate) fn new(places: &Arc<CallerPlaces>) -> Self {
-        Self(Arc::new(RequestPlaceParts { places: Arc::clone(places), place: OnceLock::new() }))
+        Self(Arc::new(RequestPlaceParts { places: Arc::clone(places), place: Mutex::default() }))
     }
 
     /// Takes it. Requests that need no permission are not counted, so that probes are answered whatever others do.
     ///
     /// # Errors
     /// 429 when the caller has as many requests in flight as one may have.
-    pub(crate) fn take(&self, principal: &Principal, permission: Permission) -> Result<(), ApiError> {
-        let holder = match permission {
-            Permission::Open => return Ok(()),
-            Permission::Signed => PlaceHolder::Signed,
+    pub(crate) fn take(
+        &self,
+        principal: &Principal,
+        permission: Permission,
+        from: SenderAddress,
+    ) -> Result<(), ApiError> {
+        match permission {
+            Permission::Open => Ok(()),
+            Permission::Signed => self.take_as(PlaceHolder::Unverified(from), &from.name()),
             Permission::Read
             | Permission::Execute
             | Permission::Edit
             | Permission::Operate
-            | Permission::Admin => PlaceHolder::of(principal),
-        };
-        let place = self.0.places.take_as(holder, principal)?;
-        // A request has one route, so it takes its place once.
-        self.0.place.get_or_init(|| place);
+            | Permission::Admin => self.take_as(PlaceHolder::of(principal), principal.name()),
+        }
+    }
+
+    /// Exchanges it for one of who signed the request, which was verified.
+    ///
+    /// # Errors
+    /// 429 when the signer has as many requests in flight as one may have.
+    pub(crate) fn take_signed(&self, signer: &Arc<str>) -> Result<(), ApiError> {
+        self.take_as(PlaceHolder::Signer(Arc::clone(signer)), signer)
+    }
+
+    fn take_as(&self, holder: PlaceHolder, name: &str) -> Result<(), ApiError> {
+        let place = self.0.places.take_as(holder, name)?;
+        let before = self.0.place.lock().unwrap_or_else(PoisonError::into_inner).replace(place);
+        drop(before);
         Ok(())
     }
 }
@@ -174,9 +186,10 @@ mod tests {
     fn a_request_has_a_place_until_its_last_copy_is_dropped_and_probes_need_none() {
         let places = CallerPlaces::new(1, "test_per_caller_max", "tests running");
         let no_one = Principal::anonymous();
+        let from = SenderAddress::of(&axum::http::Extensions::new());
         let take = |permission| {
             let request = RequestPlace::new(&places);
-            request.take(&no_one, permission).map(|()| request)
+            request.take(&no_one, permission, from).map(|()| request)
         };
         let read = take(Permission::Read).unwrap();
         let copy = read.clone();
@@ -186,7 +199,12 @@ mod tests {
         // Signed requests are counted apart from those of callers without a token.
         let signed = take(Permission::Signed).unwrap();
         take(Permission::Signed).unwrap_err();
-        drop((copy, signed));
+        // One that is verified makes room for others that are not, and has a place of its signer.
+        signed.take_signed(&"webhook:git".into()).unwrap();
+        let unverified = take(Permission::Signed).unwrap();
+        unverified.take_signed(&"webhook:git".into()).unwrap_err();
+        unverified.take_signed(&"webhook:crm".into()).unwrap();
+        drop((copy, signed, unverified));
         take(Permission::Read).unwrap();
         take(Permission::Signed).unwrap();
     }

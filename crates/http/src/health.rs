@@ -19,7 +19,7 @@ use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::tls::health::{certificate_health, certificate_problem};
-use crate::wire::{ms, quarantined_revisions, store_answer};
+use crate::wire::{ms, quarantined_revisions, stamp, store_answer};
 
 /// The routes of health.
 pub(crate) fn routes() -> Routes<AppState> {
@@ -32,21 +32,25 @@ async fn live() -> Json<LiveAnswer> {
     Json(LiveAnswer { status: "alive".into() })
 }
 
-/// Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve. It is
-/// not while all that the log has is quarantined here.
+/// Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve; with
+/// `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here, and not
+/// before a start that read the log serves all of it.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
     let status = app.engine.status();
     let serves_nothing =
         !status.quarantined.is_empty() && status.kinds.iter().all(|kind| kind.documents == 0);
-    let (code, word) = match app.stopping.is_cancelled() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-        false if serves_nothing => (StatusCode::SERVICE_UNAVAILABLE, "nothing_served"),
-        false => (StatusCode::OK, "ready"),
+    let not_ready = match app.stopping.is_cancelled() {
+        true => Some("stopping"),
+        false if serves_nothing => Some("nothing_served"),
+        false if status.is_catching_up => Some("catching_up"),
+        false => is_stale(&status, app.limits.ready_stale_ms_max, Timestamp::now()).then_some("stale"),
     };
+    let code = if not_ready.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let answer = ReadyAnswer {
-        status: word.into(),
+        status: not_ready.unwrap_or("ready").into(),
+        stale_since: status.stale_since.map(stamp),
         revision: status.served.get(),
         quarantined: quarantined_revisions(app.engine.world().quarantined()),
         store_available: status.store.available,
@@ -54,6 +58,12 @@ async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
         degraded: blocked(&status).collect(),
     };
     (code, Json(answer))
+}
+
+/// Whether what is served is older than the log for longer than it may be; 0 is no limit.
+fn is_stale(status: &EngineStatus, ms_max: u64, now: Timestamp) -> bool {
+    let age = status.stale_since.map(|since| now.duration_since(since).as_millis());
+    ms_max > 0 && age.is_some_and(|age| age > i128::from(ms_max))
 }
 
 fn bus_answer(status: BusStatus, redact: &RedactText) -> BusAnswer {
@@ -92,6 +102,12 @@ fn degraded(status: &EngineStatus, sources: &[BusStatus], looked: &str) -> Vec<S
     }
     if let Some(diverged) = &status.diverged {
         wrong.push(format!("log_diverged: {diverged}"));
+    }
+    if let Some(abandoned) = &status.abandoned_copy {
+        wrong.push(format!(
+            "log_diverged at the start: {abandoned}; the local copy could not be served, so the log is followed as it \
+             is now; see what was lost, and confirm it with `midflight log adopt`"
+        ));
     }
     if status.from_copy {
         wrong.push("serving the local copy".to_owned());

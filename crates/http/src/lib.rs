@@ -62,6 +62,7 @@ pub mod scopes;
 mod session_routes;
 mod sessions;
 pub mod setup;
+pub mod signed_request;
 pub mod sorts;
 pub mod start;
 pub mod tls;

@@ -47,7 +47,8 @@ pub struct HttpLimits {
     /// How many requests that change documents or tokens a caller may send in a second; two seconds' worth may come at
     /// once, and 0 is no limit. 1,000: more than a client that waits for its answers can send.
     pub writes_per_second_max: u32,
-    /// The same for reloads and restores, and for all signed webhooks together. 100: each reads from the store.
+    /// The same for reloads and restores, and for the verified requests of one incoming webhook; and for those that are
+    /// not verified, of one address. 100: each reads from the store.
     pub reloads_per_second_max: u32,
     /// How many requests of a caller may be in flight, from when their headers are read until their answers begin; 0 is no
     /// limit. 1,000: as many as ten connections of HTTP/2 carry, while each may wait a minute for its replicas. Requests
@@ -71,6 +72,9 @@ pub struct HttpLimits {
     pub diff_ms_max: u64,
     /// How long a write may wait for its replicas, in ms. 60,000.
     pub wait_ms_max: u64,
+    /// How long what is served may be older than the log before `/health/ready` is 503, in ms; 0 is no limit. 0: a server
+    /// whose log is unavailable continues to answer.
+    pub ready_stale_ms_max: u64,
     /// How long a stop waits for requests in flight, in ms. 10,000.
     pub drain_ms_max: u64,
 }
@@ -104,6 +108,7 @@ impl Default for HttpLimits {
             diff_bytes_max: 256 << 10,
             diff_ms_max: 2_000,
             wait_ms_max: 60_000,
+            ready_stale_ms_max: 0,
             drain_ms_max: 10_000,
         }
     }

@@ -397,6 +397,10 @@ impl Access {
         &self.place
     }
 
+    pub(crate) fn rates(&self) -> &PrincipalRates {
+        &self.rates
+    }
+
     /// Counts the request against the rate of its sender.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use crate::app::AppState;
 use crate::principal::{Access, Permission};
 use crate::problem::{ApiError, PROBLEM_TYPE};
 use crate::reach::Reach;
+use crate::signed_request::SenderAddress;
 
 /// Routes with their operations in the OpenAPI document. None can be added without saying what permission it needs.
 pub struct Routes<S = AppState>(OpenApiRouter<S>);
@@ -107,7 +108,8 @@ impl FromRequestParts<Need> for Permitted {
         if parts.method != Method::GET {
             access.count(need.permission)?;
         }
-        access.place().take(access.principal(), need.permission)?;
+        let from = SenderAddress::of(&parts.extensions);
+        access.place().take(access.principal(), need.permission, from)?;
         if access.principal().scopes().is_some() {
             let principal = access.principal().clone();
             need.reach.check(&principal, parts).await?;

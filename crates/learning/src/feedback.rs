@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use midflight_core::{Change, Digest, Edit, EditKey, Precondition, PrincipalId, RevisionNumber, Trigger};
-use midflight_engine::Refused;
+use midflight_engine::{Refusal, Refused};
 use midflight_patterns::{Action, ClassifyError, NotLearned, PatternStatus, PatternsSnapshot};
 use midflight_store::StoreError;
 
@@ -11,6 +11,9 @@ use crate::Classifier;
 use crate::answer::{Matched, QueryAnswer};
 use crate::learned_pattern::{LearnedPattern, PatternDraft};
 use crate::usage::UsageCounter;
+
+/// How often a correction looks at the patterns since its own was changed meanwhile.
+const LOOKS_MAX: u32 = 10;
 
 /// Feedback on the answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,20 +130,33 @@ impl Classifier {
             Some(key) => self.shared.engine.made_under(key).await.map_err(|it| Box::new(it.into()))?,
             None => None,
         };
-        let asked = (query.to_owned(), profile.map(str::to_owned));
-        let is_new = before.is_none();
-        let look_back = move |this: &Self| {
-            let correction = match &feedback {
-                Feedback::Correction(category) if is_new => Some(category.as_str()),
-                _ => None,
-            };
-            this.look_back(&asked.0, asked.1.as_deref(), correction)
+        let category = match feedback {
+            Feedback::Correction(category) if before.is_none() => Some(Arc::<str>::from(category)),
+            _ => None,
         };
-        let (answer, profile, correction) = self.computed(look_back).await?;
-        let correction = match correction {
-            None => before.map(Correction::Repeated),
-            Some(Ok(draft)) => Some(self.correct(query, profile, draft, &sender).await?),
-            Some(Err(outcome)) => Some(outcome),
+        let mut tries = 1;
+        let (answer, correction) = loop {
+            let asked = (query.to_owned(), profile.map(str::to_owned), category.clone());
+            let look_back =
+                move |this: &Self| this.look_back(&asked.0, asked.1.as_deref(), asked.2.as_deref());
+            let (answer, profile, correction) = self.computed(look_back).await?;
+            let correction = match correction {
+                None => before.map(Correction::Repeated),
+                Some(Ok(draft)) => {
+                    match self.correct(query, profile, draft, answer.revision, &sender).await {
+                        // Its pattern was changed after it was looked at.
+                        Err(FeedbackError::Refused(refused))
+                            if matches!(refused.refusal, Refusal::Precondition(_)) && tries < LOOKS_MAX =>
+                        {
+                            tries += 1;
+                            continue;
+                        }
+                        corrected => Some(corrected?),
+                    }
+                }
+                Some(Err(outcome)) => Some(outcome),
+            };
+            break (answer, correction);
         };
         let QueryAnswer { matched, revision, quarantined, .. } = answer;
         let counter = match (&correction, &matched) {
@@ -232,11 +248,12 @@ impl Classifier {
         query: &str,
         profile: Arc<str>,
         draft: PatternDraft,
+        looked_at: RevisionNumber,
         sender: &Sender,
     ) -> Result<Correction, FeedbackError> {
         let id: Arc<str> = draft.id.name.as_str().into();
-        // An existing one is what was learned of the same key before.
-        let change = Change::put(draft.id, draft.body).when(Precondition::None);
+        // An existing one is what was learned of the same key before, as it was when it was looked at.
+        let change = Change::put(draft.id, draft.body).when(Precondition::UnchangedSince(looked_at));
         let edit = Edit {
             reason: format!("correction of {:?}", midflight_core::clip(query)),
             principal: sender.principal.clone(),

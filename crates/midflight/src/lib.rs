@@ -231,9 +231,10 @@ pub mod server {
 pub mod source {
     pub use midflight_source::{
         Agreed, ConfigText, DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus,
-        FileDocument, FileOptions, FileProblem, FileValue, FileWatch, HeldLoss, LeftAlone, NamedDirectory,
-        OwnedDocuments, OwnedExtent, SourceError, ValueError, WriteError, distinct_directories, duplicates,
-        locate, locate_all, parse_config, parse_documents, parse_values, write_documents, write_value,
+        FileDocument, FileOptions, FileProblem, FileValue, FileWatch, HeldLoss, LeftAlone, LossBounds,
+        NamedDirectory, OwnedDocuments, OwnedExtent, SourceError, ValueError, WriteError,
+        distinct_directories, duplicates, locate, locate_all, parse_config, parse_documents, parse_values,
+        write_documents, write_value,
     };
 }
 

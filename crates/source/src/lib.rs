@@ -15,6 +15,7 @@ mod directory;
 mod document;
 mod file;
 mod json;
+mod loss;
 mod node;
 mod notice;
 mod owned;
@@ -27,11 +28,12 @@ mod yaml;
 
 pub use config::{ConfigText, parse_config};
 pub use directory::{
-    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, HeldLoss, NamedDirectory,
-    SourceError, distinct as distinct_directories,
+    DirectoryHandle, DirectoryOptions, DirectorySource, DirectoryStatus, NamedDirectory, SourceError,
+    distinct as distinct_directories,
 };
 pub use document::{FileDocument, FileProblem};
 pub use file::{FileOptions, FileWatch};
+pub use loss::{HeldLoss, LossBounds};
 pub use owned::{Agreed, LeftAlone, OwnedDocuments, OwnedExtent};
 pub use parse::{duplicates, locate, locate_all, parse_documents};
 pub use values::{FileValue, ValueError, parse_values, write_value};

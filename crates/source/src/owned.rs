@@ -13,6 +13,10 @@ use serde_json::Value;
 use crate::directory::plan::plan;
 use crate::directory::read::DocumentBodies;
 use crate::directory::view::LogView;
+use crate::{HeldLoss, LossBounds};
+
+/// How often the log is looked at again in one look since a document was changed there meanwhile.
+const AGREEMENTS_MAX: u32 = 10;
 
 /// Keeps the log in step with what an origin says of its documents, one look after the other.
 ///
@@ -42,8 +46,8 @@ pub struct Agreed {
     pub invalid: Vec<Problem>,
     /// The documents that are not the owner's to change.
     pub left_alone: Vec<LeftAlone>,
-    /// How many documents were not deleted, since the origin says nothing at all any more.
-    pub kept: usize,
+    /// The deletions that were not made, since they would be too many at once; none when there were none.
+    pub held: Option<HeldLoss>,
 }
 
 /// A document that is not the owner's to change.
@@ -62,9 +66,9 @@ pub struct OwnedExtent<'a> {
     pub only: Option<&'a DocumentId>,
     /// Documents of which nothing can be said: they stay as they are.
     pub unreadable: &'a BTreeSet<DocumentId>,
-    /// Whether an origin that says nothing deletes all that it owns. A table that was emptied by mistake looks the
-    /// same.
-    pub allow_empty: bool,
+    /// How many documents may be deleted at once. A table that was emptied by mistake, or of which a part cannot be
+    /// seen, looks like one that lost its rows.
+    pub loss: LossBounds,
 }
 
 impl OwnedDocuments {
@@ -90,35 +94,55 @@ impl OwnedDocuments {
             (id, (Arc::new(body), digest))
         };
         let output: DocumentBodies = output.into_iter().map(with_digest).collect();
+        for _ in 0..AGREEMENTS_MAX {
+            if let Some(agreed) = self.try_agree(&output, extent, &reason).await? {
+                return Ok(agreed);
+            }
+        }
+        Err(format!("its documents were changed in the log during {AGREEMENTS_MAX} looks"))
+    }
+
+    /// One look at the log; none when a document was changed there meanwhile.
+    async fn try_agree(
+        &mut self,
+        output: &DocumentBodies,
+        extent: OwnedExtent<'_>,
+        reason: impl Fn(usize, usize) -> String,
+    ) -> Result<Option<Agreed>, String> {
         let unavailable = |error: StoreError| format!("log unavailable: {error}");
         let store = Arc::clone(self.engine.store());
         let head = self.view.catch_up(&*store).await.map_err(unavailable)?;
-        let of = fingerprint(&output, extent);
+        let of = fingerprint(output, extent);
         if let Some((known, at, agreed)) = &self.done
             && (*known, *at) == (of, head)
         {
-            return Ok(Agreed { revision: None, put: 0, deleted: 0, ..agreed.clone() });
+            return Ok(Some(Agreed { revision: None, put: 0, deleted: 0, ..agreed.clone() }));
         }
-        self.view.learn(&*store, &output).await.map_err(unavailable)?;
-        let planned = plan(&*store, &self.view, &self.owner, &output, None).await.map_err(unavailable)?;
+        self.view.learn(&*store, output).await.map_err(unavailable)?;
+        let planned = plan(&*store, &self.view, &self.owner, output, None).await.map_err(unavailable)?;
         let mut agreed = Agreed::default();
         let left_alone = planned.contested.into_iter();
         agreed.left_alone = left_alone.map(|one| LeftAlone { id: one.id, why: one.why }).collect();
-        let keeps_all = output.is_empty() && !extent.allow_empty;
         let mut changes = planned.changes;
         changes.retain(|change| {
-            let is_kept = change.op() == Op::Delete && (keeps_all || extent.unreadable.contains(&change.id));
-            agreed.kept += usize::from(is_kept && keeps_all);
-            !is_kept && extent.only.is_none_or(|only| *only == change.id)
+            let is_unreadable = change.op() == Op::Delete && extent.unreadable.contains(&change.id);
+            !is_unreadable && extent.only.is_none_or(|only| *only == change.id)
         });
-        if !changes.is_empty() {
-            self.make(changes, &output, &mut agreed, reason).await?;
+        let deleted = changes.iter().filter(|change| change.op() == Op::Delete).count();
+        agreed.held = extent.loss.held(deleted, self.view.mine().len(), output.len());
+        if agreed.held.is_some() {
+            changes.retain(|change| change.op() == Op::Put);
+        }
+        if !changes.is_empty() && !self.make(changes, output, &mut agreed, reason).await? {
+            return Ok(None);
         }
         // A refusal may have moved the log itself, by taking back what did not verify.
         let head = self.view.catch_up(&*store).await.map_err(unavailable)?;
         self.done = Some((of, head, agreed.clone()));
-        Ok(agreed)
+        Ok(Some(agreed))
     }
+
+    /// Makes an edit of the changes. Answers whether it did: not when a document was changed after it was looked at.
 
     async fn make(
         &mut self,
@@ -126,7 +150,7 @@ impl OwnedDocuments {
         output: &DocumentBodies,
         agreed: &mut Agreed,
         reason: impl Fn(usize, usize) -> String,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let puts = changes.iter().filter(|change| change.op() == Op::Put).count();
         let edit = Edit {
             reason: midflight_core::cut_reason(reason(puts, changes.len() - puts)),
@@ -143,11 +167,12 @@ impl OwnedDocuments {
                     agreed.revision = Some(revision.number);
                     (agreed.put, agreed.deleted) = (accepted.documents.len() - deleted, deleted);
                 }
-                Ok(())
+                Ok(true)
             }
+            Err(refused) if matches!(refused.refusal, Refusal::Precondition(_)) => Ok(false),
             Err(refused) => {
                 agreed.invalid = all(&refused.refusal).ok_or_else(|| refused.refusal.to_string())?;
-                Ok(())
+                Ok(true)
             }
         }
     }

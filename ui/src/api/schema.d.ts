@@ -2180,8 +2180,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve. It is
-         *     not while all that the log has is quarantined here.
+         * Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve; with
+         *     `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here, and not
+         *     before a start that read the log serves all of it.
          */
         get: operations["ready"];
         put?: never;
@@ -4812,7 +4813,13 @@ export interface components {
              * @description The revision that is served.
              */
             revision: number;
-            /** @description `ready`, `stopping`, or `nothing_served` while every document of the log is quarantined here. */
+            /** @description When this replica was last level with the log, if it is not now; null while it is. */
+            stale_since?: string | null;
+            /**
+             * @description `ready`, `stopping`, `nothing_served` while every document of the log is quarantined here, `catching_up` until a
+             *     start that read the log serves all of it, or `stale` when it is not level with the log for longer than
+             *     `ready_stale_ms_max`.
+             */
             status: string;
             /** @description Whether the log answers. Without it the current revision is served. */
             store_available: boolean;

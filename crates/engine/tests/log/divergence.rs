@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Bench, Words, edit, put};
 use midflight_bus::{Bus as _, Hint, MemoryBus};
 use midflight_core::{Edit, EditKey, Outcome, RevisionNumber, Trigger};
-use midflight_engine::{Engine, Refusal};
+use midflight_engine::{Engine, Limits, Refusal};
 use midflight_store::{LastGoodFile, MemoryStore, RevisionLog as _};
 
 /// Waits for a condition, which must come about by itself.
@@ -42,6 +42,7 @@ async fn a_start_with_a_copy_ahead_of_the_log_serves_the_copy_and_reports_it() {
     let status = bench.engine.status();
     let diverged = status.diverged.unwrap();
     assert_eq!((diverged.position.get(), diverged.found.number.get()), (2, 1));
+    assert!(status.stale_since.is_some() && !status.is_catching_up);
     assert_eq!((status.served.get(), status.from_copy, bench.text("a").as_deref()), (2, true, Some("two")));
     let refused = bench.engine.apply(edit([put("a", "three")])).await.unwrap_err();
     assert!(matches!(refused.refusal, Refusal::LogDiverged(_)), "{refused}");
@@ -53,12 +54,44 @@ async fn a_start_with_a_copy_ahead_of_the_log_serves_the_copy_and_reports_it() {
     );
     assert_eq!((bench.text("a").as_deref(), bench.engine.served().get()), (Some("one"), 1));
     bench.engine.apply(edit([put("a", "three")])).await.unwrap();
+    assert_eq!(bench.engine.status().stale_since, None);
     bench.engine.stop().await;
     let bench = Bench::with(earlier, |builder, _| {
         builder.last_good(copy());
     })
     .await;
     assert_eq!((bench.engine.status().diverged, bench.text("a").as_deref()), (None, Some("three")));
+    bench.engine.stop().await;
+}
+
+/// A copy of another history that cannot be served: the log is followed as it is, and that stays visible until an
+/// operator adopts it.
+#[tokio::test]
+async fn a_start_that_cannot_serve_its_copy_of_another_history_reports_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = || LastGoodFile::new(folder.path().join("copy"));
+    let log = MemoryStore::new();
+    let bench = Bench::with(log.clone(), |builder, _| {
+        builder.last_good(copy());
+    })
+    .await;
+    bench.engine.apply(edit([put("a", "one")])).await.unwrap();
+    let earlier = log.copy();
+    bench.engine.apply(edit([put("b", &"longer than it may be".repeat(4))])).await.unwrap();
+    bench.engine.stop().await;
+
+    // The limits of the new process do not allow what the copy has.
+    let bench = Bench::with(earlier, |builder, _| {
+        builder.last_good(copy());
+        builder.limits(Limits { body_bytes_max: 64, ..Limits::default() });
+    })
+    .await;
+    let status = bench.engine.status();
+    assert_eq!((status.served.get(), bench.text("a").as_deref()), (1, Some("one")));
+    let abandoned = status.abandoned_copy.unwrap();
+    assert_eq!((abandoned.position.get(), abandoned.found.number.get()), (2, 1));
+    bench.engine.adopt_log("anna", "revision 2 is lost").await.unwrap();
+    assert_eq!(bench.engine.status().abandoned_copy, None);
     bench.engine.stop().await;
 }
 

@@ -9,9 +9,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Server, answer, server, server_with};
+use midflight_server::ServeOptions;
 
 /// A server whose config is a file of this text.
 async fn server_of(text: &str) -> (Server, tempfile::TempDir) {
+    server_of_with(text, |_| {}).await
+}
+
+async fn server_of_with(text: &str, set: impl FnOnce(&mut ServeOptions)) -> (Server, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("midflight.yaml");
     fs::write(&file, text).unwrap();
@@ -20,6 +25,7 @@ async fn server_of(text: &str) -> (Server, tempfile::TempDir) {
         // What is noticed is noticed because the system told of it.
         let poll = Duration::from_secs(3600);
         options.config.file_options = FileOptions { poll, ..FileOptions::default() };
+        set(options);
     })
     .await;
     (server, dir)
@@ -316,6 +322,39 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     answer(signed(&server, "crm", "m5", now - 600, &change)).await.problem(401, "unauthenticated");
     answer(signed(&server, "crm", "m6", now, &change).body("{}")).await.problem(401, "unauthenticated");
     answer(signed(&server, "none", "m7", now, "")).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn requests_that_nobody_signed_do_not_block_signed_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    fs::write(&key, SECRET).unwrap();
+    let secret = format!("{{secret: \"${{file:{}}}\", action: apply}}", key.display());
+    let text = format!("webhooks:\n  git: {secret}\n  crm: {secret}\n");
+    let (server, _config) = server_of_with(&text, |options| options.limits.reloads_per_second_max = 1).await;
+    let now = jiff::Timestamp::now().as_second();
+    let change = |n: u32| {
+        json!({"changes": [{"op": "put", "kind": "config", "name": "shop", "body": {"n": n}}]}).to_string()
+    };
+
+    // Two seconds' worth are answered 401, and the rest 429; how many of each depends on how fast they are.
+    let refusals =
+        (0..20).map(|n| answer(signed(&server, "git", &format!("g{n}"), now, "{}").body("garbage")));
+    let refusals = futures_util::future::join_all(refusals).await;
+    assert!(refusals.iter().all(|it| matches!(it.status.as_u16(), 401 | 429)));
+    assert!(refusals.iter().any(|it| it.status == 401) && refusals.iter().any(|it| it.status == 429));
+
+    for name in ["git", "crm"] {
+        let made = answer(signed(&server, name, "m1", now, &change(1))).await;
+        assert!(made.status.is_success(), "{name}: {} {}", made.status, made.json);
+    }
+    // Each webhook has a rate of its own, and those that are signed are bounded too.
+    let made = (0..20).map(|n| answer(signed(&server, "git", &format!("n{n}"), now, &change(n))));
+    let made = futures_util::future::join_all(made).await;
+    let problem = made.into_iter().find(|it| it.status == 429).unwrap().problem(429, "too_many_requests");
+    assert!(problem["detail"].as_str().unwrap().contains("\"webhook:git\""), "{problem}");
+    let crm = answer(signed(&server, "crm", "m2", now, &change(30))).await;
+    assert!(crm.status.is_success(), "{} {}", crm.status, crm.json);
 }
 
 #[tokio::test]

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use midflight_config::Origin;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
+use midflight_server::StoreUrl;
 use midflight_store::{MemoryStore, NewRevision, RevisionLog as _};
+use midflight_testkit::Postgres;
 use serde_json::json;
 
-use crate::support::{DEADLINE, rule, server, server_on, server_with};
+use crate::support::{Answer, DEADLINE, Server, rule, server, server_on, server_with};
 
 #[tokio::test]
 async fn unhealthy_is_503_with_a_body_and_ready_all_the_same() {
@@ -188,4 +191,47 @@ async fn answers_of_tools_agents_and_modules_name_what_is_left_out_of_their_revi
     // A catalogue of the past names what of it is invalid here.
     let past = list(&format!("/mcp?at={bad_tool}")).await;
     assert_eq!(past["_meta"]["dev.midflight/quarantined"], json!([bad_tool]), "{past:#}");
+}
+
+/// Waits until readiness is as it should be.
+async fn ready(server: &Server, is_so: impl Fn(&Answer) -> bool) -> Answer {
+    let look = async {
+        loop {
+            let answer = server.get("/health/ready").await;
+            if is_so(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, look).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_is_older_than_its_log_for_longer_than_allowed_is_not_ready() {
+    let postgres = Postgres::start();
+    let log: StoreUrl = postgres.database().parse().unwrap();
+    let start = async |ready_stale_ms_max: u64| {
+        server_with(|options| {
+            options.config.store(&log, Origin::Flag("--store".to_owned()));
+            options.limits.ready_stale_ms_max = ready_stale_ms_max;
+        })
+        .await
+    };
+    let (bounded, unbounded) = (start(1).await, start(0).await);
+    for server in [&bounded, &unbounded] {
+        let answer = ready(server, |answer| answer.status == 200).await.json;
+        assert_eq!((&answer["status"], &answer["stale_since"]), (&json!("ready"), &json!(null)));
+    }
+    postgres.pause();
+    let stale = ready(&bounded, |answer| answer.status == 503).await.json;
+    assert_eq!(stale["status"], "stale");
+    stale["stale_since"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let serving = ready(&unbounded, |answer| answer.json["store_available"] == false).await;
+    assert_eq!((serving.status.as_u16(), &serving.json["status"]), (200, &json!("ready")));
+    assert!(serving.json["stale_since"].is_string(), "it says so all the same");
+    postgres.resume();
+    ready(&bounded, |answer| answer.status == 200).await;
+    bounded.running.stop().await;
+    unbounded.running.stop().await;
 }

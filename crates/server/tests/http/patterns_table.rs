@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use midflight_server::{PatternTable, ServeOptions, TableOptions};
+use midflight_source::LossBounds;
 use midflight_testkit::Postgres;
 use serde_json::{Value, json};
 
@@ -45,7 +46,8 @@ impl Table {
 
     async fn follow_with(&self, change: impl FnOnce(&mut ServeOptions)) -> Server {
         let table = PatternTable::new(&self.database, "learned").unwrap();
-        let followed = TableOptions { table, profile: "default".to_owned(), allow_empty: false };
+        let loss = LossBounds { allow_empty: false, percent_max: 50, documents_min: 10 };
+        let followed = TableOptions { table, profile: "default".to_owned(), loss };
         server_with(|options| {
             options.follow_table = Some(followed);
             change(options);
@@ -104,6 +106,32 @@ async fn rows_are_documents_that_change_and_go_with_them() {
     until(&server, "another look", |table| table["synced_at"] != at).await;
     assert_eq!(server.revision().await, before);
     assert_eq!(server.get("/health/hot-reload").await.json["degraded"], json!([]));
+    server.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_loses_most_of_its_rows_deletes_nothing() {
+    let rows = (1..=20).map(|n| format!("({n}, 'query {n}', 'A', 1)")).collect::<Vec<_>>();
+    let rows = Table::with(&rows.join(", "));
+    let server = rows.follow(1).await;
+    until(&server, "the first look", |table| table["revisions"] == 1).await;
+    // What changed is followed all the same.
+    rows.run("DELETE FROM learned WHERE id > 2; UPDATE learned SET category = 'B' WHERE id = 1");
+    until(&server, "the loss", |table| table["kept"] == 18).await;
+    assert_eq!(classify(&server, "query 1").await["category"], "B");
+    assert_eq!(classify(&server, "query 20").await["category"], "A");
+    let health = server.get("/health/hot-reload").await.json;
+    let degraded = health["degraded"][0].as_str().unwrap();
+    assert!(
+        degraded.contains("lost too many rows at once; 18 of its 20 patterns are kept")
+            && degraded.contains("--table-loss-percent-max"),
+        "{degraded}"
+    );
+    // A few are deleted, and what is not missing any more is not held.
+    let back = (3..=18).map(|n| format!("({n}, 'query {n}', 'A', 1)")).collect::<Vec<_>>();
+    rows.insert(&back.join(", "));
+    until(&server, "the rows", |table| table["kept"] == 0 && table["revisions"] == 3).await;
+    assert_eq!(classify(&server, "query 20").await["source"], "none");
     server.running.stop().await;
 }
 

@@ -13,7 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use midflight_app::References;
 use midflight_config::Origin;
-use midflight_server::{ServeOptions, StoreUrl};
+use midflight_core::{Change, DocumentId, Edit, Trigger};
+use midflight_server::{Backend, ServeOptions, StoreUrl};
+use midflight_store::{DeliveryStore as _, MemoryStore, NewRevision, RevisionLog as _};
 use midflight_testkit::Postgres;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -332,4 +334,67 @@ async fn a_fleet_sends_each_event_once() {
         receiver.received.borrow().iter().filter(|it| it.event["type"] == "revision.live").count(),
         21
     );
+}
+
+/// A revision that is quarantined where the cursor was moved past it is sent when its quarantine ends, and by another
+/// replica that serves it.
+#[tokio::test]
+async fn a_revision_that_a_replica_quarantined_is_sent_when_it_is_live_there_or_elsewhere() {
+    for is_elsewhere in [false, true] {
+        let store = MemoryStore::new();
+        let secrets = allow(&mut ServeOptions::new("unused"));
+        let replica = async |body_bytes_max: usize| {
+            let dir = tempfile::tempdir().unwrap();
+            let mut options = options(&dir);
+            options.config.references = References::none().directory(secrets.path()).unwrap();
+            options.engine_limits.body_bytes_max = body_bytes_max;
+            let backend = Backend::of_store(Arc::new(store.clone()));
+            let running = midflight_server::start_on(options, backend).await.unwrap();
+            let token = running.first_token().unwrap_or_default().to_owned();
+            Server { running, token, client: client(), dir }
+        };
+        let one = replica(500).await;
+        let receiver = Receiver::start().await;
+        put_hook(&one, "a", &secrets, receiver.body(json!({"events": ["revision.live"]}))).await;
+        receiver.events("revision.live", 1).await;
+
+        // Another replica allows what is too large for this one.
+        let id = DocumentId::new("config", "shop").unwrap();
+        let changes = [Change::put(id, json!({"text": "x".repeat(1_000)}))];
+        let edit = Edit::new("otto", Trigger::Manual, changes);
+        let (created_at, expected_head) = (jiff::Timestamp::now(), store.head().await.unwrap());
+        let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
+        let large = store.append(new).await.unwrap().revision.number.get();
+        one.post("/api/v1/rules/hot-reload/reload", &json!({"validate": false})).await;
+        assert_eq!(one.get("/health/ready").await.json["quarantined"], json!([large]));
+        let passed = async {
+            while store.delivery_cursor("log").await.unwrap() != Some(large) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, passed).await.unwrap();
+        assert_eq!(receiver.received.borrow().len(), 1, "it is live nowhere");
+
+        let mut other = None;
+        let count = match is_elsewhere {
+            true => {
+                other = Some(replica(1 << 20).await);
+                2
+            }
+            false => {
+                let replaced = one.put("/api/v1/config/shop", &json!({"text": "short"})).await;
+                assert!(replaced.status.is_success(), "{:#}", replaced.json);
+                3
+            }
+        };
+        let received = receiver.events("revision.live", count).await;
+        let mut revisions: Vec<_> = received.iter().map(|it| it.event["data"]["revision"].as_u64()).collect();
+        revisions.sort_unstable();
+        let expected: Vec<_> = (0..count as u64).map(|nth| Some(large - 1 + nth)).collect();
+        assert_eq!(revisions, expected);
+        if let Some(other) = other {
+            other.running.stop().await;
+        }
+        one.running.stop().await;
+    }
 }

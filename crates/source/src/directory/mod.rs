@@ -8,6 +8,8 @@ mod options;
 mod outdated;
 #[cfg(test)]
 mod outdated_tests;
+#[cfg(test)]
+mod overtaken_tests;
 pub(crate) mod plan;
 pub(crate) mod read;
 mod sync;
@@ -25,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use named::{NamedDirectory, distinct};
-pub use options::{DirectoryOptions, DirectoryStatus, HeldLoss};
+pub use options::{DirectoryOptions, DirectoryStatus};
 
 use crate::notice::{ChangeSignal, FolderWatcher};
 use read::DirectoryReader;

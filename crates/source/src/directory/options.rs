@@ -1,13 +1,12 @@
 //! How a directory is watched, and what is found out about it.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{Owner, RevisionNumber};
 
-use crate::FileProblem;
+use crate::{FileProblem, HeldLoss, LossBounds};
 
 /// How a directory is watched, and its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,40 +51,22 @@ impl Default for DirectoryOptions {
     }
 }
 
-/// Deletions that were not made, since they would remove too many documents at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldLoss {
-    /// How many documents would be deleted.
-    pub deleted: usize,
-    /// How many documents the directory owns in the log.
-    pub owned: usize,
-    /// Whether the directory has no document at all.
-    pub empty: bool,
-}
-
-impl fmt::Display for HeldLoss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deleted, owned, empty } = self;
-        let what = if *empty { "the directory has no documents" } else { "too many documents are missing" };
-        write!(
-            f,
-            "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back (see --allow-empty and \
-             --watch-loss-percent-max)"
-        )
-    }
+/// The loss, in words.
+pub(super) fn loss_text(loss: &HeldLoss) -> String {
+    let HeldLoss { deleted, owned, empty } = loss;
+    let what = if *empty { "the directory has no documents" } else { "too many documents are missing" };
+    format!(
+        "{what}; kept {deleted} of {owned} documents that it would delete; bring the files back (see --allow-empty and \
+         --watch-loss-percent-max)"
+    )
 }
 
 impl DirectoryOptions {
-    /// The loss, if so many deletions have to be confirmed.
-    pub(super) fn held(&self, deleted: usize, owned: usize, output: usize) -> Option<HeldLoss> {
-        let empty = output == 0;
-        let needs_confirmation = if empty {
-            deleted > 0 && !self.allow_empty
-        } else {
-            let share_max = owned.saturating_mul(usize::from(self.loss_percent_max));
-            deleted >= self.loss_documents_min && deleted.saturating_mul(100) > share_max
-        };
-        needs_confirmation.then_some(HeldLoss { deleted, owned, empty })
+    /// When deletions have to be confirmed.
+    #[must_use]
+    pub fn loss(&self) -> LossBounds {
+        let Self { allow_empty, loss_percent_max, loss_documents_min, .. } = *self;
+        LossBounds { allow_empty, percent_max: loss_percent_max, documents_min: loss_documents_min }
     }
 }
 

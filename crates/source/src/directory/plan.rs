@@ -55,12 +55,14 @@ pub(crate) async fn plan(
     before: Option<&DocumentBodies>,
 ) -> Result<DirectoryPlan, StoreError> {
     let mut planned = DirectoryPlan::default();
+    // What is changed meanwhile is looked at again: it may have been taken over.
+    let looked_at = Precondition::UnchangedSince(view.head());
     for (id, (body, digest)) in output {
         let previous_content = before.and_then(|before| before.get(id));
         let is_news = previous_content.is_none_or(|(_, before)| before != digest);
         match verdict(store, view, owner, (id, digest), is_news).await? {
             DocumentVerdict::Same => {}
-            DocumentVerdict::Put => planned.changes.push(put(id, body)),
+            DocumentVerdict::Put => planned.changes.push(put(id, body, looked_at)),
             DocumentVerdict::Contested { why, by_directory } => {
                 planned.contested.push(Contested { id: id.clone(), why, by_directory });
             }
@@ -69,7 +71,7 @@ pub(crate) async fn plan(
     let is_news = |id: &&&DocumentId| before.is_none_or(|before| before.contains_key(**id));
     let mine = view.mine();
     let removed = mine.iter().filter(is_news).filter(|id| !output.contains_key(**id)).copied();
-    planned.changes.extend(removed.cloned().map(Change::delete));
+    planned.changes.extend(removed.cloned().map(|id| Change::delete(id).when(looked_at)));
     Ok(planned)
 }
 
@@ -117,8 +119,8 @@ fn of_another(holder: &Owner) -> DocumentVerdict {
     DocumentVerdict::Contested { why, by_directory: directory.is_some() }
 }
 
-fn put(id: &DocumentId, body: &Arc<Value>) -> Change {
-    Change { id: id.clone(), body: Some(Arc::clone(body)), precondition: Precondition::None }
+fn put(id: &DocumentId, body: &Arc<Value>, precondition: Precondition) -> Change {
+    Change { id: id.clone(), body: Some(Arc::clone(body)), precondition }
 }
 
 /// The reason that a revision gives: how much, from which files, and who confirmed a loss that needed it.

@@ -8,16 +8,18 @@ use midflight_engine::{Engine, Refusal};
 use midflight_store::StoreError;
 use tokio::sync::watch;
 
-use super::options::{DirectoryOptions, DirectoryStatus, HeldLoss};
+use super::options::{DirectoryOptions, DirectoryStatus, loss_text};
 use super::outdated::OwnerHistory;
 use super::plan::{DirectoryPlan, contested, plan, reason};
 use super::read::{DirectoryContents, DirectoryReader, DocumentBodies};
 use super::view::LogView;
-use crate::FileProblem;
 use crate::notice::{ChangeSignal, FolderWatcher};
+use crate::{FileProblem, HeldLoss};
 
 /// How often a directory that changes while it is read is read again before the next look.
 const READS_MAX: u32 = 20;
+/// How often the log is looked at again in a round since a document was changed there meanwhile.
+const AGREEMENTS_MAX: u32 = 10;
 
 /// Brings the log in step with a directory.
 pub(super) struct Sync {
@@ -55,6 +57,8 @@ struct SyncRound {
     by_directory: bool,
     /// Whether the next round may find something else though neither the directory nor the log changed.
     try_again: bool,
+    /// Whether a document was changed in the log after it was looked at.
+    was_overtaken: bool,
 }
 
 impl Sync {
@@ -77,11 +81,17 @@ impl Sync {
         if !full && self.done == Some((reading.fingerprint, head)) {
             return;
         }
-        let round = if reading.problems.is_empty() {
+        let mut round = if reading.problems.is_empty() {
             self.agree(&reading, confirmed_by).await
         } else {
             SyncRound { problems: reading.problems.clone(), ..SyncRound::default() }
         };
+        for _ in 1..AGREEMENTS_MAX {
+            if !round.was_overtaken || self.view.catch_up(&*store).await.is_err() {
+                break;
+            }
+            round = self.agree(&reading, confirmed_by).await;
+        }
         // A refusal may have moved the log itself, by taking back what did not verify.
         let head = self.view.catch_up(&*store).await.unwrap_or(head);
         self.done = (!round.try_again).then_some((reading.fingerprint, head));
@@ -148,9 +158,9 @@ impl Sync {
         };
         let problems = contested(&planned, reading, &self.dir);
         let by_directory = planned.contested.iter().any(|contested| contested.by_directory);
-        let loss = self.options.held(planned.deletions(), self.view.mine().len(), current.len());
+        let loss = self.options.loss().held(planned.deletions(), self.view.mine().len(), current.len());
         let doubt = match self.doubt(&planned, reading, &current).await {
-            Ok(doubt) => doubt.or_else(|| loss.map(|loss| loss.to_string())),
+            Ok(doubt) => doubt.or_else(|| loss.as_ref().map(loss_text)),
             Err(error) => return self.later(&format!("log unavailable: {error}")),
         };
         if let (Some(doubt), None) = (&doubt, confirmed_by) {
@@ -197,7 +207,10 @@ impl Sync {
                 let problem = FileProblem::of_file(&self.dir, message);
                 return SyncRound { problems: vec![problem], ..SyncRound::default() };
             }
-            other => return self.later(&other.to_string()),
+            other => {
+                let was_overtaken = matches!(other, Refusal::Precondition(_));
+                return SyncRound { was_overtaken, ..self.later(&other.to_string()) };
+            }
         };
         let mut problems = self.placed(&found, reading).await;
         problems.extend(contested);

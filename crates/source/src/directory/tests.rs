@@ -94,7 +94,12 @@ impl TestDirectory {
         self.live.load().iter().map(|(name, n)| (name.clone(), *n)).collect()
     }
 
-    async fn apply(&self, owner: Option<&str>, take_over: bool, changes: Vec<Change>) -> RevisionNumber {
+    pub(super) async fn apply(
+        &self,
+        owner: Option<&str>,
+        take_over: bool,
+        changes: Vec<Change>,
+    ) -> RevisionNumber {
         let edit =
             Edit { owner: owner.map(Owner::new), take_over, ..Edit::new("ann", Trigger::ApiUpdate, changes) };
         self.engine.apply(edit).await.unwrap().revision.unwrap().number
@@ -130,7 +135,7 @@ pub(super) async fn until(
     }
 }
 
-fn id(name: &str) -> DocumentId {
+pub(super) fn id(name: &str) -> DocumentId {
     DocumentId::new("numbers", name).unwrap()
 }
 
@@ -138,7 +143,7 @@ pub(super) fn document(name: &str, n: u64) -> String {
     format!("kind: numbers\nname: {name}\nbody:\n  n: {n}\n")
 }
 
-fn numbers(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+pub(super) fn numbers(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
     pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect()
 }
 

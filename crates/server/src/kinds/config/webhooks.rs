@@ -21,6 +21,7 @@ use midflight_http::log::apply::changes;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
+use midflight_http::signed_request::SignedRequest;
 use midflight_http::write::{WriteParams, answer, submit};
 use midflight_webhooks::SigningKey;
 use midflight_wire::edits::{ApplyRequest, WriteAnswer};
@@ -81,19 +82,28 @@ impl SeenDeliveries {
 pub(crate) async fn call(
     State(app): State<ConfigApp>,
     InPath(name): InPath<String>,
+    signed: SignedRequest,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
     let Some(hook) = app.parts.settings().webhooks.get(&name).cloned() else {
-        return Err(ApiError::new(Code::NOT_FOUND, format!("the config has no webhook {name:?}")));
+        let unknown = ApiError::new(Code::NOT_FOUND, format!("the config has no webhook {name:?}"));
+        return Ok(signed.refused(unknown));
+    };
+    let claim = match SignatureClaim::of(&headers, Timestamp::now()) {
+        Ok(claim) => claim,
+        Err(refusal) => return Ok(signed.refused(refusal)),
     };
     let limits = app.limits;
     let occupied = request.extensions().get::<BodyBytes>().cloned();
     let bytes =
         body::receive(request, limits.body_bytes_max, "body_bytes_max", limits.receive_ms_max).await?;
-    let id = verified(&hook, &headers, &bytes, Timestamp::now())?;
+    if let Err(refusal) = claim.verify(&hook, &bytes) {
+        return Ok(signed.refused(refusal));
+    }
     let by = format!("webhook:{name}");
-    let mark = format!("{by} {id}");
+    signed.verified(&by)?;
+    let mark = format!("{by} {}", claim.id);
     if app.parts.webhooks.has(&mark) {
         let kept = app.engine.store().revision_of_key(&mark).await?;
         return Ok(repeated(kept.map(|kept| kept.revision)));
@@ -154,48 +164,59 @@ async fn apply(
     }
 }
 
-/// The id of a request that was signed with the secret, not long ago.
-fn verified(
-    hook: &WebhookSettings,
-    headers: &HeaderMap,
-    bytes: &[u8],
-    now: Timestamp,
-) -> Result<String, ApiError> {
-    let refused = |detail: &str| ApiError::new(Code::UNAUTHENTICATED, detail);
-    let header = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.ok_or_else(|| {
-            refused(&format!(
-                "the header {name} is missing; sign requests as Standard \
-                                              Webhooks defines"
-            ))
-        })
-    };
-    let (id, sent, signatures) =
-        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
-    if id.is_empty() || id.len() > ID_BYTES_MAX {
-        return Err(refused("webhook-id takes 1 to 128 characters"));
+/// What the headers of a request say of its signature. They are read before the body is received, so that a request
+/// which cannot be valid costs no more than its headers.
+struct SignatureClaim<'a> {
+    id: &'a str,
+    sent: &'a str,
+    signatures: &'a str,
+}
+
+fn refused(detail: &str) -> ApiError {
+    ApiError::new(Code::UNAUTHENTICATED, detail)
+}
+
+impl<'a> SignatureClaim<'a> {
+    /// That of a request which was sent not long ago.
+    fn of(headers: &'a HeaderMap, now: Timestamp) -> Result<Self, ApiError> {
+        let header = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.ok_or_else(|| {
+                refused(&format!("the header {name} is missing; sign requests as Standard Webhooks defines"))
+            })
+        };
+        let (id, sent, signatures) =
+            (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+        if id.is_empty() || id.len() > ID_BYTES_MAX {
+            return Err(refused("webhook-id takes 1 to 128 characters"));
+        }
+        let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
+        if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
+            return Err(refused("webhook-timestamp is more than five minutes off; check the clocks"));
+        }
+        // Before anything is computed: the sender has proved nothing yet.
+        if signatures.split(' ').count() > SIGNATURES_MAX {
+            let detail =
+                format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
+            return Err(refused(&detail));
+        }
+        Ok(Self { id, sent, signatures })
     }
-    let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
-    if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
-        return Err(refused("webhook-timestamp is more than five minutes off; check the clocks"));
-    }
-    // Before anything is computed: the sender has proved nothing yet.
-    if signatures.split(' ').count() > SIGNATURES_MAX {
-        let detail = format!("webhook-signature takes at most {SIGNATURES_MAX} signatures (signatures_max)");
-        return Err(refused(&detail));
-    }
-    let signed = SigningKey::of(hook.secret.expose()).map(|key| key.code(id, sent, bytes));
-    let is_signed = signed.is_some_and(|signed| {
-        let sent = signatures.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
-        // All are compared, each in constant time.
-        let equal = sent.map(|sent| sent.ct_eq(signed.as_slice()));
-        bool::from(equal.fold(Choice::from(0), |any, one| any | one))
-    });
-    if is_signed {
-        Ok(id.to_owned())
-    } else {
-        Err(refused("the signature is not that of this webhook's secret"))
+
+    /// Whether it is of the webhook's secret and of this body.
+    fn verify(&self, hook: &WebhookSettings, bytes: &[u8]) -> Result<(), ApiError> {
+        let signed = SigningKey::of(hook.secret.expose()).map(|key| key.code(self.id, self.sent, bytes));
+        let is_signed = signed.is_some_and(|signed| {
+            let sent = self.signatures.split(' ');
+            let sent = sent.filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
+            // All are compared, each in constant time.
+            let equal = sent.map(|sent| sent.ct_eq(signed.as_slice()));
+            bool::from(equal.fold(Choice::from(0), |any, one| any | one))
+        });
+        match is_signed {
+            true => Ok(()),
+            false => Err(refused("the signature is not that of this webhook's secret")),
+        }
     }
 }
 
@@ -204,6 +225,16 @@ mod tests {
     use super::*;
     use crate::own::WebhookScope;
     use midflight_config::Secret;
+
+    fn verified(
+        hook: &WebhookSettings,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<String, ApiError> {
+        let claim = SignatureClaim::of(headers, now)?;
+        claim.verify(hook, bytes).map(|()| claim.id.to_owned())
+    }
 
     /// The example of the specification's own documents.
     #[test]

@@ -3,14 +3,20 @@
 //! The log and the audit are read from where any replica read them last; the cursor moves with the deliveries, so each
 //! event is added once, whichever replica reads it and whenever one crashes. What happens on this replica alone is added
 //! by it.
+//!
+//! A revision may be quarantined on the replica that moves the cursor past it, and served by another, or later. So each
+//! replica also adds what it serves of the revisions before the cursor: an event that was added before is not added again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use midflight_core::{DocumentId, DocumentName, KindName, RevisionNumber};
 use midflight_engine::Engine;
 use midflight_live::Live;
-use midflight_store::{AuditQuery, CursorMove, DeliveryRetention, NewDelivery, RevisionQuery, StoreError};
+use midflight_store::{
+    AuditQuery, CursorMove, DeliveryRetention, ListedRevision, NewDelivery, RevisionQuery, StoreError,
+};
 use midflight_webhooks::{WEBHOOKS, WebhookEvent, WebhookEventType, WebhookSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +37,9 @@ const PAGE: u32 = 100;
 const SETTLED: Duration = Duration::from_secs(5);
 /// How often old deliveries are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How old a revision may be that is added though the cursor is past it. Less than deliveries are kept, so that one that
+/// was delivered is known.
+const PASSED_AGE_MAX: Duration = Duration::from_secs(6 * 86_400);
 /// What is kept of those that ended: a delivered event for a week, so that it is known if it is added again.
 const KEPT: DeliveryRetention = DeliveryRetention {
     delivered: Duration::from_secs(7 * 86_400),
@@ -51,6 +60,16 @@ pub(super) struct Collector {
     /// The newest entry of the audit, and when it was.
     audit_seen: Option<(Instant, u64)>,
     forgot_at: Option<Instant>,
+    /// How far this replica made sure that what it serves was added; none before it did.
+    own: Option<OwnProgress>,
+}
+
+/// How far one replica made sure that the revisions which it serves were added.
+#[derive(Debug, Default)]
+struct OwnProgress {
+    upto: u64,
+    /// The revisions up to there that are quarantined here.
+    left_out: BTreeSet<RevisionNumber>,
 }
 
 /// Since when each active webhook is there.
@@ -79,7 +98,7 @@ impl Collector {
         metrics: WebhooksMetrics,
         is_shared: bool,
     ) -> Self {
-        Self { engine, webhooks, observer, metrics, is_shared, audit_seen: None, forgot_at: None }
+        Self { engine, webhooks, observer, metrics, is_shared, audit_seen: None, forgot_at: None, own: None }
     }
 
     /// Collects until the server stops.
@@ -132,6 +151,7 @@ impl Collector {
         let wants = |event| webhooks.active().any(|(_, webhook)| webhook.wants_type(event));
         if wants(WebhookEventType::RevisionLive) {
             self.collect_log(&webhooks).await?;
+            self.collect_passed(&webhooks).await?;
         }
         if wants(WebhookEventType::Audit) {
             self.collect_audit(&webhooks).await?;
@@ -162,23 +182,63 @@ impl Collector {
             let since = self.since(webhooks, status.served).await?;
             let start = from.unwrap_or_else(|| since.before_first()).min(served);
             let to = served.min(start + u64::from(PAGE));
-            let query = RevisionQuery {
-                before: Some(RevisionNumber::new(to + 1)),
-                limit: PAGE,
-                changes_max: u32::try_from(DOCUMENTS_MAX).ok(),
-                ..RevisionQuery::default()
-            };
-            let listed = store.revisions(query).await?.items;
-            let listed = listed.iter().rev().filter(|listed| {
-                let number = listed.revision.number;
-                number.get() > start && !status.quarantined.contains_key(&number)
-            });
+            let listed = self.revisions(start, to).await?;
+            let listed = listed.iter().filter(|it| !status.quarantined.contains_key(&it.revision.number));
             let events = listed.map(|listed| events::revision_live(position.log, listed));
-            self.add(webhooks, &since, events.collect(), CursorMove { source: LOG, from, to }).await?;
+            let cursor = CursorMove { source: LOG, from, to };
+            self.add(webhooks, &since, events.collect(), Some(cursor)).await?;
             if to == served {
                 return Ok(());
             }
         }
+    }
+
+    /// Adds the revisions before the cursor that are served here, and were quarantined where the cursor was moved, or here
+    /// until now.
+    async fn collect_passed(&mut self, webhooks: &WebhookSet) -> Result<(), StoreError> {
+        let status = self.engine.status();
+        let (Some(position), None) = (status.position, &status.diverged) else { return Ok(()) };
+        let Some(cursor) = self.engine.store().delivery_cursor(LOG).await? else { return Ok(()) };
+        let end = cursor.min(status.served.get());
+        let mut own = self.own.take().filter(|own| own.upto <= end).unwrap_or_else(|| OwnProgress {
+            upto: end.saturating_sub(u64::from(PAGE)),
+            left_out: BTreeSet::new(),
+        });
+        let is_left_out = |number: &RevisionNumber| status.quarantined.contains_key(number);
+        let mut passed = Vec::new();
+        for ended in own.left_out.iter().filter(|number| !is_left_out(number)) {
+            passed.extend(self.revisions(ended.get() - 1, ended.get()).await?);
+        }
+        while own.upto < end {
+            let to = end.min(own.upto + u64::from(PAGE));
+            passed.extend(self.revisions(own.upto, to).await?);
+            own.upto = to;
+        }
+        let oldest = Timestamp::now().saturating_sub(PASSED_AGE_MAX).unwrap_or(Timestamp::MIN);
+        let live = passed.iter().filter(|it| !is_left_out(&it.revision.number));
+        let live = live.filter(|it| it.revision.created_at > oldest);
+        let events: Vec<_> = live.map(|listed| events::revision_live(position.log, listed)).collect();
+        if !events.is_empty() {
+            let since = self.since(webhooks, status.served).await?;
+            self.add(webhooks, &since, events, None).await?;
+        }
+        own.left_out = status.quarantined.keys().copied().filter(|number| number.get() <= own.upto).collect();
+        self.own = Some(own);
+        Ok(())
+    }
+
+    /// The revisions after `after` up to `to`, at most [`PAGE`], oldest first.
+    async fn revisions(&self, after: u64, to: u64) -> Result<Vec<ListedRevision>, StoreError> {
+        let query = RevisionQuery {
+            before: Some(RevisionNumber::new(to + 1)),
+            limit: PAGE,
+            changes_max: u32::try_from(DOCUMENTS_MAX).ok(),
+            ..RevisionQuery::default()
+        };
+        let mut listed = self.engine.store().revisions(query).await?.items;
+        listed.retain(|listed| listed.revision.number.get() > after);
+        listed.reverse();
+        Ok(listed)
     }
 
     /// Adds the entries of the audit that no replica added yet.
@@ -215,7 +275,7 @@ impl Collector {
             let records = store.audit(query).await?.items;
             let records = records.iter().rev().filter(|record| record.number > start);
             let events = records.map(|record| events::audit(position.log, record)).collect();
-            self.add(webhooks, &since, events, CursorMove { source: AUDIT, from, to }).await?;
+            self.add(webhooks, &since, events, Some(CursorMove { source: AUDIT, from, to })).await?;
             if to >= until {
                 return Ok(());
             }
@@ -234,14 +294,14 @@ impl Collector {
         webhooks: &WebhookSet,
         since: &Since,
         events: Vec<WebhookEvent>,
-        cursor: CursorMove<'_>,
+        cursor: Option<CursorMove<'_>>,
     ) -> Result<(), StoreError> {
         let all = events.iter().flat_map(|event| {
             // What happened before a webhook was made is not for it.
             deliveries(event, webhooks, |name| since.of(name) <= event.at)
         });
         // When the cursor is another one, another replica added them.
-        self.engine.store().add_deliveries(&all.collect::<Vec<_>>(), Some(cursor)).await.map(drop)
+        self.engine.store().add_deliveries(&all.collect::<Vec<_>>(), cursor).await.map(drop)
     }
 
     async fn since(&self, webhooks: &WebhookSet, at: RevisionNumber) -> Result<Since, StoreError> {

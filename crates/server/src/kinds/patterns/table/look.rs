@@ -10,7 +10,7 @@ use midflight_engine::{Engine, Kind as _};
 use midflight_learning::{Classifier, ForeignCount};
 use midflight_patterns::import::{self, BadItem, UseCount};
 use midflight_patterns::{LEARNING_FOLDER, Patterns};
-use midflight_source::{Agreed, OwnedDocuments, OwnedExtent};
+use midflight_source::{Agreed, HeldLoss, OwnedDocuments, OwnedExtent};
 use tokio::sync::watch;
 
 use super::rows::TableConnection;
@@ -99,7 +99,7 @@ impl TableLooker {
         let read = tokio::task::spawn_blocking(move || read(&text, &profile, order)).await;
         let read = read.map_err(|error| error.to_string())??;
         let unreadable = read.bad.iter().filter_map(|bad| id(bad.document.clone()?)).collect::<BTreeSet<_>>();
-        let extent = OwnedExtent { only, unreadable: &unreadable, allow_empty: self.options.allow_empty };
+        let extent = OwnedExtent { only, unreadable: &unreadable, loss: self.options.loss };
         let table = self.options.table.name();
         let reason = |put: usize, deleted: usize| match (put, deleted) {
             (put, 0) => format!("{put} rows put, from {table}"),
@@ -163,7 +163,11 @@ impl TableLooker {
             status.problems = problems;
             status.problem_count = problem_count;
             status.error = None;
-            status.kept = agreed.kept;
+            if let Some(held) = agreed.held.filter(|held| status.held != Some(*held)) {
+                let HeldLoss { deleted, owned, .. } = held;
+                tracing::warn!(table, deleted, owned, "too many rows are missing; their patterns are kept");
+            }
+            status.held = agreed.held;
             status.synced_at = Some(Timestamp::now());
             if agreed.revision.is_some() {
                 status.revision = agreed.revision;

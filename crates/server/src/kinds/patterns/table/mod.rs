@@ -12,7 +12,7 @@ use midflight_bus::RedisBus;
 use midflight_core::{DocumentId, Owner, Trigger};
 use midflight_engine::Engine;
 use midflight_learning::Classifier;
-use midflight_source::OwnedDocuments;
+use midflight_source::{LossBounds, OwnedDocuments};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -41,8 +41,8 @@ pub struct TableOptions {
     pub table: PatternTable,
     /// The profile of its patterns.
     pub profile: String,
-    /// Whether a table without rows deletes all its patterns. One that was emptied by mistake looks the same.
-    pub allow_empty: bool,
+    /// How many patterns may be deleted at once. A table that was emptied by mistake looks the same.
+    pub loss: LossBounds,
 }
 
 /// Follows a table.

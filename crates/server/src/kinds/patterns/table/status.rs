@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use midflight_core::RevisionNumber;
+use midflight_source::HeldLoss;
 
 /// How many rows with problems are listed.
 pub(super) const PROBLEMS_MAX: usize = 1_000;
@@ -21,8 +22,8 @@ pub(in super::super) struct TableStatus {
     pub(in super::super) problem_count: usize,
     /// Why it cannot be followed now; none when it can.
     pub(in super::super) error: Option<String>,
-    /// How many patterns are kept in the log though the table has no rows any more.
-    pub(in super::super) kept: usize,
+    /// The patterns that are kept in the log though their rows are gone, since they are too many at once.
+    pub(in super::super) held: Option<HeldLoss>,
     /// When it was last found, or made, to agree with the log but for `problems`.
     pub(in super::super) synced_at: Option<Timestamp>,
     /// The last revision that it made in this process.
@@ -49,10 +50,14 @@ impl TableStatus {
         if let Some(error) = &self.error {
             return Some(format!("the table {table} is not followed: {error}"));
         }
-        if self.kept > 0 {
+        if let Some(HeldLoss { deleted, owned, empty }) = self.held {
+            let (what, flag) = match empty {
+                true => ("has no rows", "--allow-empty"),
+                false => ("lost too many rows at once", "a higher --table-loss-percent-max"),
+            };
             return Some(format!(
-                "the table {table} has no rows; {} patterns are kept; bring the rows back, or start with --allow-empty",
-                self.kept
+                "the table {table} {what}; {deleted} of its {owned} patterns are kept; bring the rows back, or start with \
+                 {flag}"
             ));
         }
         let first = self.problems.first()?;

@@ -15,7 +15,7 @@ pub(in super::super) fn table_answer(status: TableStatus) -> TableAnswer {
         error: status.error,
         problem_count: status.problem_count,
         problems: problems.map(|it| RowProblemAnswer { row: it.row, message: it.message }).collect(),
-        kept: status.kept,
+        kept: status.held.map_or(0, |held| held.deleted),
         synced_at: status.synced_at.map(stamp),
         revision: status.revision.map(|revision| revision.get()),
         revisions: status.revisions,
