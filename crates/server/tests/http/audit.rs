@@ -111,10 +111,12 @@ pub(crate) async fn entry(server: &Server, query: &str, is_it: impl Fn(&Value) -
     tokio::time::timeout(DEADLINE, find).await.unwrap_or_else(|_| panic!("no such entry: {query}"))
 }
 
+/// How many requests of each kind a flood has.
+const ROUNDS: usize = 300;
+
 #[tokio::test]
 async fn a_flood_without_a_token_is_bounded_and_displaces_nothing() {
     let server = server().await;
-    const ROUNDS: usize = 300;
     let flood = async |from: usize, to: usize| {
         for nth in from..to {
             let path = format!("/api/v1/documents/rules/x{nth}");
