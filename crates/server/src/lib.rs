@@ -26,6 +26,7 @@ mod data_dir;
 mod error;
 mod file_events;
 mod jwks;
+mod jwt_key_files;
 mod kept_tokens;
 mod kinds;
 mod options;
