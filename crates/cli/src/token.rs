@@ -205,8 +205,14 @@ async fn recover(output: &Output, data_dir: &std::path::Path) -> Result<(), Fail
     let shown = RecoveredAnswer { token: &recovered.token, in_effect: recovered.is_taken() };
     output.data(&shown, || format!("{}\n", shown.token))?;
     eprint_status(match recovered.is_taken() {
-        true => "admin token replaced; keep it with `midflight login URL --token TOKEN`",
-        false => "no server runs on this folder; the token is valid when one starts on it",
+        true => {
+            "admin token replaced; keep it with `midflight login URL --token TOKEN`\n\
+             if the server has --admin-token-file, write it into that file too: the token there is refused now"
+        }
+        false => {
+            "no server runs on this folder; the token is valid when one starts on it\n\
+             if that has --admin-token-file, write it into that file too: the token there will be refused"
+        }
     });
     Ok(())
 }

@@ -99,6 +99,8 @@ codes! {
     OWNED => "owned", CONFLICT, "Document has another owner";
     /// A token has the name.
     TOKEN_EXISTS => "token_exists", CONFLICT, "Token exists";
+    /// The token has expired, and is not made again.
+    TOKEN_EXPIRED => "token_expired", CONFLICT, "Token expired";
     /// Without the token no caller could manage tokens.
     LAST_ADMIN_TOKEN => "last_admin_token", CONFLICT, "Last admin token";
     /// There are as many tokens as there may be.

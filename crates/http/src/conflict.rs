@@ -120,6 +120,14 @@ impl ComputedEdit {
         edit: Edit,
     ) -> Result<Option<Submitted>, ApiError> {
         let made = submit(app, params, Edit { computed_at: Some(head), ..edit }).await;
+        self.settle(made)
+    }
+
+    /// What was made; none when it is to be computed again, since the log moved.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub(crate) fn settle<T>(&mut self, made: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
         self.0.settle_if(made, |conflict| conflict == EditConflict::Log)
     }
 }

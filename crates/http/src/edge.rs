@@ -11,6 +11,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
@@ -186,7 +187,7 @@ fn access(app: &AppState, request: &Request) -> Result<Access, ApiError> {
         check_session(request).map_err(|error| error.refusing(principal.clone()))?;
     }
     let principal = match principal.is_anonymous() {
-        true => certified(app, request).unwrap_or(principal),
+        true => certified(app, request)?.unwrap_or(principal),
         false => principal,
     };
     let place = RequestPlace::new(&app.requests_in_flight);
@@ -204,7 +205,13 @@ fn refusing_sender(app: &AppState, request: &Request, error: ApiError) -> ApiErr
 
 /// The holder of the client certificate of the connection. One whose names give no role is anonymous: a certificate may
 /// be there for the encryption alone.
-fn certified(app: &AppState, request: &Request) -> Option<Principal> {
-    let certificate = request.extensions().get::<Peer>()?.certificate.as_deref()?;
-    app.tls.as_ref()?.principal(certificate)
+///
+/// # Errors
+/// 401 when it has expired since the connection was opened.
+fn certified(app: &AppState, request: &Request) -> Result<Option<Principal>, ApiError> {
+    let certificate = request.extensions().get::<Peer>().and_then(|peer| peer.certificate.as_deref());
+    match (certificate, &app.tls) {
+        (Some(certificate), Some(tls)) => tls.principal(certificate, Timestamp::now()),
+        _ => Ok(None),
+    }
 }

@@ -15,6 +15,7 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 use crate::agent_function::AgentFunction;
 use crate::app::AppState;
 use crate::code::Code;
+use crate::edit_access::AdminMembers;
 use crate::events::event::Event;
 use crate::metrics::registry::MetricsRegistry;
 use crate::principal::Principal;
@@ -86,6 +87,11 @@ pub trait KindApi: Send + Sync + 'static {
 
     /// Adds the members of [`KindApi::effects`] and [`KindApi::health`] to the answers in the OpenAPI document.
     fn document(&self, _: &mut OpenApi) {}
+
+    /// The documents of which only admins change some members.
+    fn admin_members(&self) -> Vec<AdminMembers> {
+        Vec::new()
+    }
 
     /// Stops what the kind runs. The engine and the store still answer, and no request is answered any more.
     async fn stop(&self) {}

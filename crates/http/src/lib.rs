@@ -21,6 +21,7 @@ pub mod directories;
 pub mod docs;
 pub mod document_schemas;
 pub mod edge;
+pub mod edit_access;
 pub mod events;
 pub mod health;
 pub mod href;

@@ -452,7 +452,7 @@ impl Access {
 }
 
 /// The roles that include a permission, for people.
-fn least(permission: Permission) -> String {
+pub(crate) fn least(permission: Permission) -> String {
     let roles = Role::OF_TOKENS.into_iter().filter(|role| role.may(permission)).map(Vocabulary::word);
     roles.collect::<Vec<_>>().join(", ")
 }

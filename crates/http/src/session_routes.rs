@@ -21,7 +21,7 @@ use crate::routes::Routes;
 use crate::sessions::{
     JWT_COOKIE_BYTES_MAX, NewSession, SESSIONS_MAX, clear_cookie, is_session, jwt_cookie, parent,
 };
-use crate::tokens::{KnownTokens, Tokens};
+use crate::tokens::KnownTokens;
 use crate::wire::stamp;
 
 /// The routes of sessions.
@@ -71,7 +71,7 @@ async fn log_in(
             let session =
                 NewSession::new(id, principal.expires_at()).map_err(|error| ApiError::internal(&error))?;
             app.engine.store().add_token(&session.kept).await?;
-            know(&app).await?;
+            app.tokens.refresh(&**app.engine.store()).await?;
             (session.set_cookie(is_encrypted), session.kept.expires_at)
         }
         None if token.len() > JWT_COOKIE_BYTES_MAX => {
@@ -112,7 +112,7 @@ async fn log_out(
         for session in store.tokens().await?.iter().filter(|it| is_session(it) && is_own(&it.hash)) {
             store.delete_token(&session.name).await?;
         }
-        know(&app).await?;
+        app.tokens.refresh(&**app.engine.store()).await?;
     }
     let cookie = AppendHeaders([(header::SET_COOKIE, clear_cookie(is_encrypted))]);
     Ok((StatusCode::NO_CONTENT, cookie).into_response())
@@ -130,11 +130,5 @@ async fn make_room(app: &AppState, id: TokenId) -> Result<(), ApiError> {
     for session in ended.into_iter().chain(own.into_iter().skip(SESSIONS_MAX - 1)) {
         store.delete_token(&session.name).await?;
     }
-    Ok(())
-}
-
-/// Knows the sessions as they are in the store now, so that the answer is not ahead of it.
-async fn know(app: &AppState) -> Result<(), ApiError> {
-    app.tokens.know(Tokens::read(&**app.engine.store()).await?);
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::problem::ApiError;
 use crate::routes::Routes;
 use crate::scopes::Scopes;
 use crate::sessions::is_session;
-use crate::tokens::{Tokens, fresh_token, hash_of};
+use crate::tokens::{fresh_token, hash_of};
 use crate::wire::stamp;
 
 /// How many tokens there may be. 10,000: all are in memory of every replica.
@@ -38,6 +38,9 @@ const VALID_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
 const OVERLAP_MS: u64 = 3_600_000;
 /// How long it may stay valid, in ms: 30 days.
 const OVERLAP_MS_MAX: u64 = 30 * 24 * 3_600_000;
+
+/// How often a token is revoked while others change: the last admin token stays, so what is revoked is compared with all.
+const REVOKE_TRIES_MAX: u32 = 64;
 
 /// The routes of tokens.
 pub(crate) fn routes() -> Routes<AppState> {
@@ -87,7 +90,9 @@ async fn create_token(
     let secret = fresh_token().map_err(|error| ApiError::internal(&error))?;
     let token = checked(body, &secret, principal.name())?;
     let store = app.engine.store();
-    if store.tokens().await?.len() >= TOKENS_MAX {
+    // Not the sessions, which end by themselves, and have a bound of their own for each token.
+    let kept = store.tokens().await?.iter().filter(|token| !is_session(token)).count();
+    if kept >= TOKENS_MAX {
         let detail = format!("there are {TOKENS_MAX} tokens, the most there may be; revoke some");
         return Err(ApiError::new(Code::TOO_MANY_TOKENS, detail));
     }
@@ -95,7 +100,7 @@ async fn create_token(
         let detail = format!("there is a token {:?}; choose another name, or rotate it", token.name);
         return Err(ApiError::new(Code::TOKEN_EXISTS, detail));
     }
-    know(&app).await?;
+    app.tokens.refresh(&**app.engine.store()).await?;
     let info = token_answer(&token, &[]);
     Ok((StatusCode::CREATED, Json(CreatedToken { token: secret, info })))
 }
@@ -116,6 +121,13 @@ async fn rotate_token(
     }
     let (tokens, uses) = all(&app).await?;
     let before = named(&tokens, &name)?;
+    if let Some(until) = before.expires_at.filter(|until| *until <= Timestamp::now()) {
+        let detail = format!(
+            "the token {name:?} expired at {until}, and a rotation does not change that; revoke it, and make one of \
+             its name with another expiry"
+        );
+        return Err(ApiError::new(Code::TOKEN_EXPIRED, detail));
+    }
     let secret = fresh_token().map_err(|error| ApiError::internal(&error))?;
     let until = Timestamp::now() + SignedDuration::from_millis(i64::try_from(overlap_ms).unwrap_or(i64::MAX));
     let previous = PreviousHash { hash: before.hash.clone(), until };
@@ -125,7 +137,7 @@ async fn rotate_token(
         let detail = format!("the token {name:?} was rotated or revoked meanwhile; look at it and try again");
         return Err(ApiError::new(Code::CONTENDED, detail));
     }
-    know(&app).await?;
+    app.tokens.refresh(&**app.engine.store()).await?;
     Ok(Json(CreatedToken { token: secret, info: token_answer(&token, &uses) }))
 }
 
@@ -138,18 +150,32 @@ async fn revoke_token(
     State(app): State<AppState>,
     InPath(name): InPath<String>,
 ) -> Result<StatusCode, ApiError> {
-    let (tokens, _) = all(&app).await?;
-    named(&tokens, &name)?;
-    let now = Timestamp::now();
-    let is_admin =
-        |token: &Token| token.role == Role::Admin.word() && token.expires_at.is_none_or(|until| until > now);
-    if !tokens.iter().any(|token| token.name != name && is_admin(token)) {
-        let detail = format!("{name:?} is the last admin token; make another one first, or rotate it");
-        return Err(ApiError::new(Code::LAST_ADMIN_TOKEN, detail));
+    let store = app.engine.store();
+    for _ in 0..REVOKE_TRIES_MAX {
+        // Before the tokens: what is deleted is compared with every change since.
+        let changes = store.token_changes().await?;
+        let (tokens, _) = all(&app).await?;
+        let revoked = named(&tokens, &name)?;
+        let now = Timestamp::now();
+        let is_admin = |token: &Token| {
+            token.role == Role::Admin.word() && token.expires_at.is_none_or(|until| until > now)
+        };
+        if !tokens.iter().any(|token| token.name != name && is_admin(token)) {
+            let detail = format!("{name:?} is the last admin token; make another one first, or rotate it");
+            return Err(ApiError::new(Code::LAST_ADMIN_TOKEN, detail));
+        }
+        // Of two admins that revoke each other's token, one does.
+        let is_deleted = match is_admin(revoked) {
+            true => store.delete_token_at(&name, changes).await?,
+            false => store.delete_token(&name).await.map(|_| true)?,
+        };
+        if is_deleted {
+            app.tokens.refresh(&**store).await?;
+            return Ok(StatusCode::NO_CONTENT);
+        }
     }
-    app.engine.store().delete_token(&name).await?;
-    know(&app).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let detail = format!("other tokens changed meanwhile, {REVOKE_TRIES_MAX} times; revoke {name:?} again");
+    Err(ApiError::new(Code::CONTENDED, detail))
 }
 
 /// When tokens were used, by name.
@@ -167,12 +193,6 @@ async fn all(app: &AppState) -> Result<(Vec<Token>, Vec<(String, Timestamp)>), A
 fn named<'a>(tokens: &'a [Token], name: &str) -> Result<&'a Token, ApiError> {
     let found = tokens.iter().find(|token| token.name == name);
     found.ok_or_else(|| ApiError::new(Code::NOT_FOUND, format!("there is no token {name:?}")))
-}
-
-/// Knows the tokens as they are in the store now, so that the answer to a change is not ahead of it.
-async fn know(app: &AppState) -> Result<(), ApiError> {
-    app.tokens.know(Tokens::read(&**app.engine.store()).await?);
-    Ok(())
 }
 
 fn invalid(member: &str, message: impl Into<String>) -> ApiError {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use midflight_store::{StoreError, Token, TokenStore};
 use subtle::ConstantTimeEq;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::code::Code;
 use crate::jwt::JwtVerifier;
@@ -40,6 +40,8 @@ pub struct Tokens {
     known: RwLock<Arc<KnownTokens>>,
     /// Says when other tokens are known than before.
     changes: watch::Sender<()>,
+    /// Held from a reading of the store until it is known, so that an older reading never replaces a newer one.
+    reading: Mutex<()>,
     /// What takes JSON Web Tokens, if the server does.
     jwt: Option<Arc<JwtVerifier>>,
 }
@@ -47,7 +49,12 @@ pub struct Tokens {
 impl Tokens {
     /// Those of the store, or the one of the file while the store does not answer.
     pub fn new(known: KnownTokens) -> Self {
-        Self { known: RwLock::new(Arc::new(known)), changes: watch::Sender::default(), jwt: None }
+        Self {
+            known: RwLock::new(Arc::new(known)),
+            changes: watch::Sender::default(),
+            reading: Mutex::new(()),
+            jwt: None,
+        }
     }
 
     /// The same, and JSON Web Tokens beside them.
@@ -57,13 +64,23 @@ impl Tokens {
         self
     }
 
-    /// Reads them from the store.
-    pub async fn read(store: &dyn TokenStore) -> Result<KnownTokens, StoreError> {
-        Ok(KnownTokens::of(&store.tokens().await?))
+    /// Reads them from the store, and knows those from now on and no others. Streams of those that are no longer known
+    /// end. Answers what the store has.
+    ///
+    /// What was written to the store before the call is known after it, and stays known: concurrent calls read one
+    /// after the other. Nothing else may be awaited between a reading and its use: a token that is revoked meanwhile
+    /// would be accepted again.
+    ///
+    /// # Errors
+    /// When the store does not answer. What was known stays known then.
+    pub async fn refresh(&self, store: &dyn TokenStore) -> Result<Vec<Token>, StoreError> {
+        let _reading = self.reading.lock().await;
+        let tokens = store.tokens().await?;
+        self.know(KnownTokens::of(&tokens));
+        Ok(tokens)
     }
 
-    /// Knows these from now on, and no others. Streams of those that are no longer known end.
-    pub fn know(&self, mut known: KnownTokens) {
+    fn know(&self, mut known: KnownTokens) {
         let mut current = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = current.used();
         for entry in known.0.values_mut().flatten() {
@@ -317,12 +334,25 @@ pub fn admin(token: &str) -> Token {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::AtomicBool;
+
+    use async_trait::async_trait;
+    use futures_util::poll;
+    use tokio::sync::Notify;
+
     use super::*;
     use crate::caller_places::{CallerPlaces, RequestPlace};
     use crate::limits::HttpLimits;
     use crate::principal::{Access, Permission, Role};
     use crate::rates::PrincipalRates;
     use midflight_store::MemoryStore;
+
+    async fn known(store: &dyn TokenStore) -> Tokens {
+        let tokens = Tokens::new(KnownTokens::default());
+        tokens.refresh(store).await.unwrap();
+        tokens
+    }
 
     #[tokio::test]
     async fn only_the_newest_admin_token_is_known_and_only_its_hash_is_kept() {
@@ -333,7 +363,7 @@ mod tests {
         assert!(!store.add_token(&admin(&new)).await.unwrap(), "the first one stays");
         store.put_token(&admin(&new)).await.unwrap();
         assert!(!format!("{:?}", store.tokens().await.unwrap()).contains(&new));
-        let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
+        let tokens = known(&store).await;
         let principal = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
@@ -386,6 +416,77 @@ mod tests {
         assert_eq!(tokens.uses_since(Timestamp::UNIX_EPOCH), used);
     }
 
+    /// A store whose first reading of tokens comes back when the test lets it.
+    #[derive(Default)]
+    struct HeldReading {
+        store: MemoryStore,
+        was_read: AtomicBool,
+        released: Notify,
+    }
+
+    #[async_trait]
+    impl TokenStore for HeldReading {
+        async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+            self.store.put_token(token).await
+        }
+
+        async fn add_token(&self, token: &Token) -> Result<bool, StoreError> {
+            self.store.add_token(token).await
+        }
+
+        async fn replace_token(&self, token: &Token, hash: &str) -> Result<bool, StoreError> {
+            self.store.replace_token(token, hash).await
+        }
+
+        async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+            self.store.delete_token(name).await
+        }
+
+        async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError> {
+            self.store.delete_token_at(name, changes).await
+        }
+
+        async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+            let tokens = self.store.tokens().await?;
+            if !self.was_read.swap(true, Ordering::Relaxed) {
+                self.released.notified().await;
+            }
+            Ok(tokens)
+        }
+
+        async fn token_changes(&self) -> Result<u64, StoreError> {
+            self.store.token_changes().await
+        }
+
+        async fn note_token_uses(&self, uses: &[(String, Timestamp)]) -> Result<(), StoreError> {
+            self.store.note_token_uses(uses).await
+        }
+
+        async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+            self.store.token_uses().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reading_from_before_a_revocation_does_not_undo_it() {
+        let store = HeldReading::default();
+        store.put_token(&Token::new("ci", "editor", &hash_of("token"), Timestamp::UNIX_EPOCH)).await.unwrap();
+        let tokens = known(&store.store).await;
+        let watched = ask(&tokens, "token").unwrap();
+        let mut older = pin!(tokens.refresh(&store));
+        assert!(poll!(&mut older).is_pending(), "it was read, and is held");
+        store.delete_token("ci").await.unwrap();
+        let mut newer = pin!(tokens.refresh(&store));
+        let overtook = poll!(&mut newer).is_ready();
+        store.released.notify_one();
+        older.await.unwrap();
+        if !overtook {
+            newer.await.unwrap();
+        }
+        assert!(ask(&tokens, "token").is_err(), "an older reading made the token valid again");
+        tokens.removed(&watched).await;
+    }
+
     #[tokio::test]
     async fn who_is_no_longer_known_or_known_otherwise_is_gone() {
         let of = |role: &str| Token::new("ci", role, &hash_of("token"), Timestamp::UNIX_EPOCH);
@@ -412,7 +513,7 @@ mod tests {
         let token = fresh_token().unwrap();
         let newer = Token::new("ci", "deployer", &hash_of(&token), Timestamp::now());
         store.put_token(&newer).await.unwrap();
-        let tokens = Tokens::new(Tokens::read(&store).await.unwrap());
+        let tokens = known(&store).await;
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         let access = Access::new(

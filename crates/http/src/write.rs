@@ -22,7 +22,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::AppState;
 use crate::audit::MadeRevision;
 use crate::code::Code;
+use crate::conflict::ComputedEdit;
 use crate::diffs::of_edit;
+use crate::edit_access::authorize;
 use crate::idempotency::RequestKey;
 use crate::kind::{Members, add_to, members_of};
 use crate::params::{Params, etag};
@@ -84,10 +86,10 @@ pub struct WriteParams {
     #[serde(skip)]
     #[param(ignore)]
     key: Option<RequestKey>,
-    /// Who asks, if their scopes are to be compared with the edit.
+    /// Who asks: their scopes and their role are compared with the edit. Without, it has the rights of no role.
     #[serde(skip)]
     #[param(ignore)]
-    limited: Option<Principal>,
+    sender: Option<Principal>,
 }
 
 impl WriteParams {
@@ -110,7 +112,7 @@ impl WriteParams {
         let uri = format!("/?{}", query.join("&")).parse::<Uri>();
         let uri = uri.map_err(|error| ApiError::new(Code::INVALID_PARAMETER, error.to_string()))?;
         let Params(params) = Params::<Self>::of(&uri)?;
-        Ok(Self { key: RequestKey::of(parts)?, limited: limited(parts)?, ..params })
+        Ok(Self { key: RequestKey::of(parts)?, sender: Some(sender(parts)?), ..params })
     }
 
     /// The same, tried only.
@@ -172,35 +174,14 @@ impl<S: Send + Sync> FromRequestParts<S> for WriteParams {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Params(mut params) = Params::<Self>::from_request_parts(parts, state).await?;
         params.key = RequestKey::of(parts)?;
-        params.limited = limited(parts)?;
+        params.sender = Some(sender(parts)?);
         Ok(params)
     }
 }
 
-/// Who sent a request, if they have scopes.
-fn limited(parts: &Parts) -> Result<Option<Principal>, ApiError> {
-    let principal = Access::of(parts)?.principal();
-    Ok(principal.scopes().is_some().then(|| principal.clone()))
-}
-
-/// How many documents out of scope a refusal names.
-const OUTSIDE_SHOWN_MAX: usize = 20;
-
-/// Refuses an edit of documents that are not in the scopes of who asks. Every edit of a request comes by here.
-fn check_scopes(params: &WriteParams, changes: &[Change]) -> Result<(), ApiError> {
-    let Some((principal, scopes)) = params.limited.as_ref().and_then(|it| Some((it, it.scopes()?))) else {
-        return Ok(());
-    };
-    let outside = scopes.outside(changes);
-    let Some(first) = outside.first() else { return Ok(()) };
-    let mut error = principal.out_of_scope(&first.to_string());
-    let named = outside.iter().take(OUTSIDE_SHOWN_MAX).map(|id| ProblemItem {
-        message: "not in the scopes of the token".to_owned(),
-        document: Some(id.to_string()),
-        ..ProblemItem::default()
-    });
-    error.body_mut().errors.extend(named);
-    Err(error)
+/// Who sent a request.
+fn sender(parts: &Parts) -> Result<Principal, ApiError> {
+    Ok(Access::of(parts)?.principal().clone())
 }
 
 /// The result of a write.
@@ -307,10 +288,33 @@ pub async fn submit(app: &AppState, params: &WriteParams, edit: Edit) -> Result<
 pub async fn submit_with(
     app: &AppState,
     params: &WriteParams,
+    edit: Edit,
+    invalid: InvalidPolicy,
+) -> Result<Submitted, ApiError> {
+    let (sender, is_later) = (params.sender.as_ref(), params.later().is_some());
+    let mut retry = ComputedEdit::new("the edit");
+    loop {
+        let Some(compared) = authorize(app, sender, &edit, is_later).await? else {
+            return submit_authorized(app, params, edit, invalid).await;
+        };
+        let made = submit_authorized(app, params, compared, invalid).await;
+        // Who computed the edit from a state has to compute it again themselves.
+        if edit.computed_at.is_some() {
+            return made;
+        }
+        if let Some(submitted) = retry.settle(made)? {
+            return Ok(submitted);
+        }
+    }
+}
+
+/// Makes or schedules an edit that its sender may make.
+async fn submit_authorized(
+    app: &AppState,
+    params: &WriteParams,
     mut edit: Edit,
     invalid: InvalidPolicy,
 ) -> Result<Submitted, ApiError> {
-    check_scopes(params, &edit.changes)?;
     let Some(later) = params.later().filter(|_| !edit.changes.is_empty()) else {
         return make(app, params, edit, invalid).await;
     };

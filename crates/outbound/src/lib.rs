@@ -24,4 +24,4 @@ mod traces;
 pub use address::{is_never_called, is_public};
 pub use client::{OutboundClient, OutboundClientError, OutboundOptions, reason};
 pub use pattern::{HostPattern, InvalidHostPattern};
-pub use policy::{OutboundPolicy, OutboundRefused};
+pub use policy::{OutboundPolicy, OutboundRefused, has_user_info};

@@ -8,6 +8,17 @@ use reqwest::Url;
 use crate::address::{is_never_called, is_public};
 use crate::pattern::{HostPattern, address};
 
+/// How much of a scheme an error repeats, in characters.
+const SCHEME_SHOWN_MAX: usize = 32;
+
+/// Whether a URL has a user or a password, which no message may repeat. One without `//`, as `user:password@host`, is
+/// read as a scheme and a path, and has them too.
+#[must_use]
+pub fn has_user_info(url: &Url) -> bool {
+    let is_hidden = url.cannot_be_a_base() && url.path().contains('@');
+    is_hidden || !url.username().is_empty() || url.password().is_some()
+}
+
 /// Which destinations may be called. The default allows every host and every address but those that are never called.
 /// Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +36,8 @@ struct OutboundRule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutboundRefused {
-    /// It is no URL of a host.
-    #[error("invalid URL {0:?}: expected http:// or https:// with a host")]
+    /// It is no URL of a host over HTTP. Only its scheme is repeated: the rest of it may be a secret.
+    #[error("invalid URL with the scheme {0:?}: expected http:// or https:// with a host")]
     Invalid(String),
     /// It has a user or a password.
     #[error("invalid URL: a URL has no user and password; use a header")]
@@ -83,13 +94,14 @@ impl OutboundPolicy {
     /// # Errors
     /// [`OutboundRefused`].
     pub fn check(&self, url: &Url) -> Result<(), OutboundRefused> {
-        let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
-        let Some(host) = host else {
-            return Err(OutboundRefused::Invalid(url.as_str().chars().take(200).collect()));
-        };
-        if !url.username().is_empty() || url.password().is_some() {
+        // First, so that no other refusal repeats a part of it.
+        if has_user_info(url) {
             return Err(OutboundRefused::UserInfo);
         }
+        let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
+        let Some(host) = host else {
+            return Err(OutboundRefused::Invalid(url.scheme().chars().take(SCHEME_SHOWN_MAX).collect()));
+        };
         let port = url.port_or_known_default();
         let is_listed = |list: &[HostPattern]| list.iter().any(|pattern| pattern.fits(host, port));
         if let Some(ip) = address(host)
@@ -168,6 +180,25 @@ mod tests {
         }
         check(&policy, "ftp://a.example/", Err("expected http:// or https://"));
         check(&policy, "http://u:p@a.example/", Err("no user and password"));
+    }
+
+    #[test]
+    fn no_refusal_repeats_a_user_or_a_password() {
+        let policy = OutboundPolicy::only(patterns(["*.example.com"]));
+        for url in [
+            "ftp://canary-user:canary-password@a.example/",
+            "ftp://:canary-password@a.example/",
+            "https://canary-user:canary-password@a.example/",
+            "http://canary-user@169.254.169.254/",
+            // Without `//` it has no host, and the user is its scheme.
+            "canary-user:canary-password@a.example/",
+        ] {
+            let refused = policy.check(&url.parse().unwrap()).unwrap_err();
+            let (shown, debug) = (refused.to_string(), format!("{refused:?}"));
+            assert!(!shown.contains("canary") && !debug.contains("canary"), "{url}: {shown} {debug}");
+            assert!(shown.contains("no user and password"), "{url}: {shown}");
+        }
+        check(&policy, "ftp://a.example/?key=canary", Err("the scheme \"ftp\""));
     }
 
     #[test]

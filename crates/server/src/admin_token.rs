@@ -8,6 +8,7 @@ use midflight_store::{Store, StoreError, Token};
 
 use crate::error::ServeError;
 use crate::host_audit::HostAudit;
+use crate::recovery::Recovery;
 
 /// What the audit calls it when the file has another token.
 const CHANGED: &str = "admin token file changed";
@@ -28,13 +29,32 @@ pub(crate) struct FileKey {
     pub(crate) token: String,
     /// Whether it replaces another one that the store has.
     replaces: bool,
+    /// Knows which tokens were lost, and replaced on this host.
+    recovery: Option<Recovery>,
 }
 
 impl FileKey {
+    /// The token, as the store keeps it; none for one that was lost, and replaced on this host.
+    pub(crate) fn wanted(&self) -> Option<Token> {
+        self.not_lost(admin(&self.token))
+    }
+
+    fn not_lost(&self, token: Token) -> Option<Token> {
+        let is_lost = self.recovery.as_ref().is_some_and(|recovery| recovery.is_lost(&token.hash));
+        if is_lost {
+            tracing::error!(
+                file = %self.file.display(),
+                "the token of this file was replaced by `midflight token recover` and is refused; write the new token \
+                 into the file"
+            );
+        }
+        (!is_lost).then_some(token)
+    }
+
     /// Sees to it that the store knows it. Answers whether it does: not when the store has another one that is not to
-    /// be replaced.
+    /// be replaced. One that was lost is left out; the one that replaced it stays.
     async fn keep(&self, store: &dyn Store, audit: &HostAudit) -> Result<bool, StoreError> {
-        let wanted = admin(&self.token);
+        let Some(wanted) = self.wanted() else { return Ok(true) };
         let is_same = |kept: &Token| kept.name == wanted.name && kept.hash == wanted.hash;
         if self.replaces {
             let is_other = |kept: &Token| kept.name == wanted.name && !is_same(kept);
@@ -54,7 +74,10 @@ impl FileKey {
     /// Looks whether the file has another token now, and sees to it that it is the admin's then.
     async fn look(&mut self, store: &dyn Store, audit: &HostAudit) -> Result<(), StoreError> {
         let Some(token) = self.changed().await else { return Ok(()) };
-        let wanted = admin(&token);
+        let Some(wanted) = self.not_lost(admin(&token)) else {
+            self.token = token;
+            return Ok(());
+        };
         // Of a shared log only the token that this file had is replaced, unless it was said that any is to be.
         let is_admin = match self.replaces {
             true => store.put_token(&wanted).await.map(|()| true)?,
@@ -98,8 +121,12 @@ impl AdminTokenSource {
     }
 
     /// Reads the file, or makes it with a fresh token. `replaces` is whether it replaces another admin token of the
-    /// store.
-    pub(crate) fn read(file: Option<&Path>, replaces: bool) -> Result<Self, ServeError> {
+    /// store, and `recovery` knows which were lost.
+    pub(crate) fn read(
+        file: Option<&Path>,
+        replaces: bool,
+        recovery: Option<Recovery>,
+    ) -> Result<Self, ServeError> {
         let Some(file) = file else { return Ok(Self::Shown) };
         let failed = |error| ServeError::TokenFile(file.to_owned(), error);
         let token = match std::fs::read_to_string(file) {
@@ -115,7 +142,7 @@ impl AdminTokenSource {
             let output = "a token is 32 to 256 visible ASCII characters; delete the file to get a fresh one";
             return Err(failed(std::io::Error::new(ErrorKind::InvalidData, output)));
         }
-        Ok(Self::File(FileKey { file: file.to_owned(), token, replaces }))
+        Ok(Self::File(FileKey { file: file.to_owned(), token, replaces, recovery }))
     }
 
     /// Sees to it that the store knows an admin's token. Answers a fresh one, which only the caller ever gets. Of

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use midflight_http::jwt::{JwtVerifier, VerifyKeys};
-use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, reason};
+use midflight_outbound::{OutboundClient, OutboundOptions, OutboundPolicy, has_user_info, reason};
 use midflight_source::{FileOptions, FileWatch};
 use reqwest::{Method, Url};
 use tokio_util::sync::CancellationToken;
 
 use crate::authorities::read_authorities;
-use crate::bounded_file::read;
 use crate::error::ServeError;
+use crate::jwt_key_files::{FileText, KeyFiles, text_of};
 
 /// How long a key set may be, in bytes. 1 MiB: a hundred keys with their certificates.
 const SET_BYTES_MAX: usize = 1 << 20;
@@ -47,7 +47,7 @@ pub struct KeySources {
 
 /// Reads the keys.
 pub(crate) struct KeySource {
-    sources: KeySources,
+    files: KeyFiles,
     /// When to read the files again.
     watch: FileWatch,
     of_url: Option<OfUrl>,
@@ -76,38 +76,33 @@ impl KeySource {
             Some(url) => Some(OfUrl::new(url, sources.authorities.as_deref(), policy)?),
             None => None,
         };
-        let files = sources.files.iter().chain(&sources.secret_file).cloned();
-        let watch = FileWatch::new(files, FileOptions { poll: FILES_PERIOD, ..FileOptions::default() })?;
-        let source = Self { sources, watch, of_url };
-        source.of_files().map_err(wrong)?;
-        Ok(source)
+        let files = KeyFiles::read(&sources.files, sources.secret_file.as_ref()).map_err(wrong)?;
+        let options = FileOptions { poll: FILES_PERIOD, ..FileOptions::default() };
+        let watch = FileWatch::new(files.paths(), options)?;
+        Ok(Self { files, watch, of_url })
     }
 
-    /// The keys of the files.
-    fn of_files(&self) -> Result<VerifyKeys, String> {
-        let mut keys = VerifyKeys::default();
-        let message = |file: &Path, why: String| format!("{}: {why}", file.display());
-        for file in &self.sources.files {
-            let text = read(file).map_err(|error| message(file, error.to_string()))?;
-            keys.add(VerifyKeys::from_file(&text).map_err(|error| message(file, error.to_string()))?);
+    /// The keys of the files, and those of the address.
+    fn keys(&self) -> VerifyKeys {
+        let mut keys = self.files.keys();
+        if let Some((of_url, _)) = self.of_url.as_ref().and_then(|of_url| of_url.last.as_ref()) {
+            keys.add(of_url.clone());
         }
-        if let Some(file) = &self.sources.secret_file {
-            let text = read(file).map_err(|error| message(file, error.to_string()))?;
-            // Editors end a file with a line end, which is not meant to be part of the secret.
-            let secret = text.strip_suffix(b"\n").unwrap_or(&text);
-            let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
-            keys.add(VerifyKeys::from_secret(secret).map_err(|error| message(file, error.to_string()))?);
-        }
-        Ok(keys)
+        keys
     }
 
     /// Gives a verifier the keys, and again whenever they change, until the server stops.
     pub(crate) async fn follow(mut self, verifier: Arc<JwtVerifier>, stopping: CancellationToken) {
-        let mut files = Vec::new();
+        verifier.set_keys(self.keys());
         let mut is_wanted = true;
         loop {
-            let read = self.texts().await;
-            let changed = read != files;
+            let (changed, problems) = match self.texts().await {
+                Some(texts) => self.files.take(texts),
+                None => (false, Vec::new()),
+            };
+            for error in problems {
+                tracing::warn!(%error, "cannot read a key of JSON Web Tokens; keeping the current keys of the file");
+            }
             let mut fresh = false;
             if let Some(of_url) = &mut self.of_url
                 && of_url.is_due(is_wanted)
@@ -118,21 +113,9 @@ impl KeySource {
                 };
             }
             let expired = self.of_url.as_mut().is_some_and(OfUrl::forget_old);
+            // Whether or not a file is broken: other keys count as soon as they are there, and old ones no longer.
             if changed || fresh || expired {
-                match self.of_files() {
-                    Ok(mut keys) => {
-                        let of_url = self.of_url.as_ref().and_then(|of_url| of_url.last.as_ref());
-                        if let Some((of_url, _)) = of_url {
-                            keys.add(of_url.clone());
-                        }
-                        verifier.set_keys(keys);
-                        files = read;
-                    }
-                    // A file that is being replaced is looked at again.
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot read a key of JSON Web Tokens; keeping current keys")
-                    }
-                }
+                verifier.set_keys(self.keys());
             }
             is_wanted = tokio::select! {
                 _ = self.watch.touched() => false,
@@ -142,31 +125,31 @@ impl KeySource {
         }
     }
 
-    /// What the files have, to see whether they changed.
-    async fn texts(&self) -> Vec<Option<Vec<u8>>> {
-        let files: Vec<_> = self.sources.files.iter().chain(&self.sources.secret_file).cloned().collect();
-        let read = move || files.iter().map(|file| read(file).ok()).collect();
-        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    /// What the files have now; none when the runtime ends.
+    async fn texts(&self) -> Option<Vec<FileText>> {
+        let paths = self.files.paths();
+        let read = move || paths.iter().map(|path| text_of(path)).collect();
+        tokio::task::spawn_blocking(read).await.ok()
     }
 }
 
 impl OfUrl {
     fn new(text: &str, authorities: Option<&Path>, policy: &OutboundPolicy) -> Result<Self, ServeError> {
-        let url =
-            Url::parse(text).map_err(|error| wrong(format!("invalid URL of a key set {text:?}: {error}")))?;
+        // No error repeats the URL: a password may be in it.
+        let invalid = |why: &dyn std::fmt::Display| wrong(format!("invalid URL of a key set: {why}"));
+        let url = Url::parse(text).map_err(|error| invalid(&error))?;
+        if has_user_info(&url) {
+            return Err(invalid(&"a set is public, so leave the name and the password out"));
+        }
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let is_local =
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         // An attacker that can change the keys on their way can be any caller.
         if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
-            return Err(wrong(format!("invalid URL of a key set {text:?}: use https, or http on loopback")));
+            let scheme: String = url.scheme().chars().take(32).collect();
+            return Err(invalid(&format!("{scheme}: use https, or http on loopback")));
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong(
-                "invalid URL of a key set: a set is public, so leave the name and the password out",
-            ));
-        }
-        policy.check(&url).map_err(|refused| wrong(format!("invalid URL of a key set: {refused}")))?;
+        policy.check(&url).map_err(|refused| invalid(&refused))?;
         let how = OutboundOptions {
             redirects_max: REDIRECTS_MAX,
             authorities: authorities.map(read_authorities).transpose().map_err(wrong)?,
@@ -230,5 +213,81 @@ impl OfUrl {
             self.last = None;
         }
         is_old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn set(kid: &str) -> Value {
+        // A point of the curve is any 32 bytes here: nothing is verified with it.
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "A".repeat(43)}]})
+    }
+
+    #[tokio::test]
+    async fn a_broken_file_keeps_its_keys_and_holds_up_those_of_the_address_and_of_other_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            file
+        };
+        let files = vec![write("a", &set("a1").to_string()), write("b", &set("b1").to_string())];
+        let sources = KeySources {
+            files,
+            url: Some("https://issuer.example/keys".to_owned()),
+            ..KeySources::default()
+        };
+        let mut source = KeySource::new(sources, &OutboundPolicy::default()).unwrap();
+        let published = |kid: &str| {
+            let keys = VerifyKeys::from_key_set(set(kid).to_string().as_bytes()).unwrap();
+            Some((keys, Instant::now()))
+        };
+        let kids = |source: &KeySource| {
+            let shown = format!("{:?}", source.keys());
+            ["a1", "b1", "b2", "url1", "url2"].map(|kid| shown.contains(kid))
+        };
+        source.of_url.as_mut().unwrap().last = published("url1");
+        assert_eq!(kids(&source), [true, true, false, true, false]);
+
+        // The issuer rotates its key, and the other file has another one, while a file is broken.
+        write("a", "{");
+        write("b", &set("b2").to_string());
+        source.of_url.as_mut().unwrap().last = published("url2");
+        let texts = source.texts().await.unwrap();
+        let (is_changed, problems) = source.files.take(texts);
+        assert!(is_changed && problems.len() == 1 && problems[0].contains("/a: "), "{problems:?}");
+        assert_eq!(kids(&source), [true, false, true, false, true]);
+        let texts = source.texts().await.unwrap();
+        assert_eq!(source.files.take(texts), (false, Vec::new()), "it is reported once");
+
+        // The same of one that is missing, and of keys that are too old.
+        std::fs::remove_file(folder.path().join("a")).unwrap();
+        source.of_url.as_mut().unwrap().last = None;
+        let texts = source.texts().await.unwrap();
+        let (is_changed, problems) = source.files.take(texts);
+        assert!(!is_changed && problems.len() == 1, "{problems:?}");
+        assert_eq!(kids(&source), [true, false, true, false, false]);
+    }
+
+    #[test]
+    fn no_error_of_an_address_repeats_its_user_or_password() {
+        for url in [
+            "https://canary-user:canary-password@issuer.example/keys",
+            "http://canary-user:canary-password@issuer.example/keys",
+            "ftp://:canary-password@issuer.example/keys",
+            "canary-user:canary-password@issuer.example/keys",
+            "https://canary-user:canary-password@issuer.example:port/keys",
+            "https://canary-user:canary-password@/keys",
+        ] {
+            let sources = KeySources { url: Some(url.to_owned()), ..KeySources::default() };
+            let refused = KeySource::new(sources, &OutboundPolicy::default()).err().unwrap();
+            let (shown, debug) = (refused.to_string(), format!("{refused:?}"));
+            assert!(shown.contains("invalid URL of a key set"), "{url}: {shown}");
+            assert!(!shown.contains("canary") && !debug.contains("canary"), "{url}: {shown} {debug}");
+        }
     }
 }

@@ -27,6 +27,7 @@ mod error;
 mod file_events;
 mod host_audit;
 mod jwks;
+mod jwt_key_files;
 mod kept_tokens;
 mod kinds;
 mod options;

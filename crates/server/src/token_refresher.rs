@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use midflight_bus::Seal;
 use midflight_http::app::AppState;
-use midflight_http::tokens::{KnownTokens, Tokens, admin};
+use midflight_http::tokens::{KnownTokens, Tokens, hash_of};
 use midflight_store::{Store, StoreError, Token};
 use tokio::sync::Notify;
 
@@ -55,7 +55,7 @@ impl TokenRefresher {
     pub(crate) fn read(options: KeyOptions) -> Result<Self, ServeError> {
         let KeyOptions { file, replaces, kept, recovery, audit } = options;
         let last = kept.as_ref().map_or_else(Vec::new, KeptTokens::read);
-        let first = AdminTokenSource::read(file.as_deref(), replaces)?;
+        let first = AdminTokenSource::read(file.as_deref(), replaces, recovery.clone())?;
         let noted = (Instant::now(), Timestamp::now());
         Ok(Self { first, kept, last, recovery, audit, changes: None, noted })
     }
@@ -64,14 +64,16 @@ impl TokenRefresher {
     pub(crate) async fn first(&mut self, store: &dyn Store) -> Result<(Tokens, Option<String>), ServeError> {
         let message = self.first.keep(store, &self.audit).await?;
         self.recover(store).await?;
-        Ok((Tokens::new(self.of_store(store).await?), message))
+        let tokens = Tokens::new(KnownTokens::default());
+        self.know(&tokens, store).await?;
+        Ok((tokens, message))
     }
 
     /// What can be known while the store is unavailable: the tokens that it had when it was last read, and that of the
     /// file, which replaces the admin's.
     pub(crate) fn without_store(&self) -> Tokens {
         let of_file = match &self.first {
-            AdminTokenSource::File(key) => Some(admin(&key.token)),
+            AdminTokenSource::File(key) => key.wanted(),
             AdminTokenSource::Shown => None,
         };
         let is_replaced = |token: &&Token| of_file.as_ref().is_some_and(|of_file| of_file.name == token.name);
@@ -79,12 +81,11 @@ impl TokenRefresher {
         Tokens::new(KnownTokens::of(&kept.chain(&of_file).cloned().collect::<Vec<_>>()))
     }
 
-    /// The tokens of the store, which are kept. What could not be kept is kept the next time.
-    async fn of_store(&mut self, store: &dyn Store) -> Result<KnownTokens, StoreError> {
+    /// Knows the tokens of the store, and keeps them. What could not be kept is kept the next time.
+    async fn know(&mut self, known: &Tokens, store: &dyn Store) -> Result<(), StoreError> {
         // Before the tokens: a change in between is seen the next time.
         let changes = store.token_changes().await?;
-        let tokens = store.tokens().await?;
-        let of_store = KnownTokens::of(&tokens);
+        let tokens = known.refresh(store).await?;
         let mut is_kept = true;
         if let Some(kept) = self.kept.clone().filter(|_| tokens != self.last) {
             let written = tokio::task::spawn_blocking(move || kept.write(&tokens).then_some(tokens)).await;
@@ -94,7 +95,7 @@ impl TokenRefresher {
             }
         }
         self.changes = is_kept.then_some(changes);
-        Ok(of_store)
+        Ok(())
     }
 
     /// Keeps the keys in step with the store's until the server stops. `is_kept` says whether the store has the token
@@ -138,7 +139,7 @@ impl TokenRefresher {
         self.first.look(store, &self.audit).await?;
         self.recover(store).await?;
         if self.changes.is_none() || self.changes != Some(store.token_changes().await?) {
-            app.tokens.know(self.of_store(store).await?);
+            self.know(&app.tokens, store).await?;
         }
         if self.noted.0.elapsed() >= NOTE_USES {
             self.note_uses(app).await?;
@@ -149,7 +150,13 @@ impl TokenRefresher {
     /// Makes the admin token that was asked for on this host.
     async fn recover(&self, store: &dyn Store) -> Result<(), StoreError> {
         match &self.recovery {
-            Some(recovery) => recovery.take(store, &self.audit).await,
+            Some(recovery) => {
+                let of_file = match &self.first {
+                    AdminTokenSource::File(key) => Some(hash_of(&key.token)),
+                    AdminTokenSource::Shown => None,
+                };
+                recovery.take(store, &self.audit, of_file).await
+            }
             None => Ok(()),
         }
     }

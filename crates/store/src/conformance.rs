@@ -78,7 +78,8 @@ macro_rules! conformance_tests {
     (TokenStore, $make:expr) => {
         $crate::conformance_tests!(@each $make;
             tokens_are_kept_by_name, tokens_come_back_whole, a_token_is_replaced_only_as_it_was_known,
-            every_change_of_a_token_is_counted, uses_of_tokens_are_noted,
+            every_change_of_a_token_is_counted,
+            a_token_is_deleted_only_as_long_as_no_other_changed, uses_of_tokens_are_noted,
         );
     };
     (TallyStore, $make:expr) => {

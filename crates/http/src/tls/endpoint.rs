@@ -12,8 +12,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificate::ClientCertificate;
 use super::credentials::{TlsCredentials, TlsError};
+use crate::code::Code;
 use crate::jwt::{RoleRule, granted_to};
 use crate::principal::{Principal, TokenId};
+use crate::problem::ApiError;
 
 /// Encrypts connections with the credentials that it was given last. Connections that are open keep theirs.
 #[derive(Debug)]
@@ -107,14 +109,35 @@ impl TlsEndpoint {
         }
     }
 
-    /// Who the holder of a client certificate is; none when no rule gives a role to one of its names.
-    pub(crate) fn principal(&self, certificate: &ClientCertificate) -> Option<Principal> {
-        let names: Vec<_> = certificate.names.iter().map(String::as_str).collect();
-        let (role, scopes) = granted_to(&self.roles, &names)?;
-        let (name, id) = (certificate.name(), TokenId::of(&certificate.hash.into()));
-        // No API token has a colon in its name, so that no other caller is taken for the holder of one.
-        Some(Principal::of_subject(&format!("cert:{name}"), role, id, scopes, certificate.not_after))
+    /// Who the holder of a client certificate is at a time; none when no rule gives a role to one of its names.
+    ///
+    /// # Errors
+    /// 401 once it has expired: a connection may stay open for longer than the certificate is valid.
+    pub(crate) fn principal(
+        &self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Option<Principal>, ApiError> {
+        holder(&self.roles, certificate, now)
     }
+}
+
+fn holder(
+    roles: &[RoleRule],
+    certificate: &ClientCertificate,
+    now: Timestamp,
+) -> Result<Option<Principal>, ApiError> {
+    let names: Vec<_> = certificate.names.iter().map(String::as_str).collect();
+    let Some((role, scopes)) = granted_to(roles, &names) else { return Ok(None) };
+    let (name, until) = (certificate.name(), certificate.not_after);
+    if until <= now {
+        let detail =
+            format!("the client certificate of {name:?} expired at {until}; connect again with a newer one");
+        return Err(ApiError::new(Code::UNAUTHENTICATED, detail));
+    }
+    let id = TokenId::of(&certificate.hash.into());
+    // No API token has a colon in its name, so that no other caller is taken for the holder of one.
+    Ok(Some(Principal::of_subject(&format!("cert:{name}"), role, id, scopes, until)))
 }
 
 /// The certificate that a client presented, if it did.
@@ -143,4 +166,26 @@ fn log_failure(peer: SocketAddr, error: &io::Error) -> HandshakeFailure {
         _ => tracing::debug!(%peer, %error, "TLS handshake failed"),
     }
     HandshakeFailure::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_expires_on_an_open_connection_is_refused_from_then_on() {
+        let not_after = Timestamp::now();
+        let certificate = ClientCertificate { names: vec!["deploy".to_owned()], hash: [7; 32], not_after };
+        let roles = ["deploy=editor".parse::<RoleRule>().unwrap()];
+        let second = jiff::SignedDuration::from_secs(1);
+        let before = holder(&roles, &certificate, not_after - second).unwrap().unwrap();
+        assert_eq!((before.name(), before.expires_at()), ("cert:deploy", Some(not_after)));
+        for now in [not_after, not_after + second] {
+            let refused = holder(&roles, &certificate, now).unwrap_err();
+            assert_eq!(refused.code(), "unauthenticated");
+            assert!(refused.body().detail.contains("\"deploy\" expired at"), "{:?}", refused.body());
+        }
+        // One that gives no role is for the encryption alone, so that it takes nothing when it expires.
+        assert!(holder(&[], &certificate, not_after + second).unwrap().is_none());
+    }
 }

@@ -166,8 +166,8 @@ pub struct MetricsSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenSettings {
-    /// How often they are polled for changes, in ms; 500 by default, from 100 to 3,600,000. A token that was revoked is
-    /// valid on other replicas for so long.
+    /// How often they are polled for changes, in ms; 500 by default, from 100 to 1,000. A token that was revoked is valid
+    /// on other replicas for so long.
     pub refresh_ms: u64,
     /// The same as a text, as `10s`; instead of the number.
     pub refresh: Option<DurationText>,
@@ -385,7 +385,7 @@ impl Settings {
                 self.tokens.refresh_ms,
                 TokenSettings::default().refresh_ms,
                 100,
-                3_600_000,
+                1_000,
             ),
         ]
     }
@@ -608,7 +608,7 @@ mod tests {
             "profile": "lite", "server": {"host": "localhost", "port": 0},
             "database": {"url": "postgres://db/log", "min_conns": 2, "connect_timeout": "30s", "statement_timeout": "1m"},
             "redis": {"addr": "r:6380", "pool_size": 20}, "bus": {"kind": "redis"},
-            "metrics": {"port": 9090, "path": "/internal/metrics"}, "tokens": {"refresh": "2s"}
+            "metrics": {"port": 9090, "path": "/internal/metrics"}, "tokens": {"refresh": "1s"}
         });
         let entry = Settings::shape().build(Some(&Arc::new(document)), &()).unwrap();
         let settings = entry.typed::<Settings>().unwrap();
@@ -617,7 +617,7 @@ mod tests {
         assert_eq!(format!("{:?}", settings.bus_place().unwrap()), "Some(redis)");
         let options = settings.database.options("r").unwrap();
         assert_eq!((options.connect_ms_max, options.statement_ms_max), (30_000, 60_000));
-        assert_eq!(settings.tokens.period_ms(), 2_000);
+        assert_eq!(settings.tokens.period_ms(), 1_000);
         let both = ServerRedisSettings { url: Secret::new("redis://u"), ..settings.redis.clone() };
         assert_eq!(both.server().expose(), "redis://u");
         let variables = [("MIDFLIGHT_TOKENS__REFRESH".to_owned(), "500ms".to_owned())];
@@ -633,9 +633,10 @@ mod tests {
                  0.0.0.0, or localhost"],
         );
         check(json!({"database": {"min_conns": 11}}), &["at /database/min_conns: takes 0 to 10"]);
-        check(json!({"tokens": {"refresh": "1ms"}}), &["at /tokens/refresh: takes 100 to 3600000 ms"]);
+        check(json!({"tokens": {"refresh": "1ms"}}), &["at /tokens/refresh: takes 100 to 1000 ms"]);
+        check(json!({"tokens": {"refresh_ms": 1001}}), &["at /tokens/refresh_ms: takes 100 to 1000"]);
         check(
-            json!({"tokens": {"refresh": "1s", "refresh_ms": 2000}}),
+            json!({"tokens": {"refresh": "1s", "refresh_ms": 600}}),
             &["at /tokens/refresh: /tokens/refresh and /tokens/refresh_ms are both set; set one of them"],
         );
         check(

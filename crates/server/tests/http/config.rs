@@ -284,6 +284,14 @@ async fn signed_webhooks_reload_and_edit_and_do_so_once() {
     assert_eq!(server.get("/metrics").await.status, 404);
     assert_eq!(answer(signed(&server, "git", "m1", now, "")).await.ok(), json!({"outcome": "repeated"}));
 
+    // A webhook that may edit gets no reload by that, as an editor does not.
+    let reload = json!({"reload": true, "window": {"cron": "* * * * *"}});
+    let reload = json!({"changes": [{"op": "put", "kind": "schedules", "name": "s", "body": reload}]});
+    let refused = answer(signed(&server, "crm", "m1", now, &reload.to_string())).await;
+    let refused = refused.problem(403, "forbidden");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("\"webhook:crm\" has no role") && detail.contains("operator, admin"), "{detail}");
+
     let change =
         json!({"changes": [{"op": "put", "kind": "config", "name": "shop", "body": {"n": 1}}]}).to_string();
     let made = answer(signed(&server, "crm", "m2", now, &change)).await;

@@ -14,6 +14,7 @@ mod config;
 mod contention;
 mod dashboards;
 mod directories;
+mod edit_access;
 mod embedded;
 mod greetings;
 mod health;

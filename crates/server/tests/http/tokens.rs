@@ -1,8 +1,12 @@
 //! API tokens: made, used within their role and scopes, rotated, revoked.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::{Answer, DEADLINE, Server, answer, rule, server};
 
@@ -110,6 +114,8 @@ async fn an_expired_token_is_refused_and_one_that_is_rotated_is_valid_for_the_ov
     let short = token(&server, json!({"name": "short", "role": "viewer", "expires_in_ms": 1})).await;
     let refused = async { read(&server, &short, "/api/v1/whoami").await.status == 401 };
     assert!(refused.await, "it was valid for a millisecond");
+    let rotated = server.post("/api/v1/tokens/short/rotate", &json!({})).await.problem(409, "token_expired");
+    assert!(rotated["detail"].as_str().unwrap().contains("revoke it, and make one"), "{rotated:#}");
 
     let first = token(&server, json!({"name": "ci", "role": "viewer"})).await;
     let status = async |token: &str| read(&server, token, "/api/v1/whoami").await.status.as_u16();
@@ -155,6 +161,54 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     };
     let code = tokio::time::timeout(DEADLINE, ended).await.unwrap();
     assert_eq!(u16::from(code), 1008);
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_under_parallel_requests_is_accepted_by_none_after_the_answer() {
+    let server = Arc::new(server().await);
+    for round in 0..20 {
+        let name = format!("busy{round}");
+        let busy = token(&server, json!({"name": &name, "role": "viewer"})).await;
+        let (revoked, accepted) = (Arc::new(AtomicBool::new(false)), Arc::new(Semaphore::new(0)));
+        let senders: Vec<_> = (0..8)
+            .map(|_| {
+                let (server, busy) = (Arc::clone(&server), busy.clone());
+                let (revoked, accepted) = (Arc::clone(&revoked), Arc::clone(&accepted));
+                tokio::spawn(async move {
+                    // Until several requests in a row were begun after the answer.
+                    let mut refused = 0;
+                    while refused < 5 {
+                        let is_after = revoked.load(Ordering::SeqCst);
+                        match (read(&server, &busy, "/api/v1/whoami").await.status.as_u16(), is_after) {
+                            (200, false) => accepted.add_permits(1),
+                            (401, is_after) => refused += usize::from(is_after),
+                            (status, _) => panic!("{status} after the revocation was answered"),
+                        }
+                    }
+                })
+            })
+            .collect();
+        // What reads the tokens meanwhile: other changes of tokens, a session, and the refresher.
+        let other = async {
+            let made =
+                server.post("/api/v1/tokens", &json!({"name": format!("o{round}"), "role": "viewer"})).await;
+            let secret = made.json["token"].as_str().unwrap().to_owned();
+            let session = server.anonymous(Method::POST, "/api/v1/session").json(&json!({"token": secret}));
+            assert_eq!(answer(session).await.status, 201);
+        };
+        let revocation = async {
+            accepted.acquire_many(8).await.unwrap().forget();
+            assert_eq!(server.delete(&format!("/api/v1/tokens/{name}")).await.status, 204);
+            revoked.store(true, Ordering::SeqCst);
+        };
+        let all = async {
+            tokio::join!(other, revocation);
+            for sender in senders {
+                sender.await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, all).await.unwrap();
+    }
 }
 
 #[tokio::test]

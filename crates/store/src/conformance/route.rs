@@ -174,6 +174,10 @@ impl<R: StoreRoute> TokenStore for R {
         self.reach().await?.delete_token(name).await
     }
 
+    async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError> {
+        self.reach().await?.delete_token_at(name, changes).await
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.reach().await?.tokens().await
     }

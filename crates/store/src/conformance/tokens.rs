@@ -83,6 +83,21 @@ pub async fn every_change_of_a_token_is_counted(store: SharedTokenStore) {
     assert!(has_moved().await);
 }
 
+/// Of two that delete each other's token on what both saw, one does.
+pub async fn a_token_is_deleted_only_as_long_as_no_other_changed(store: SharedTokenStore) {
+    for round in 0..20 {
+        store.put_token(&token("a", "admin", &format!("a{round}"))).await.unwrap();
+        store.put_token(&token("b", "admin", &format!("b{round}"))).await.unwrap();
+        let seen = store.token_changes().await.unwrap();
+        let (a, b) = tokio::join!(store.delete_token_at("a", seen), store.delete_token_at("b", seen));
+        assert_eq!([a.unwrap(), b.unwrap()].iter().filter(|deleted| **deleted).count(), 1, "round {round}");
+        assert_eq!(store.tokens().await.unwrap().len(), 1);
+    }
+    let seen = store.token_changes().await.unwrap();
+    assert!(!store.delete_token_at("nobody", seen).await.unwrap());
+    assert_eq!(store.token_changes().await.unwrap(), seen);
+}
+
 /// The latest use of a token is kept, and goes with the token.
 pub async fn uses_of_tokens_are_noted(store: SharedTokenStore) {
     store.put_token(&token("a", "editor", "one")).await.unwrap();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::MemoryStore;
+use super::{MemoryLog, MemoryStore};
 use crate::{StoreError, Token, TokenStore};
 
 #[async_trait]
@@ -36,11 +36,12 @@ impl TokenStore for MemoryStore {
     }
 
     async fn delete_token(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.log().delete_token(name))
+    }
+
+    async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError> {
         let mut log = self.log();
-        let was_there = log.tokens.remove(name).is_some();
-        log.token_uses.remove(name);
-        log.token_changes += u64::from(was_there);
-        Ok(was_there)
+        Ok(log.token_changes == changes && log.delete_token(name))
     }
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
@@ -65,5 +66,14 @@ impl TokenStore for MemoryStore {
 
     async fn token_uses(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         Ok(self.log().token_uses.iter().map(|(name, at)| (name.clone(), *at)).collect())
+    }
+}
+
+impl MemoryLog {
+    fn delete_token(&mut self, name: &str) -> bool {
+        let was_there = self.tokens.remove(name).is_some();
+        self.token_uses.remove(name);
+        self.token_changes += u64::from(was_there);
+        was_there
     }
 }

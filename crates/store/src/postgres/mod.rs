@@ -291,6 +291,10 @@ impl TokenStore for PostgresStore {
         tokens::delete(&mut self.sessions().session().await?, name).await
     }
 
+    async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError> {
+        tokens::delete_at(&mut self.sessions().session().await?, name, changes).await
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         tokens::all(&mut self.sessions().session().await?).await
     }

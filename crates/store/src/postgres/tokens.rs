@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use super::session::Session;
 use super::storable;
 use crate::rows::token::{NameConflict, REPLACED, TOKEN, token, used, values};
-use crate::rows::{Columns as _, number};
+use crate::rows::{Columns as _, integer, number};
 use crate::{StoreError, Token};
 
 /// Answers whether the row is there as given now.
@@ -43,6 +43,16 @@ pub(super) async fn put(
 
 pub(super) async fn delete(session: &mut Session, name: &str) -> Result<bool, StoreError> {
     let delete = sqlx::query("DELETE FROM tokens WHERE name = $1 RETURNING name").bind(storable(name));
+    Ok(!session.rows(delete).await?.is_empty())
+}
+
+pub(super) async fn delete_at(session: &mut Session, name: &str, changes: u64) -> Result<bool, StoreError> {
+    // The lock has a concurrent deletion wait, and then see that the number moved.
+    let delete = sqlx::query(
+        "WITH now AS (SELECT number FROM token_changes FOR UPDATE)
+         DELETE FROM tokens USING now WHERE tokens.name = $1 AND now.number = $2 RETURNING tokens.name",
+    );
+    let delete = delete.bind(storable(name)).bind(integer(changes));
     Ok(!session.rows(delete).await?.is_empty())
 }
 

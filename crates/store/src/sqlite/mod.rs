@@ -247,6 +247,10 @@ impl TokenStore for SqliteStore {
         tokens::delete(&self.writer, name).await
     }
 
+    async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError> {
+        tokens::delete_at(&self.writer, name, changes).await
+    }
+
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         tokens::all(&self.readers).await
     }

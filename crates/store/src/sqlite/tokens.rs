@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, SqlitePool};
 
 use super::failure::failure;
 use crate::rows::token::{NameConflict, REPLACED, TOKEN, token, used, values};
-use crate::rows::{Columns as _, number};
+use crate::rows::{Columns as _, integer, number};
 use crate::{StoreError, Token};
 
 /// Answers whether the row is there as given now.
@@ -39,6 +39,12 @@ pub(super) async fn put(
 
 pub(super) async fn delete(writer: &SqlitePool, name: &str) -> Result<bool, StoreError> {
     let delete = sqlx::query("DELETE FROM tokens WHERE name = ?1").bind(name);
+    Ok(delete.execute(writer).await.map_err(failure)?.rows_affected() > 0)
+}
+
+pub(super) async fn delete_at(writer: &SqlitePool, name: &str, changes: u64) -> Result<bool, StoreError> {
+    let delete = "DELETE FROM tokens WHERE name = ?1 AND ?2 = (SELECT number FROM token_changes)";
+    let delete = sqlx::query(delete).bind(name).bind(integer(changes));
     Ok(delete.execute(writer).await.map_err(failure)?.rows_affected() > 0)
 }
 

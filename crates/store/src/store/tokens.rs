@@ -22,6 +22,10 @@ pub trait TokenStore: Send + Sync {
     /// Deletes a token, and when it was last used. Answers whether there was one.
     async fn delete_token(&self, name: &str) -> Result<bool, StoreError>;
 
+    /// Deletes a token if [`Self::token_changes`] is still `changes`. Answers whether it was deleted: of many concurrent
+    /// callers that saw the same tokens, one gets true.
+    async fn delete_token_at(&self, name: &str, changes: u64) -> Result<bool, StoreError>;
+
     /// Every token, by name.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 

@@ -7,6 +7,7 @@ use midflight_config::{Config, Masked, differences};
 use midflight_core::{Diff, KindName, Trigger};
 use midflight_engine::EngineStatus;
 use midflight_http::app::AppState;
+use midflight_http::edit_access::AdminMembers;
 use midflight_http::kind::{KindApi, KindHealth, Members, describe, members_of};
 use midflight_http::principal::Permission::{Open, Operate, Read, Signed};
 use midflight_http::principal::Principal;
@@ -128,6 +129,12 @@ impl KindApi for ConfigApi {
             outcome: report.status.as_str().into(),
             problems: report.problems.iter().map(problem).collect(),
         }]
+    }
+
+    /// How long the audit is kept, and how long a revoked token is valid elsewhere, decide who is found out and who is
+    /// kept out. A file, variables and flags are the operator's, and come by no request.
+    fn admin_members(&self) -> Vec<AdminMembers> {
+        vec![AdminMembers { document: own_id(), members: &["audit", "tokens"] }]
     }
 
     fn document(&self, document: &mut OpenApi) {
