@@ -165,17 +165,17 @@ mod tests {
         let (store, file) = (MemoryStore::new(), folder.path().join("token"));
         let lost = fresh_token().unwrap();
         std::fs::write(&file, &lost).unwrap();
-        let recovery = Recovery::new(folder.path());
+        let (recovery, audit) = (Recovery::new(folder.path()), HostAudit { replica: "r1".to_owned() });
         // A log of a single server: the file replaces what the store has.
         let start = || AdminTokenSource::read(Some(&file), true, Some(recovery.clone())).unwrap();
-        start().keep(&store).await.unwrap();
+        start().keep(&store, &audit).await.unwrap();
         assert_eq!(admin_hash(&store).await, hash_of(&lost));
 
         let recovered = hash_of(&recover_admin_token(folder.path()).unwrap().token);
-        recovery.take(&store, Some(hash_of(&lost))).await.unwrap();
+        recovery.take(&store, &audit, Some(hash_of(&lost))).await.unwrap();
         let mut again = start();
-        again.keep(&store).await.unwrap();
-        again.keep_late(&store).await.unwrap();
+        again.keep(&store, &audit).await.unwrap();
+        again.keep_late(&store, &audit).await.unwrap();
         assert_eq!(admin_hash(&store).await, recovered, "the lost token is the admin's again");
         match &again {
             AdminTokenSource::File(key) => assert_eq!(key.wanted(), None, "nor without the store"),
@@ -185,10 +185,10 @@ mod tests {
         // Another token in the file counts, and the lost one does not come back by a change of it either.
         let other = fresh_token().unwrap();
         std::fs::write(&file, &other).unwrap();
-        again.look(&store).await.unwrap();
+        again.look(&store, &audit).await.unwrap();
         assert_eq!(admin_hash(&store).await, hash_of(&other));
         std::fs::write(&file, &lost).unwrap();
-        again.look(&store).await.unwrap();
+        again.look(&store, &audit).await.unwrap();
         assert_eq!(admin_hash(&store).await, hash_of(&other));
         let text = std::fs::read_to_string(folder.path().join(LOST_FILE)).unwrap();
         assert!(!text.contains(&lost) && text.lines().count() == 1, "only its hash is kept: {text}");
