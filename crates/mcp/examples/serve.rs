@@ -12,8 +12,8 @@ use midflight_core::{DocumentName, RevisionNumber};
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_live::Live;
 use midflight_mcp::{
-    AllowedHosts, McpHttpOptions, McpOptions, McpServer, PastCatalogue, PastCatalogues, PastError, ToolCall,
-    ToolCaller, ToolOutcome, UserQuestion,
+    AllowedHosts, McpCaller, McpHttpOptions, McpOptions, McpServer, PastCatalogue, PastCatalogues, PastError,
+    ToolCall, ToolCaller, ToolOutcome, UserQuestion,
 };
 use midflight_tools::{Tools, ToolsSnapshot};
 use serde_json::{Value, json};
