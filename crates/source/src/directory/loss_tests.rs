@@ -7,6 +7,7 @@ use std::time::Duration;
 use midflight_store::RevisionQuery;
 
 use super::tests::{TestDirectory, document, until};
+use crate::HeldLoss;
 use super::*;
 
 impl TestDirectory {
