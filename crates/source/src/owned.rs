@@ -143,7 +143,6 @@ impl OwnedDocuments {
     }
 
     /// Makes an edit of the changes. Answers whether it did: not when a document was changed after it was looked at.
-
     async fn make(
         &mut self,
         changes: Vec<Change>,
