@@ -96,7 +96,7 @@ struct EditGuard {
 }
 
 /// The newest versions of documents, without those that are deleted.
-type Documents = BTreeMap<DocumentId, Document>;
+type NewestDocuments = BTreeMap<DocumentId, Document>;
 
 impl EditGuard {
     fn members(&self, id: &DocumentId) -> Option<&'static [&'static str]> {
@@ -121,7 +121,7 @@ impl EditGuard {
     }
 
     /// What is not allowed, compared with the documents as they are.
-    fn problems(&self, changes: &[Change], now: &Documents) -> Vec<ProblemItem> {
+    fn problems(&self, changes: &[Change], now: &NewestDocuments) -> Vec<ProblemItem> {
         let mut problems = Vec::new();
         for change in changes {
             let root = JsonPointer::root();
@@ -159,7 +159,7 @@ impl EditGuard {
         &self,
         id: &DocumentId,
         body: Option<&Value>,
-        now: &Documents,
+        now: &NewestDocuments,
         document: &DocumentId,
         place: &JsonPointer,
     ) -> Vec<ProblemItem> {
@@ -188,7 +188,7 @@ impl EditGuard {
 
     /// Has changes that are made later be made on the versions that they were compared with. One whose own precondition
     /// is not fulfilled is refused for that.
-    fn keep_to(&self, changes: &mut [Change], now: &Documents) {
+    fn keep_to(&self, changes: &mut [Change], now: &NewestDocuments) {
         for change in changes.iter_mut().filter(|change| self.members(&change.id).is_some()) {
             let document = now.get(&change.id);
             let head = document.map(Document::head);

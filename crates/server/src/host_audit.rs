@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use midflight_store::{AuditEntry, Store, StoreError};
 
-/// Who did it: whoever may write the files of the server.
+/// Who did it: a person or a program that may write the files of the server.
 const ACTOR: &str = "host";
 
 /// Keeps what is done on the host of a replica.

@@ -169,7 +169,7 @@ impl MergedEntries {
         taken
     }
 
-    /// Takes back what the store did not take. It is written again as soon as the rate allows it.
+    /// Keeps again what the store did not take. It is written again as soon as the rate allows it.
     pub(super) fn restore(&mut self, entries: Vec<AuditEntry>, now: Instant) {
         for entry in entries {
             let (key, entry) = self.place(entry, now);

@@ -40,7 +40,7 @@ pub(crate) enum EntryClass {
 }
 
 /// The entries that are not written yet.
-struct Waiting {
+struct WaitingEntries {
     actions: VecDeque<AuditEntry>,
     refusals: MergedEntries,
     unknown: MergedEntries,
@@ -48,7 +48,7 @@ struct Waiting {
 
 /// The entries that are not written yet, and what is counted of them.
 pub(crate) struct AuditTrail {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingEntries>,
     /// One at a time, so that entries are in their order.
     writing: tokio::sync::Mutex<()>,
     arrived: Notify,
@@ -60,7 +60,7 @@ impl AuditTrail {
     pub(crate) fn new(metrics: &MetricsRegistry) -> Self {
         let now = Instant::now();
         Self {
-            waiting: Mutex::new(Waiting {
+            waiting: Mutex::new(WaitingEntries {
                 actions: VecDeque::new(),
                 refusals: MergedEntries::new(OF_KNOWN, now),
                 unknown: MergedEntries::new(OF_UNKNOWN, now),
@@ -80,7 +80,7 @@ impl AuditTrail {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, WaitingEntries> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -255,7 +255,7 @@ async fn every_token_that_is_not_valid_is_refused_and_says_why() {
     // Whose token is known and refused is named in the audit; what is not signed by a known key names nobody.
     let path = "/api/v1/audit?outcome=refused&limit=500";
     let audit = answer(server.request(Method::GET, path)).await.ok();
-    let actors: BTreeSet<_> = audit["items"].as_array().unwrap().iter().map(|it| refusal(it)).collect();
+    let actors: BTreeSet<_> = audit["items"].as_array().unwrap().iter().map(refusal).collect();
     let expected = ["anonymous unauthenticated", "jwt:anna forbidden", "jwt:anna unauthenticated"];
     assert_eq!(actors.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     // Clocks may be apart as far as was said.
