@@ -674,7 +674,6 @@ impl Engine {
             last_refused: state.last_refused,
             position: state.digest_trail.at(state.position),
             quarantined: state.quarantine.into_revisions(),
-            is_catching_up: state.is_catching_up,
             store,
             diverged: state.diverged,
             abandoned_copy: state.abandoned_copy,

@@ -55,7 +55,6 @@ impl Coordinator {
                 None => event,
             };
         }
-        self.state.started();
         self.show();
         Ok(event)
     }

@@ -58,8 +58,6 @@ pub(crate) struct CoordinatorState {
     pub(crate) last_reload: Option<Arc<ReloadEvent>>,
     /// When the log was last looked at and all that it had was served here or quarantined; the start before that.
     pub(crate) level_at: Timestamp,
-    /// Whether the start read a log of which it does not serve all yet.
-    pub(crate) is_catching_up: bool,
     /// How the log differs from the one of the local copy, when that could not be served at the start: the log is
     /// followed as it is.
     pub(crate) abandoned_copy: Option<Diverged>,
@@ -108,7 +106,6 @@ impl CoordinatorState {
             behind: BTreeSet::new(),
             last_reload: None,
             level_at: now,
-            is_catching_up: false,
             abandoned_copy: None,
         }
     }
@@ -125,13 +122,7 @@ impl CoordinatorState {
     pub(crate) fn keep_level(&mut self) {
         if let Some(at) = self.last_checked_at.filter(|_| self.is_level()) {
             self.level_at = self.level_at.max(at);
-            self.is_catching_up = false;
         }
-    }
-
-    /// Keeps at the end of a start that the log which it read is not all served.
-    pub(crate) fn started(&mut self) {
-        self.is_catching_up = self.position < self.desired;
     }
 
     /// Since when what is served may be older than the log; none while it is level with it.
@@ -273,8 +264,6 @@ pub struct EngineStatus {
     /// Since when what is served may be older than the log: since it was last level with it. None while it is. It is
     /// not while the log is unavailable or another one, or a revision of it is not served yet.
     pub stale_since: Option<Timestamp>,
-    /// Whether the start read a log of which it could not serve all, and was not level with it since.
-    pub is_catching_up: bool,
     /// Whether it started from its own copy, since the log was unavailable, and has not read the log since.
     pub from_copy: bool,
     /// Checks that fail on what is served. Only a start from the local copy serves such a thing: it was verified

@@ -2,8 +2,6 @@
 
 #[path = "pipeline/bodies.rs"]
 mod bodies;
-#[path = "pipeline/catching_up.rs"]
-mod catching_up;
 #[path = "pipeline/contention.rs"]
 mod contention;
 #[path = "pipeline/first_edit.rs"]

@@ -33,8 +33,7 @@ async fn live() -> Json<LiveAnswer> {
 }
 
 /// Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve; with
-/// `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here, and not
-/// before a start that read the log serves all of it.
+/// `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = ReadyAnswer), (status = 503, body = ReadyAnswer)))]
 async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
@@ -44,7 +43,6 @@ async fn ready(State(app): State<AppState>) -> (StatusCode, Json<ReadyAnswer>) {
     let not_ready = match app.stopping.is_cancelled() {
         true => Some("stopping"),
         false if serves_nothing => Some("nothing_served"),
-        false if status.is_catching_up => Some("catching_up"),
         false => is_stale(&status, app.limits.ready_stale_ms_max, Timestamp::now()).then_some("stale"),
     };
     let code = if not_ready.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };

@@ -19,9 +19,8 @@ pub struct LiveAnswer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReadyAnswer {
-    /// `ready`, `stopping`, `nothing_served` while every document of the log is quarantined here, `catching_up` until a
-    /// start that read the log serves all of it, or `stale` when it is not level with the log for longer than
-    /// `ready_stale_ms_max`.
+    /// `ready`, `stopping`, `nothing_served` while every document of the log is quarantined here, or `stale` when it is not
+    /// level with the log for longer than `ready_stale_ms_max`.
     pub status: Cow<'static, str>,
     /// When this replica was last level with the log, if it is not now; null while it is.
     #[serde(default)]

@@ -2181,8 +2181,7 @@ export interface paths {
         };
         /**
          * Whether requests should be sent here. It is ready while the store is unavailable, since it continues to serve; with
-         *     `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here, and not
-         *     before a start that read the log serves all of it.
+         *     `ready_stale_ms_max`, for no longer than that. It is not while all that the log has is quarantined here.
          */
         get: operations["ready"];
         put?: never;
@@ -4816,9 +4815,8 @@ export interface components {
             /** @description When this replica was last level with the log, if it is not now; null while it is. */
             stale_since?: string | null;
             /**
-             * @description `ready`, `stopping`, `nothing_served` while every document of the log is quarantined here, `catching_up` until a
-             *     start that read the log serves all of it, or `stale` when it is not level with the log for longer than
-             *     `ready_stale_ms_max`.
+             * @description `ready`, `stopping`, `nothing_served` while every document of the log is quarantined here, or `stale` when it is not
+             *     level with the log for longer than `ready_stale_ms_max`.
              */
             status: string;
             /** @description Whether the log answers. Without it the current revision is served. */

@@ -204,7 +204,7 @@ async fn a_table_that_is_empty_or_gone_keeps_its_patterns() {
     until(&server, "an empty table", |table| table["kept"] == 1).await;
     assert_eq!(classify(&server, "one").await["category"], "A");
     let degraded = server.get("/health/hot-reload").await.json["degraded"].to_string();
-    assert!(degraded.contains("has no rows; 1 patterns are kept"), "{degraded}");
+    assert!(degraded.contains("has no rows; 1 of its 1 patterns are kept"), "{degraded}");
     rows.run("ALTER TABLE learned RENAME TO elsewhere");
     let removed = until(&server, "a table that is gone", |table| !table["error"].is_null()).await;
     assert!(removed["error"].as_str().unwrap().contains("cannot read learned"), "{removed}");

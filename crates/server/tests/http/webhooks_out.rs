@@ -366,25 +366,27 @@ async fn a_revision_that_a_replica_quarantined_is_sent_when_it_is_live_there_or_
         let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };
         let large = store.append(new).await.unwrap().revision.number.get();
         one.post("/api/v1/rules/hot-reload/reload", &json!({"validate": false})).await;
+        assert_eq!(one.put("/api/v1/rulesets/later", &json!({})).await.status, 201);
         assert_eq!(one.get("/health/ready").await.json["quarantined"], json!([large]));
         let passed = async {
-            while store.delivery_cursor("log").await.unwrap() != Some(large) {
+            while store.delivery_cursor("log").await.unwrap() != Some(large + 1) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(DEADLINE, passed).await.unwrap();
-        assert_eq!(receiver.received.borrow().len(), 1, "it is live nowhere");
+        receiver.events("revision.live", 2).await;
+        assert_eq!(receiver.received.borrow().len(), 2, "it is live nowhere");
 
         let mut other = None;
         let count = match is_elsewhere {
             true => {
                 other = Some(replica(1 << 20).await);
-                2
+                3
             }
             false => {
                 let replaced = one.put("/api/v1/config/shop", &json!({"text": "short"})).await;
                 assert!(replaced.status.is_success(), "{:#}", replaced.json);
-                3
+                4
             }
         };
         let received = receiver.events("revision.live", count).await;

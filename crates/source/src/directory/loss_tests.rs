@@ -7,8 +7,8 @@ use std::time::Duration;
 use midflight_store::RevisionQuery;
 
 use super::tests::{TestDirectory, document, until};
-use crate::HeldLoss;
 use super::*;
+use crate::HeldLoss;
 
 impl TestDirectory {
     /// Watches with the defaults of a server, but for the poll.

@@ -27,7 +27,7 @@ async fn a_document_that_is_taken_over_during_a_look_is_neither_replaced_nor_del
         if !was_taken.swap(true, Ordering::Relaxed) {
             let take = async {
                 let changes = ["b", "c"].map(|name| Change::put(id(name), json!({"n": 70})));
-                fixture.apply(None, true, changes.into()).await;
+                fixture.apply(Some("table:others"), true, changes.into()).await;
             };
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(take));
         }

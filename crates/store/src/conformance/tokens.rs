@@ -95,7 +95,6 @@ pub async fn a_token_is_deleted_only_as_long_as_no_other_changed(store: SharedTo
     }
     let seen = store.token_changes().await.unwrap();
     assert!(!store.delete_token_at("nobody", seen).await.unwrap());
-    assert_eq!(store.token_changes().await.unwrap(), seen);
 }
 
 /// The latest use of a token is kept, and goes with the token.
