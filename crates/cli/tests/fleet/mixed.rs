@@ -141,6 +141,9 @@ async fn every_edit_of_the_other_program_reaches_every_replica_and_goes_round_in
     .await;
 
     // Five revisions and no more: the first look, and one for each change. Each told the other program once; it told four times.
+    for replica in 0..mixed.replicas.len() {
+        mixed.ask.until_served(mixed.url(replica), 5).await;
+    }
     let (revision, table) = (mixed.revision().await, mixed.looks().await);
     assert_eq!(revision, 5);
     assert_eq!(mixed.until_heard(5 + 4).await.len(), 5 + 4, "{:?}", mixed.original.received());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use midflight_config::Origin;
 use midflight_core::RevisionNumber;
@@ -11,6 +12,7 @@ use midflight_store::{FleetStore as _, MemoryStore, PostgresOptions, PostgresSto
 use midflight_testkit::Postgres;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::{Answer, Server, answer, server, server_on, server_with};
 use crate::tools::{TOOLS, get, listed, with_tools};
@@ -401,8 +403,13 @@ async fn the_document_of_this_server_imports() {
     assert!(["name", "reason", "body"].iter().all(|name| properties.contains_key(*name)), "{properties:#?}");
 }
 
-/// Has another replica report of the next revision: that it refuses it, or nothing.
-async fn reported_by_another(store: &PostgresStore, server: &Server, refuses: bool) {
+/// Has another replica report of the next revision: that it refuses it, or nothing. It reports again and again until the
+/// answer is dropped, so that it never counts as silent.
+async fn reported_by_another(
+    store: &Arc<PostgresStore>,
+    server: &Server,
+    refuses: bool,
+) -> AbortOnDropHandle<()> {
     let next = RevisionNumber::new(server.revision().await + 1);
     let other = Replica {
         id: "other".to_owned(),
@@ -418,6 +425,13 @@ async fn reported_by_another(store: &PostgresStore, server: &Server, refuses: bo
         inputs: BTreeMap::new(),
     };
     store.put_replica(&other).await.unwrap();
+    let store = Arc::clone(store);
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            store.put_replica(&other).await.unwrap();
+        }
+    }))
 }
 
 #[tokio::test]
@@ -429,7 +443,7 @@ async fn an_import_and_a_deletion_report_the_replicas_that_they_waited_for() {
         options.config.store(&place, Origin::Flag("--store".to_owned()));
     })
     .await;
-    let store = PostgresStore::new(PostgresOptions::new(url.parse().unwrap(), "other"));
+    let store = Arc::new(PostgresStore::new(PostgresOptions::new(url.parse().unwrap(), "other")));
     let text = |name: &str| json!({"yaml_content": json!([listed(name, "1.0")]).to_string()});
     let import = async |name: &str, query: &str| {
         server.post(&format!("/api/v1/tools/import?{query}"), &text(name)).await
@@ -438,14 +452,15 @@ async fn an_import_and_a_deletion_report_the_replicas_that_they_waited_for() {
     assert_eq!((&alone["outcome"], &alone["acks"][0]["ack"]), (&json!("success"), &json!(true)), "{alone:#}");
     assert_eq!(alone["acks"].as_array().unwrap().len(), 1);
 
-    reported_by_another(&store, &server, true).await;
+    let other = reported_by_another(&store, &server, true).await;
     let refused = import("awk", "wait=all").await.ok();
     assert_eq!((&refused["outcome"], &refused["imported_count"]), (&json!("partial"), &json!(1)));
     let ack = refused["acks"].as_array().unwrap().iter().find(|ack| ack["replica_id"] == "other").unwrap();
     assert_eq!((&ack["ack"], &ack["reason"]), (&json!(false), &json!("it is odd")), "{refused:#}");
     assert_eq!(refused["revision"], server.revision().await);
 
-    reported_by_another(&store, &server, false).await;
+    drop(other);
+    let other = reported_by_another(&store, &server, false).await;
     let missing = import("sed", "wait=all&timeout_ms=3000").await;
     assert_eq!((missing.status.as_u16(), &missing.json["outcome"]), (202, &json!("pending")));
     assert_eq!((&missing.json["imported_count"], &missing.json["success"]), (&json!(1), &json!(true)));
@@ -454,10 +469,12 @@ async fn an_import_and_a_deletion_report_the_replicas_that_they_waited_for() {
     let delete = async |name: &str, query: &str| {
         answer(server.request(Method::DELETE, &format!("/api/v1/tools/{name}?{query}"))).await
     };
-    reported_by_another(&store, &server, true).await;
+    drop(other);
+    let other = reported_by_another(&store, &server, true).await;
     let refused = delete("awk", "wait=all").await.ok();
     assert_eq!(refused["outcome"], "partial", "{refused:#}");
-    reported_by_another(&store, &server, false).await;
+    drop(other);
+    let _other = reported_by_another(&store, &server, false).await;
     let missing = delete("grep", "wait=all&timeout_ms=3000").await;
     assert_eq!((missing.status.as_u16(), &missing.json["outcome"]), (202, &json!("pending")));
     assert_eq!(delete("sed", "").await.status, 204, "who waits for no other replica is answered as before");
