@@ -47,11 +47,11 @@ def document(kind, name, body):
 
 def tool(number):
     """A tool with twenty patterns, whose times are formulas."""
-    patterns = [{"pattern_name": f"way{n}", "time_estimate_ms": f"ceil(N / {n + 1}) * {number % 50 + 1} + log(N + 1)",
-                 "cost_estimate": "N / 1000", "complexity_score": 0.1} for n in range(20)]
+    patterns = {f"way{n}": {"time_estimate_ms": f"ceil(N / {n + 1}) * {number % 50 + 1} + log(N + 1)",
+                            "cost_estimate": "N / 1000", "complexity_score": 0.1} for n in range(20)}
     return {"tool_name": f"tool{number}", "version": "1.0", "platform": "linux", "category": "network",
             "description": f"Finds and repairs thing {number} of a network. " + "All words of a description. " * 20,
-            "capabilities": [{"capability_name": "repair", "patterns": patterns}]}
+            "capabilities": {"repair": {"patterns": patterns}}}
 
 
 def large_tool(number):
