@@ -7,10 +7,11 @@ use midflight_core::RevisionNumber;
 use midflight_engine::{Kind as _, KindChange, Work};
 use midflight_http::app::AppState;
 use midflight_http::compute::{PoolShare, TimeLimit};
-use midflight_http::principal::Principal;
 use midflight_mcp::{McpCaller, PastCatalogue, PastCatalogues, PastError};
 use midflight_store::{DocumentQuery, StoreError, StoredDocument};
 use midflight_tools::Tools;
+
+use super::AgentContext;
 
 /// How many documents are read at once, and how many bytes of them.
 const PAGE: u32 = 500;
@@ -79,7 +80,8 @@ impl PastCatalogues for PastCatalogueReader {
     async fn at(&self, revision: RevisionNumber, caller: &McpCaller) -> Result<PastCatalogue, PastError> {
         let unavailable = |reason: String| PastError::Unavailable { revision, reason };
         let (documents, bytes) = self.documents(revision).await?;
-        let share = caller.context.get::<Principal>().map_or(PoolShare::Anonymous, PoolShare::from);
+        let context = caller.context.get::<AgentContext>();
+        let share = context.map_or(PoolShare::Anonymous, |context| PoolShare::from(&context.principal));
         let compiled = self.app.compute.run(share, TIME, move |work| compile(documents, bytes, work)).await;
         compiled.map_err(|error| unavailable(error.body().detail.clone()))?.map_err(unavailable)
     }
