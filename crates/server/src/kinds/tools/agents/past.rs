@@ -64,7 +64,7 @@ impl PastCatalogueReader {
         let reason = format!(
             "its tools have more than {bytes_max} bytes (past_catalogue_bytes_max); work with the served catalogue, \
              without a revision in the address and in _meta, read them with \
-             GET /api/v1/documents?kind=tools&at={revision}, or raise the bound"
+             GET /api/v1/documents/tools?at={revision}, or raise the bound"
         );
         PastError::Refused { revision, reason }
     }
