@@ -164,7 +164,7 @@ impl Client {
     }
 
     /// Puts the tools of a text into the catalogue, or validates them. The answer is read as `ImportedTools`, or as a
-    /// `WriteAnswer` when the import was scheduled.
+    /// `WriteAnswer` when the import was scheduled or continues without its caller.
     ///
     /// # Errors
     /// See [`ClientError`].

@@ -7,7 +7,6 @@ use axum::extract::OptionalFromRequestParts;
 use axum::http::request::Parts;
 use midflight_core::{Digest, EditKey};
 
-use crate::app::AppState;
 use crate::body::{BodyBytes, KEY_HEADER};
 use crate::code::Code;
 use crate::principal::Principal;
@@ -55,12 +54,6 @@ impl RequestKey {
         let body = body.as_ref().and_then(BodyBytes::digest).map_or_else(String::new, |it| it.to_string());
         let request = Digest::of_bytes(format!("{target}\n{body}").as_bytes());
         EditKey::new(format!("http:{sender}:{key}")).of_request(request)
-    }
-
-    /// Whether an edit was made under it before, however long ago.
-    pub(crate) async fn is_known(&self, app: &AppState, principal: &Principal) -> Result<bool, ApiError> {
-        let key = self.of_edit(principal);
-        Ok(app.engine.store().revision_of_key(&key.text).await?.is_some())
     }
 }
 

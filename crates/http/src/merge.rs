@@ -55,6 +55,9 @@ pub async fn revise(
     alter: impl Fn(&mut Value),
 ) -> Result<Submitted, ApiError> {
     principal.check_sees(id)?;
+    if let Some(submitted) = params.repeated(app, principal).await? {
+        return Ok(submitted);
+    }
     // Waiting for other replicas may take long; the other patches of the document do not wait for that.
     let _turn = if params.is_short() { app.merge_turns.of(id).await } else { None };
     let mut retry = ConflictRetry::new("the patch", TRIES_MAX);

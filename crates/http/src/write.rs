@@ -133,14 +133,22 @@ impl WriteParams {
         self.wait != Wait::All
     }
 
-    /// Whether this request was done before, so that a deleted document is deleted because of it.
+    /// The result of this request where it was done before under its key, in the last 24 hours; none when it was not. To
+    /// be asked before anything is refused that may be so because of that, as a version that is not the newest any more.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn is_repeated(&self, app: &AppState, principal: &Principal) -> Result<bool, ApiError> {
-        match &self.key {
-            Some(key) => key.is_known(app, principal).await,
-            None => Ok(false),
+    /// When another request was sent under the key, or the store does not answer.
+    pub async fn repeated(
+        &self,
+        app: &AppState,
+        principal: &Principal,
+    ) -> Result<Option<Submitted>, ApiError> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let made = app.engine.made_under(&key.of_edit(principal)).await;
+        match made.map_err(|refusal| refused(&app.kinds, refusal.into()))? {
+            // The engine answers by the key, whatever the changes are.
+            Some(_) => submit(app, self, self.edit(principal, Vec::new())).await.map(Some),
+            None => Ok(None),
         }
     }
 

@@ -158,12 +158,25 @@ impl Postgres {
 
     /// Ends it as a power cut would, and starts the copy of that name on its port, as the primary.
     pub fn fail_over_to(&mut self, name: &str, is_standby: bool) {
-        self.process.kill();
+        self.kill();
         name.clone_into(&mut self.data);
         self.restart();
         if is_standby {
             let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.port);
             assert_eq!(Self::psql(&url, "SELECT pg_promote()"), Ok("t".to_owned()));
+        }
+    }
+
+    /// Ends it as a power cut would, for good: the segment of shared memory that it would look at when it starts again
+    /// is removed. A machine has a fixed number of them, which killed servers would use up.
+    fn kill(&mut self) {
+        self.process.kill();
+        let lock = self.folder.path().join(&self.data).join("postmaster.pid");
+        // The seventh line is the key and the id of the segment; after an orderly stop there is no file and no segment.
+        let lock = std::fs::read_to_string(lock).unwrap_or_default();
+        let segment = lock.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
+        if let Some(segment) = segment {
+            Command::new("ipcrm").args(["--shmem-id", segment]).output().ok();
         }
     }
 
@@ -186,9 +199,10 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// A session that is paused would not notice that its server ended, and stay.
     fn drop(&mut self) {
+        // A session that is paused would not notice that its server ended, and stay.
         self.resume();
+        self.kill();
     }
 }
 
@@ -220,6 +234,9 @@ fn command(port: u16, folder: &Path, data: &str) -> Command {
         "max_connections=300",
         "-c",
         "shared_buffers=32MB",
+        // In its folder, so that a killed one leaves nothing behind.
+        "-c",
+        "dynamic_shared_memory_type=mmap",
     ]);
     if let Some((cert, key)) = written(folder) {
         let file = |name: &str, file: &Path| format!("{name}={}", file.display());

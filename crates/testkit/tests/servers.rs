@@ -53,6 +53,28 @@ fn postgres_keeps_its_data_over_a_kill() {
     postgres.stop();
 }
 
+/// The segments of shared memory that a process made (`/proc/sysvipc/shm`, whose fifth column is the maker).
+fn segments_of(process: u32) -> usize {
+    let listed = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let maker = process.to_string();
+    listed.lines().filter(|line| line.split_whitespace().nth(4) == Some(&maker)).count()
+}
+
+#[test]
+fn postgres_leaves_no_shared_memory_behind() {
+    for is_killed in [false, true] {
+        let mut postgres = Postgres::start();
+        let maker = postgres.process().id();
+        assert_eq!(segments_of(maker), 1);
+        if is_killed {
+            postgres.process().kill();
+        }
+        drop(postgres);
+        // Sessions have it until they have seen that their server ended.
+        wait_for("the end of the segment", || (segments_of(maker) == 0).then_some(()));
+    }
+}
+
 #[test]
 fn a_proxy_cuts_stalls_and_heals() {
     let redis = Redis::start();

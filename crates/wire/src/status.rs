@@ -49,8 +49,10 @@ pub struct QuarantinedAnswer {
     pub revision: u64,
     /// Why.
     pub problems: Vec<ProblemItem>,
-    /// Its documents, which stay at their last good version.
+    /// Its first 100 documents, which stay at their last good version.
     pub documents: Vec<String>,
+    /// How many documents it has in all.
+    pub document_count: usize,
 }
 
 /// Whether the log answers. A log in PostgreSQL is asked when nothing was answered for 300 ms, and counts as

@@ -101,7 +101,7 @@ bounds! {
     modules_memory_bytes_max: u64 => modules.modules_memory_bytes_max, "MIDFLIGHT_MODULES_MEMORY_BYTES_MAX";
     /// The largest state of a module that a request may bring, in bytes.
     module_state_bytes_max: usize => modules.module_state_bytes_max, "MIDFLIGHT_MODULE_STATE_BYTES_MAX";
-    /// How long reading an import of tools may compute, in ms.
+    /// How long reading an import of tools or writing an export of them may compute, in ms.
     import_ms_max: u64 => tools.import_ms_max, "MIDFLIGHT_IMPORT_MS_MAX";
     /// How many bytes the documents of a past catalogue may have that an agent works with, in bytes.
     past_catalogue_bytes_max: usize => tools.past_catalogue_bytes_max, "MIDFLIGHT_PAST_CATALOGUE_BYTES_MAX";

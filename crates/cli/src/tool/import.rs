@@ -7,6 +7,7 @@ use midflight_client::wire::edits::WriteAnswer;
 use midflight_client::wire::tools::{ImportFailure, ImportToolsBody, ImportedTools};
 use midflight_client::{Answer, Client, WriteOptions};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::fail::Failure;
 use crate::files;
@@ -131,11 +132,12 @@ pub(crate) async fn run(client: &Client, output: &Output, args: ToolImportArgs) 
             return check_none(&failures, "; nothing was changed");
         }
     }
-    if !options.later.is_now() {
-        let scheduled: Answer<WriteAnswer> = joined.send(client, overwrite, false, &options).await?;
-        return tell(client, output, &scheduled).await;
+    let answer: Answer<Value> = joined.send(client, overwrite, false, &options).await?;
+    if answer.get("imported_count").is_none() {
+        // It is scheduled, or continues without its caller: the answer is that of every write.
+        return tell(client, output, &read::<WriteAnswer>(&answer)?).await;
     }
-    let answer: Answer<ImportedTools> = joined.send(client, overwrite, false, &options).await?;
+    let answer = read::<ImportedTools>(&answer)?;
     detail(output, &answer, "imported", &joined.failures(&answer.errors))?;
     match &*answer.outcome {
         "failed" => return Err(Failure::failed("no tool could be imported; nothing was changed")),
@@ -147,6 +149,13 @@ pub(crate) async fn run(client: &Client, output: &Output, args: ToolImportArgs) 
         }
     }
     Ok(())
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer<Value>) -> Result<Answer<T>, Failure> {
+    let read = answer.read_as();
+    read.map_err(|error| {
+        Failure::failed(format!("cannot read the answer: {error}; use a program of the server's version"))
+    })
 }
 
 fn detail(

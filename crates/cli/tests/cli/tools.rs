@@ -62,6 +62,9 @@ fn invalid_imports_are_reported_with_file_and_line_and_change_nothing() {
     assert!(again.code == Some(1) && again.stderr.contains("overwrite"), "{}", again.stderr);
     let again = ran(&server, &["tool", "import", "catalogue/good.yaml", "--overwrite"]);
     assert!(again.code == Some(0) && again.stderr.contains("unchanged"), "{}", again.stderr);
+    // Without waiting, the answer is that of every write.
+    let sent = ran(&server, &["tool", "import", "catalogue/good.yaml", "--overwrite", "--wait", "none"]);
+    assert!(sent.code == Some(0) && sent.stderr.contains("still running"), "{} {}", sent.stdout, sent.stderr);
 }
 
 #[test]

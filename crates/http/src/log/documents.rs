@@ -262,9 +262,12 @@ pub async fn delete(
 ) -> Result<Response, ApiError> {
     principal.check_sees(&id)?;
     let asked = precondition(headers)?;
+    if let Some(submitted) = params.repeated(app, principal).await? {
+        return Ok(answer(app, params, submitted).await);
+    }
     if asked == Precondition::None {
         let head = app.engine.store().document_head(&id).await?;
-        if head.is_none_or(|head| head.deleted) && !params.is_repeated(app, principal).await? {
+        if head.is_none_or(|head| head.deleted) {
             return Err(absent(&id));
         }
     }

@@ -9,6 +9,9 @@ use super::problem::problem_items;
 use super::reload::reload_answer;
 use super::time::{ms, stamp};
 
+/// How many documents of a quarantined revision are named: there may be thousands, and many such revisions.
+const DOCUMENTS_MAX: usize = 100;
+
 fn refused_answer(refused: &LastRefused) -> RefusedAnswer {
     RefusedAnswer {
         revision: refused.revision.map(RevisionNumber::get),
@@ -23,7 +26,8 @@ fn quarantined_answer((revision, quarantined): (&RevisionNumber, &Quarantined)) 
     QuarantinedAnswer {
         revision: revision.get(),
         problems: problem_items(&quarantined.problems),
-        documents: quarantined.documents.iter().map(ToString::to_string).collect(),
+        documents: quarantined.documents.iter().take(DOCUMENTS_MAX).map(ToString::to_string).collect(),
+        document_count: quarantined.documents.len(),
     }
 }
 

@@ -4,6 +4,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, answer, rule, server};
+use crate::tools::listed;
 
 fn keyed(server: &Server, method: Method, path: &str, key: &str) -> RequestBuilder {
     server.request(method, path).header("idempotency-key", key)
@@ -62,6 +63,37 @@ async fn a_schedule_is_made_once_too() {
         "{again:#}"
     );
     assert_eq!(server.get("/api/v1/schedules").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_before_its_precondition_is_looked_at() {
+    let server = server().await.with_loans().await;
+    server.put("/api/v1/config/shop", &json!({"a": 1})).await;
+    let tools = "/api/v1/tools";
+    assert_eq!(server.post(tools, &listed("grep", "1.0")).await.status, 201);
+    let on = |version: &str, method, path: &str, key| {
+        keyed(&server, method, path, key).header("if-match", format!("\"{version}\""))
+    };
+    let update = json!({"description": "Other lines of files."});
+    let writes = [
+        on("1", Method::PATCH, "/api/v1/config/shop", "1").json(&json!({"a": 2})),
+        on("1", Method::PUT, "/api/v1/tools/grep", "2").json(&update),
+        on("2", Method::POST, tools, "3").json(&listed("grep", "2.0")),
+        on("3", Method::DELETE, "/api/v1/documents/tools/grep", "4"),
+    ];
+    for write in writes {
+        let again = write.try_clone().unwrap();
+        let made = answer(write).await;
+        assert!(made.status.is_success(), "{:#}", made.json);
+        let repeated = answer(again).await;
+        assert!(repeated.status.is_success(), "{:#}", repeated.json);
+        assert_eq!(
+            (&repeated.json["outcome"], &repeated.json["revision"]),
+            (&json!("repeated"), &made.json["revision"]),
+            "{:#}",
+            repeated.json
+        );
+    }
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ async fn a_list_that_is_too_long_is_refused_with_what_to_ask_for() {
     ] {
         refused(&server, path, 413, "too_large", &["4194304 bytes (answer_bytes_max)", cure]).await;
     }
+    let problem = server.post(&format!("{TOOLS}/export"), &json!([])).await.problem(413, "too_large");
+    assert!(problem["detail"].as_str().unwrap().contains("GET /api/v1/export?kind=tools"), "{problem}");
     for path in ["?page_size=4", "?page_size=4&page=2", "search/query?q=lines&limit=3"] {
         let list = get(&server, path).await;
         assert_eq!(list["total"], LARGE_TOOLS, "{path}");
@@ -83,12 +85,15 @@ async fn a_list_that_takes_too_long_is_refused() {
     let server = server_with(|options| {
         options.limits.diff_ms_max = 0;
         options.tools.lint_ms_max = 0;
+        options.tools.import_ms_max = 0;
     })
     .await;
     create(&server, &listed("grep", "1.0")).await;
     create(&server, &listed("grep", "2.0")).await;
     refused(&server, "/grep/diff", 422, "too_expensive", &["0 ms (diff_ms_max)"]).await;
     refused(&server, "/lint", 422, "too_expensive", &["0 ms (lint_ms_max)"]).await;
+    let problem = server.post(&format!("{TOOLS}/export"), &json!([])).await.problem(422, "too_expensive");
+    assert!(problem["detail"].as_str().unwrap().contains("0 ms (import_ms_max)"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

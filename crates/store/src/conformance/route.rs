@@ -262,8 +262,8 @@ impl<R: StoreRoute> TallyStore for R {
 
 #[async_trait]
 impl<R: StoreRoute> BlobStore for R {
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        self.reach().await?.put_blob(bytes).await
+    async fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        self.reach().await?.put_blob(digest, bytes).await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {

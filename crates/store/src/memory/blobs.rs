@@ -10,10 +10,9 @@ use crate::{BlobStore, StoreError};
 
 #[async_trait]
 impl BlobStore for MemoryStore {
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        let digest = Digest::of_bytes(bytes);
-        self.log().blobs.entry(digest).or_insert_with(|| bytes.into());
-        Ok(digest)
+    async fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        self.log().blobs.entry(*digest).or_insert_with(|| bytes.into());
+        Ok(())
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {

@@ -380,8 +380,8 @@ impl TallyStore for PostgresStore {
 
 #[async_trait]
 impl BlobStore for PostgresStore {
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        fleet::put_blob(&mut self.sessions().session().await?, bytes).await
+    async fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        fleet::put_blob(&mut self.sessions().session().await?, digest, bytes).await
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {

@@ -335,11 +335,10 @@ impl TallyStore for SqliteStore {
 
 #[async_trait]
 impl BlobStore for SqliteStore {
-    async fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        let digest = Digest::of_bytes(bytes);
+    async fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
         let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
         put.bind(digest.to_string()).bind(bytes).execute(&self.writer).await.map_err(failure)?;
-        Ok(digest)
+        Ok(())
     }
 
     async fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {

@@ -170,7 +170,10 @@ function Quarantine({ status }: { status: Schemas["StatusAnswer"] }): ReactNode 
             <strong>
               <Link href={`/ui/history/${one.revision}`}>Revision {one.revision}</Link>
             </strong>
-            <span>{one.documents.join(", ")}</span>
+            <span>
+              {one.documents.join(", ")}
+              {one.document_count > one.documents.length && ` and ${one.document_count - one.documents.length} more`}
+            </span>
             <Problems items={one.problems} />
           </li>
         ))}

@@ -64,7 +64,7 @@ pub(super) async fn put_blob(
             );
             return Err(ApiError::new(BLOBS_FULL, detail));
         }
-        store.put_blob(&bytes).await?;
+        store.put_blob(&digest, &bytes).await?;
     }
     let answer = BlobAnswer { digest: digest.to_string(), bytes: bytes.len() as u64 };
     let component = Arc::from(&*bytes);

@@ -73,12 +73,15 @@ pub(super) async fn delete_ruleset(
 ) -> Result<Response, ApiError> {
     let id = id(&[&ruleset], "")?;
     let asked = precondition(&headers)?;
+    if let Some(submitted) = params.repeated(&app, &principal).await? {
+        return Ok(answer(&app, &params, submitted).await);
+    }
     let mut computed = ComputedEdit::new("the deletion");
     loop {
         let head = computed.head(&app).await?;
         let now = app.engine.store().document_at(&id, head).await?;
         let is_there = now.is_some_and(|document| document.body.is_some());
-        if !is_there && asked == Precondition::None && !params.is_repeated(&app, &principal).await? {
+        if !is_there && asked == Precondition::None {
             return Err(absent(&id));
         }
         let mut changes = vec![Change::delete(id.clone()).when(asked)];

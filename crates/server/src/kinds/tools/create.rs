@@ -57,17 +57,18 @@ pub(super) async fn create_tool(
         let error = ApiError::new(Code::INVALID_DOCUMENT, why.clone());
         return Err(error.at(&JsonPointer::root().key("tool_name"), why));
     }
-    let is_repeated = params.is_repeated(&app, &principal).await?;
+    let document = || {
+        document_for(&app.parts.tools.snapshot(), tool_name, &name).map_err(|why| {
+            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
+        })
+    };
+    if let Some(submitted) = params.repeated(&app, &principal).await? {
+        return answer_tool(&app, &params, submitted, &document()?, StatusCode::CREATED).await;
+    }
     let mut retry = ConflictRetry::new("the tool", TRIES_MAX);
     loop {
-        let tools = app.parts.tools.snapshot();
-        let id = document_for(&tools, tool_name, &name).map_err(|why| {
-            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
-        })?;
-        let precondition = match is_repeated {
-            true => Precondition::None,
-            false => next_version((&app, &principal), &id, &body, asked).await?,
-        };
+        let id = document()?;
+        let precondition = next_version((&app, &principal), &id, &body, asked).await?;
         let change = Change::put(id.clone(), body.clone()).when(precondition);
         // Where another writer changed the tool, it is checked again whether it may be made on that.
         let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;

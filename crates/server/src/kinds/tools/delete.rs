@@ -69,17 +69,18 @@ pub(super) async fn delete_tool(
     let asked = precondition(&headers)?;
     let id = document_of(&app.parts.tools.snapshot(), &name)?;
     principal.check_sees(&id)?;
-    let is_repeated = params.is_repeated(&app, &principal).await?;
-    let mut retry = ConflictRetry::new("the deletion", TRIES_MAX);
-    let submitted = loop {
-        let change = match is_repeated {
-            true => Change::delete(id.clone()),
-            false => deletion((&app, &principal), &id, &name, version.as_deref(), asked).await?,
-        };
-        // Where another writer changed the tool, the change is computed again from what the tool is then.
-        let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;
-        if let Some(submitted) = retry.settle(submitted)? {
-            break submitted;
+    let submitted = match params.repeated(&app, &principal).await? {
+        Some(submitted) => submitted,
+        None => {
+            let mut retry = ConflictRetry::new("the deletion", TRIES_MAX);
+            loop {
+                let change = deletion((&app, &principal), &id, &name, version.as_deref(), asked).await?;
+                // Where another writer changed the tool, the change is computed again from what the tool is then.
+                let submitted = submit(&app, &params, params.edit(&principal, vec![change])).await;
+                if let Some(submitted) = retry.settle(submitted)? {
+                    break submitted;
+                }
+            }
         }
     };
     let (accepted, heard) = match submitted {

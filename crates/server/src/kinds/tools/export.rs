@@ -4,26 +4,33 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use midflight_engine::{Interrupted, Work};
 use midflight_http::body::OptionalJsonBody;
 use midflight_http::code::Code;
+use midflight_http::compute::TimeLimit;
 use midflight_http::long_answer::{json, room_for_page};
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_source::write_value;
+use midflight_tools::Tool;
 use midflight_tools::export::export_tool;
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{ExportedTools, ImportFailure};
 use serde_json::Value;
 
 use super::app::ToolsApp;
+use super::compute::{ComputeBounds, computed};
 use super::names::served;
 
 /// How many tools may be named.
 const NAMES_MAX: usize = 10_000;
+/// What to do instead of an export that is too long.
+const CURE: &str = "name fewer tools, or stream all of them with GET /api/v1/export?kind=tools";
 
 /// The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the
-/// same digests. A name that no tool has is an error of the answer, and the others are exported.
+/// same digests. A name that no tool has is an error of the answer, and the others are exported. More than
+/// `answer_bytes_max`, or than `import_ms_max` of computing, are refused.
 #[utoipa::path(post, path = "/api/v1/tools/export", tag = "tools", request_body(content = Option<Vec<String>>),
     responses((status = 200, body = ExportedTools), (status = "default", body = ProblemBody)))]
 pub(super) async fn export_tools(
@@ -58,33 +65,31 @@ pub(super) async fn export_tools(
         }
     }
     let room = room_for_page(&app, &principal).await?;
-    let bytes_max = app.limits.answer_bytes_max;
     let (revision, quarantined) = (tools.revision().get(), quarantined_revisions(tools.quarantined()));
     let tool_count = wanted.len();
-    let written = tokio::task::spawn_blocking(move || write(&wanted, bytes_max)).await;
-    let yaml_content = written.map_err(|error| ApiError::internal(&error))??;
+    let time = TimeLimit { ms_max: app.parts.limits.import_ms_max, name: "import_ms_max" };
+    let bounds = ComputeBounds { time, cure: CURE };
+    let yaml_content = computed(&app, &principal, bounds, false, move |work| write(&wanted, work)).await??;
     let bytes = yaml_content.len() as u64;
     let success = errors.is_empty();
     let answer = ExportedTools { success, tool_count, yaml_content, errors, revision, quarantined };
     json(bytes, room, move || answer).await
 }
 
-fn write(tools: &[Arc<midflight_tools::Tool>], bytes_max: usize) -> Result<String, ApiError> {
+fn write(tools: &[Arc<Tool>], work: &Work) -> Result<Result<String, ApiError>, Interrupted> {
     let mut text = String::new();
     for tool in tools {
+        work.check()?;
         // One by one, so that an export that is too long is not made first.
-        let item = write_value(&Value::Array(vec![export_tool(tool)]));
-        text += &item.map_err(|error| ApiError::internal(&error))?;
-        if text.len() > bytes_max {
-            let detail = format!(
-                "the tools have more than {bytes_max} bytes as YAML (answer_bytes_max); name fewer, or stream all of them with \
-                 GET /api/v1/export?kind=tools"
-            );
-            return Err(ApiError::new(Code::TOO_LARGE, detail));
-        }
+        let item = match write_value(&Value::Array(vec![export_tool(tool)])) {
+            Ok(item) => item,
+            Err(error) => return Ok(Err(ApiError::internal(&error))),
+        };
+        work.charge(item.len() as u64)?;
+        text += &item;
         if !text.ends_with('\n') {
             text.push('\n');
         }
     }
-    Ok(if text.is_empty() { "[]\n".to_owned() } else { text })
+    Ok(Ok(if text.is_empty() { "[]\n".to_owned() } else { text }))
 }

@@ -151,17 +151,22 @@ struct ImportCandidate {
 
 impl Import<'_> {
     async fn run(&self, catalogue: ImportedCatalogue) -> Result<Response, ApiError> {
-        let is_repeated = self.params.is_repeated(self.app, self.principal).await?;
+        let mut repeated = self.params.repeated(self.app, self.principal).await?;
         let mut retry = ConflictRetry::new("the import", TRIES_MAX);
         loop {
-            let (candidates, mut failures) = self.candidates(&catalogue, is_repeated).await?;
+            let (candidates, mut failures) = self.candidates(&catalogue, repeated.is_some()).await?;
             failures.extend(catalogue.failures.iter().cloned());
             if candidates.is_empty() {
                 return Ok(self.failed(failures, catalogue.notices));
             }
             let changes = candidates.iter().map(|candidate| candidate.change.clone()).collect();
-            let edit = self.params.edit(self.principal, changes);
-            let submitted = submit_with(self.app, self.params, edit, InvalidPolicy::LeaveOut).await;
+            let submitted = match repeated.take() {
+                Some(submitted) => Ok(submitted),
+                None => {
+                    let edit = self.params.edit(self.principal, changes);
+                    submit_with(self.app, self.params, edit, InvalidPolicy::LeaveOut).await
+                }
+            };
             match retry.settle(submitted) {
                 // Another writer changed one of the tools; whether they exist is checked again.
                 Ok(None) => {}

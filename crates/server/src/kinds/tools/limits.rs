@@ -9,7 +9,7 @@ pub struct ToolsLimits {
     pub select_ms_max: u64,
     /// How long the lint of a page of tools may compute, in ms. 5,000: a page of 500 among ten thousand takes a second.
     pub lint_ms_max: u64,
-    /// How long reading an import may compute, in ms. 10,000: the largest takes a few seconds.
+    /// How long reading an import or writing an export may compute, in ms. 10,000: the largest takes a few seconds.
     pub import_ms_max: u64,
     /// How many bytes the documents of a catalogue of the past may have that an agent works with, in bytes. 64 MiB: ten
     /// thousand tools of several KiB. One is read at a time.

@@ -59,8 +59,9 @@ pub(super) async fn rollback_tool(
     principal.check_sees(&id)?;
     let reason = if body.reason.is_empty() { midflight_core::cut_reason(output) } else { body.reason };
     let params = params.or_reason(reason);
-    let is_repeated = params.is_repeated(&app, &principal).await?;
-    let asked = if is_repeated { Precondition::None } else { asked };
+    if let Some(submitted) = params.repeated(&app, &principal).await? {
+        return answer_tool(&app, &params, submitted, &id, StatusCode::OK).await;
+    }
     let mut retry = ConflictRetry::new("the rollback", TRIES_MAX);
     loop {
         let change = restored((&app, &principal), &id, &name, &wanted, asked).await?;

@@ -20,11 +20,10 @@ pub(super) struct AuditedCall {
 
 impl AuditedCall {
     pub(super) fn new(app: &AppState, call: &ToolCall) -> Self {
-        let context = call.caller.context.get::<AgentContext>();
         Self {
             app: app.clone(),
-            principal: context.map_or_else(Principal::anonymous, |context| context.principal.clone()),
-            origin: context.map(|context| context.origin.clone()),
+            principal: AgentContext::principal_of(&call.caller),
+            origin: AgentContext::of(&call.caller).map(|context| context.origin.clone()),
             tool: call.target.name().to_owned(),
         }
     }

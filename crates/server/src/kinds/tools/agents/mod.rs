@@ -135,6 +135,18 @@ struct AgentContext {
     origin: AuditOrigin,
 }
 
+impl AgentContext {
+    /// That of a caller, if it came through [`with_caller`].
+    fn of(caller: &McpCaller) -> Option<&Self> {
+        caller.context.get()
+    }
+
+    /// Who calls; a caller without a token where that is not known.
+    fn principal_of(caller: &McpCaller) -> Principal {
+        Self::of(caller).map_or_else(Principal::anonymous, |context| context.principal.clone())
+    }
+}
+
 /// Finds the caller of a request.
 async fn with_caller(
     principal: Principal,

@@ -80,8 +80,7 @@ impl PastCatalogues for PastCatalogueReader {
     async fn at(&self, revision: RevisionNumber, caller: &McpCaller) -> Result<PastCatalogue, PastError> {
         let unavailable = |reason: String| PastError::Unavailable { revision, reason };
         let (documents, bytes) = self.documents(revision).await?;
-        let context = caller.context.get::<AgentContext>();
-        let share = context.map_or(PoolShare::Anonymous, |context| PoolShare::from(&context.principal));
+        let share = PoolShare::from(&AgentContext::principal_of(caller));
         let compiled = self.app.compute.run(share, TIME, move |work| compile(documents, bytes, work)).await;
         compiled.map_err(|error| unavailable(error.body().detail.clone()))?.map_err(unavailable)
     }
