@@ -1571,7 +1571,8 @@ export interface paths {
         put?: never;
         /**
          * The named tools as a YAML list, by name; without names all of them. Imported again they are the same tools, with the
-         *     same digests. A name that no tool has is an error of the answer, and the others are exported.
+         *     same digests. A name that no tool has is an error of the answer, and the others are exported. More than
+         *     `answer_bytes_max`, or than `import_ms_max` of computing, are refused.
          */
         post: operations["export_tools"];
         delete?: never;
@@ -4784,7 +4785,9 @@ export interface components {
         };
         /** @description A revision that this replica excludes, since it is invalid here. */
         QuarantinedAnswer: {
-            /** @description Its documents, which stay at their last good version. */
+            /** @description How many documents it has in all. */
+            document_count: number;
+            /** @description Its first 100 documents, which stay at their last good version. */
             documents: string[];
             /** @description Why. */
             problems: components["schemas"]["ProblemItem"][];
