@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::app::AppState;
 use crate::byte_budget::{HeldBytes, SMALL_BYTES_MAX};
 use crate::code::Code;
+use crate::json_root::JsonRoot;
 use crate::limits::HttpLimits;
 use crate::parsed_size;
 use crate::principal::Principal;
@@ -329,7 +330,10 @@ pub(crate) fn fits_parsed(parsed: usize, bytes_max: usize, bound: &str) -> Resul
 
 /// Parses JSON of a known shape. What is wrong is looked up in a second pass, so that what is right costs one.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| explain::<T>(bytes, &error))
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = T::deserialize(JsonRoot(&mut deserializer));
+    let read = read.and_then(|value| deserializer.end().map(|()| value));
+    read.map_err(|error| explain::<T>(bytes, &error))
 }
 
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiError {
@@ -363,6 +367,8 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         check("{\"changes\": [}", "malformed_body", None, "line 1 column 14");
         check("", "malformed_body", None, "EOF");
+        check("{\"changes\": []} x", "malformed_body", None, "trailing characters");
+        check("[[]]", "invalid_body", Some(""), "invalid type: sequence");
         check("{\"changes\": 3}", "invalid_body", Some("/changes"), "invalid type");
         check(
             "{\"changes\": [], \"author\": \"me\"}",

@@ -13,7 +13,7 @@ use crate::principal::Principal;
 use crate::problem::ApiError;
 
 /// The longest key, in bytes. 128: a UUID and a name fit into it.
-const BYTES_MAX: usize = 128;
+pub(crate) const KEY_BYTES_MAX: usize = 128;
 
 /// The key of a request, with what distinguishes the request from another one with the same key.
 #[derive(Clone)]
@@ -35,10 +35,10 @@ impl RequestKey {
     pub(crate) fn of(parts: &Parts) -> Result<Option<Self>, ApiError> {
         let Some(value) = parts.headers.get(KEY_HEADER) else { return Ok(None) };
         let bytes = value.as_bytes();
-        let is_good = (1..=BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        let is_good = (1..=KEY_BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
         let Some(key) = value.to_str().ok().filter(|_| is_good) else {
             let detail =
-                format!("Idempotency-Key takes 1 to {BYTES_MAX} visible ASCII characters without spaces");
+                format!("Idempotency-Key takes 1 to {KEY_BYTES_MAX} visible ASCII characters without spaces");
             return Err(ApiError::new(Code::INVALID_HEADER, detail));
         };
         let target = format!("{} {}", parts.method, parts.uri);

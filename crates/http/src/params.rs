@@ -35,7 +35,7 @@ pub fn basis_headers(
 /// How many items a page has unless asked.
 const LIMIT_DEFAULT: u32 = 50;
 /// How many items a page has at most.
-const LIMIT_MAX: u32 = 500;
+pub(crate) const LIMIT_MAX: u32 = 500;
 
 /// Query parameters of a known type; unknown ones are refused when the type requires it.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use crate::principal::Permission::{Open, Read};
 use crate::problem::ApiError;
 use crate::routes::{Routes, operations};
 use crate::{
-    audit, directories, docs, document_schemas, events, health, log, metrics, reload, resource_metadata,
-    session_routes, token_routes, ui, validate, whoami,
+    audit, directories, docs, document_schemas, events, health, log, metrics, parameter_bounds, reload,
+    resource_metadata, session_routes, token_routes, ui, validate, whoami,
 };
 
 /// The routes that every kind has, and those of the kinds.
@@ -55,7 +55,10 @@ fn complete(app: &AppState, mut document: OpenApi) -> OpenApi {
         .build();
     document_schemas::add(&mut document, app.engine.schemas());
     app.kinds.iter().for_each(|kind| kind.document(&mut document));
-    document.paths.paths.values_mut().flat_map(operations).for_each(describe_key);
+    for item in document.paths.paths.values_mut() {
+        operations(item).for_each(describe_key);
+        parameter_bounds::describe(item);
+    }
     distinguish(&mut document);
     let token =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, `mf_...`")).build();

@@ -107,7 +107,8 @@ async fn create_token(
 
 /// Makes a token again under its name. The one of before stays valid for a while, so that who uses it can change over.
 /// The answer is the only one that has the new one.
-#[utoipa::path(post, path = "/api/v1/tokens/{name}/rotate", tag = "access", request_body = RotateBody,
+#[utoipa::path(post, path = "/api/v1/tokens/{name}/rotate", tag = "access",
+    request_body(content = Option<RotateBody>),
     params(("name" = String, Path, description = "The token's name")),
     responses((status = 200, body = CreatedToken), (status = "default", body = ProblemBody)))]
 async fn rotate_token(

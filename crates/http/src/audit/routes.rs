@@ -41,15 +41,41 @@ struct AuditParams {
     /// Only of this method and route, as `PUT /api/v1/documents/{kind}/{name}`.
     action: Option<String>,
     /// Only those that ended so: `success`, `refused`, `failed` or `unknown`.
+    #[param(pattern = "^(success|refused|failed|unknown)$")]
     outcome: Option<String>,
     /// Only from this time on, as `2026-01-31T03:00:00Z`.
     since: Option<String>,
     /// Only from before this time.
     until: Option<String>,
-    /// How many at most; 50 by default, at most 500. An export has all.
+    /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// Which entries of all.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AuditExportParams {
+    /// Only of who has this name.
+    actor: Option<String>,
+    /// Only of this method and route, as `PUT /api/v1/documents/{kind}/{name}`.
+    action: Option<String>,
+    /// Only those that ended so: `success`, `refused`, `failed` or `unknown`.
+    #[param(pattern = "^(success|refused|failed|unknown)$")]
+    outcome: Option<String>,
+    /// Only from this time on, as `2026-01-31T03:00:00Z`.
+    since: Option<String>,
+    /// Only from before this time.
+    until: Option<String>,
+}
+
+impl From<AuditExportParams> for AuditParams {
+    fn from(params: AuditExportParams) -> Self {
+        let AuditExportParams { actor, action, outcome, since, until } = params;
+        Self { actor, action, outcome, since, until, limit: None, cursor: None }
+    }
 }
 
 impl AuditParams {
@@ -93,17 +119,14 @@ async fn list_audit(
 }
 
 /// All entries as JSON lines, newest first.
-#[utoipa::path(get, path = "/api/v1/audit/export", tag = "access", params(AuditParams),
+#[utoipa::path(get, path = "/api/v1/audit/export", tag = "access", params(AuditExportParams),
     responses((status = 200, body = String, content_type = "application/x-ndjson"),
         (status = "default", body = ProblemBody)))]
 async fn export_audit(
     State(app): State<AppState>,
-    Params(params): Params<AuditParams>,
+    Params(params): Params<AuditExportParams>,
 ) -> Result<Response, ApiError> {
-    if params.limit.is_some() {
-        return Err(ApiError::new(Code::INVALID_PARAMETER, "limit: an export has all entries; leave it out"));
-    }
-    let query = params.query(EXPORT_PAGE)?;
+    let query = AuditParams::from(params).query(EXPORT_PAGE)?;
     write_to_the_end(&app.audit, app.engine.store().clone()).await?;
     let chunks = unfold(Some((app, query)), |state| async move {
         let (app, query) = state?;

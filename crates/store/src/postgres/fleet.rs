@@ -15,11 +15,7 @@ use crate::rows::{corrupt, replica};
 use crate::secret::new_key;
 use crate::{Replica, SeenReplica, StoreError};
 
-pub(super) async fn put_blob(
-    session: &mut Session,
-    digest: &Digest,
-    bytes: &[u8],
-) -> Result<(), StoreError> {
+pub(super) async fn put_blob(session: &mut Session, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
     let put = sqlx::query("INSERT INTO blobs (digest, bytes) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     session.run(put.bind(digest.to_string()).bind(bytes)).await?;
     Ok(())

@@ -54,6 +54,11 @@ impl Default for ReloadBody {
 #[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
 pub struct MonitoringBody {
     /// How often, in seconds, from 1 to 86,400. Default: `HOT_RELOAD_INTERVAL_SECONDS`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 86_400),
+        param(minimum = 1, maximum = 86_400)
+    )]
     pub interval_seconds: Option<u64>,
 }
 

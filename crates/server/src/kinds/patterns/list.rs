@@ -28,13 +28,16 @@ use super::wire::{count_usage, pattern_item};
 #[into_params(parameter_in = Query)]
 pub(super) struct PatternParams {
     /// Only those of this status: `pending`, `approved` or `disabled`.
+    #[param(pattern = "^(pending|approved|disabled)$")]
     status: Option<String>,
     /// Only those of this category.
     category: Option<String>,
     /// Only those that are found so: `exact`, `prefix`, `contains`, `word` or `regex`.
     #[serde(rename = "match")]
+    #[param(pattern = "^(exact|prefix|contains|word|regex)$")]
     how: Option<String>,
     /// Only those made so: `manual` or `llm`.
+    #[param(pattern = "^(manual|llm)$")]
     created_by: Option<String>,
     /// Only those of this profile.
     profile: Option<String>,

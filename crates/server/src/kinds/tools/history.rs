@@ -34,6 +34,7 @@ const REVISIONS_MAX: u32 = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryParams {
     /// How many at most, from 1 to 100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
     /// Only those that ran for this reason, as `manual`, `api_update`, `periodic`, `webhook`, `startup`.
     trigger: Option<String>,

@@ -36,14 +36,17 @@ const IN_PAGES: &str = "read them in pages, with GET /api/v1/tools?platform=NAME
 #[into_params(parameter_in = Query)]
 pub(super) struct ToolParams {
     /// The page, from 1; 1 by default.
+    #[param(minimum = 1)]
     page: Option<usize>,
     /// How many tools a page has, from 1 to 100; 50 by default.
+    #[param(minimum = 1, maximum = 100)]
     page_size: Option<usize>,
     /// Only those of this platform.
     platform: Option<String>,
     /// Only those of this category.
     category: Option<String>,
     /// Only those of this status: `active`, `deprecated`, `disabled`, `testing` or `draft`.
+    #[param(pattern = "^(active|deprecated|disabled|testing|draft)$")]
     status: Option<String>,
     /// Only those that are switched on, or only those that are not.
     enabled: Option<bool>,

@@ -39,6 +39,7 @@ const INDEXED: [&str; 5] = ["tool_name", "description", "title", "typical_use_ca
 #[expect(dead_code, reason = "it describes parameters of which one may come several times")]
 pub(super) struct SearchParams {
     /// The query, 1 byte to 8 KiB.
+    #[param(min_length = 1)]
     q: String,
     /// Looks for the query as it is, in whatever case, in these fields: `tool_name`, `title`, `description`,
     /// `platform`, `category`, `capabilities`; several separated by commas, or the parameter several times. Without it

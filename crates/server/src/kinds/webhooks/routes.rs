@@ -37,6 +37,7 @@ struct DeliveryParams {
     /// Only to this webhook.
     webhook: Option<String>,
     /// Only those in this state: `waiting`, `delivered` or `dead`.
+    #[param(pattern = "^(waiting|delivered|dead)$")]
     state: Option<String>,
     /// How many at most; 50 by default, at most 500.
     limit: Option<u32>,
