@@ -13,11 +13,8 @@ use crate::params::LIMIT_MAX;
 const KEY: &str = "^[!-~]+$";
 /// SHA-256 in hex.
 const DIGEST: &str = "^[0-9a-fA-F]{64}$";
-const DIGEST_CHARACTERS: usize = 64;
 /// A version, a revision or any version, as [`crate::params::precondition`] reads them.
-const IF_MATCH: &str = r#"^(\*|"r?[0-9]+")$"#;
-/// The longest one that is a number for certain: 19 digits.
-const IF_MATCH_BYTES_MAX: usize = 22;
+const IF_MATCH: &str = r#"^(\*|"r?[0-9]{1,19}")$"#;
 /// Any version, of a write; a read takes the tag of an answer.
 const ANY_VERSION: &str = r"^\*$";
 /// A word of a vocabulary, as [`midflight_core::OpenWord`] reads it.
@@ -54,21 +51,22 @@ fn is_never_null(schema: &mut Object) {
 
 /// What bounds the values of a parameter.
 enum ParameterBound {
+    Pattern(&'static str),
     /// A pattern, and the most bytes.
-    Pattern(&'static str, usize),
+    ShortPattern(&'static str, usize),
     Range(u32, u32),
     Time,
 }
 
 fn bound(parameter: &Parameter, is_read: bool) -> Option<ParameterBound> {
-    use ParameterBound::{Pattern, Range, Time};
+    use ParameterBound::{Pattern, Range, ShortPattern, Time};
     Some(match (&parameter.parameter_in, parameter.name.as_str()) {
-        (ParameterIn::Header, "Idempotency-Key") => Pattern(KEY, KEY_BYTES_MAX),
-        (ParameterIn::Header, "If-Match") => Pattern(IF_MATCH, IF_MATCH_BYTES_MAX),
-        (ParameterIn::Header, "If-None-Match") if !is_read => Pattern(ANY_VERSION, 1),
-        (ParameterIn::Path, "digest") => Pattern(DIGEST, DIGEST_CHARACTERS),
-        (ParameterIn::Path | ParameterIn::Query, "kind") => Pattern(KIND_NAME_PATTERN, KIND_BYTES_MAX),
-        (ParameterIn::Query, "trigger" | "outcome") => Pattern(WORD, WORD_BYTES_MAX),
+        (ParameterIn::Header, "Idempotency-Key") => ShortPattern(KEY, KEY_BYTES_MAX),
+        (ParameterIn::Header, "If-Match") => Pattern(IF_MATCH),
+        (ParameterIn::Header, "If-None-Match") if !is_read => Pattern(ANY_VERSION),
+        (ParameterIn::Path, "digest") => Pattern(DIGEST),
+        (ParameterIn::Path | ParameterIn::Query, "kind") => ShortPattern(KIND_NAME_PATTERN, KIND_BYTES_MAX),
+        (ParameterIn::Query, "trigger" | "outcome") => ShortPattern(WORD, WORD_BYTES_MAX),
         (ParameterIn::Query, "limit") => Range(1, LIMIT_MAX),
         (ParameterIn::Query, "since" | "until" | "not_before") => Time,
         _ => return None,
@@ -78,7 +76,8 @@ fn bound(parameter: &Parameter, is_read: bool) -> Option<ParameterBound> {
 impl ParameterBound {
     fn describe(self, schema: &mut Object) {
         match self {
-            Self::Pattern(pattern, bytes_max) if schema.pattern.is_none() => {
+            Self::Pattern(pattern) if schema.pattern.is_none() => schema.pattern = Some(pattern.to_owned()),
+            Self::ShortPattern(pattern, bytes_max) if schema.pattern.is_none() => {
                 (schema.pattern, schema.max_length) = (Some(pattern.to_owned()), Some(bytes_max));
             }
             Self::Range(min, max) if schema.maximum.is_none() => {
@@ -88,7 +87,7 @@ impl ParameterBound {
             Self::Time if schema.format.is_none() => {
                 schema.format = Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
             }
-            Self::Pattern(..) | Self::Range(..) | Self::Time => {}
+            _ => {}
         }
     }
 }
@@ -110,7 +109,7 @@ mod tests {
     #[test]
     fn a_parameter_is_described_by_its_name_and_never_null() {
         let nullable = || json!({"type": ["string", "null"]});
-        let tag = json!({"type": "string", "pattern": IF_MATCH, "maxLength": 22});
+        let tag = json!({"type": "string", "pattern": IF_MATCH});
         assert_eq!(described(nullable(), "If-Match", "header"), tag);
         assert_eq!(described(nullable(), "category", "query"), json!({"type": "string"}));
         let limit = json!({"type": "integer", "format": "int32", "minimum": 0});

@@ -64,12 +64,13 @@ pub(super) async fn start_monitoring(
     Params(params): Params<MonitoringBody>,
     OptionalJsonBody(body): OptionalJsonBody<MonitoringBody>,
 ) -> Result<Json<MonitoringAnswer>, ApiError> {
-    let asked = body.and_then(|body| body.interval_seconds).or(params.interval_seconds);
-    let seconds = asked.unwrap_or(app.hot_reload.interval_seconds);
-    if !INTERVAL_SECONDS.contains(&seconds) {
+    let mut given =
+        [body.and_then(|body| body.interval_seconds), params.interval_seconds].into_iter().flatten();
+    if let Some(seconds) = given.clone().find(|seconds| !INTERVAL_SECONDS.contains(seconds)) {
         let detail = format!("invalid interval_seconds {seconds}: expected 1 to 86400");
         return Err(ApiError::new(Code::INVALID_PARAMETER, detail));
     }
+    let seconds = given.next().unwrap_or(app.hot_reload.interval_seconds);
     Ok(Json(switch(&app, true, seconds)))
 }
 

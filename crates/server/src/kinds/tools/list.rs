@@ -24,6 +24,7 @@ use super::compute::{BRIEF_ITEMS_MAX, ComputeBounds, computed};
 /// How many tools a page has unless asked, and at most.
 const PAGE_SIZE: usize = 50;
 const PAGE_SIZE_MAX: usize = 100;
+const PAGE_MAX: usize = 1_000_000;
 /// How many tools a list without pages has at most.
 pub(super) const LISTED_MAX: usize = 1_000;
 /// What to ask for when a list without pages is too long.
@@ -36,7 +37,7 @@ const IN_PAGES: &str = "read them in pages, with GET /api/v1/tools?platform=NAME
 #[into_params(parameter_in = Query)]
 pub(super) struct ToolParams {
     /// The page, from 1; 1 by default.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<usize>,
     /// How many tools a page has, from 1 to 100; 50 by default.
     #[param(minimum = 1, maximum = 100)]
@@ -59,8 +60,8 @@ impl ToolParams {
     fn check(&self) -> Result<(usize, usize), ApiError> {
         let wrong = |detail: String| Err(ApiError::new(Code::INVALID_PARAMETER, detail));
         let (page, size) = (self.page.unwrap_or(1), self.page_size.unwrap_or(PAGE_SIZE));
-        if page == 0 {
-            return wrong("invalid page 0: expected 1 or more".to_owned());
+        if !(1..=PAGE_MAX).contains(&page) {
+            return wrong(format!("invalid page {page}: expected 1 to {PAGE_MAX}"));
         }
         if !(1..=PAGE_SIZE_MAX).contains(&size) {
             return wrong(format!("invalid page_size {size}: expected 1 to {PAGE_SIZE_MAX}"));
