@@ -128,7 +128,7 @@ impl RequestPlace {
             | Permission::Execute
             | Permission::Edit
             | Permission::Operate
-            | Permission::Admin => self.take_as(PlaceHolder::of(principal), principal.name()),
+            | Permission::Admin => self.take_of(principal),
         }
     }
 
@@ -137,6 +137,14 @@ impl RequestPlace {
     /// # Errors
     /// 429 when the signer has as many requests in flight as one may have.
     pub(crate) fn take_signed(&self, signer: &Arc<str>) -> Result<(), ApiError> {
+    /// Takes it for a caller whom the handler found, on an open route.
+    ///
+    /// # Errors
+    /// 429 when the caller has as many requests in flight as one may have.
+    pub(crate) fn take_of(&self, principal: &Principal) -> Result<(), ApiError> {
+        self.take_as(PlaceHolder::of(principal), principal.name())
+    }
+
         self.take_as(PlaceHolder::Signer(Arc::clone(signer)), signer)
     }
 

@@ -55,6 +55,9 @@ pub struct HttpLimits {
     /// to open routes, as health, are not counted.
     pub requests_per_caller_max: usize,
     /// How many watchers of the log a caller may have connected; 0 is no limit. 500: half of all, so that others may
+    /// How many sessions of browsers a token may begin and end in a second; two seconds' worth may come at once, and 0 is
+    /// no limit. 10: a person needs one a day, and each reads all tokens and writes to the store.
+    pub sessions_per_second_max: u32,
     /// watch too.
     pub watchers_per_caller_max: usize,
     /// How many WebSocket clients of a caller may be connected; 0 is no limit. 5,000: half of all.
@@ -106,6 +109,7 @@ impl Default for HttpLimits {
             restore_documents_max: 1_000_000,
             restore_bytes_max: 1 << 30,
             diff_bytes_max: 256 << 10,
+            sessions_per_second_max: 10,
             diff_ms_max: 2_000,
             wait_ms_max: 60_000,
             ready_stale_ms_max: 0,

@@ -330,8 +330,11 @@ impl Principal {
 
     /// Whether another principal is the same, with the same limits.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        let limits = |it: &Self| (it.role().as_str().to_owned(), it.scopes().cloned(), it.agent().clone());
-        self.name() == other.name() && self.token_id() == other.token_id() && limits(self) == limits(other)
+        self.name() == other.name()
+            && self.token_id() == other.token_id()
+            && self.role().as_str() == other.role().as_str()
+            && self.scopes() == other.scopes()
+            && self.agent() == other.agent()
     }
 
     /// Whether they may see and change a document, as far as their scopes go.

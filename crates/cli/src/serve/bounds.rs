@@ -121,6 +121,8 @@ bounds! {
     reloads_per_second_max: u32 => limits.reloads_per_second_max, "MIDFLIGHT_RELOADS_PER_SECOND_MAX";
     /// How long what is served may be older than the log before it is not ready, in ms; 0 is no limit.
     ready_stale_ms_max: u64 => limits.ready_stale_ms_max, "MIDFLIGHT_READY_STALE_MS_MAX";
+    /// How many sessions of browsers a token may begin and end in a second; 0 is no limit.
+    sessions_per_second_max: u32 => limits.sessions_per_second_max, "MIDFLIGHT_SESSIONS_PER_SECOND_MAX";
     /// How many requests of a caller may be in flight; 0 is no limit.
     requests_per_caller_max: usize => limits.requests_per_caller_max, "MIDFLIGHT_REQUESTS_PER_CALLER_MAX";
     /// How many watchers of the log a caller may have connected; 0 is no limit.
