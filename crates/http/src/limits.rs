@@ -35,6 +35,10 @@ pub struct HttpLimits {
     /// How many connections may be open. 20,000: the WebSocket clients and as many again.
     pub connections_max: usize,
     /// How many WebSocket clients may be connected. 10,000.
+    /// How many of them one address may have (of IPv6 a network of 64 bits), and at most three quarters of them; 0 is no
+    /// limit. 15,000: the WebSocket clients behind one proxy and half as many again, and a quarter of all is left to
+    /// others.
+    pub connections_per_address_max: usize,
     pub websocket_clients_max: usize,
     /// How many reloads a WebSocket client may be behind before it is dropped. 256.
     pub websocket_queue_max: usize,
@@ -97,6 +101,7 @@ impl Default for HttpLimits {
             request_ms_max: 120_000,
             connections_max: 20_000,
             websocket_clients_max: 10_000,
+            connections_per_address_max: 15_000,
             websocket_queue_max: 256,
             websocket_send_ms_max: 30_000,
             watchers_max: 1_000,
