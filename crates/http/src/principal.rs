@@ -482,6 +482,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     }
 }
 
+/// Whether the sender of a request may read: for what anyone may ask, and only they see in full.
+#[derive(Debug, Clone, Copy)]
+pub struct MayRead(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for MayRead {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(Access::of(parts)?.check(Permission::Read).is_ok()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2201,7 +2201,8 @@ export interface paths {
         };
         /**
          * The state of the config of this server: `status` is of the last check, `hash` is the content that it was about, and
-         *     `served_hash` the one in effect. 503 as long as the desired config is not in effect. A probe must not use this: a
+         *     `served_hash` the one in effect. Who asked for the check, its components and its problems are for callers that may
+         *     read. 503 as long as the desired config is not in effect. A probe must not use this: a
          *     server that refuses a bad edit continues to serve, and restarting it would change that.
          */
         get: operations["health_health"];
