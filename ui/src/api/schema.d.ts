@@ -395,8 +395,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them,
-         *     which may be none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as
+         * The documents of a kind, by name. With a token that has scopes these are the documents in them; a page may have none
+         *     and a `next_cursor`, with which to go on. While the log is unavailable they are from the local copy, as
          *     `from_copy` shows.
          */
         get: operations["list_documents"];
