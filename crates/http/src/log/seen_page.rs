@@ -23,13 +23,13 @@ const PASSED_PAGES_MAX: u64 = 4;
 const READ_MAX: u32 = 500;
 
 /// Where documents are read.
-pub(super) trait DocumentSource {
+pub(super) trait PagedDocuments {
     /// A document with its body.
     type Item;
     /// Why they cannot be read.
     type Error;
 
-    /// A page, whoever asks.
+    /// A page, with the documents out of scope among them.
     fn read(
         &self,
         query: DocumentQuery,
@@ -46,7 +46,7 @@ pub(super) trait DocumentSource {
 ///
 /// # Errors
 /// When the documents cannot be read.
-pub(super) async fn page<S: DocumentSource>(
+pub(super) async fn page<S: PagedDocuments>(
     principal: &Principal,
     query: DocumentQuery,
     source: &S,
@@ -99,14 +99,14 @@ pub(super) async fn page<S: DocumentSource>(
 }
 
 /// The documents of a page.
-struct SeenDocuments<S: DocumentSource> {
+struct SeenDocuments<S: PagedDocuments> {
     items: Vec<S::Item>,
     bytes: u64,
     limit: usize,
     bytes_max: u64,
 }
 
-impl<S: DocumentSource> SeenDocuments<S> {
+impl<S: PagedDocuments> SeenDocuments<S> {
     fn new(query: &DocumentQuery) -> Self {
         let bytes_max = query.bytes_max.unwrap_or(u64::MAX);
         Self { items: Vec::new(), bytes: 0, limit: query.limit as usize, bytes_max }
@@ -156,7 +156,7 @@ impl PassedDocuments {
 /// The log.
 pub(super) struct OfLog<'a>(pub(super) &'a AppState);
 
-impl DocumentSource for OfLog<'_> {
+impl PagedDocuments for OfLog<'_> {
     type Item = StoredDocument;
     type Error = StoreError;
 
@@ -176,7 +176,7 @@ impl DocumentSource for OfLog<'_> {
 /// The local copy of what is served.
 pub(super) struct OfCopy(pub(super) Arc<LastGoodView>);
 
-impl DocumentSource for OfCopy {
+impl PagedDocuments for OfCopy {
     type Item = KeptDocument;
     type Error = ApiError;
 
