@@ -530,7 +530,7 @@ mod tests {
         let (of_anna, of_otto) = (session("anna"), session("otto"));
         let soon = Token { expires_at: Some(hour(1)), ..anna.clone() };
         let narrow = Token { scopes: Some(vec!["rules".to_owned()]), ..anna.clone() };
-        let tokens = Tokens::new(KnownTokens::of(&[anna.clone()]));
+        let tokens = Tokens::new(KnownTokens::of(std::slice::from_ref(&anna)));
         let mut changes = tokens.changes.subscribe();
         for (known, is_announced) in [
             (vec![anna.clone()], false),
