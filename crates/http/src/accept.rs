@@ -1,16 +1,19 @@
-//! Accepts connections: bounded in number, with a time for headers to come, and drained when the server stops.
+//! Accepts connections: bounded in number, of each address too, with a time for headers to come, and drained when the server stops.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Counter;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::caller_places::{CallerPlace, CallerPlaces};
 use crate::edge::HttpEdge;
 use crate::limits::HttpLimits;
+use crate::signed_request::SenderAddress;
 use crate::tls::{ClientCertificate, HandshakeFailure, TlsEndpoint, chose_http2, client_certificate};
 use crate::write_idle::WriteIdle;
 use crate::{http1, http2};
@@ -26,7 +29,15 @@ pub async fn serve(
     tls: Option<Arc<TlsEndpoint>>,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
+    let places = ConnectionPlaces {
+        all: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
+        of_address: CallerPlaces::new(
+            of_one_address(&limits),
+            "connections_per_address_max",
+            "connections open",
+        ),
+        refused: edge.refused_connections(),
+    };
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     loop {
@@ -56,14 +67,38 @@ pub async fn serve(
     }
 }
 
+/// The places of connections: of all, and of each address.
+struct ConnectionPlaces {
+    all: Arc<Semaphore>,
+    of_address: Arc<CallerPlaces>,
+    refused: Counter,
+}
+
+/// How many connections one address may have; 0 is no limit. Where the system or the operator allows fewer connections than
+/// by default, a quarter of them is left to others still.
+fn of_one_address(limits: &HttpLimits) -> usize {
+    limits.connections_per_address_max.min(limits.connections_max - limits.connections_max / 4)
+}
+
+/// The places of one connection, until it ends.
+type ConnectionPlace = (OwnedSemaphorePermit, CallerPlace);
+
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    places: &ConnectionPlaces,
+) -> Option<(TcpStream, SocketAddr, ConnectionPlace)> {
     // Past the bound, clients wait in the listener's own queue until a connection ends.
-    let place = places.clone().acquire_owned().await.ok()?;
+    let place = Arc::clone(&places.all).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok((stream, peer)) => match places.of_address.take_of_address(SenderAddress::of_peer(peer)) {
+            Some(own) => Some((stream, peer, (place, own))),
+            // It is closed: one that waits would keep those of other addresses waiting behind it.
+            None => {
+                places.refused.increment(1);
+                tracing::debug!(%peer, "connection refused: its address has connections_per_address_max");
+                None
+            }
+        },
         Err(error) => {
             tracing::debug!(%error, "cannot accept a connection");
             tokio::time::sleep(PAUSE).await;
@@ -123,5 +158,23 @@ async fn connection(
     match chose_http2(&stream) {
         true => http2::serve(stream, peer, how).await,
         false => http1::serve(stream, peer, how).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_no_more_than_three_quarters_of_the_connections() {
+        let of = |connections_max, connections_per_address_max| {
+            of_one_address(&HttpLimits {
+                connections_max,
+                connections_per_address_max,
+                ..HttpLimits::default()
+            })
+        };
+        assert_eq!(of_one_address(&HttpLimits::default()), 15_000);
+        assert_eq!((of(20_000, 100), of(1_000, 15_000), of(1, 15_000), of(1_000, 0)), (100, 750, 1, 0));
     }
 }

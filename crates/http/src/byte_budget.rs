@@ -1,5 +1,6 @@
 //! How many bytes requests may occupy together. Callers without a token have one half of them and the others the other,
-//! so that the first cannot keep the second from reading and writing. Of the second half one caller has at most half.
+//! so that the first cannot keep the second from reading and writing. Of the second half one caller has at most half, so
+//! that there is room for the largest request of another.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +34,8 @@ pub struct ByteBudget {
     known: Arc<Semaphore>,
     /// What each caller with a token may have of `known`, while it has any.
     principals: Mutex<HashMap<TokenId, Arc<Semaphore>>>,
-    /// How many permits each half has.
-    half: u32,
+    /// How many permits callers without a token have.
+    of_anonymous: u32,
     /// How many of them one caller with a token may have.
     of_one: u32,
     bytes_max: usize,
@@ -54,15 +55,16 @@ struct HeldPermits {
 
 impl ByteBudget {
     /// A budget of `bytes_max`, with the name that refusals call it by. A single request may ask for as many as
-    /// `one_max`, so each half has that many.
+    /// `one_max`, so the half of callers without a token has that many at least, and the other half twice as many: two
+    /// callers have such a request at the same time.
     pub(crate) fn new(bytes_max: usize, one_max: usize, name: &'static str) -> Self {
-        let half = units((bytes_max / 2).max(one_max));
-        let of_one = (half / 2).max(units(one_max)).min(half);
+        let of_anonymous = units((bytes_max / 2).max(one_max));
+        let of_one = units((bytes_max / 4).max(one_max));
         Self {
-            anonymous: Arc::new(Semaphore::new(half as usize)),
-            known: Arc::new(Semaphore::new(half as usize)),
+            anonymous: Arc::new(Semaphore::new(of_anonymous as usize)),
+            known: Arc::new(Semaphore::new(2 * of_one as usize)),
             principals: Mutex::default(),
-            half,
+            of_anonymous,
             of_one,
             bytes_max,
             name,
@@ -136,7 +138,7 @@ impl ByteBudget {
 
     /// The most permits that a caller may have.
     fn most(&self, principal: &Principal) -> u32 {
-        if principal.is_anonymous() { self.half } else { self.of_one }
+        if principal.is_anonymous() { self.of_anonymous } else { self.of_one }
     }
 
     /// The permits of a caller with a token.
@@ -270,6 +272,21 @@ mod tests {
         // More than there is gets all of it.
         budget.grow(&no_one, &held, 1 << 20).await.unwrap();
         assert_eq!(held.lock().unwrap().units(), 8);
+    }
+
+    #[tokio::test]
+    async fn the_largest_request_of_one_caller_leaves_room_for_that_of_another() {
+        // As for imports, of which one may need half of all.
+        let budget = ByteBudget::new(16 << 10, 8 << 10, "test_bytes_max");
+        let of = |name: &str| {
+            Principal::with_token(name, Role::Editor.into(), TokenId::of(&blake3::hash(name.as_bytes())))
+        };
+        let mut held = HeldBytes::default();
+        budget.grow_at_once(&of("slow"), &mut held, 8 << 10).unwrap();
+        let refused = budget.grow_at_once(&of("slow"), &mut HeldBytes::default(), 1).unwrap_err();
+        assert_eq!(refused.code(), "too_many_requests");
+        budget.grow_at_once(&of("other"), &mut HeldBytes::default(), 8 << 10).unwrap();
+        drop(held);
     }
 
     #[tokio::test]

@@ -17,8 +17,8 @@ enum PlaceHolder {
     Anonymous,
     /// Who signed requests that were verified.
     Signer(Arc<str>),
-    /// Signed requests of an address that were not verified yet: anyone may have sent them.
-    Unverified(SenderAddress),
+    /// An address: what comes from it and is of no caller yet, as a connection, or a signed request that was not verified.
+    Address(SenderAddress),
 }
 
 impl PlaceHolder {
@@ -59,6 +59,11 @@ impl CallerPlaces {
     /// 429 when the caller has as many as one may have.
     pub(crate) fn take(self: &Arc<Self>, principal: &Principal) -> Result<CallerPlace, ApiError> {
         self.take_as(PlaceHolder::of(principal), principal.name())
+    }
+
+    /// Takes a place of an address; none when it has as many as one may have.
+    pub(crate) fn take_of_address(self: &Arc<Self>, from: SenderAddress) -> Option<CallerPlace> {
+        self.take_as(PlaceHolder::Address(from), "").ok()
     }
 
     fn take_as(self: &Arc<Self>, holder: PlaceHolder, name: &str) -> Result<CallerPlace, ApiError> {
@@ -123,13 +128,21 @@ impl RequestPlace {
     ) -> Result<(), ApiError> {
         match permission {
             Permission::Open => Ok(()),
-            Permission::Signed => self.take_as(PlaceHolder::Unverified(from), &from.name()),
+            Permission::Signed => self.take_as(PlaceHolder::Address(from), &from.name()),
             Permission::Read
             | Permission::Execute
             | Permission::Edit
             | Permission::Operate
-            | Permission::Admin => self.take_as(PlaceHolder::of(principal), principal.name()),
+            | Permission::Admin => self.take_of(principal),
         }
+    }
+
+    /// Takes it for a caller whom the handler found, on an open route.
+    ///
+    /// # Errors
+    /// 429 when the caller has as many requests in flight as one may have.
+    pub(crate) fn take_of(&self, principal: &Principal) -> Result<(), ApiError> {
+        self.take_as(PlaceHolder::of(principal), principal.name())
     }
 
     /// Exchanges it for one of who signed the request, which was verified.

@@ -12,6 +12,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use metrics::Counter;
 use tower::{Service, ServiceExt as _};
 use utoipa::openapi::OpenApi;
 
@@ -74,6 +75,11 @@ impl HttpEdge {
     #[must_use]
     pub fn openapi(&self) -> &OpenApi {
         &self.openapi
+    }
+
+    /// Counts connections that were refused.
+    pub(crate) fn refused_connections(&self) -> Counter {
+        self.app.replica_metrics.connections_refused.clone()
     }
 
     /// Notes that the certificate of a client was refused.

@@ -40,7 +40,7 @@ pub(crate) async fn authorize(
     edit: &Edit,
     is_later: bool,
 ) -> Result<Option<Edit>, ApiError> {
-    check_scopes(sender, &edit.changes)?;
+    check_scopes(sender, edit)?;
     let may = |what| sender.and_then(|it| it.role().known()).is_some_and(|role| role.may(what));
     if may(Admin) {
         return Ok(None);
@@ -72,13 +72,17 @@ pub(crate) async fn authorize(
     Ok(Some(edit))
 }
 
-/// Refuses an edit of documents that are not in the scopes of who asks.
-fn check_scopes(sender: Option<&Principal>, changes: &[Change]) -> Result<(), ApiError> {
+/// Refuses an edit of documents that are not in the scopes of who asks. It names those that the request named: an edit
+/// that was computed from the log has others, which the caller may not know.
+fn check_scopes(sender: Option<&Principal>, edit: &Edit) -> Result<(), ApiError> {
     let Some((principal, scopes)) = sender.and_then(|it| Some((it, it.scopes()?))) else {
         return Ok(());
     };
-    let outside = scopes.outside(changes);
+    let outside = scopes.outside(&edit.changes);
     let Some(first) = outside.first() else { return Ok(()) };
+    if edit.computed_at.is_some() {
+        return Err(principal.out_of_scope("a document that would change"));
+    }
     let mut error = principal.out_of_scope(&first.to_string());
     let named = outside.iter().take(OUTSIDE_SHOWN_MAX).map(|id| ProblemItem {
         message: "not in the scopes of the token".to_owned(),

@@ -15,9 +15,10 @@ pub struct HttpLimits {
     /// documents need in YAML.
     pub import_parsed_bytes_max: usize,
     /// How many bytes the bodies of all requests may have together, in bytes, as they come and as their values need;
-    /// callers without a token may have half of them. Imports have as much again for themselves, and small bodies (up
-    /// to 64 KiB) a quarter of it, and at least 4 MiB, so that an edit waits for no import. 128 MiB: one full import. An
-    /// import may always be received.
+    /// callers without a token may have half of them. Imports have as much again for themselves, and at least what two of
+    /// the largest need, of which one caller has half: an import may always be received, and one that comes slowly keeps
+    /// no other caller from importing. Small bodies (up to 64 KiB) have a quarter of it, and at least 4 MiB, so
+    /// that an edit waits for no import. 128 MiB: two full imports.
     pub bodies_bytes_max: usize,
     /// How many bytes of documents one answer may have, in bytes; lists end there and have a cursor. 4 MiB: several of
     /// the largest documents, or thousands of usual ones.
@@ -34,6 +35,10 @@ pub struct HttpLimits {
     pub request_ms_max: u64,
     /// How many connections may be open. 20,000: the WebSocket clients and as many again.
     pub connections_max: usize,
+    /// How many of them one address may have (of IPv6 a network of 64 bits), and at most three quarters of them; 0 is no
+    /// limit. 15,000: the WebSocket clients behind one proxy and half as many again, and a quarter of all is left to
+    /// others.
+    pub connections_per_address_max: usize,
     /// How many WebSocket clients may be connected. 10,000.
     pub websocket_clients_max: usize,
     /// How many reloads a WebSocket client may be behind before it is dropped. 256.
@@ -50,6 +55,9 @@ pub struct HttpLimits {
     /// The same for reloads and restores, and for the verified requests of one incoming webhook; and for those that are
     /// not verified, of one address. 100: each reads from the store.
     pub reloads_per_second_max: u32,
+    /// How many sessions of browsers a token may begin and end in a second; two seconds' worth may come at once, and 0 is
+    /// no limit. 10: a person needs one a day, and each reads all tokens and writes to the store.
+    pub sessions_per_second_max: u32,
     /// How many requests of a caller may be in flight, from when their headers are read until their answers begin; 0 is no
     /// limit. 1,000: as many as ten connections of HTTP/2 carry, while each may wait a minute for its replicas. Requests
     /// to open routes, as health, are not counted.
@@ -93,6 +101,7 @@ impl Default for HttpLimits {
             receive_ms_max: 30_000,
             request_ms_max: 120_000,
             connections_max: 20_000,
+            connections_per_address_max: 15_000,
             websocket_clients_max: 10_000,
             websocket_queue_max: 256,
             websocket_send_ms_max: 30_000,
@@ -100,6 +109,7 @@ impl Default for HttpLimits {
             compute_queue_max: 256,
             writes_per_second_max: 1_000,
             reloads_per_second_max: 100,
+            sessions_per_second_max: 10,
             requests_per_caller_max: 1_000,
             watchers_per_caller_max: 500,
             websocket_clients_per_caller_max: 5_000,

@@ -330,8 +330,11 @@ impl Principal {
 
     /// Whether another principal is the same, with the same limits.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        let limits = |it: &Self| (it.role().as_str().to_owned(), it.scopes().cloned(), it.agent().clone());
-        self.name() == other.name() && self.token_id() == other.token_id() && limits(self) == limits(other)
+        self.name() == other.name()
+            && self.token_id() == other.token_id()
+            && self.role().as_str() == other.role().as_str()
+            && self.scopes() == other.scopes()
+            && self.agent() == other.agent()
     }
 
     /// Whether they may see and change a document, as far as their scopes go.
@@ -476,6 +479,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Access::of(parts).map(|access| access.principal.clone())
+    }
+}
+
+/// Whether the sender of a request may read: for what anyone may ask, and only they see in full.
+#[derive(Debug, Clone, Copy)]
+pub struct MayRead(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for MayRead {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(Access::of(parts)?.check(Permission::Read).is_ok()))
     }
 }
 

@@ -26,11 +26,19 @@ enum RateKey {
     Others,
 }
 
+impl RateKey {
+    fn of(principal: &Principal) -> Self {
+        principal.token_id().map_or(Self::Others, Self::Principal)
+    }
+}
+
 /// The rates of all callers.
 #[derive(Debug)]
 pub(crate) struct PrincipalRates {
     writes: Option<PrincipalRate>,
     reloads: Option<PrincipalRate>,
+    /// Of sessions that are begun and ended.
+    sessions: Option<PrincipalRate>,
     /// Of signed requests that were not verified. Apart, so that many addresses do not take the places of callers.
     unverified: Option<PrincipalRate>,
 }
@@ -48,6 +56,7 @@ impl PrincipalRates {
         Self {
             writes: PrincipalRate::new(limits.writes_per_second_max, "writes_per_second_max"),
             reloads: PrincipalRate::new(limits.reloads_per_second_max, "reloads_per_second_max"),
+            sessions: PrincipalRate::new(limits.sessions_per_second_max, "sessions_per_second_max"),
             unverified: PrincipalRate::new(limits.reloads_per_second_max, "reloads_per_second_max"),
         }
     }
@@ -63,8 +72,16 @@ impl PrincipalRates {
             Permission::Operate => &self.reloads,
             Permission::Open | Permission::Read | Permission::Execute | Permission::Signed => return Ok(()),
         };
-        let key = principal.token_id().map_or(RateKey::Others, RateKey::Principal);
-        rate.as_ref().map_or(Ok(()), |rate| rate.count(key, principal.name()))
+        rate.as_ref().map_or(Ok(()), |rate| rate.count(RateKey::of(principal), principal.name()))
+    }
+
+    /// Counts a log-in or a log-out of the holder of a token. Its route is open, so nothing else counts it.
+    ///
+    /// # Errors
+    /// 429 past the rate of the token.
+    pub(crate) fn count_session(&self, principal: &Principal) -> Result<(), ApiError> {
+        let rate = self.sessions.as_ref();
+        rate.map_or(Ok(()), |rate| rate.count(RateKey::of(principal), principal.name()))
     }
 
     /// Counts a request whose signature was verified.
@@ -140,6 +157,8 @@ mod tests {
         let refused = rates.count(&principal("anna"), Permission::Edit).unwrap_err();
         assert_eq!((refused.code(), refused.body().retry_after_seconds), ("too_many_requests", Some(1)));
         assert!(refused.body().detail.contains("writes_per_second_max"), "{}", refused.body().detail);
+        assert_eq!((0..40).filter(|_| rates.count_session(&principal("anna")).is_ok()).count(), 20);
+        rates.count_session(&principal("otto")).unwrap();
         let unlimited = HttpLimits { writes_per_second_max: 0, ..limits };
         let rates = PrincipalRates::new(&unlimited);
         assert!((0..10_000).all(|_| rates.count(&principal("anna"), Permission::Edit).is_ok()));

@@ -85,6 +85,31 @@ impl Scopes {
         })
     }
 
+    /// Where in the documents of a kind, whose names begin so, those in the scopes are: in the order of names, and none
+    /// in two of them.
+    pub(crate) fn ranges(&self, kind: &str, beginning: &str) -> Vec<NameRange> {
+        let of_kind = format!("{kind}/");
+        let mut ranges: Vec<_> = self.0.iter().filter_map(|pattern| range(pattern, kind, &of_kind)).collect();
+        ranges.retain_mut(|(start, is_one)| {
+            if !*is_one && beginning.starts_with(start.as_str()) {
+                beginning.clone_into(start);
+            }
+            start.starts_with(beginning)
+        });
+        // Of equal ones that of several documents first, which has that of one.
+        ranges.sort();
+        ranges.dedup_by(|later, earlier| later == earlier || !earlier.1 && later.0.starts_with(&earlier.0));
+        let with_reach = |(beginning, is_one): (String, bool)| {
+            let reach = match is_one {
+                true => RangeReach::One,
+                false if self.allow_all(kind, &beginning) => RangeReach::All,
+                false => RangeReach::Some,
+            };
+            NameRange { beginning, reach }
+        };
+        ranges.into_iter().map(with_reach).collect()
+    }
+
     /// The documents of changes that are not in them, those too that a schedule among them changes later.
     #[must_use]
     pub fn outside(&self, changes: &[Change]) -> Vec<DocumentId> {
@@ -97,6 +122,51 @@ impl Scopes {
             outside.extend([change.id.clone()].into_iter().chain(later).filter(|id| !self.allow(id)));
         }
         outside
+    }
+}
+
+/// Documents of a kind whose names begin the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NameRange {
+    /// How their names begin.
+    pub(crate) beginning: String,
+    /// Which of them are in scope.
+    pub(crate) reach: RangeReach,
+}
+
+/// Which documents of a range are in scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RangeReach {
+    /// The one whose name is the beginning.
+    One,
+    /// All.
+    All,
+    /// Some: each is to be compared.
+    Some,
+}
+
+impl NameRange {
+    /// Whether no name of it comes after that one.
+    pub(crate) fn is_before(&self, name: &str) -> bool {
+        let is_in = self.reach != RangeReach::One && name.starts_with(&self.beginning);
+        self.beginning.as_str() <= name && !is_in
+    }
+}
+
+/// How the names of documents of a kind begin that a pattern allows, and whether that is the name of one; none when it
+/// allows none of the kind.
+fn range(pattern: &str, kind: &str, of_kind: &str) -> Option<(String, bool)> {
+    if !pattern.contains('/') {
+        return matches_wildcard(pattern, kind).then(|| (String::new(), false));
+    }
+    let (start, is_one) = match pattern.split_once('*') {
+        Some((start, _)) => (start, false),
+        None => (pattern, true),
+    };
+    match start.strip_prefix(of_kind) {
+        Some(name) => Some((name.to_owned(), is_one)),
+        // The `*` begins before the name does.
+        None => (!is_one && of_kind.starts_with(start)).then(|| (String::new(), false)),
     }
 }
 
@@ -148,6 +218,35 @@ mod tests {
         ] {
             assert_eq!(scopes(&[pattern]).allow_all("rules", beginning), expected, "{pattern} {beginning}");
         }
+    }
+
+    #[test]
+    fn documents_in_scope_are_found_by_how_their_names_begin() {
+        use RangeReach::{All, One, Some};
+        for (patterns, beginning, expected) in [
+            (&["rules"][..], "", &[("", All)][..]),
+            (&["rules", "rules/a", "rules/b/*"], "", &[("", All)]),
+            (&["r*"], "x", &[("x", All)]),
+            (&["rules/b/*", "rules/a", "config/c"], "", &[("a", One), ("b/", All)]),
+            (&["rules/a", "rules/a*"], "", &[("a", All)]),
+            (&["rules/a", "rules/b"], "secret", &[]),
+            (&["rules/ab/*"], "a", &[("ab/", All)]),
+            (&["rules/ab/*"], "ab/c", &[("ab/c", All)]),
+            (&["rules/a/*/R1", "rules/a/b/*"], "", &[("a/", Some)]),
+            (&["rules/a/*/R1"], "a/b/", &[("a/b/", Some)]),
+            (&["*/a"], "", &[("", Some)]),
+            (&["ruleset*/a", "tools/*"], "", &[]),
+            (&[], "", &[]),
+        ] {
+            let ranges = scopes(patterns).ranges("rules", beginning);
+            let found: Vec<_> = ranges.iter().map(|it| (it.beginning.as_str(), it.reach)).collect();
+            assert_eq!(found, expected, "{patterns:?} {beginning}");
+        }
+        let is_before = |beginning: &str, reach, name: &str| {
+            NameRange { beginning: beginning.to_owned(), reach }.is_before(name)
+        };
+        assert!(is_before("a", One, "a") && is_before("a", One, "a/b") && is_before("a", All, "b"));
+        assert!(!is_before("a", All, "a/b") && !is_before("b", One, "a") && !is_before("b", Some, "a"));
     }
 
     #[test]

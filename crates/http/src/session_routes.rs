@@ -13,8 +13,8 @@ use crate::app::AppState;
 use crate::audit::FoundCaller;
 use crate::body::JsonBody;
 use crate::code::Code;
-use crate::principal::Permission::{self, Open};
-use crate::principal::{Principal, TokenId};
+use crate::principal::Permission::Open;
+use crate::principal::{Access, Principal, TokenId};
 use crate::problem::ApiError;
 use crate::reach::Reach;
 use crate::routes::Routes;
@@ -60,11 +60,12 @@ pub(crate) fn is_encrypted(extensions: &axum::http::Extensions, headers: &axum::
 async fn log_in(
     State(app): State<AppState>,
     IsEncrypted(is_encrypted): IsEncrypted,
+    access: Access,
     JsonBody(body): JsonBody<SessionBody>,
 ) -> Result<Response, ApiError> {
     let token = body.token.trim();
     let principal = app.tokens.holder(token)?;
-    app.rates.count(&principal, Permission::Edit)?;
+    admit(&access, &principal)?;
     let (cookie, expires_at) = match principal.token_id().filter(|_| principal.is_stored()) {
         Some(id) => {
             make_room(&app, id).await?;
@@ -104,9 +105,14 @@ async fn log_in(
 async fn log_out(
     State(app): State<AppState>,
     IsEncrypted(is_encrypted): IsEncrypted,
-    principal: Principal,
+    access: Access,
 ) -> Result<Response, ApiError> {
-    if let Some(id) = principal.session() {
+    let principal = access.principal();
+    if principal.session().is_some() {
+        admit(&access, principal)?;
+    }
+    // Of a JSON Web Token the store has nothing.
+    if let Some(id) = principal.session().filter(|_| principal.is_stored()) {
         let store = app.engine.store();
         let is_own = |hash: &str| blake3::Hash::from_hex(hash).is_ok_and(|hash| TokenId::of(&hash) == id);
         for session in store.tokens().await?.iter().filter(|it| is_session(it) && is_own(&it.hash)) {
@@ -116,6 +122,13 @@ async fn log_out(
     }
     let cookie = AppendHeaders([(header::SET_COOKIE, clear_cookie(is_encrypted))]);
     Ok((StatusCode::NO_CONTENT, cookie).into_response())
+}
+
+/// Counts a request that begins or ends a session for the holder of its token, and takes a place of them: the route is
+/// open, and does not do so.
+fn admit(access: &Access, principal: &Principal) -> Result<(), ApiError> {
+    let admitted = access.rates().count_session(principal).and_then(|()| access.place().take_of(principal));
+    admitted.map_err(|error| error.refusing(principal.clone()))
 }
 
 /// Deletes sessions that have ended, and the oldest of a token that has as many as it may.

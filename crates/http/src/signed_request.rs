@@ -3,7 +3,7 @@
 //! Until then anyone may have sent it, so it has a place of its address, and nothing is counted for the signer. A request
 //! that is not verified counts for its address alone.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -22,7 +22,12 @@ pub(crate) struct SenderAddress(Option<IpAddr>);
 
 impl SenderAddress {
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        Self(extensions.get::<Peer>().map(|peer| network(peer.address.ip().to_canonical())))
+        extensions.get::<Peer>().map_or(Self(None), |peer| Self::of_peer(peer.address))
+    }
+
+    /// That of the other end of a connection.
+    pub(crate) fn of_peer(address: SocketAddr) -> Self {
+        Self(Some(network(address.ip().to_canonical())))
     }
 
     /// As errors name it.

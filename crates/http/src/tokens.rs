@@ -38,7 +38,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Tokens {
     known: RwLock<Arc<KnownTokens>>,
-    /// Says when other tokens are known than before.
+    /// Says when a token that was known is known no longer, or otherwise than before. One that is new concerns no stream.
     changes: watch::Sender<()>,
     /// Held from a reading of the store until it is known, so that an older reading never replaces a newer one.
     reading: Mutex<()>,
@@ -88,9 +88,13 @@ impl Tokens {
                 entry.used = Arc::clone(used);
             }
         }
-        *current = Arc::new(known);
+        let before = std::mem::replace(&mut *current, Arc::new(known));
+        let is_announced = !current.has_all_of(&before);
         drop(current);
-        self.changes.send_replace(());
+        // Each stream looks at its token then, so it is not announced without a reason.
+        if is_announced {
+            self.changes.send_replace(());
+        }
     }
 
     fn current(&self) -> Arc<KnownTokens> {
@@ -280,6 +284,15 @@ impl KnownTokens {
         beginning.iter().find(|entry| bool::from(entry.hash.as_bytes().ct_eq(hash.as_bytes())))
     }
 
+    /// Whether all who were known before are still known as they were, until the same time.
+    fn has_all_of(&self, before: &Self) -> bool {
+        let mut entries =
+            before.0.iter().flat_map(|(id, entries)| entries.iter().map(move |entry| (id, entry)));
+        entries.all(|(id, Entry { principal, .. })| {
+            self.now(*id, principal).is_some_and(|now| now.expires_at() == principal.expires_at())
+        })
+    }
+
     /// A caller that is known as they were.
     fn now(&self, id: TokenId, principal: &Principal) -> Option<&Principal> {
         let found = self.0.get(&id).map_or(&[][..], Vec::as_slice);
@@ -346,6 +359,7 @@ mod tests {
     use crate::limits::HttpLimits;
     use crate::principal::{Access, Permission, Role};
     use crate::rates::PrincipalRates;
+    use crate::sessions::NewSession;
     use midflight_store::MemoryStore;
 
     async fn known(store: &dyn TokenStore) -> Tokens {
@@ -505,6 +519,35 @@ mod tests {
         let expiring = Timestamp::now() + jiff::SignedDuration::from_millis(50);
         tokens.know(KnownTokens::of(&[Token { expires_at: Some(expiring), ..of("editor") }]));
         watched(&tokens).await.unwrap();
+    }
+
+    #[test]
+    fn streams_are_woken_when_a_token_that_was_known_is_gone_or_another_and_for_nothing_else() {
+        let of = |name: &str| Token::new(name, "viewer", &hash_of(name), Timestamp::UNIX_EPOCH);
+        let (anna, otto) = (of("anna"), of("otto"));
+        let session =
+            |name: &str| NewSession::new(TokenId::of(&blake3::hash(name.as_bytes())), None).unwrap().kept;
+        let (of_anna, of_otto) = (session("anna"), session("otto"));
+        let soon = Token { expires_at: Some(hour(1)), ..anna.clone() };
+        let narrow = Token { scopes: Some(vec!["rules".to_owned()]), ..anna.clone() };
+        let tokens = Tokens::new(KnownTokens::of(std::slice::from_ref(&anna)));
+        let mut changes = tokens.changes.subscribe();
+        for (known, is_announced) in [
+            (vec![anna.clone()], false),
+            (vec![anna.clone(), otto.clone()], false),
+            (vec![anna.clone(), otto.clone(), of_anna.clone()], false),
+            (vec![otto.clone(), of_otto.clone(), anna.clone(), of_anna.clone()], false),
+            (vec![anna.clone(), otto.clone(), of_anna.clone()], true),
+            (vec![anna.clone(), of_anna], true),
+            (vec![anna], true),
+            (vec![soon], true),
+            (vec![narrow], true),
+            (vec![], true),
+        ] {
+            changes.borrow_and_update();
+            tokens.know(KnownTokens::of(&known));
+            assert_eq!(changes.has_changed().unwrap(), is_announced, "{known:?}");
+        }
     }
 
     #[tokio::test]

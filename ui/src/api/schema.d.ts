@@ -135,9 +135,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
-         *     and every refusal (401 and 403), newest first. Refusals, and requests of unknown callers, that differ in their time and
-         *     path alone are one entry with a count.
+         * What was done and refused: whatever changes documents, tokens or what is served or is for admins alone, every login
+         *     (`GET /api/v1/whoami`), and every refusal (401 and 403), newest first. Logins, reads, refusals and requests of unknown
+         *     callers that are equal but for their time are one entry with a count.
          */
         get: operations["list_audit"];
         put?: never;
@@ -395,8 +395,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them,
-         *     which may be none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as
+         * The documents of a kind, by name. With a token that has scopes these are the documents in them; a page may have none
+         *     and a `next_cursor`, with which to go on. While the log is unavailable they are from the local copy, as
          *     `from_copy` shows.
          */
         get: operations["list_documents"];
@@ -2202,7 +2202,8 @@ export interface paths {
         };
         /**
          * The state of the config of this server: `status` is of the last check, `hash` is the content that it was about, and
-         *     `served_hash` the one in effect. 503 as long as the desired config is not in effect. A probe must not use this: a
+         *     `served_hash` the one in effect. Who asked for the check, its components and its problems are for callers that may
+         *     read. 503 as long as the desired config is not in effect. A probe must not use this: a
          *     server that refuses a bad edit continues to serve, and restarting it would change that.
          */
         get: operations["health_health"];

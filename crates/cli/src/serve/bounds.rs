@@ -67,6 +67,8 @@ bounds! {
     request_ms_max: u64 => limits.request_ms_max, "MIDFLIGHT_REQUEST_MS_MAX";
     /// How many connections may be open.
     connections_max: usize => limits.connections_max, "MIDFLIGHT_CONNECTIONS_MAX";
+    /// How many connections one address may have open; 0 is no limit.
+    connections_per_address_max: usize => limits.connections_per_address_max, "MIDFLIGHT_CONNECTIONS_PER_ADDRESS_MAX";
     /// How many WebSocket clients may be connected.
     websocket_clients_max: usize => limits.websocket_clients_max, "MIDFLIGHT_WEBSOCKET_CLIENTS_MAX";
     /// How many reloads a WebSocket client may be behind.
@@ -119,6 +121,8 @@ bounds! {
     writes_per_second_max: u32 => limits.writes_per_second_max, "MIDFLIGHT_WRITES_PER_SECOND_MAX";
     /// How many reloads a caller may send in a second; 0 is no limit.
     reloads_per_second_max: u32 => limits.reloads_per_second_max, "MIDFLIGHT_RELOADS_PER_SECOND_MAX";
+    /// How many sessions of browsers a token may begin and end in a second; 0 is no limit.
+    sessions_per_second_max: u32 => limits.sessions_per_second_max, "MIDFLIGHT_SESSIONS_PER_SECOND_MAX";
     /// How long what is served may be older than the log before it is not ready, in ms; 0 is no limit.
     ready_stale_ms_max: u64 => limits.ready_stale_ms_max, "MIDFLIGHT_READY_STALE_MS_MAX";
     /// How many requests of a caller may be in flight; 0 is no limit.

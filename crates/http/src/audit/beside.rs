@@ -78,7 +78,9 @@ impl AppState {
         let class = match did.outcome {
             _ if principal.is_anonymous() => EntryClass::Unknown,
             ActionOutcome::Refused(_) => EntryClass::Refusal,
-            _ => EntryClass::Action,
+            // A caller can have calls fail, or leave before they end, as fast as it sends them.
+            ActionOutcome::Failed(_) | ActionOutcome::Unknown => EntryClass::Unchanging,
+            ActionOutcome::Success => EntryClass::Action,
         };
         let entry = AuditEntry {
             at: now(),

@@ -22,6 +22,8 @@ pub(super) struct MergeLimits {
     pub(super) rows_per_second: u32,
     /// Whether different targets are different entries, as long as half of the room is left.
     pub(super) by_target: bool,
+    /// The outcome of an entry that stands for several different ones.
+    pub(super) outcome: &'static str,
 }
 
 /// What entries that are counted in one have in common.
@@ -30,6 +32,7 @@ struct MergeKey {
     actor: String,
     principal: Option<String>,
     action: String,
+    outcome: String,
     status: u16,
     code: Option<String>,
     from: Option<String>,
@@ -42,6 +45,7 @@ impl MergeKey {
             actor: entry.actor.clone(),
             principal: entry.principal.clone(),
             action: entry.action.clone(),
+            outcome: entry.outcome.clone(),
             status: entry.status,
             code: entry.code.clone(),
             from: entry.from.clone(),
@@ -125,7 +129,7 @@ impl MergedEntries {
             role: several(),
             action: several(),
             target: several(),
-            outcome: "refused".to_owned(),
+            outcome: self.limits.outcome.to_owned(),
             status: 0,
             code: None,
             from: None,
@@ -186,8 +190,13 @@ mod tests {
     use super::*;
     use crate::audit::test_entry;
 
-    const LIMITS: MergeLimits =
-        MergeLimits { entries_max: 10, rows_burst: 4, rows_per_second: 2, by_target: false };
+    const LIMITS: MergeLimits = MergeLimits {
+        entries_max: 10,
+        rows_burst: 4,
+        rows_per_second: 2,
+        by_target: false,
+        outcome: "refused",
+    };
 
     fn shown(entries: &[AuditEntry]) -> Vec<(&str, &str, u64)> {
         entries.iter().map(|it| (it.actor.as_str(), it.target.as_str(), it.count)).collect()

@@ -136,6 +136,7 @@ impl Asked {
         let class = match answer.map(|answer| answer.status().as_u16()) {
             _ if principal.is_anonymous() && !is_signed && !is_found => EntryClass::Unknown,
             Some(401 | 403 | 429) => EntryClass::Refusal,
+            _ if self.changes_nothing(path) => EntryClass::Unchanging,
             _ => EntryClass::Action,
         };
         app.audit.add(self.entry(app, principal, path, answer), class);
@@ -148,6 +149,11 @@ impl Asked {
             true => path.replace("{*", "{").into(),
             false => path.into(),
         }
+    }
+
+    /// Whether it changes nothing that others see: a read, a login, or a log-out.
+    fn changes_nothing(&self, path: &str) -> bool {
+        path == SESSION || matches!(self.method, Method::GET | Method::HEAD)
     }
 
     fn is_audited(&self, app: &AppState, path: &str) -> bool {

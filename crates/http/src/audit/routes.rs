@@ -98,9 +98,9 @@ impl AuditParams {
     }
 }
 
-/// What was done and refused: whatever changes something or is for admins alone, every login (`GET /api/v1/whoami`),
-/// and every refusal (401 and 403), newest first. Refusals, and requests of unknown callers, that differ in their time and
-/// path alone are one entry with a count.
+/// What was done and refused: whatever changes documents, tokens or what is served or is for admins alone, every login
+/// (`GET /api/v1/whoami`), and every refusal (401 and 403), newest first. Logins, reads, refusals and requests of unknown
+/// callers that are equal but for their time are one entry with a count.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "access", params(AuditParams),
     responses((status = 200, body = AuditList), (status = "default", body = ProblemBody)))]
 async fn list_audit(

@@ -22,17 +22,33 @@ const WRITE_AFTER: Duration = Duration::from_millis(200);
 /// How soon it is tried again when the store did not take them, and looked again whether what is counted together is due.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// The bounds of refusals of known callers.
-const OF_KNOWN: MergeLimits =
-    MergeLimits { entries_max: 2_000, rows_burst: 500, rows_per_second: 10, by_target: true };
+const OF_KNOWN: MergeLimits = MergeLimits {
+    entries_max: 2_000,
+    rows_burst: 500,
+    rows_per_second: 10,
+    by_target: true,
+    outcome: "refused",
+};
+/// The bounds of what known callers do that changes nothing. Apart from refusals, so that neither takes the rows of the
+/// other.
+const UNCHANGING: MergeLimits = MergeLimits { outcome: "unknown", ..OF_KNOWN };
 /// The bounds of what callers who are not known cause. One a second: 86,400 rows a day, some 30 MB.
-const OF_UNKNOWN: MergeLimits =
-    MergeLimits { entries_max: 1_000, rows_burst: 100, rows_per_second: 1, by_target: false };
+const OF_UNKNOWN: MergeLimits = MergeLimits {
+    entries_max: 1_000,
+    rows_burst: 100,
+    rows_per_second: 1,
+    by_target: false,
+    outcome: "refused",
+};
 
 /// How an entry is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryClass {
     /// What a known caller did, or tried: a row of its own.
     Action,
+    /// What a known caller did that changes nothing, so that it can be repeated as fast as it is answered: a login, a
+    /// log-out, a read, a forwarded call that failed.
+    Unchanging,
     /// What a known caller may not, or not so often.
     Refusal,
     /// Whatever a caller caused who is not known.
@@ -42,8 +58,16 @@ pub(crate) enum EntryClass {
 /// The entries that are not written yet.
 struct WaitingEntries {
     actions: VecDeque<AuditEntry>,
+    unchanging: MergedEntries,
     refusals: MergedEntries,
     unknown: MergedEntries,
+}
+
+impl WaitingEntries {
+    /// Those that are counted together, by their class.
+    fn merged(&mut self) -> [&mut MergedEntries; 3] {
+        [&mut self.unchanging, &mut self.refusals, &mut self.unknown]
+    }
 }
 
 /// The entries that are not written yet, and what is counted of them.
@@ -62,6 +86,7 @@ impl AuditTrail {
         Self {
             waiting: Mutex::new(WaitingEntries {
                 actions: VecDeque::new(),
+                unchanging: MergedEntries::new(UNCHANGING, now),
                 refusals: MergedEntries::new(OF_KNOWN, now),
                 unknown: MergedEntries::new(OF_UNKNOWN, now),
             }),
@@ -74,7 +99,7 @@ impl AuditTrail {
             ),
             merged: metrics.counter(
                 "midflight_audit_merged_total",
-                "Refusals, and requests of unknown callers, that the audit has in the count of another entry.",
+                "Entries that the audit has only in the count of another one.",
                 Vec::new(),
             ),
         }
@@ -88,6 +113,7 @@ impl AuditTrail {
     pub(crate) fn add(&self, entry: AuditEntry, class: EntryClass) {
         let (now, mut waiting) = (Instant::now(), self.waiting());
         let merged = match class {
+            EntryClass::Unchanging => waiting.unchanging.add(entry, now),
             EntryClass::Refusal => waiting.refusals.add(entry, now),
             EntryClass::Unknown => waiting.unknown.add(entry, now),
             EntryClass::Action if waiting.actions.len() >= WAITING_MAX => {
@@ -130,12 +156,12 @@ impl AuditTrail {
         take: fn(&mut MergedEntries, Instant) -> Vec<AuditEntry>,
     ) -> Result<(), StoreError> {
         loop {
-            let (actions, refusals, unknown) = {
+            let (actions, merged) = {
                 let (now, mut waiting) = (Instant::now(), self.waiting());
                 let actions: Vec<_> = waiting.actions.iter().take(BATCH_MAX).cloned().collect();
-                (actions, take(&mut waiting.refusals, now), take(&mut waiting.unknown, now))
+                (actions, waiting.merged().map(|entries| take(entries, now)))
             };
-            let mut batch = [&actions[..], &refusals, &unknown].concat();
+            let mut batch = [&actions[..], merged.concat().as_slice()].concat();
             if batch.is_empty() {
                 return Ok(());
             }
@@ -143,8 +169,9 @@ impl AuditTrail {
             let written = store.add_audit(&batch).await;
             let (now, mut waiting) = (Instant::now(), self.waiting());
             if written.is_err() {
-                waiting.refusals.restore(refusals, now);
-                waiting.unknown.restore(unknown, now);
+                for (entries, taken) in waiting.merged().into_iter().zip(merged) {
+                    entries.restore(taken, now);
+                }
                 return written;
             }
             // Only now: what the store did not take waits on.
@@ -157,8 +184,7 @@ impl AuditTrail {
 
     /// Whether something waits that no arrival announces again.
     fn has_merged(&self) -> bool {
-        let waiting = self.waiting();
-        !waiting.refusals.is_empty() || !waiting.unknown.is_empty()
+        self.waiting().merged().iter().any(|entries| !entries.is_empty())
     }
 }
 
@@ -234,6 +260,21 @@ mod tests {
         found.sort();
         let expected = [("a", 1), ("a", 1), ("a", 3), ("b", 1)].map(|(name, count)| (name.to_owned(), count));
         assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn what_changes_nothing_is_counted_together_and_displaces_no_change() {
+        let (trail, store) = (trail(), MemoryStore::new());
+        for _ in 0..2 * WAITING_MAX {
+            trail.add(test_entry("vera", "success"), EntryClass::Unchanging);
+        }
+        trail.add(test_entry("vera", "unknown"), EntryClass::Unchanging);
+        trail.add(test_entry("anna", "success"), EntryClass::Action);
+        trail.write(&store).await.unwrap();
+        let mut found = stored(&store).await;
+        found.sort();
+        let expected = [("anna", 1), ("vera", 1), ("vera", 2 * WAITING_MAX as u64)];
+        assert_eq!(found, expected.map(|(name, count)| (name.to_owned(), count)));
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use crate::problem::ApiError;
 /// One page of a comparison.
 pub(super) struct ComparisonPage {
     pub(super) documents: Vec<DocumentDiffAnswer>,
-    /// The document after which to continue.
+    /// The document after which to continue. The caller may not know it.
     pub(super) next: Option<DocumentId>,
 }
 
@@ -42,11 +42,12 @@ pub(super) async fn page(
     let mut maker = DiffMaker::new(app.limits.diff_bytes_max, text);
     let mut documents = Vec::new();
     let mut looked = 0_usize;
+    // Where a page that is full ends: what follows and the caller may not see has no effect on it.
+    let mut compared = after.clone();
     loop {
         let ids = changed(app, from, to, after.clone()).await?;
         for id in ids.items {
-            let is_over = documents.len() >= limit as usize || looked > 0 && Instant::now() > end;
-            if is_over {
+            if looked > 0 && Instant::now() > end {
                 return Ok(ComparisonPage { documents, next: after });
             }
             if !principal.sees(&id) {
@@ -54,13 +55,17 @@ pub(super) async fn page(
                 after = Some(id);
                 continue;
             }
+            if documents.len() >= limit as usize {
+                return Ok(ComparisonPage { documents, next: compared });
+            }
             let pair = (stored(app, &id, Some(from)).await?, stored(app, &id, Some(to)).await?);
             looked += 1;
             match compare((app, principal), &mut maker, &id, pair, documents.is_empty()).await? {
                 ComparedDocument::Equal => {}
                 ComparedDocument::Differs(answer) => documents.push(answer),
-                ComparedDocument::Full => return Ok(ComparisonPage { documents, next: after }),
+                ComparedDocument::Full => return Ok(ComparisonPage { documents, next: compared }),
             }
+            compared = Some(id.clone());
             after = Some(id);
         }
         if ids.next.is_none() {

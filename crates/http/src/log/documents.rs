@@ -14,7 +14,8 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::collect::stored;
-use super::{from_copy, known_kind};
+use super::seen_page::{self, OfLog};
+use super::{cursor, from_copy, known_kind};
 use crate::app::AppState;
 use crate::body::JsonBody;
 use crate::code::Code;
@@ -50,8 +51,8 @@ pub struct ReadParams {
     at: Option<u64>,
 }
 
-/// The documents of a kind, by name. With a token that has scopes a page has those of its documents that are in them,
-/// which may be none; go on with `next_cursor`. While the log is unavailable they are from the local copy, as
+/// The documents of a kind, by name. With a token that has scopes these are the documents in them; a page may have none
+/// and a `next_cursor`, with which to go on. While the log is unavailable they are from the local copy, as
 /// `from_copy` shows.
 #[utoipa::path(get, path = "/api/v1/documents/{kind}", tag = "log",
     params(("kind" = String, Path, description = "The kind, as `rules`"), DocumentListParams),
@@ -62,7 +63,10 @@ pub(super) async fn list_documents(
     InPath(kind): InPath<String>,
     Params(list): Params<DocumentListParams>,
 ) -> Result<Response, ApiError> {
-    let after = list.cursor.as_deref().map(|name| params::document(&kind, name)).transpose()?;
+    let after = cursor::read(&app, list.cursor.as_deref(), |name| params::document(&kind, name)).await?;
+    if after.as_ref().is_some_and(|after| after.kind.as_str() != kind) {
+        return Err(cursor::wrong());
+    }
     let known = known_kind::known(&app, midflight_core::KindName::new(&kind)?).await?;
     let query = DocumentQuery {
         kind: Some(known),
@@ -74,17 +78,17 @@ pub(super) async fn list_documents(
         ..DocumentQuery::default()
     };
     let room = room_for_page(&app, &principal).await?;
-    let mut page = match app.engine.store().documents(query.clone()).await {
+    let page = match seen_page::page(&principal, query.clone(), &OfLog(&app)).await {
         Err(error) if query.at.is_none() => {
             return from_copy::list((&app, &principal), query, room, error).await;
         }
         page => page?,
     };
-    page.items.retain(|document| principal.sees(&document.id));
+    let next_cursor = cursor::written(&app, &principal, page.next, |id| id.name.to_string()).await?;
     let bytes = page.items.iter().map(StoredDocument::bytes).sum();
     let list = move || DocumentList {
         items: page.items.iter().map(document_answer).collect(),
-        next_cursor: page.next.map(|id| id.name.to_string()),
+        next_cursor,
         from_copy: None,
     };
     json(bytes, room, list).await

@@ -10,6 +10,8 @@ use midflight_core::DocumentId;
 use midflight_store::{DocumentQuery, KeptDocument, LastGoodView, Page, StoreError};
 use midflight_wire::documents::DocumentList;
 
+use super::cursor;
+use super::seen_page::{self, OfCopy};
 use crate::app::AppState;
 use crate::byte_budget::HeldBytes;
 use crate::long_answer::json;
@@ -68,13 +70,13 @@ pub(super) async fn list(
     error: StoreError,
 ) -> Result<Response, ApiError> {
     let copy = instead(app, error).await?;
-    let mut page = page(Arc::clone(&copy), query).await?;
-    page.items.retain(|document| principal.sees(&document.id));
+    let page = seen_page::page(principal, query, &OfCopy(Arc::clone(&copy))).await?;
+    let next_cursor = cursor::written(app, principal, page.next, |id| id.name.to_string()).await?;
     let bytes = page.items.iter().map(|document| document.body.len() as u64).sum();
     let revision = copy.at().served();
     let list = move || DocumentList {
         items: page.items.iter().map(|document| document_answer_of_copy(document, revision)).collect(),
-        next_cursor: page.next.map(|id| id.name.to_string()),
+        next_cursor,
         from_copy: Some(revision.get()),
     };
     Ok(mark(&copy, json(bytes, room, list).await?))

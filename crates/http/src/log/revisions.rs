@@ -14,8 +14,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::compare::{self, ComparisonPage};
-use super::known_kind;
 use super::restore_point::RestorePoint;
+use super::seen_page::{self, OfLog};
+use super::{cursor, known_kind};
 use crate::app::AppState;
 use crate::body::OptionalJsonBody;
 use crate::code::Code;
@@ -103,7 +104,7 @@ pub(super) async fn get_revision(
 ) -> Result<Response, ApiError> {
     let query = DocumentQuery {
         made_by: Some(RevisionNumber::new(number)),
-        after: cursor(page.text())?,
+        after: cursor::read(&app, page.text(), document).await?,
         limit: page.limit_or(DOCUMENTS_DEFAULT)?,
         bytes_max: Some(app.limits.answer_bytes_max as u64),
         ..DocumentQuery::default()
@@ -113,13 +114,13 @@ pub(super) async fn get_revision(
         return Err(principal.out_of_scope(&format!("every document of revision {number}")));
     }
     let room = room_for_page(&app, &principal).await?;
-    let mut found = app.engine.store().documents(query).await?;
-    found.items.retain(|document| principal.sees(&document.id));
+    let found = seen_page::page(&principal, query, &OfLog(&app)).await?;
+    let next_cursor = cursor::written(&app, &principal, found.next, DocumentId::to_string).await?;
     let bytes = found.items.iter().map(StoredDocument::bytes).sum();
     let detail = move || RevisionDetail {
         revision: revision_answer(&listed),
         documents: found.items.iter().map(document_answer).collect(),
-        next_cursor: found.next.map(|id| id.to_string()),
+        next_cursor,
     };
     json(bytes, room, detail).await
 }
@@ -140,10 +141,9 @@ async fn listed(app: &AppState, asked: RevisionNumber) -> Result<ListedRevision,
     })
 }
 
-/// A cursor that is a document.
-fn cursor(text: Option<&str>) -> Result<Option<DocumentId>, ApiError> {
-    let wrong = |_| ApiError::new(Code::INVALID_PARAMETER, "invalid cursor: it is not from this list");
-    text.map(str::parse).transpose().map_err(wrong)
+/// The document that a cursor is.
+fn document(text: &str) -> Result<DocumentId, ApiError> {
+    text.parse().map_err(|_| cursor::wrong())
 }
 
 /// What to compare a revision with.
@@ -174,18 +174,14 @@ pub(super) async fn diff_revisions(
     Params(params): Params<RevisionDiffParams>,
 ) -> Result<Response, ApiError> {
     let limit = params::limit(Some(params.limit.unwrap_or(DOCUMENTS_DEFAULT)))?;
-    let after = cursor(params.cursor.as_deref())?;
+    let after = cursor::read(&app, params.cursor.as_deref(), document).await?;
     let against = params.against.unwrap_or(number.saturating_sub(1));
     let range = (RevisionNumber::new(against), RevisionNumber::new(number));
     let room = room_for_document(&app, &principal).await?;
     let ComparisonPage { documents, next } =
         compare::page((&app, &principal), range, after, limit, params.text).await?;
-    let diff = move || RevisionDiff {
-        against,
-        revision: number,
-        documents,
-        next_cursor: next.map(|id| id.to_string()),
-    };
+    let next_cursor = cursor::written(&app, &principal, next, DocumentId::to_string).await?;
+    let diff = move || RevisionDiff { against, revision: number, documents, next_cursor };
     json(app.limits.diff_bytes_max as u64, room, diff).await
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct ReplicaMetrics {
     pub(super) hints_published: Counter,
     pub(super) hints_received: Counter,
     pub(super) hints_ignored: Counter,
+    pub(crate) connections_refused: Counter,
     pub(super) websocket_clients: Gauge,
     pub(super) runaways: Gauge,
     pub(super) blocked_kinds: Gauge,
@@ -71,6 +72,10 @@ impl ReplicaMetrics {
             hints_ignored: counter(
                 "midflight_hints_ignored_total",
                 "Messages received without a valid signature, and ignored.",
+            ),
+            connections_refused: counter(
+                "midflight_connections_refused_total",
+                "Connections closed because their address had as many as one may have (connections_per_address_max).",
             ),
             websocket_clients: gauge("midflight_websocket_clients", "Connected WebSocket clients."),
             runaways: gauge(

@@ -199,8 +199,10 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_to_private_ones_if_allowe
     put(&closed, "grep", endpoint(false)).await;
     let anonymous = call(&closed, "grep", json!({})).await;
     assert!(anonymous["isError"] == true && text(&anonymous).contains("needs a token"), "{anonymous}");
-    let refused = known(&closed).await;
-    assert!(refused["isError"] == true && text(&refused).contains("allow"), "{refused}");
+    for _ in 0..3 {
+        let refused = known(&closed).await;
+        assert!(refused["isError"] == true && text(&refused).contains("allow"), "{refused}");
+    }
     let public =
         server_with(|options| options.forward.allowed_hosts = vec![address.to_string().parse().unwrap()])
             .await;
@@ -222,7 +224,8 @@ async fn calls_are_forwarded_to_allowed_hosts_only_and_to_private_ones_if_allowe
     let sent = served.await.unwrap().to_ascii_lowercase();
     assert!(!sent.contains("authorization"), "the token of the caller is not passed on: {sent}");
 
-    // The request is answered with 200 each time; the audit has what came of the call.
+    // The request is answered with 200 each time; the audit has what came of the call, and calls that fail the same in
+    // one entry.
     let calls = async |server: &Server| {
         let path = "/api/v1/audit?action=POST%20/mcp%20tools/call";
         let page = answer(server.request(Method::GET, path)).await.ok();

@@ -157,6 +157,39 @@ async fn a_flood_without_a_token_is_bounded_and_displaces_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_known_caller_repeats_without_a_change_is_counted_and_displaces_nothing() {
+    let server = server().await;
+    let viewer = token(&server, json!({"name": "vera", "role": "viewer"})).await;
+    let ask = async || {
+        for path in ["/api/v1/whoami", "/api/v1/audit"] {
+            server.anonymous(Method::GET, path).bearer_auth(&viewer).send().await.unwrap();
+            server.request(Method::GET, path).send().await.unwrap();
+        }
+    };
+    for _ in 0..ROUNDS / 2 {
+        ask().await;
+    }
+    assert_eq!(server.put("/api/v1/rulesets/mine", &json!({})).await.status, 201);
+    for _ in 0..ROUNDS / 2 {
+        ask().await;
+    }
+    let edits = audit(&server, "?actor=admin&action=PUT%20/api/v1/rulesets/{ruleset}").await;
+    assert_eq!((edits.len(), &edits[0]["outcome"], &edits[0]["count"]), (1, &json!("success"), &json!(1)));
+    for (actor, path, outcome) in [
+        ("vera", "/api/v1/whoami", "success"),
+        ("vera", "/api/v1/audit", "refused"),
+        ("admin", "/api/v1/whoami", "success"),
+        ("admin", "/api/v1/audit", "success"),
+    ] {
+        let query = format!("?actor={actor}&action=GET%20{path}&limit=500");
+        let found = entry(&server, &query, |it| it["count"].as_u64() > Some(1)).await;
+        assert_eq!((&found["outcome"], &found["target"]), (&json!(outcome), &json!(path)));
+        let rows = audit(&server, &query).await.len();
+        assert!(rows < ROUNDS / 10, "{rows} rows of {actor} at {path}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_known_and_refused_at_the_edge_is_named() {
     let server = server().await;
     let cookie = crate::sessions::log_in(&server, &server.token).await;

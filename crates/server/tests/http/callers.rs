@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{DEADLINE, Server, answer, server_with};
 use crate::tokens::token;
@@ -129,4 +129,32 @@ async fn slow_small_bodies_of_one_caller_are_received_while_little_is_allowed_fo
         let text = held.end(rest).await;
         assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
     }
+}
+
+/// A connection from an address of loopback, on which a request was answered; none when it was closed.
+async fn connected(server: &Server, from: [u8; 4]) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(server.running.address()).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.ok()?;
+    let mut begins = [0; 12];
+    let read = tokio::time::timeout(DEADLINE, stream.read_exact(&mut begins)).await.unwrap();
+    read.ok().filter(|_| &begins == b"HTTP/1.1 200").map(|_| stream)
+}
+
+/// Every address of 127.0.0.0/8 is there on Linux only.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_as_many_connections_as_it_may_have_is_refused_and_others_are_answered() {
+    let server = server_with(|options| options.limits.connections_per_address_max = 2).await;
+    let (one, other) = ([127, 0, 0, 2], [127, 0, 0, 3]);
+    let held = [connected(&server, one).await.unwrap(), connected(&server, one).await.unwrap()];
+    assert!(connected(&server, one).await.is_none(), "a third connection was answered");
+    let of_other = connected(&server, other).await;
+    assert!(of_other.is_some(), "another address was refused");
+    let metrics = server.anonymous(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\nmidflight_connections_refused_total 1\n"), "{metrics}");
+    drop(held);
+    let again = async { while connected(&server, one).await.is_none() {} };
+    tokio::time::timeout(DEADLINE, again).await.unwrap();
 }

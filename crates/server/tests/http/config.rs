@@ -161,6 +161,29 @@ async fn the_servers_own_config_follows_its_file_and_reports_by_hash() {
 }
 
 #[tokio::test]
+async fn who_may_not_read_learns_of_the_config_what_is_in_effect_and_nothing_else() {
+    let server = server_with(|options| options.require_token = true).await;
+    let body = json!({"metrics": {"labels": {"zone": "a"}}});
+    assert!(server.put("/api/v1/config/midflight", &body).await.status.is_success());
+    let full = answer(server.request(Method::GET, "/health/reload")).await.ok();
+    assert_eq!(full["triggered_by"], "admin", "{full:#}");
+    for member in ["components", "behind", "masked", "problems"] {
+        assert!(full[member].is_array(), "{member}: {full:#}");
+    }
+    let open = server.get("/health/reload").await.ok();
+    let mut members: Vec<_> = open.as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    let expected =
+        ["at", "hash", "restart_required", "revision", "served_hash", "status", "took_ms", "trigger"];
+    assert_eq!(members, expected);
+    assert_eq!((&open["status"], &open["hash"]), (&full["status"], &full["hash"]));
+    // A token that is not known is refused, as everywhere.
+    answer(server.anonymous(Method::GET, "/health/reload").bearer_auth("mf_wrong"))
+        .await
+        .problem(401, "unauthenticated");
+}
+
+#[tokio::test]
 async fn an_edit_reports_masked_keys_and_those_that_need_a_restart() {
     let server = server_with(|options| {
         let variables = [("MIDFLIGHT_TOKENS__REFRESH_MS".to_owned(), "500".to_owned())];

@@ -187,6 +187,32 @@ async fn a_browser_signs_in_with_a_token_and_has_it_as_its_cookie() {
     assert!(refused["detail"].as_str().unwrap().contains("more than 4000 bytes"), "{refused}");
 }
 
+/// Of a JSON Web Token the store has no session, so its cookie is the same after each log-out.
+#[tokio::test]
+async fn log_outs_with_a_token_as_the_cookie_have_a_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, SECRET).unwrap();
+    let server = server_with(|options| {
+        let keys = KeySources { secret_file: Some(file), ..KeySources::default() };
+        options.jwt = Some(settings(vec![JwtAlgorithm::Hs256], keys));
+        options.limits.sessions_per_second_max = 1;
+    })
+    .await;
+    let token = signed(&json!({"alg": "HS256"}), &claims(), |message| hmac(SECRET, message));
+    until(&server, &token, 200).await;
+    let log_out = || {
+        let request = server.anonymous(Method::DELETE, "/api/v1/session");
+        request.header("cookie", format!("midflight_session={token}")).header("sec-fetch-site", "same-origin")
+    };
+    let refused = crate::sessions::until_refused(log_out, 204).await;
+    assert!(refused["detail"].as_str().unwrap().contains("\"jwt:anna\""), "{refused}");
+    // Without a session there is nothing to count.
+    for _ in 0..5 {
+        assert_eq!(answer(server.anonymous(Method::DELETE, "/api/v1/session")).await.status, 204);
+    }
+}
+
 #[tokio::test]
 async fn every_token_that_is_not_valid_is_refused_and_says_why() {
     let (key, stranger) = (Key::new("k1"), Key::new("k1"));

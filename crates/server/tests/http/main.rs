@@ -44,6 +44,7 @@ mod requests;
 mod rules;
 mod schedules;
 mod schemathesis;
+mod scoped_lists;
 mod sessions;
 mod socket;
 mod stop;

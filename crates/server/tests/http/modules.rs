@@ -50,6 +50,11 @@ async fn a_module_is_reloaded_with_its_state() {
     let one = server.get("/api/v1/modules/counter/reloads?limit=1").await.ok();
     assert_eq!(one["items"].as_array().unwrap().len(), 1);
 
+    // Calls are counted in the metrics; the audit has who changed the module, and not who called it.
+    let audit = answer(server.request(Method::GET, "/api/v1/audit?actor=admin")).await.ok();
+    let actions: Vec<_> = audit["items"].as_array().unwrap().iter().map(|it| &it["action"]).collect();
+    assert!(actions.contains(&&json!("PUT /api/v1/modules/{name}")), "{actions:?}");
+    assert!(!actions.contains(&&json!("POST /api/v1/modules/{name}/call")), "{actions:?}");
     let metrics = server.client.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
     for line in [
         "midflight_modules{state=\"live\"} 1",

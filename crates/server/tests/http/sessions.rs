@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::support::{DEADLINE, Server, answer, server, server_with};
+use crate::support::{Answer, DEADLINE, Server, answer, server, server_with};
 
 const SESSION: &str = "/api/v1/session";
 
@@ -147,4 +147,31 @@ async fn sessions_of_a_token_are_bounded_and_a_rotation_ends_them() {
     let unknown: Value =
         answer(server.anonymous(Method::POST, SESSION).json(&json!({"token": token}))).await.json;
     assert_eq!(unknown["code"], "unauthenticated");
+}
+
+/// Sends a request until it is refused past its rate, and answers the refusal.
+pub(crate) async fn until_refused(request: impl Fn() -> RequestBuilder, accepted: u16) -> Value {
+    let asked = async {
+        loop {
+            let answered: Answer = answer(request()).await;
+            if answered.status != accepted {
+                assert!(answered.headers.contains_key("retry-after"), "{:#}", answered.json);
+                return answered.problem(429, "too_many_requests");
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn log_ins_of_a_token_have_a_rate_of_their_own() {
+    let server = server_with(|options| options.limits.sessions_per_second_max = 1).await;
+    let token = crate::tokens::token(&server, json!({"name": "anna", "role": "viewer"})).await;
+    let log_in_again = || server.anonymous(Method::POST, SESSION).json(&json!({"token": token}));
+    let refused = until_refused(log_in_again, 201).await;
+    assert!(refused["detail"].as_str().unwrap().contains("sessions_per_second_max"), "{refused}");
+    // The audit has who was refused, and others log in.
+    let found = answer(server.request(Method::GET, "/api/v1/audit?actor=anna&outcome=failed")).await.ok();
+    assert_eq!(found["items"][0]["code"], "too_many_requests", "{found:#}");
+    log_in(&server, &server.token).await;
 }

@@ -72,6 +72,7 @@ pub(super) async fn delete_ruleset(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = id(&[&ruleset], "")?;
+    principal.check_sees(&id)?;
     let asked = precondition(&headers)?;
     if let Some(submitted) = params.repeated(&app, &principal).await? {
         return Ok(answer(&app, &params, submitted).await);
