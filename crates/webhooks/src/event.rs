@@ -7,6 +7,10 @@ use midflight_core::{DocumentId, KindName};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+/// What the ids of all events begin with. The id is signed, so a receiver cannot replace it: a server knows by it an
+/// event, its own or that of another one, among the signed requests that it takes.
+pub const EVENT_ID_PREFIX: &str = "midflight_";
+
 /// What sort of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookEventType {
@@ -58,7 +62,7 @@ impl fmt::Display for WebhookEventType {
 /// Something that happened, and what filters look at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookEvent {
-    /// The same for the same event, whichever replica reports it and however often.
+    /// Begins with [`EVENT_ID_PREFIX`]. The same for the same event, whichever replica reports it and however often.
     pub id: String,
     /// What sort of event it is.
     pub event: WebhookEventType,
@@ -87,7 +91,7 @@ impl WebhookEvent {
         }
         let digest = hash.finalize();
         let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("msg_{digits}")
+        format!("{EVENT_ID_PREFIX}{digits}")
     }
 
     /// The body of the requests that report it.

@@ -272,6 +272,20 @@ async fn the_audit_is_sent_where_the_operator_allows_it() {
     assert_eq!((&data["action"], &data["status"]), (&json!("POST /api/v1/reload"), &json!(401)));
 }
 
+/// Its own events are signed as requests to it are, and may be so with the same secret.
+#[tokio::test]
+async fn an_event_is_no_request_to_a_webhook_of_the_config() {
+    let (server, secrets) = start(|_| ()).await;
+    let secret = format!("${{file:{}}}", secrets.path().join("hook").display());
+    let own = json!({"webhooks": {"git": {"secret": secret, "action": "reload"}}});
+    assert!(server.put("/api/v1/config/midflight", &own).await.status.is_success());
+    let url = server.url("/api/v1/webhooks/git");
+    let body = json!({"url": url, "secret": secret, "attempts_max": 1, "events": ["revision.live"]});
+    put_hook(&server, "self", &secrets, body).await;
+    let dead = deliveries(&server, "dead", 1).await;
+    assert_eq!(dead[0]["error"], "the receiver answered 401 Unauthorized", "{dead:#?}");
+}
+
 #[tokio::test]
 async fn a_webhook_that_cannot_be_is_refused_without_its_secret() {
     let (server, secrets) = start(|_| ()).await;
