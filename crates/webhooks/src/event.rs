@@ -39,6 +39,15 @@ impl WebhookEventType {
         Self::Audit,
     ];
 
+    /// Whether it is about documents, so that a webhook can be limited to some of them.
+    #[must_use]
+    pub const fn is_of_documents(self) -> bool {
+        match self {
+            Self::RevisionLive | Self::ReloadFailed | Self::RolledBack | Self::Quarantined => true,
+            Self::Diverged | Self::Audit => false,
+        }
+    }
+
     /// Its word in documents and requests.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,7 +85,8 @@ pub struct WebhookEvent {
     pub has_more: bool,
     /// How it ended.
     pub outcome: Option<String>,
-    /// What is sent about it.
+    /// What is sent about it. A webhook for some documents gets of `changes` (`kind` and `name`), `documents` and `errors`
+    /// (`document`) those of its documents.
     pub data: Value,
 }
 
@@ -94,10 +104,8 @@ impl WebhookEvent {
         format!("{EVENT_ID_PREFIX}{digits}")
     }
 
-    /// The body of the requests that report it.
-    #[must_use]
-    pub fn payload(&self) -> String {
-        json!({ "type": self.event.as_str(), "timestamp": self.at.to_string(), "data": self.data })
-            .to_string()
+    /// The body of the requests that report it with this data.
+    pub(crate) fn payload(&self, data: &Value) -> String {
+        json!({ "type": self.event.as_str(), "timestamp": self.at.to_string(), "data": data }).to_string()
     }
 }

@@ -153,7 +153,7 @@ async fn apply(
         reason if reason.len() > REASON_BYTES_MAX => reason.to_owned(),
         reason => cut_reason(format!("{reason} ({mark})")),
     };
-    let params = WriteParams::default().or_reason(reason);
+    let params = WriteParams::default().or_reason(reason).within(hook.scope.shown());
     let mut edit = params.edit(&Principal::signer(by), changes);
     edit.trigger = Trigger::Webhook;
     edit.key = Some(EditKey::new(mark));

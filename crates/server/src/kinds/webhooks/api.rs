@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::KindName;
+use midflight_core::{DocumentName, KindName};
 use midflight_engine::Kind as _;
 use midflight_http::app::AppState;
+use midflight_http::edit_access::BeyondScopes;
 use midflight_http::kind::KindApi;
 use midflight_http::routes::Routes;
+use midflight_http::scopes::Scopes;
 use midflight_http::setup::KindSetup;
 use midflight_outbound::{OutboundClient, OutboundOptions};
 use midflight_webhooks::Webhooks;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,7 @@ use super::collector::Collector;
 use super::metrics::WebhooksMetrics;
 use super::observer::ReplicaObserver;
 use super::routes::routes;
+use super::scoped;
 use super::sender::DeliverySender;
 use crate::kinds::context::KindContext;
 
@@ -73,6 +77,13 @@ impl KindApi for WebhooksApi {
 
     fn routes(&self, _: &AppState) -> Routes<AppState> {
         routes()
+    }
+
+    fn beyond_scopes(&self, name: &DocumentName, body: &Value, scopes: &Scopes) -> Vec<BeyondScopes> {
+        match name.is_check() {
+            true => Vec::new(),
+            false => scoped::beyond_scopes(body, scopes),
+        }
     }
 
     async fn stop(&self) {

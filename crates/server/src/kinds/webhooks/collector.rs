@@ -322,11 +322,11 @@ fn deliveries<'a>(
     webhooks: &'a WebhookSet,
     is_for: impl Fn(&DocumentName) -> bool + 'a,
 ) -> impl Iterator<Item = NewDelivery> + 'a {
-    let wanting = webhooks.wanting(event).into_iter().filter(move |name| is_for(name));
-    wanting.map(|name| NewDelivery {
+    let wanting = webhooks.wanting(event).into_iter().filter(move |(name, _)| is_for(name));
+    wanting.map(|(name, webhook)| NewDelivery {
         id: event.id.clone(),
         webhook: name.clone(),
         event: event.event.as_str().to_owned(),
-        payload: event.payload(),
+        payload: webhook.payload(event),
     })
 }

@@ -7,6 +7,7 @@ mod events;
 mod metrics;
 mod observer;
 mod routes;
+mod scoped;
 mod sender;
 
 pub(crate) use api::setup;
