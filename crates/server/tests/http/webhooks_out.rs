@@ -15,7 +15,7 @@ use midflight_app::References;
 use midflight_config::Origin;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_server::{Backend, ServeOptions, StoreUrl};
-use midflight_store::{DeliveryStore as _, MemoryStore, NewRevision, RevisionLog as _};
+use midflight_store::{DeliveryStore as _, MemoryStore, NewDelivery, NewRevision, RevisionLog as _};
 use midflight_testkit::Postgres;
 use midflight_webhooks::SigningKey;
 use reqwest::Method;
@@ -394,6 +394,44 @@ async fn an_event_is_no_request_to_a_webhook_of_the_config() {
     put_hook(&server, "self", &secrets, body).await;
     let dead = deliveries(&server, "dead", 1).await;
     assert_eq!(dead[0]["error"], "the receiver answered 401 Unauthorized", "{dead:#?}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_unavailable_does_not_stop_the_events_of_others() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), MemoryStore::new());
+    let mut options = options(&dir);
+    let secrets = allow(&mut options);
+    let running =
+        midflight_server::start_on(options, Backend::of_store(Arc::new(store.clone()))).await.unwrap();
+    let token = running.first_token().unwrap().to_owned();
+    let server = Server { running, token, client: client(), dir };
+    let receiver = Receiver::start().await;
+    let live = json!({"events": ["revision.live"]});
+    let mut closed = receiver.body(live.clone());
+    closed["url"] = json!("http://127.0.0.1:1/");
+    closed["retry_ms"] = json!(3_600_000);
+    put_hook(&server, "closed", &secrets, closed).await;
+    put_hook(&server, "open", &secrets, receiver.body(live)).await;
+    receiver.events("revision.live", 1).await;
+    assert_eq!(server.get("/health/hot-reload").await.json["degraded"], json!([]));
+
+    let waiting = |nth: u64| NewDelivery {
+        id: format!("midflight_{nth}"),
+        webhook: "closed".parse().unwrap(),
+        event: "revision.live".to_owned(),
+        payload: "{}".to_owned(),
+        dead: None,
+    };
+    store.add_deliveries(&(0..2_000).map(waiting).collect::<Vec<_>>(), None).await.unwrap();
+    assert_eq!(server.put("/api/v1/rulesets/x", &json!({})).await.status, 201);
+    let received = receiver.events("revision.live", 2).await;
+    assert_eq!(received[1].event["data"]["revision"], server.revision().await);
+    let dead = deliveries(&server, "dead", 1).await;
+    assert_eq!((&dead[0]["webhook"], &dead[0]["attempts"]), (&json!("closed"), &json!(0)));
+    assert!(dead[0]["error"].as_str().unwrap().contains("deliveries_waiting_max"), "{dead:#?}");
+    let health = server.get("/health/hot-reload").await.json;
+    let degraded = health["degraded"][0].as_str().unwrap();
+    assert!(degraded.contains("webhook closed") && degraded.contains("deliveries_waiting_max"), "{degraded}");
 }
 
 #[tokio::test]

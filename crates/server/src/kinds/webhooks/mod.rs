@@ -6,6 +6,7 @@ mod collector;
 mod events;
 mod metrics;
 mod observer;
+mod over_bound;
 mod routes;
 mod scoped;
 mod sender;
