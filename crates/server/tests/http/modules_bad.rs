@@ -3,10 +3,11 @@
 use midflight_core::Digest;
 use midflight_testkit::guest::{Bad, Guest, component};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::modules_support::{NAME, manifest};
 use crate::support::{DEADLINE, Server, answer, server, server_with};
+use crate::tokens::token;
 
 /// Puts bytes and a manifest of them; gives the word of why it is refused, with the phase, and sees that nothing has
 /// changed.
@@ -72,6 +73,30 @@ async fn a_manifest_whose_component_is_not_there_is_refused_with_the_cure() {
     assert!(message.contains(&format!("`midflight module load` or PUT /api/v1/blobs/{digest}")), "{message}");
     assert_eq!(server.revision().await, 0);
     server.call(NAME, "get").await.problem(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_that_are_put_at_the_same_time_do_not_pass_the_bound_together() {
+    let server = server_with(|options| options.modules.blobs_bytes_max = 1_500).await;
+    let blobs: Vec<_> = (0..8).map(|nth| vec![nth; 1_000]).collect();
+    let put = futures_util::future::join_all(blobs.iter().map(|bytes| server.put_blob(bytes))).await;
+    let mut statuses: Vec<_> = put.iter().map(|put| put.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 507, 507, 507, 507, 507, 507, 507]);
+}
+
+#[tokio::test]
+async fn blobs_are_put_by_editors_of_some_modules_only() {
+    let server = server().await;
+    let put = async |scopes: Value| {
+        let name = format!("of-{}", scopes.to_string().len());
+        let token = token(&server, json!({"name": name, "role": "editor", "scopes": scopes})).await;
+        let path = format!("/api/v1/blobs/{}", Digest::of_bytes(b"no WASM"));
+        answer(server.anonymous(Method::PUT, &path).bearer_auth(token).body("no WASM")).await
+    };
+    let refused = put(json!(["rules/modules", "config"])).await.problem(403, "forbidden");
+    assert!(refused["detail"].as_str().unwrap().contains("modules"), "{refused}");
+    assert_eq!(put(json!(["rules", "modules/a"])).await.status, 201);
 }
 
 #[tokio::test]
