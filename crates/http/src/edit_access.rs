@@ -1,5 +1,6 @@
 //! What the sender of an edit needs beyond the permission of the route: the documents in their scopes, and the role for
-//! what an editor may not change. Every edit of a request comes by here.
+//! what an editor may not change, and in their scopes too what a document shows to others. Every edit of a request comes
+//! by here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +11,11 @@ use serde_json::Value;
 
 use crate::app::AppState;
 use crate::code::Code;
-use crate::kind::KindApi;
+use crate::kind::{KindApi, Kinds};
 use crate::principal::Permission::{Admin, Operate};
 use crate::principal::{Principal, least};
 use crate::problem::ApiError;
+use crate::scopes::Scopes;
 
 /// How many documents out of scope a refusal names.
 const OUTSIDE_SHOWN_MAX: usize = 20;
@@ -27,16 +29,26 @@ pub struct AdminMembers {
     pub members: &'static [&'static str],
 }
 
+/// What a document would show of documents that are not in the scopes of who puts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeyondScopes {
+    /// The member of its body that does.
+    pub path: JsonPointer,
+    /// What it shows, and the cure.
+    pub message: String,
+}
+
 /// Refuses an edit that its sender may not make. Answers the edit to make instead where it was compared with the state
 /// of the log: it is made on that state only, so that it changes what it was compared with.
 ///
-/// `is_later` is whether it is scheduled. Without a sender it is made by a program, which has no role.
+/// `scopes` are those that its documents may show, and `is_later` is whether it is scheduled. Without a sender it is made by a program, which has no role.
 ///
 /// # Errors
 /// 403 with the document and the member; the store is unavailable.
 pub(crate) async fn authorize(
     app: &AppState,
     sender: Option<&Principal>,
+    scopes: Option<&Scopes>,
     edit: &Edit,
     is_later: bool,
 ) -> Result<Option<Edit>, ApiError> {
@@ -46,7 +58,7 @@ pub(crate) async fn authorize(
         return Ok(None);
     }
     let members = app.kinds.iter().flat_map(KindApi::admin_members).collect();
-    let guard = EditGuard { members, may_operate: may(Operate) };
+    let guard = EditGuard { members, may_operate: may(Operate), kinds: &app.kinds, scopes, is_later };
     let ids: Vec<_> = guard.compared(&edit.changes).into_iter().collect();
     if ids.is_empty() {
         return Ok(None);
@@ -94,15 +106,20 @@ fn check_scopes(sender: Option<&Principal>, edit: &Edit) -> Result<(), ApiError>
 }
 
 /// What a sender without the role admin may not do.
-struct EditGuard {
+struct EditGuard<'a> {
     members: Vec<AdminMembers>,
     may_operate: bool,
+    kinds: &'a Kinds,
+    /// The scopes of the sender, if they have some.
+    scopes: Option<&'a Scopes>,
+    /// Whether the edit is scheduled.
+    is_later: bool,
 }
 
 /// The newest versions of documents, without those that are deleted.
 type NewestDocuments = BTreeMap<DocumentId, Document>;
 
-impl EditGuard {
+impl EditGuard<'_> {
     fn members(&self, id: &DocumentId) -> Option<&'static [&'static str]> {
         self.members.iter().find(|it| it.document == *id).map(|it| it.members)
     }
@@ -111,12 +128,15 @@ impl EditGuard {
     fn compared(&self, changes: &[Change]) -> BTreeSet<DocumentId> {
         let mut ids = BTreeSet::new();
         for change in changes {
-            if self.members(&change.id).is_some() {
+            let is_beyond = !self.beyond(&change.id, change.body.as_deref()).is_empty();
+            if self.members(&change.id).is_some() || is_beyond {
                 ids.insert(change.id.clone());
             }
             if let Some(body) = schedule(change) {
                 let later: Vec<_> = self.later(body).map(|(_, later)| later.id).collect();
-                if !later.is_empty() || self.is_refused_reload(body) {
+                let is_beyond =
+                    changes_of(body).any(|(_, later)| !self.beyond(&later.id, later.body).is_empty());
+                if !later.is_empty() || is_beyond || self.is_refused_reload(body) {
                     ids.extend(later.into_iter().chain([change.id.clone()]));
                 }
             }
@@ -131,6 +151,11 @@ impl EditGuard {
             let root = JsonPointer::root();
             problems.extend(self.changed(&change.id, change.body.as_deref(), now, &change.id, &root));
             let same = now.get(&change.id).and_then(|document| document.body.as_deref());
+            // As it is, it shows nothing more. At another time it may be another one.
+            if self.is_later || same != change.body.as_deref() {
+                let beyond = self.beyond(&change.id, change.body.as_deref()).into_iter();
+                problems.extend(beyond.map(|it| problem(&change.id, &it.path, it.message)));
+            }
             let Some(body) = schedule(change).filter(|body| same != Some(*body)) else { continue };
             if self.is_refused_reload(body) {
                 let message = format!(
@@ -138,6 +163,11 @@ impl EditGuard {
                     least(Operate)
                 );
                 problems.push(problem(&change.id, &root.key("reload"), message));
+            }
+            for (place, later) in changes_of(body) {
+                let beyond = self.beyond(&later.id, later.body).into_iter();
+                let inside = |path: &JsonPointer| JsonPointer::parse(&format!("{place}/body{path}"));
+                problems.extend(beyond.map(|it| problem(&change.id, &inside(&it.path), it.message)));
             }
             for (place, later) in self.later(body) {
                 let inside = place.key("body");
@@ -179,15 +209,20 @@ impl EditGuard {
         changed.map(|member| problem(document, &place.key(member), message(member))).collect()
     }
 
+    /// What a document would show beyond the scopes of the sender.
+    fn beyond(&self, id: &DocumentId, body: Option<&Value>) -> Vec<BeyondScopes> {
+        let Some((scopes, body)) = self.scopes.zip(body) else { return Vec::new() };
+        let kind = self.kinds.of(&id.kind);
+        kind.map(|kind| kind.beyond_scopes(&id.name, body, scopes)).unwrap_or_default()
+    }
+
     fn is_refused_reload(&self, body: &Value) -> bool {
         !self.may_operate && body.get("reload") == Some(&Value::Bool(true))
     }
 
     /// The changes of a schedule to documents that have such members.
     fn later<'a>(&'a self, body: &'a Value) -> impl Iterator<Item = (JsonPointer, LaterChange<'a>)> {
-        let items = body.get("changes").and_then(Value::as_array).into_iter().flatten().enumerate();
-        let read = |(n, item)| Some((JsonPointer::root().key("changes").index(n), LaterChange::of(item)?));
-        items.filter_map(read).filter(|(_, later)| self.members(&later.id).is_some())
+        changes_of(body).filter(|(_, later)| self.members(&later.id).is_some())
     }
 
     /// Has changes that are made later be made on the versions that they were compared with. One whose own precondition
@@ -216,6 +251,12 @@ impl<'a> LaterChange<'a> {
         let id = DocumentId::new(text("kind")?, text("name")?).ok()?;
         Some(Self { id, body: item.get("body"), if_version: item.get("if_version").and_then(Value::as_u64) })
     }
+}
+
+/// The changes of a schedule, with their places.
+fn changes_of(body: &Value) -> impl Iterator<Item = (JsonPointer, LaterChange<'_>)> {
+    let items = body.get("changes").and_then(Value::as_array).into_iter().flatten().enumerate();
+    items.filter_map(|(n, item)| Some((JsonPointer::root().key("changes").index(n), LaterChange::of(item)?)))
 }
 
 /// The body of a schedule that is put.

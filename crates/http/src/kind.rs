@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use midflight_core::{Diff, KindName, Problems};
+use midflight_core::{Diff, DocumentName, KindName, Problems};
 use midflight_engine::{EngineStatus, ReloadReport};
 use midflight_wire::reload::Reread;
 use serde::Serialize;
@@ -15,12 +15,13 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 use crate::agent_function::AgentFunction;
 use crate::app::AppState;
 use crate::code::Code;
-use crate::edit_access::AdminMembers;
+use crate::edit_access::{AdminMembers, BeyondScopes};
 use crate::events::event::Event;
 use crate::metrics::registry::MetricsRegistry;
 use crate::principal::Principal;
 use crate::problem::ApiError;
 use crate::routes::Routes;
+use crate::scopes::Scopes;
 use crate::sorts::DocumentSorts;
 
 /// Members of a JSON object.
@@ -90,6 +91,12 @@ pub trait KindApi: Send + Sync + 'static {
 
     /// The documents of which only admins change some members.
     fn admin_members(&self) -> Vec<AdminMembers> {
+        Vec::new()
+    }
+
+    /// What a document with this body would show of documents that are not in the scopes of who puts it, as one that has
+    /// events sent. The body was not validated yet: what is invalid in it is refused later.
+    fn beyond_scopes(&self, _: &DocumentName, _: &Value, _: &Scopes) -> Vec<BeyondScopes> {
         Vec::new()
     }
 

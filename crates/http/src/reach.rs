@@ -18,6 +18,8 @@ pub enum Reach {
     Document(&'static str, &'static str),
     /// All whose names begin so, and all of the kind when that is empty.
     All(&'static str, &'static str),
+    /// None, but only for callers who may see a document of this kind: it is for them.
+    Some(&'static str),
     /// Those that the request names, or any: the handler compares each one ([`Principal::sees`]), and an edit is
     /// compared where it is made.
     Each,
@@ -32,6 +34,7 @@ impl Reach {
             Self::Nothing => "no document".to_owned(),
             Self::Document(kind, name) => format!("{kind}/{name}"),
             Self::All(kind, beginning) => format!("{kind}/{beginning}*"),
+            Self::Some(kind) => format!("some of {kind}"),
             Self::Each => "each document".to_owned(),
         }
     }
@@ -52,6 +55,10 @@ impl Reach {
                 );
                 Err(ApiError::new(Code::FORBIDDEN, detail))
             }
+            Self::Some(kind) => match scopes.allow_some(kind) {
+                true => Ok(()),
+                false => Err(principal.out_of_scope(&format!("every document of {kind}"))),
+            },
             Self::Document(kind, template) => {
                 let name = filled(template, parts).await?;
                 match scopes.allow_name(kind, &name) {

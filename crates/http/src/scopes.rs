@@ -110,6 +110,28 @@ impl Scopes {
         ranges.into_iter().map(with_reach).collect()
     }
 
+    /// Whether every document is in them that a pattern means, written as one of them.
+    #[must_use]
+    pub fn allow_pattern(&self, wanted: &str) -> bool {
+        // A star of the pattern is met by a star here only, which then takes whatever the other stands for.
+        self.0.iter().any(|pattern| match (pattern.contains('/'), wanted.split_once('/')) {
+            (true, Some(_)) => matches_wildcard(pattern, wanted),
+            (true, None) => matches_wildcard(pattern, &format!("{wanted}/*")),
+            (false, None) => matches_wildcard(pattern, wanted),
+            // In such a kind a star may go on behind the `/`, so that only a kind of everything is sure to have it.
+            (false, Some((kind, _))) if kind.contains('*') => pattern == "*",
+            (false, Some((kind, _))) => matches_wildcard(pattern, kind),
+        })
+    }
+
+    /// Whether a document of a kind may be in them. One is not found whose pattern has a star for the end of the kind
+    /// and the beginning of the name together.
+    #[must_use]
+    pub fn allow_some(&self, kind: &str) -> bool {
+        let of = |pattern: &str| matches_wildcard(pattern.split('/').next().unwrap_or_default(), kind);
+        self.0.iter().any(|pattern| of(pattern))
+    }
+
     /// The documents of changes that are not in them, those too that a schedule among them changes later.
     #[must_use]
     pub fn outside(&self, changes: &[Change]) -> Vec<DocumentId> {
@@ -247,6 +269,51 @@ mod tests {
         };
         assert!(is_before("a", One, "a") && is_before("a", One, "a/b") && is_before("a", All, "b"));
         assert!(!is_before("a", All, "a/b") && !is_before("b", One, "a") && !is_before("b", Some, "a"));
+    }
+
+    #[test]
+    fn a_pattern_is_allowed_when_all_that_it_means_is() {
+        for (scope, pattern, expected) in [
+            ("rules", "rules", true),
+            ("rules", "rules/a/*", true),
+            ("rules", "rules/*", true),
+            ("rules", "rule*", false),
+            ("rules", "rule*/a", false),
+            ("rules", "*", false),
+            ("r*s", "r*s", true),
+            ("r*s", "r*s/a", false),
+            ("*", "r*s/a", true),
+            ("*", "*", true),
+            ("rules/*", "rules", true),
+            ("rules/*", "rules/a*b", true),
+            ("rules/pricing/*", "rules/pricing/*", true),
+            ("rules/pricing/*", "rules/pricing/R*", true),
+            ("rules/pricing/*", "rules/pricing/R1", true),
+            ("rules/pricing/*", "rules/*", false),
+            ("rules/pricing/*", "rules/pric*", false),
+            ("rules/pricing/*", "rules", false),
+            ("rules/pricing/*", "*/pricing/R1", false),
+            ("rules/pricing/*", "*", false),
+            ("*/pricing", "rules/*/pricing", true),
+            ("rules/*/a", "rules/b/*", false),
+        ] {
+            assert_eq!(scopes(&[scope]).allow_pattern(pattern), expected, "{pattern} in {scope}");
+        }
+        assert!(!scopes(&[]).allow_pattern("rules"));
+    }
+
+    #[test]
+    fn scopes_have_documents_of_a_kind_or_none() {
+        for (pattern, expected) in [
+            ("modules", true),
+            ("modules/a", true),
+            ("*", true),
+            ("m*/a", true),
+            ("rules/modules", false),
+            ("modules2", false),
+        ] {
+            assert_eq!(scopes(&["rules/x", pattern]).allow_some("modules"), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::principal::{Access, Principal};
 use crate::problem::ApiError;
 use crate::refusal::refused;
 use crate::schedule_params::{PlannedSchedule, ScheduleParams};
+use crate::scopes::Scopes;
 use crate::wire::{ack, ms, plan_answer, problem_item, silent_replica, written};
 
 /// When a write is answered.
@@ -90,6 +91,10 @@ pub struct WriteParams {
     #[serde(skip)]
     #[param(ignore)]
     sender: Option<Principal>,
+    /// The scopes of what has no principal and yet limits, as the config of a webhook: what its documents may show.
+    #[serde(skip)]
+    #[param(ignore)]
+    scopes: Option<Scopes>,
 }
 
 impl WriteParams {
@@ -98,6 +103,14 @@ impl WriteParams {
         if self.reason.is_empty() {
             self.reason = reason;
         }
+        self
+    }
+
+    /// The same for who may change only the documents in these scopes, which the caller compared: its documents show
+    /// nothing of others either.
+    #[must_use]
+    pub fn within(mut self, scopes: Option<Scopes>) -> Self {
+        self.scopes = scopes;
         self
     }
 
@@ -300,9 +313,10 @@ pub async fn submit_with(
     invalid: InvalidPolicy,
 ) -> Result<Submitted, ApiError> {
     let (sender, is_later) = (params.sender.as_ref(), params.later().is_some());
+    let scopes = params.scopes.as_ref().or_else(|| sender?.scopes());
     let mut retry = ComputedEdit::new("the edit");
     loop {
-        let Some(compared) = authorize(app, sender, &edit, is_later).await? else {
+        let Some(compared) = authorize(app, sender, scopes, &edit, is_later).await? else {
             return submit_authorized(app, params, edit, invalid).await;
         };
         let made = submit_authorized(app, params, compared, invalid).await;

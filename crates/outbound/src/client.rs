@@ -24,7 +24,8 @@ pub struct OutboundOptions {
     /// How long a call may take.
     pub timeout: Option<Duration>,
     /// Whether a proxy that the environment names (`HTTPS_PROXY`) is used. Names are resolved by the proxy then, so
-    /// their addresses are not checked here: only for destinations that the operator writes.
+    /// their addresses are not checked here: only for destinations that the operator writes or lists
+    /// ([`OutboundPolicy::lists`]).
     pub may_use_proxy: bool,
 }
 

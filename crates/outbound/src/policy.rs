@@ -119,6 +119,12 @@ impl OutboundPolicy {
         Ok(())
     }
 
+    /// Whether an operator listed where a URL leads: there is a list of hosts, and it may be called.
+    #[must_use]
+    pub fn lists(&self, url: &Url) -> bool {
+        !self.0.is_empty() && self.check(url).is_ok()
+    }
+
     /// Those of the addresses of a name that may be called. Which port is meant is not known here; that the host is
     /// allowed with it was checked before.
     pub(crate) fn allowed_addresses<A>(
@@ -209,6 +215,15 @@ mod tests {
         check(&policy, "http://127.0.0.1:8081/", Err("may not be called"));
         check(&policy, "https://example.com/", Err("may not be called"));
         check(&policy, "http://169.254.169.254/", Err("never called"));
+    }
+
+    #[test]
+    fn what_no_list_has_is_not_listed() {
+        let lists = |policy: &OutboundPolicy, url: &str| policy.lists(&url.parse().unwrap());
+        assert!(!lists(&OutboundPolicy::default(), "https://api.example.com/"));
+        let policy = OutboundPolicy::only(patterns(["*.example.com", "169.254.169.254"]));
+        assert!(lists(&policy, "https://api.example.com/"));
+        assert!(!lists(&policy, "https://api.example.org/") && !lists(&policy, "http://169.254.169.254/"));
     }
 
     #[test]

@@ -60,6 +60,8 @@ struct OfUrl {
     /// What it had last, and when that was read.
     last: Option<(VerifyKeys, Instant)>,
     asked: Option<Instant>,
+    /// Whether a token had a key that is not known, and the set was not read since.
+    is_wanted: bool,
 }
 
 fn wrong(what: impl std::fmt::Display) -> ServeError {
@@ -94,7 +96,6 @@ impl KeySource {
     /// Gives a verifier the keys, and again whenever they change, until the server stops.
     pub(crate) async fn follow(mut self, verifier: Arc<JwtVerifier>, stopping: CancellationToken) {
         verifier.set_keys(self.keys());
-        let mut is_wanted = true;
         loop {
             let (changed, problems) = match self.texts().await {
                 Some(texts) => self.files.take(texts),
@@ -105,7 +106,7 @@ impl KeySource {
             }
             let mut fresh = false;
             if let Some(of_url) = &mut self.of_url
-                && of_url.is_due(is_wanted)
+                && of_url.is_due()
             {
                 fresh = tokio::select! {
                     fresh = of_url.ask() => fresh,
@@ -117,11 +118,18 @@ impl KeySource {
             if changed || fresh || expired {
                 verifier.set_keys(self.keys());
             }
-            is_wanted = tokio::select! {
-                _ = self.watch.touched() => false,
-                () = verifier.unknown_key() => true,
+            tokio::select! {
+                _ = self.watch.touched() => {}
+                () = verifier.unknown_key() => self.want(),
                 () = stopping.cancelled() => return,
-            };
+            }
+        }
+    }
+
+    /// A token had a key that is not known.
+    fn want(&mut self) {
+        if let Some(of_url) = &mut self.of_url {
+            of_url.is_wanted = true;
         }
     }
 
@@ -158,12 +166,12 @@ impl OfUrl {
             may_use_proxy: true,
         };
         let client = OutboundClient::new(policy.clone(), how).map_err(wrong)?;
-        Ok(Self { client, url, last: None, asked: None })
+        Ok(Self { client, url, last: None, asked: None, is_wanted: false })
     }
 
     /// Whether the set is to be read again now.
-    fn is_due(&self, is_wanted: bool) -> bool {
-        let period = if is_wanted { AGAIN_MIN } else { PERIOD };
+    fn is_due(&self) -> bool {
+        let period = if self.is_wanted { AGAIN_MIN } else { PERIOD };
         // One that was never read is asked for again soon.
         let period = if self.last.is_none() { AGAIN_MIN } else { period };
         self.asked.is_none_or(|asked| asked.elapsed() >= period)
@@ -176,6 +184,8 @@ impl OfUrl {
             Ok(keys) => {
                 tracing::debug!(?keys, "keys of JSON Web Tokens read");
                 self.last = Some((keys, Instant::now()));
+                // Only now: the caller was asked to try again, and no other token may come until then.
+                self.is_wanted = false;
                 true
             }
             Err(error) => {
@@ -271,6 +281,26 @@ mod tests {
         let (is_changed, problems) = source.files.take(texts);
         assert!(!is_changed && problems.len() == 1, "{problems:?}");
         assert_eq!(kids(&source), [true, false, true, false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_wanted_too_soon_after_a_read_is_read_for_later() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let routes = axum::Router::new().fallback(async || set("new").to_string());
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let sources = KeySources { url: Some(url), ..KeySources::default() };
+        let mut source = KeySource::new(sources, &OutboundPolicy::default()).unwrap();
+        assert!(source.of_url.as_mut().unwrap().ask().await);
+        source.want();
+        let of_url = source.of_url.as_mut().unwrap();
+        assert!(!of_url.is_due(), "it was read a moment ago");
+        // What the loop does meanwhile, as to look at files, changes nothing of that.
+        of_url.asked = Instant::now().checked_sub(AGAIN_MIN);
+        assert!(of_url.is_due());
+        assert!(of_url.ask().await);
+        of_url.asked = Instant::now().checked_sub(AGAIN_MIN);
+        assert!(!of_url.is_due(), "nothing is wanted since");
     }
 
     #[test]

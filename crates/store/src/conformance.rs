@@ -100,7 +100,7 @@ macro_rules! conformance_tests {
     (DeliveryStore, $make:expr) => {
         $crate::conformance_tests!(@each $make;
             deliveries_are_added_once_with_their_cursor, one_of_many_moves_a_cursor, a_delivery_is_claimed_by_one,
-            dead_letters_are_kept_and_sent_again, deliveries_have_pages_and_are_forgotten,
+            a_delivery_may_be_a_dead_letter_from_the_beginning, dead_letters_are_kept_and_sent_again, deliveries_have_pages_and_are_forgotten,
         );
     };
     (@each $make:expr; $($case:ident,)+) => {$(

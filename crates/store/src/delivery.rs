@@ -19,6 +19,8 @@ pub struct NewDelivery {
     pub event: String,
     /// What is sent.
     pub payload: String,
+    /// Why it is added as a dead letter, which is not tried; none for one that is to be sent.
+    pub dead: Option<String>,
 }
 
 /// Up to where a source of events was read, and up to where it is read now.

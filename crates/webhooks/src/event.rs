@@ -7,6 +7,10 @@ use midflight_core::{DocumentId, KindName};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+/// What the ids of all events begin with. The id is signed, so a receiver cannot replace it: a server knows by it an
+/// event, its own or that of another one, among the signed requests that it takes.
+pub const EVENT_ID_PREFIX: &str = "midflight_";
+
 /// What sort of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookEventType {
@@ -35,6 +39,15 @@ impl WebhookEventType {
         Self::Audit,
     ];
 
+    /// Whether it is about documents, so that a webhook can be limited to some of them.
+    #[must_use]
+    pub const fn is_of_documents(self) -> bool {
+        match self {
+            Self::RevisionLive | Self::ReloadFailed | Self::RolledBack | Self::Quarantined => true,
+            Self::Diverged | Self::Audit => false,
+        }
+    }
+
     /// Its word in documents and requests.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -58,7 +71,7 @@ impl fmt::Display for WebhookEventType {
 /// Something that happened, and what filters look at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookEvent {
-    /// The same for the same event, whichever replica reports it and however often.
+    /// Begins with [`EVENT_ID_PREFIX`]. The same for the same event, whichever replica reports it and however often.
     pub id: String,
     /// What sort of event it is.
     pub event: WebhookEventType,
@@ -72,7 +85,8 @@ pub struct WebhookEvent {
     pub has_more: bool,
     /// How it ended.
     pub outcome: Option<String>,
-    /// What is sent about it.
+    /// What is sent about it. A webhook for some documents gets of `changes` (`kind` and `name`), `documents` and `errors`
+    /// (`document`) those of its documents.
     pub data: Value,
 }
 
@@ -87,13 +101,11 @@ impl WebhookEvent {
         }
         let digest = hash.finalize();
         let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("msg_{digits}")
+        format!("{EVENT_ID_PREFIX}{digits}")
     }
 
-    /// The body of the requests that report it.
-    #[must_use]
-    pub fn payload(&self) -> String {
-        json!({ "type": self.event.as_str(), "timestamp": self.at.to_string(), "data": self.data })
-            .to_string()
+    /// The body of the requests that report it with this data.
+    pub(crate) fn payload(&self, data: &Value) -> String {
+        json!({ "type": self.event.as_str(), "timestamp": self.at.to_string(), "data": data }).to_string()
     }
 }

@@ -38,10 +38,10 @@ impl WebhookSet {
         self.0.iter().filter(|(_, webhook)| webhook.is_active)
     }
 
-    /// The names of those that want an event.
+    /// Those that want an event, by name.
     #[must_use]
-    pub fn wanting(&self, event: &WebhookEvent) -> Vec<&DocumentName> {
-        self.0.iter().filter(|(_, webhook)| webhook.wants(event)).map(|(name, _)| name).collect()
+    pub fn wanting(&self, event: &WebhookEvent) -> Vec<(&DocumentName, &Arc<Webhook>)> {
+        self.0.iter().filter(|(_, webhook)| webhook.wants(event)).collect()
     }
 }
 
@@ -112,7 +112,7 @@ impl Kind for Webhooks {
             outcome: input.get("outcome").and_then(Value::as_str).map(str::to_owned),
             data: Value::Null,
         };
-        Ok(json!(snapshot.wanting(&wanted).iter().map(|name| name.as_str()).collect::<Vec<_>>()))
+        Ok(json!(snapshot.wanting(&wanted).iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()))
     }
 
     fn schemas(&self) -> Vec<DocumentSchema> {
@@ -285,8 +285,41 @@ mod tests {
         assert_eq!(set.wanting(&event(&["rules", "tools"], true)).len(), 1);
         assert_eq!(set.wanting(&event(&["rules", "tools"], false)).len(), 0);
         assert_eq!(set.wanting(&event(&["tools"], true)).len(), 0);
-        let payload: Value = serde_json::from_str(&event(&["tools"], true).payload()).unwrap();
+        let webhook = set.get(&name("pricing")).unwrap();
+        let payload: Value = serde_json::from_str(&webhook.payload(&event(&["tools"], true))).unwrap();
         assert_eq!((&payload["type"], &payload["data"]["revision"]), (&json!("revision.live"), &json!(1)));
+    }
+
+    #[test]
+    fn an_event_has_nothing_of_documents_that_the_webhook_is_not_for() {
+        let set = set(&[("all", json!({})), ("pricing", json!({"documents": ["rules/pricing/*", "tools"]}))]);
+        let event = WebhookEvent {
+            id: String::new(),
+            event: WebhookEventType::ReloadFailed,
+            at: Timestamp::UNIX_EPOCH,
+            kinds: Vec::new(),
+            documents: Vec::new(),
+            has_more: false,
+            outcome: None,
+            data: json!({
+                "changes": [{"kind": "rules", "name": "pricing/R1", "op": "put"}, {"kind": "rules", "name": "loans/R1", "op": "put"}],
+                "documents": ["rules/pricing/R1", "rules/loans/R1", "tools/a"],
+                "errors": [{"document": "tools/a", "message": "a"}, {"document": "rules/loans/R1", "message": "b"}, {"message": "c"}],
+                "changes_count": 2,
+            }),
+        };
+        let data = |webhook: &str| {
+            let payload = set.get(&name(webhook)).unwrap().payload(&event);
+            serde_json::from_str::<Value>(&payload).unwrap()["data"].clone()
+        };
+        assert_eq!(data("all"), event.data);
+        let expected = json!({
+            "changes": [{"kind": "rules", "name": "pricing/R1", "op": "put"}],
+            "documents": ["rules/pricing/R1", "tools/a"],
+            "errors": [{"document": "tools/a", "message": "a"}],
+            "changes_count": 2,
+        });
+        assert_eq!(data("pricing"), expected);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod schema;
 mod signature;
 mod webhook;
 
-pub use event::{WebhookEvent, WebhookEventType};
+pub use event::{EVENT_ID_PREFIX, WebhookEvent, WebhookEventType};
 pub use kind::{WebhookSet, Webhooks};
 pub use signature::SigningKey;
 pub use webhook::Webhook;

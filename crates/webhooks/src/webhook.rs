@@ -2,6 +2,7 @@
 
 use midflight_core::{DocumentId, KindName, matches_wildcard};
 use midflight_engine::EnvironmentInput;
+use serde_json::Value;
 use url::Url;
 
 use crate::{PAUSE_MS_MAX, SigningKey, WebhookEvent, WebhookEventType};
@@ -46,6 +47,34 @@ impl Webhook {
         self.events.contains(&event)
     }
 
+    /// The body of the requests that report an event, with nothing of documents that it is not for.
+    #[must_use]
+    pub fn payload(&self, event: &WebhookEvent) -> String {
+        if self.documents.is_empty() {
+            return event.payload(&event.data);
+        }
+        let mut data = event.data.clone();
+        self.keep(&mut data, "changes", |change| {
+            DocumentId::new(change.get("kind")?.as_str()?, change.get("name")?.as_str()?).ok()
+        });
+        self.keep(&mut data, "documents", |document| document.as_str()?.parse().ok());
+        // Of a problem that names no document it is not known what its text is about.
+        self.keep(&mut data, "errors", |error| error.get("document")?.as_str()?.parse().ok());
+        event.payload(&data)
+    }
+
+    /// Leaves of a list the items about its documents.
+    fn keep(&self, data: &mut Value, list: &str, id: impl Fn(&Value) -> Option<DocumentId>) {
+        if let Some(items) = data.get_mut(list).and_then(Value::as_array_mut) {
+            items.retain(|item| id(item).is_some_and(|id| self.is_for(&id)));
+        }
+    }
+
+    /// Whether a document is one of those that it is for.
+    fn is_for(&self, id: &DocumentId) -> bool {
+        self.documents.iter().any(|pattern| is_of(pattern, id))
+    }
+
     /// How long to wait after so many attempts, in ms.
     #[must_use]
     pub fn pause_ms(&self, attempts: u32) -> u64 {
@@ -58,7 +87,6 @@ impl Webhook {
         if self.documents.is_empty() || event.kinds.is_empty() {
             return true;
         }
-        let wants = |id: &DocumentId| self.documents.iter().any(|pattern| is_of(pattern, id));
         let wants_kind = |kind: &KindName| {
             self.documents.iter().any(|pattern| {
                 let of_kind = pattern.split_once('/').map_or(pattern.as_str(), |(kind, _)| kind);
@@ -66,7 +94,8 @@ impl Webhook {
             })
         };
         let is_complete = !event.has_more && !event.documents.is_empty();
-        event.documents.iter().any(wants) || (!is_complete && event.kinds.iter().any(wants_kind))
+        event.documents.iter().any(|id| self.is_for(id))
+            || (!is_complete && event.kinds.iter().any(wants_kind))
     }
 }
 

@@ -64,7 +64,8 @@ impl LlmClient {
     ) -> Result<Self, String> {
         policy.check(&target.chat).map_err(|refused| refused.to_string())?;
         // No redirect: it would take the key elsewhere.
-        let how = OutboundOptions { may_use_proxy: true, ..OutboundOptions::default() };
+        let may_use_proxy = !settings.is_url_of_editor || policy.lists(&target.chat);
+        let how = OutboundOptions { may_use_proxy, ..OutboundOptions::default() };
         let http = OutboundClient::new(policy, how);
         let http = http.map_err(|error| target.secrets.redact(&error.to_string()).into_owned())?;
         let (breaker, room) =

@@ -36,6 +36,11 @@ pub struct LlmSettings {
     pub breaker: BreakerSettings,
     /// Whether the server is asked with the key before the client is used; true.
     pub verify: bool,
+    /// Whether `base_url` is by an editor and not by the operator of the process. Then a proxy of the environment is used
+    /// only for a destination that the policy lists: a proxy resolves names, so their addresses are not checked. No
+    /// config says it: the program that reads the settings sets it.
+    #[serde(skip)]
+    pub is_url_of_editor: bool,
 }
 
 impl Default for LlmSettings {
@@ -51,6 +56,7 @@ impl Default for LlmSettings {
             concurrency_max: 8,
             breaker: BreakerSettings::default(),
             verify: true,
+            is_url_of_editor: false,
         }
     }
 }

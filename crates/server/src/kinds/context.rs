@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use midflight_app::ConfigReloader;
 use midflight_bus::RedisBus;
-use midflight_components::Llm;
+use midflight_components::{Llm, LlmSettings};
 use midflight_live::World;
 use midflight_outbound::OutboundPolicy;
 
@@ -16,7 +16,7 @@ use super::rules::limits::RulesLimits;
 #[cfg(feature = "tools")]
 use super::tools::{AgentSettings, limits::ToolsLimits};
 use crate::ServeOptions;
-use crate::own::{OwnConfig, OwnConfigView, Settings};
+use crate::own::{OwnConfig, OwnConfigView};
 
 /// What the kinds share with what is composed around them.
 pub(crate) struct KindContext {
@@ -75,8 +75,8 @@ impl KindContext {
         })
     }
 
-    /// The server's own config in a world.
-    pub(crate) fn settings(&self, world: &World) -> Option<Arc<Settings>> {
-        self.own.get()?.of(world)
+    /// The settings of the LLM in a world.
+    pub(crate) fn llm_settings(&self, world: &World) -> Option<LlmSettings> {
+        self.own.get()?.llm(world, self.own_config.operator())
     }
 }

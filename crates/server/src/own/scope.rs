@@ -2,6 +2,7 @@
 
 use midflight_core::{Change, DocumentId, matches_wildcard};
 use midflight_engine::SCHEDULES;
+use midflight_http::scopes::Scopes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -47,6 +48,15 @@ impl WebhookScope {
                 _ => Ok(()),
             }
         })
+    }
+
+    /// What the documents that it may change may show to others; none where that is everything. A pattern without a `/`
+    /// is of the beginning or the end of `kind/name` here and of kinds there, so that it is left out.
+    pub(crate) fn shown(&self) -> Option<Scopes> {
+        if self.0.iter().any(|pattern| pattern == "*") {
+            return None;
+        }
+        Some(Scopes::kept(self.0.iter().filter(|pattern| pattern.contains('/')).cloned().collect()))
     }
 
     /// What a schedule does at its time. Of what is no change nothing is asked: it is refused as a schedule.

@@ -81,6 +81,11 @@ impl OwnConfig {
         }
     }
 
+    /// Which documents are those of the file, and so the operator's.
+    pub(crate) fn operator(&self) -> &OperatorContents {
+        &self.contents
+    }
+
     /// What is declared of the config, with what is laid over it.
     pub(crate) fn shape(&self) -> ConfigSchema<Settings> {
         let shape = Settings::shape().env(PREFIX, self.variables.iter().cloned());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use midflight_components::{LlmSettings, LogSettings as Logged, SettingsSource};
-use midflight_config::{Config, Configs};
+use midflight_config::{Config, Configs, OperatorContents, Origin};
 use midflight_core::{DocumentId, JsonPointer};
 use midflight_engine::{KindSlot, Section};
 use midflight_live::World;
@@ -18,6 +18,23 @@ pub(crate) struct OwnConfigView(pub(crate) KindSlot<Config>);
 impl OwnConfigView {
     pub(crate) fn of(self, world: &World) -> Option<Arc<Settings>> {
         world.get::<Configs>(self.0.slot())?.typed(&own_id().name)
+    }
+
+    /// The settings of the LLM, with who wrote its URL.
+    pub(crate) fn llm(self, world: &World, operator: &OperatorContents) -> Option<LlmSettings> {
+        let llm = self.of(world)?.llm.clone()?;
+        let is_url_of_editor = self.is_of_editor(world, &JsonPointer::parse("/llm/base_url"), operator);
+        Some(LlmSettings { is_url_of_editor, ..llm })
+    }
+
+    /// Whether a value is that of a document which is not the operator's file.
+    fn is_of_editor(self, world: &World, path: &JsonPointer, operator: &OperatorContents) -> bool {
+        let configs = world.get::<Configs>(self.0.slot());
+        configs.and_then(|configs| configs.get(&own_id().name)).is_some_and(|entry| {
+            let is_of_document =
+                |(leaf, origin): (&JsonPointer, &Origin)| leaf == path && *origin == Origin::Document;
+            entry.origins().any(is_of_document) && !entry.document().is_some_and(|body| operator.wrote(body))
+        })
     }
 }
 

@@ -1,12 +1,21 @@
 //! What is refused of modules: bytes that are no component, messages that harm, and bounds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use midflight_core::Digest;
+use midflight_server::Backend;
+use midflight_store::conformance::StoreRoute;
+use midflight_store::{MemoryStore, StoreError};
 use midflight_testkit::guest::{Bad, Guest, component};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::modules_support::{NAME, manifest};
-use crate::support::{DEADLINE, Server, answer, server, server_with};
+use crate::support::{DEADLINE, Server, answer, client, options, server, server_with};
+use crate::tokens::token;
 
 /// Puts bytes and a manifest of them; gives the word of why it is refused, with the phase, and sees that nothing has
 /// changed.
@@ -72,6 +81,54 @@ async fn a_manifest_whose_component_is_not_there_is_refused_with_the_cure() {
     assert!(message.contains(&format!("`midflight module load` or PUT /api/v1/blobs/{digest}")), "{message}");
     assert_eq!(server.revision().await, 0);
     server.call(NAME, "get").await.problem(404, "not_found");
+}
+
+/// A store that is slow from some time on, so that what is read of it is old when it is used.
+struct SlowStore {
+    log: MemoryStore,
+    is_slow: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl StoreRoute for SlowStore {
+    async fn reach(&self) -> Result<MemoryStore, StoreError> {
+        if self.is_slow.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(self.log.clone())
+    }
+}
+
+#[tokio::test]
+async fn blobs_that_are_put_at_the_same_time_do_not_pass_the_bound_together() {
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let store = Arc::new(SlowStore { log: MemoryStore::new(), is_slow: Arc::clone(&is_slow) });
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(&dir);
+    options.modules.blobs_bytes_max = 1_500;
+    let running = midflight_server::start_on(options, Backend::of_store(store)).await.unwrap();
+    let token = running.first_token().unwrap().to_owned();
+    let server = Server { running, token, client: client(), dir };
+    is_slow.store(true, Ordering::Relaxed);
+    let blobs: Vec<_> = (0..4).map(|nth| vec![nth; 1_000]).collect();
+    let put = futures_util::future::join_all(blobs.iter().map(|bytes| server.put_blob(bytes))).await;
+    let mut statuses: Vec<_> = put.iter().map(|put| put.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 507, 507, 507]);
+}
+
+#[tokio::test]
+async fn blobs_are_put_by_editors_of_some_modules_only() {
+    let server = server().await;
+    let put = async |scopes: Value| {
+        let name = format!("of-{}", scopes.to_string().len());
+        let token = token(&server, json!({"name": name, "role": "editor", "scopes": scopes})).await;
+        let path = format!("/api/v1/blobs/{}", Digest::of_bytes(b"no WASM"));
+        answer(server.anonymous(Method::PUT, &path).bearer_auth(token).body("no WASM")).await
+    };
+    let refused = put(json!(["rules/modules", "config"])).await.problem(403, "forbidden");
+    assert!(refused["detail"].as_str().unwrap().contains("modules"), "{refused}");
+    assert_eq!(put(json!(["rules", "modules/a"])).await.status, 201);
 }
 
 #[tokio::test]

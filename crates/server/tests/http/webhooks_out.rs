@@ -15,13 +15,14 @@ use midflight_app::References;
 use midflight_config::Origin;
 use midflight_core::{Change, DocumentId, Edit, Trigger};
 use midflight_server::{Backend, ServeOptions, StoreUrl};
-use midflight_store::{DeliveryStore as _, MemoryStore, NewRevision, RevisionLog as _};
+use midflight_store::{DeliveryStore as _, MemoryStore, NewDelivery, NewRevision, RevisionLog as _};
 use midflight_testkit::Postgres;
+use midflight_webhooks::SigningKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{DEADLINE, Server, answer, client, options, rule, server_with};
+use crate::support::{Answer, DEADLINE, Server, answer, client, options, rule, server_with};
 use crate::tokens::token;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -270,6 +271,167 @@ async fn the_audit_is_sent_where_the_operator_allows_it() {
     let received = receiver.events("audit.recorded", 1).await;
     let data = &received[0].event["data"];
     assert_eq!((&data["action"], &data["status"]), (&json!("POST /api/v1/reload"), &json!(401)));
+}
+
+/// Asks as the holder of a token.
+async fn ask(server: &Server, token: &str, method: Method, path: &str, body: &Value) -> Answer {
+    answer(server.anonymous(method, path).bearer_auth(token).json(body)).await
+}
+
+#[tokio::test]
+async fn a_webhook_of_a_token_with_scopes_is_for_documents_in_them_only_whatever_the_way() {
+    const MINE: &str = "/api/v1/documents/webhooks/mine";
+    const LATER: &str = "2999-01-01T00:00:00Z";
+    let (server, secrets) = start(|options| options.audit_webhooks = true).await;
+    let scopes = json!(["webhooks/mine", "schedules/*", "config/shop*"]);
+    let editor = token(&server, json!({"name": "ed", "role": "editor", "scopes": scopes})).await;
+    let operator = token(&server, json!({"name": "op", "role": "operator", "scopes": scopes})).await;
+    let receiver = Receiver::start().await;
+    let body = |more: Value| hook("mine", secrets.path(), receiver.body(more)).1;
+    let live = json!(["revision.live"]);
+    for (more, member) in [
+        (json!({}), "/documents"),
+        (json!({"active": false}), "/documents"),
+        (json!({"documents": [], "events": live}), "/documents"),
+        (json!({"documents": null, "events": live}), "/documents"),
+        (json!({"documents": ["config"], "events": live}), "/documents/0"),
+        (json!({"documents": ["config/shop", "config/*"], "events": live}), "/documents/1"),
+        (json!({"documents": ["*/shop"], "events": live}), "/documents/0"),
+        (json!({"documents": ["config/shop"]}), "/events"),
+        (json!({"documents": ["config/shop"], "events": ["audit.recorded"]}), "/events/0"),
+        (json!({"documents": ["config/shop"], "events": ["revision.live", "log.diverged"]}), "/events/1"),
+    ] {
+        let refused = ask(&server, &editor, Method::PUT, MINE, &body(more.clone())).await;
+        let refused = refused.problem(403, "forbidden");
+        assert_eq!(refused["errors"][0]["path"], member, "{more}: {refused:#}");
+        assert!(refused["detail"].as_str().unwrap().contains("; write "), "{more}: {refused:#}");
+    }
+
+    // An admin puts one that is wider, and then another one.
+    let wide = body(json!({"description": "all"}));
+    let narrow = body(json!({"documents": ["config/shop", "config/shop2"], "events": live}));
+    for one in [&wide, &narrow] {
+        assert!(server.put(MINE, one).await.status.is_success());
+    }
+    let revision = server.revision().await;
+    let change = json!({"op": "put", "kind": "webhooks", "name": "mine", "body": wide});
+    let later = json!({"changes": [change.clone()], "not_before": LATER});
+    for (method, path, sent, member) in [
+        (Method::PUT, format!("{MINE}?dry_run=true"), wide.clone(), "/documents"),
+        (Method::PUT, format!("{MINE}?not_before={LATER}"), wide.clone(), "/documents"),
+        (Method::POST, "/api/v1/apply".to_owned(), json!({"changes": [change]}), "/documents"),
+        (
+            Method::POST,
+            "/api/v1/import".to_owned(),
+            json!({"kind": "webhooks", "name": "mine", "body": wide}),
+            "/documents",
+        ),
+        (Method::PUT, "/api/v1/documents/schedules/s".to_owned(), later, "/changes/0/body/documents"),
+        (Method::POST, format!("/api/v1/revisions/{}/restore", revision - 1), json!({}), "/documents"),
+    ] {
+        let sender = if path.contains("restore") { &operator } else { &editor };
+        let refused = ask(&server, sender, method, &path, &sent).await.problem(403, "forbidden");
+        assert_eq!(refused["errors"][0]["path"], member, "{path}: {refused:#}");
+        assert_eq!(server.revision().await, revision, "{path}");
+    }
+
+    // What is in scope is sent, and nothing of the other documents of the same revision.
+    let changes =
+        ["shop", "other"].map(|name| json!({"op": "put", "kind": "config", "name": name, "body": {}}));
+    server.post("/api/v1/apply", &json!({ "changes": changes })).await.ok();
+    let is_of_both = |it: &&Received| it.event["data"]["revision"] == revision + 1;
+    let mut received = receiver.received.subscribe();
+    let wait = received.wait_for(|all| all.iter().any(|it| is_of_both(&it)));
+    let all = tokio::time::timeout(DEADLINE, wait).await.unwrap().unwrap().clone();
+    let data = &all.iter().find(is_of_both).unwrap().event["data"];
+    assert_eq!(data["changes"], json!([{"kind": "config", "name": "shop", "op": "put"}]));
+    let own = body(json!({"documents": ["config/shop*"], "events": live}));
+    assert!(ask(&server, &editor, Method::PUT, MINE, &own).await.status.is_success());
+    // Unchanged, as in an import of everything, a wider one stays.
+    assert!(server.put(MINE, &wide).await.status.is_success());
+    ask(&server, &editor, Method::PUT, MINE, &wide).await.ok();
+}
+
+#[tokio::test]
+async fn a_webhook_by_a_signed_request_is_for_documents_in_its_scope_only() {
+    let (server, secrets) = start(|_| ()).await;
+    let receiver = Receiver::start().await;
+    let secret = format!("${{file:{}}}", secrets.path().join("hook").display());
+    let scope = json!(["webhooks/*", "config/shop"]);
+    let own = json!({"webhooks": {
+        "crm": {"secret": secret, "action": "apply", "scope": scope},
+        "any": {"secret": secret, "action": "apply"},
+    }});
+    assert!(server.put("/api/v1/config/midflight", &own).await.status.is_success());
+    let put = async |name: &str, more: Value| {
+        let body = hook("mine", secrets.path(), receiver.body(more)).1;
+        let change = json!({"op": "put", "kind": "webhooks", "name": "mine", "body": body});
+        let sent = json!({ "changes": [change] }).to_string();
+        let at = jiff::Timestamp::now().as_second().to_string();
+        let signature = SigningKey::of(SECRET).unwrap().signature(name, &at, sent.as_bytes());
+        let request = server.anonymous(Method::POST, &format!("/api/v1/webhooks/{name}"));
+        let request = request.header("webhook-id", name).header("webhook-timestamp", at);
+        answer(request.header("webhook-signature", signature).body(sent)).await
+    };
+    let refused = put("crm", json!({})).await.problem(403, "forbidden");
+    assert_eq!(refused["errors"][0]["path"], "/documents", "{refused:#}");
+    let within = json!({"documents": ["config/shop"], "events": ["revision.live"]});
+    let made = put("crm", within).await;
+    assert!(made.status.is_success(), "{:#}", made.json);
+    let made = put("any", json!({})).await;
+    assert!(made.status.is_success(), "{:#}", made.json);
+}
+
+/// Its own events are signed as requests to it are, and may be so with the same secret.
+#[tokio::test]
+async fn an_event_is_no_request_to_a_webhook_of_the_config() {
+    let (server, secrets) = start(|_| ()).await;
+    let secret = format!("${{file:{}}}", secrets.path().join("hook").display());
+    let own = json!({"webhooks": {"git": {"secret": secret, "action": "reload"}}});
+    assert!(server.put("/api/v1/config/midflight", &own).await.status.is_success());
+    let url = server.url("/api/v1/webhooks/git");
+    let body = json!({"url": url, "secret": secret, "attempts_max": 1, "events": ["revision.live"]});
+    put_hook(&server, "self", &secrets, body).await;
+    let dead = deliveries(&server, "dead", 1).await;
+    assert_eq!(dead[0]["error"], "the receiver answered 401 Unauthorized", "{dead:#?}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_unavailable_does_not_stop_the_events_of_others() {
+    let (dir, store) = (tempfile::tempdir().unwrap(), MemoryStore::new());
+    let mut options = options(&dir);
+    let secrets = allow(&mut options);
+    let running =
+        midflight_server::start_on(options, Backend::of_store(Arc::new(store.clone()))).await.unwrap();
+    let token = running.first_token().unwrap().to_owned();
+    let server = Server { running, token, client: client(), dir };
+    let receiver = Receiver::start().await;
+    let live = json!({"events": ["revision.live"]});
+    let mut closed = receiver.body(live.clone());
+    closed["url"] = json!("http://127.0.0.1:1/");
+    closed["retry_ms"] = json!(3_600_000);
+    put_hook(&server, "closed", &secrets, closed).await;
+    put_hook(&server, "open", &secrets, receiver.body(live)).await;
+    receiver.events("revision.live", 1).await;
+    assert_eq!(server.get("/health/hot-reload").await.json["degraded"], json!([]));
+
+    let waiting = |nth: u64| NewDelivery {
+        id: format!("midflight_{nth}"),
+        webhook: "closed".parse().unwrap(),
+        event: "revision.live".to_owned(),
+        payload: "{}".to_owned(),
+        dead: None,
+    };
+    store.add_deliveries(&(0..2_000).map(waiting).collect::<Vec<_>>(), None).await.unwrap();
+    assert_eq!(server.put("/api/v1/rulesets/x", &json!({})).await.status, 201);
+    let received = receiver.events("revision.live", 2).await;
+    assert_eq!(received[1].event["data"]["revision"], server.revision().await);
+    let dead = deliveries(&server, "dead", 1).await;
+    assert_eq!((&dead[0]["webhook"], &dead[0]["attempts"]), (&json!("closed"), &json!(0)));
+    assert!(dead[0]["error"].as_str().unwrap().contains("deliveries_waiting_max"), "{dead:#?}");
+    let health = server.get("/health/hot-reload").await.json;
+    let degraded = health["degraded"][0].as_str().unwrap();
+    assert!(degraded.contains("webhook closed") && degraded.contains("deliveries_waiting_max"), "{degraded}");
 }
 
 #[tokio::test]

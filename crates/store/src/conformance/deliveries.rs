@@ -1,5 +1,6 @@
 //! What every store must do with deliveries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ fn new(webhook: &str, id: &str) -> NewDelivery {
         webhook: DocumentName::new(webhook).unwrap(),
         event: "revision.live".to_owned(),
         payload: format!("{{\"id\": \"{id}\", \"text\": \"é\\n\"}}"),
+        dead: None,
     }
 }
 
@@ -107,6 +109,34 @@ pub async fn dead_letters_are_kept_and_sent_again(store: TestedDeliveries) {
         third.iter().map(|it| (it.new.id.as_str(), it.attempts)).collect::<Vec<_>>(),
         [("1", 1), ("3", 1)]
     );
+}
+
+/// What is added as a dead letter is not claimed, and can be sent again. Those that wait are counted by webhook.
+pub async fn a_delivery_may_be_a_dead_letter_from_the_beginning(store: TestedDeliveries) {
+    let dead = |id: &str| NewDelivery { dead: Some("too many wait".to_owned()), ..new("a", id) };
+    assert_eq!(store.deliveries_waiting().await.unwrap(), BTreeMap::new());
+    let all = [new("a", "1"), dead("1"), dead("2"), new("a", "3"), new("b", "4")];
+    assert!(store.add_deliveries(&all, None).await.unwrap());
+    let name = |name: &str| DocumentName::new(name).unwrap();
+    let waiting = store.deliveries_waiting().await.unwrap();
+    assert_eq!(waiting, BTreeMap::from([(name("a"), 2), (name("b"), 1)]), "it waited already");
+    let query = DeliveryQuery { state: Some(DeliveryState::Dead), limit: 10, ..DeliveryQuery::default() };
+    let listed = store.deliveries(query).await.unwrap().items;
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].new.clone(), listed[0].attempts), (new("a", "2"), 0));
+    assert_eq!(listed[0].error.as_deref(), Some("too many wait"));
+    assert!(listed[0].ended_at.is_some());
+    assert_eq!(store.claim_deliveries(10, LONG).await.unwrap().len(), 3);
+    assert_eq!(store.resend_deliveries(&ResendQuery::DeadOf(name("a"))).await.unwrap(), 1);
+    let claimed = store.claim_deliveries(10, LONG).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].error.clone()), (1, None));
+    // All of a webhook at once, those too that are claimed.
+    assert_eq!(store.end_deliveries(&name("a"), "deleted").await.unwrap(), 3);
+    assert!(!store.end_attempt(claimed[0].number, 1, &AttemptEnd::Delivered).await.unwrap(), "it ended");
+    assert_eq!(store.deliveries_waiting().await.unwrap(), BTreeMap::from([(name("b"), 1)]));
+    let of_a = DeliveryQuery { webhook: Some(name("a")), limit: 10, ..DeliveryQuery::default() };
+    let ended = store.deliveries(of_a).await.unwrap().items;
+    assert!(ended.iter().all(|it| it.error.as_deref() == Some("deleted") && it.ended_at.is_some()));
 }
 
 /// Lists have pages, and what ended is forgotten but for what is kept.

@@ -1,5 +1,6 @@
 //! Stores for tests that reach a log in memory by a way that can be disturbed: slow, cut off, with answers that are lost.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,6 +233,10 @@ impl<R: StoreRoute> DeliveryStore for R {
         self.reach().await?.end_attempt(number, attempt, end).await
     }
 
+    async fn end_deliveries(&self, webhook: &DocumentName, error: &str) -> Result<u64, StoreError> {
+        self.reach().await?.end_deliveries(webhook, error).await
+    }
+
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
         self.reach().await?.deliveries(query).await
     }
@@ -242,6 +247,10 @@ impl<R: StoreRoute> DeliveryStore for R {
 
     async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
         self.reach().await?.delivery_counts().await
+    }
+
+    async fn deliveries_waiting(&self) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+        self.reach().await?.deliveries_waiting().await
     }
 
     async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {

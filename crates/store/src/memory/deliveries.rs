@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use midflight_core::DocumentName;
 
 use super::MemoryStore;
 use crate::{
@@ -57,13 +58,13 @@ impl DeliveryStore for MemoryStore {
             let now = Timestamp::now();
             let delivery = Delivery {
                 number: it.newest,
-                new: new.clone(),
-                state: DeliveryState::Waiting,
+                new: NewDelivery { dead: None, ..new.clone() },
+                state: if new.dead.is_some() { DeliveryState::Dead } else { DeliveryState::Waiting },
                 attempts: 0,
                 created_at: now,
                 due_at: now,
-                ended_at: None,
-                error: None,
+                ended_at: new.dead.as_ref().map(|_| now),
+                error: new.dead.clone(),
             };
             it.kept.insert(delivery.number, delivery);
         }
@@ -99,6 +100,19 @@ impl DeliveryStore for MemoryStore {
         delivery.ended_at = (end.state() != DeliveryState::Waiting).then(Timestamp::now);
         delivery.error = end.error().map(str::to_owned);
         Ok(true)
+    }
+
+    async fn end_deliveries(&self, webhook: &DocumentName, error: &str) -> Result<u64, StoreError> {
+        let it = &mut self.log().deliveries;
+        let of_webhook =
+            |it: &&mut Delivery| it.new.webhook == *webhook && it.state == DeliveryState::Waiting;
+        let mut ended = 0;
+        for delivery in it.kept.values_mut().filter(of_webhook) {
+            delivery.state = DeliveryState::Dead;
+            (delivery.ended_at, delivery.error) = (Some(Timestamp::now()), Some(error.to_owned()));
+            ended += 1;
+        }
+        Ok(ended)
     }
 
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
@@ -140,6 +154,15 @@ impl DeliveryStore for MemoryStore {
         let count =
             |state| log.deliveries.kept.values().filter(|delivery| delivery.state == state).count() as u64;
         Ok(DeliveryCounts { waiting: count(DeliveryState::Waiting), dead: count(DeliveryState::Dead) })
+    }
+
+    async fn deliveries_waiting(&self) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+        let log = self.log();
+        let mut waiting = BTreeMap::new();
+        for delivery in log.deliveries.kept.values().filter(|it| it.state == DeliveryState::Waiting) {
+            *waiting.entry(delivery.new.webhook.clone()).or_default() += 1;
+        }
+        Ok(waiting)
     }
 
     async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {

@@ -1,14 +1,17 @@
 //! Deliveries in PostgreSQL: of all replicas together.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use midflight_core::DocumentName;
 use sqlx::{AssertSqlSafe, Postgres};
 
 use super::session::Session;
 use super::storable;
 use crate::delivery::millis;
 use crate::rows::delivery::{
-    COUNTS, claim as claim_sql, end, forget as forget_sql, page, resend, select, sorted,
+    COUNTS, WAITING_COUNTS, claim as claim_sql, end, end_all as end_all_sql, forget as forget_sql, page,
+    resend, select, sorted, waiting_counts,
 };
 use crate::rows::{Columns as _, integer, number};
 use crate::{
@@ -34,6 +37,7 @@ pub(super) async fn add(
     let texts = |text: fn(&NewDelivery) -> &str| -> Vec<String> {
         deliveries.iter().map(|new| storable(text(new))).collect()
     };
+    let dead: Vec<_> = deliveries.iter().map(|new| new.dead.as_deref().map(storable)).collect();
     let add = format!(
         "WITH moved AS (
              INSERT INTO delivery_cursors AS kept (source, position)
@@ -43,10 +47,12 @@ pub(super) async fn add(
          allowed AS (SELECT $1::text IS NULL OR EXISTS (SELECT 1 FROM moved) AS is_moved),
          added AS (
              INSERT INTO deliveries
-                 (id, webhook, event, payload, state, attempts, created_at_ms, due_at_ms, ended_at_ms)
-             SELECT it.id, it.webhook, it.event, it.payload, 'waiting', 0, {NOW}, {NOW}, 0
-             FROM unnest($4::text[], $5::text[], $6::text[], $7::text[])
-                 WITH ORDINALITY AS it (id, webhook, event, payload, nth), allowed
+                 (id, webhook, event, payload, state, attempts, created_at_ms, due_at_ms, ended_at_ms, error)
+             SELECT it.id, it.webhook, it.event, it.payload,
+                 CASE WHEN it.dead IS NULL THEN 'waiting' ELSE 'dead' END, 0, {NOW}, {NOW},
+                 CASE WHEN it.dead IS NULL THEN 0 ELSE {NOW} END, it.dead
+             FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+                 WITH ORDINALITY AS it (id, webhook, event, payload, dead, nth), allowed
              WHERE allowed.is_moved ORDER BY it.nth ON CONFLICT DO NOTHING RETURNING 1)
          SELECT is_moved FROM allowed"
     );
@@ -57,7 +63,8 @@ pub(super) async fn add(
         .bind(texts(|new| &new.id))
         .bind(texts(|new| new.webhook.as_str()))
         .bind(texts(|new| &new.event))
-        .bind(texts(|new| &new.payload));
+        .bind(texts(|new| &new.payload))
+        .bind(dead);
     session.row(add).await?.truth("is_moved")
 }
 
@@ -90,6 +97,15 @@ pub(super) async fn end_attempt(
     Ok(session.row(end).await?.integer("number")? > 0)
 }
 
+pub(super) async fn end_all(
+    session: &mut Session,
+    webhook: &DocumentName,
+    error: &str,
+) -> Result<u64, StoreError> {
+    let end = sqlx::query(counted(&end_all_sql(NOW))).bind(webhook.as_str()).bind(storable(error));
+    number(session.row(end).await?.integer("number")?)
+}
+
 pub(super) async fn list(
     session: &mut Session,
     query: &DeliveryQuery,
@@ -109,6 +125,10 @@ pub(super) async fn resend_all(session: &mut Session, which: &ResendQuery) -> Re
 pub(super) async fn counts(session: &mut Session) -> Result<DeliveryCounts, StoreError> {
     let row = session.row(sqlx::query(COUNTS)).await?;
     Ok(DeliveryCounts { waiting: number(row.integer("waiting")?)?, dead: number(row.integer("dead")?)? })
+}
+
+pub(super) async fn waiting(session: &mut Session) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+    waiting_counts(&session.rows(sqlx::query(WAITING_COUNTS)).await?)
 }
 
 pub(super) async fn forget(session: &mut Session, keep: DeliveryRetention) -> Result<u64, StoreError> {

@@ -17,6 +17,7 @@ mod tally;
 mod tokens;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -349,6 +350,10 @@ impl DeliveryStore for PostgresStore {
         deliveries::end_attempt(&mut self.sessions().session().await?, number, attempt, end).await
     }
 
+    async fn end_deliveries(&self, webhook: &DocumentName, error: &str) -> Result<u64, StoreError> {
+        deliveries::end_all(&mut self.sessions().session().await?, webhook, error).await
+    }
+
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
         deliveries::list(&mut self.sessions().session().await?, &query).await
     }
@@ -359,6 +364,10 @@ impl DeliveryStore for PostgresStore {
 
     async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
         deliveries::counts(&mut self.sessions().session().await?).await
+    }
+
+    async fn deliveries_waiting(&self) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+        deliveries::waiting(&mut self.sessions().session().await?).await
     }
 
     async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {

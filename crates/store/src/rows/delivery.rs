@@ -1,5 +1,7 @@
 //! Deliveries as the SQL databases keep them. The statements are the same but for what the time is.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use midflight_core::DocumentName;
 use sqlx::{Database, Encode, QueryBuilder, Type};
@@ -36,6 +38,13 @@ pub(crate) fn resend(now: &str) -> String {
     )
 }
 
+/// Makes dead letters, with the error `$2`, of those of webhook `$1` that wait.
+pub(crate) fn end_all(now: &str) -> String {
+    format!(
+        "UPDATE deliveries SET state = 'dead', error = $2, ended_at_ms = {now} WHERE webhook = $1 AND state = 'waiting'"
+    )
+}
+
 /// Deletes what was delivered `$1` ms ago, died `$2` ms ago, and dead letters but the newest `$3`.
 pub(crate) fn forget(now: &str) -> String {
     format!(
@@ -50,6 +59,20 @@ pub(crate) const COUNTS: &str = "SELECT
     (SELECT COUNT(*) FROM deliveries WHERE state = 'waiting') AS waiting,
     (SELECT COUNT(*) FROM deliveries WHERE state = 'dead') AS dead";
 
+/// How many wait of each webhook.
+pub(crate) const WAITING_COUNTS: &str =
+    "SELECT webhook, COUNT(*) AS number FROM deliveries WHERE state = 'waiting' GROUP BY webhook";
+
+/// The webhooks of the rows that it gave, with how many wait of each.
+pub(crate) fn waiting_counts(rows: &[impl Columns]) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let webhook = DocumentName::new(&row.text("webhook")?).map_err(corrupt)?;
+        counts.insert(webhook, number(row.integer("number")?)?);
+    }
+    Ok(counts)
+}
+
 /// A delivery of its row.
 pub(crate) fn delivery(row: &impl Columns) -> Result<Delivery, StoreError> {
     let time = |column: &str| Timestamp::from_millisecond(row.integer(column)?).map_err(corrupt);
@@ -62,6 +85,7 @@ pub(crate) fn delivery(row: &impl Columns) -> Result<Delivery, StoreError> {
             webhook: DocumentName::new(&row.text("webhook")?).map_err(corrupt)?,
             event: row.text("event")?,
             payload: row.text("payload")?,
+            dead: None,
         },
         state,
         attempts: u32::try_from(row.integer("attempts")?).map_err(corrupt)?,

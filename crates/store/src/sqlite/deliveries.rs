@@ -1,14 +1,17 @@
 //! Deliveries in SQLite.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use midflight_core::DocumentName;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool};
 
 use super::failure::failure;
 use crate::delivery::millis;
 use crate::rows::delivery::{
-    COUNTS, claim as claim_sql, end, forget as forget_sql, page, resend, select, sorted,
+    COUNTS, WAITING_COUNTS, claim as claim_sql, end, end_all as end_all_sql, forget as forget_sql, page,
+    resend, select, sorted, waiting_counts,
 };
 use crate::rows::{Columns as _, integer, number};
 use crate::{
@@ -41,11 +44,14 @@ pub(super) async fn add(
             return Ok(false);
         }
     }
-    let row = |new: &NewDelivery| json!([new.id, new.webhook.as_str(), new.event, new.payload]);
+    let row = |new: &NewDelivery| json!([new.id, new.webhook.as_str(), new.event, new.payload, new.dead]);
     let rows = Value::Array(deliveries.iter().map(row).collect()).to_string();
     let insert = format!(
-        "INSERT INTO deliveries (id, webhook, event, payload, state, attempts, created_at_ms, due_at_ms, ended_at_ms)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'waiting', 0, {NOW}, {NOW}, 0
+        "INSERT INTO deliveries (id, webhook, event, payload, state, attempts, created_at_ms, due_at_ms, ended_at_ms,
+             error)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3,
+             CASE WHEN value ->> 4 IS NULL THEN 'waiting' ELSE 'dead' END, 0, {NOW}, {NOW},
+             CASE WHEN value ->> 4 IS NULL THEN 0 ELSE {NOW} END, value ->> 4
          FROM json_each(?1) WHERE TRUE ORDER BY key ON CONFLICT DO NOTHING"
     );
     sqlx::query(AssertSqlSafe(insert)).bind(rows).execute(&mut *transaction).await.map_err(failure)?;
@@ -77,6 +83,15 @@ pub(super) async fn end_attempt(
     Ok(end.execute(notes).await.map_err(failure)?.rows_affected() > 0)
 }
 
+pub(super) async fn end_all(
+    notes: &SqlitePool,
+    webhook: &DocumentName,
+    error: &str,
+) -> Result<u64, StoreError> {
+    let end = sqlx::query(AssertSqlSafe(end_all_sql(NOW))).bind(webhook.as_str()).bind(error);
+    Ok(end.execute(notes).await.map_err(failure)?.rows_affected())
+}
+
 pub(super) async fn list(
     readers: &SqlitePool,
     query: &DeliveryQuery,
@@ -97,6 +112,10 @@ pub(super) async fn resend_all(notes: &SqlitePool, which: &ResendQuery) -> Resul
 pub(super) async fn counts(readers: &SqlitePool) -> Result<DeliveryCounts, StoreError> {
     let row = sqlx::query(COUNTS).fetch_one(readers).await.map_err(failure)?;
     Ok(DeliveryCounts { waiting: number(row.integer("waiting")?)?, dead: number(row.integer("dead")?)? })
+}
+
+pub(super) async fn waiting(readers: &SqlitePool) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+    waiting_counts(&sqlx::query(WAITING_COUNTS).fetch_all(readers).await.map_err(failure)?)
 }
 
 pub(super) async fn forget(notes: &SqlitePool, keep: DeliveryRetention) -> Result<u64, StoreError> {

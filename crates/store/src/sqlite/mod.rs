@@ -16,6 +16,7 @@ mod tally;
 mod tokens;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -305,6 +306,10 @@ impl DeliveryStore for SqliteStore {
         deliveries::end_attempt(&self.notes, number, attempt, end).await
     }
 
+    async fn end_deliveries(&self, webhook: &DocumentName, error: &str) -> Result<u64, StoreError> {
+        deliveries::end_all(&self.notes, webhook, error).await
+    }
+
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError> {
         deliveries::list(&self.readers, &query).await
     }
@@ -315,6 +320,10 @@ impl DeliveryStore for SqliteStore {
 
     async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError> {
         deliveries::counts(&self.readers).await
+    }
+
+    async fn deliveries_waiting(&self) -> Result<BTreeMap<DocumentName, u64>, StoreError> {
+        deliveries::waiting(&self.readers).await
     }
 
     async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError> {

@@ -1,8 +1,10 @@
 //! Deliveries: events on their way to webhooks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use midflight_core::DocumentName;
 
 use crate::{
     AttemptEnd, CursorMove, Delivery, DeliveryCounts, DeliveryQuery, DeliveryRetention, NewDelivery, Page,
@@ -34,6 +36,9 @@ pub trait DeliveryStore: Send + Sync {
     /// claimed the delivery.
     async fn end_attempt(&self, number: u64, attempt: u32, end: &AttemptEnd) -> Result<bool, StoreError>;
 
+    /// Makes dead letters of all those of a webhook that wait, also of claimed ones. Answers how many.
+    async fn end_deliveries(&self, webhook: &DocumentName, error: &str) -> Result<u64, StoreError>;
+
     /// Deliveries, newest first; the cursor is the number of the last one.
     async fn deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery, u64>, StoreError>;
 
@@ -42,6 +47,9 @@ pub trait DeliveryStore: Send + Sync {
 
     /// How many there are.
     async fn delivery_counts(&self) -> Result<DeliveryCounts, StoreError>;
+
+    /// How many wait of each webhook that some wait of. Cost: a look at each one that waits.
+    async fn deliveries_waiting(&self) -> Result<BTreeMap<DocumentName, u64>, StoreError>;
 
     /// Deletes those that ended, but for what is to be kept. Answers how many.
     async fn forget_deliveries(&self, keep: DeliveryRetention) -> Result<u64, StoreError>;

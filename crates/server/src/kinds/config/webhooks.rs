@@ -23,7 +23,7 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::signed_request::SignedRequest;
 use midflight_http::write::{WriteParams, answer, submit};
-use midflight_webhooks::SigningKey;
+use midflight_webhooks::{EVENT_ID_PREFIX, SigningKey};
 use midflight_wire::edits::{ApplyRequest, WriteAnswer};
 use midflight_wire::problem::ProblemBody;
 use serde_json::json;
@@ -153,7 +153,7 @@ async fn apply(
         reason if reason.len() > REASON_BYTES_MAX => reason.to_owned(),
         reason => cut_reason(format!("{reason} ({mark})")),
     };
-    let params = WriteParams::default().or_reason(reason);
+    let params = WriteParams::default().or_reason(reason).within(hook.scope.shown());
     let mut edit = params.edit(&Principal::signer(by), changes);
     edit.trigger = Trigger::Webhook;
     edit.key = Some(EditKey::new(mark));
@@ -189,6 +189,13 @@ impl<'a> SignatureClaim<'a> {
             (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
         if id.is_empty() || id.len() > ID_BYTES_MAX {
             return Err(refused("webhook-id takes 1 to 128 characters"));
+        }
+        // Signed with the same secret, it is valid, and an editor of `webhooks` decides where events are sent: a signature
+        // is a permission of who has the secret, and not of who may refer to it.
+        if id.starts_with(EVENT_ID_PREFIX) {
+            return Err(refused(
+                "an event of a server of Midflight is not a request; sign one with an id of your own",
+            ));
         }
         let seconds: i64 = sent.parse().map_err(|_| refused("webhook-timestamp takes seconds since 1970"))?;
         if seconds.abs_diff(now.as_second()) > TOLERANCE_S.unsigned_abs() {
@@ -262,6 +269,7 @@ mod tests {
             check(&good, id, sent, body, 301),
             check(&good, id, sent, body, -301),
             check(&good, "msg_other", sent, body, 0),
+            check(&good, "midflight_p5jXN8AQM9LWM0D4loKWxJek", sent, body, 0),
             check(&good, id, "1614265331", body, 0),
             check(&good, id, "now", body, 0),
             check(&good, id, sent, b"{}", 0),

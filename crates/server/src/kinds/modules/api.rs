@@ -126,11 +126,12 @@ impl KindApi for ModulesApi {
     }
 }
 
-/// The routes of the modules. A blob is no document, so that an editor of some modules may put the component of one.
+/// The routes of the modules. A blob is no document, so that an editor of some modules may put the component of one. An
+/// editor of none may not: blobs have a bound together, and are compiled.
 fn routes() -> Routes<ModulesApp> {
     Routes::new()
         .of(Read, Reach::All("modules", ""), routes!(blobs::get_blob))
-        .of(Edit, Reach::Nothing, routes!(blobs::put_blob))
+        .of(Edit, Reach::Some("modules"), routes!(blobs::put_blob))
         .of(Read, Reach::All("modules", ""), routes!(read::list_modules))
         .of(Read, Reach::Document("modules", "{name}"), routes!(read::get_module))
         .of(Execute, Reach::Document("modules", "{name}"), routes!(call::call_module))

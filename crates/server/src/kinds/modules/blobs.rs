@@ -53,19 +53,7 @@ pub(super) async fn put_blob(
         );
         return Err(ApiError::new(BLOB_DIGEST_MISMATCH, detail));
     }
-    let store = app.engine.store();
-    let is_there = store.blob_size(&digest).await?.is_some();
-    if !is_there {
-        let (kept, max) = (store.blobs_size().await?, limits.blobs_bytes_max);
-        if kept.saturating_add(bytes.len() as u64) > max {
-            let detail = format!(
-                "the blobs have {kept} bytes and may have {max} (blobs_bytes_max), and this one has {}; raise the bound",
-                bytes.len()
-            );
-            return Err(ApiError::new(BLOBS_FULL, detail));
-        }
-        store.put_blob(&digest, &bytes).await?;
-    }
+    let is_there = put(&app, &digest, &bytes).await?;
     let answer = BlobAnswer { digest: digest.to_string(), bytes: bytes.len() as u64 };
     let component = Arc::from(&*bytes);
     // What requests occupy is bounded, and this one has been received.
@@ -73,6 +61,25 @@ pub(super) async fn put_blob(
     compile(&app, component).await;
     let status = if is_there { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(answer)).into_response())
+}
+
+/// Keeps a blob if there is room for it, and answers whether it was there.
+async fn put(app: &ModulesApp, digest: &Digest, bytes: &[u8]) -> Result<bool, ApiError> {
+    let store = app.engine.store();
+    let _turn = app.parts.runtime.put_turn.lock().await;
+    if store.blob_size(digest).await?.is_some() {
+        return Ok(true);
+    }
+    let (kept, max) = (store.blobs_size().await?, app.parts.runtime.limits.blobs_bytes_max);
+    if kept.saturating_add(bytes.len() as u64) > max {
+        let detail = format!(
+            "the blobs have {kept} bytes and may have {max} (blobs_bytes_max), and this one has {}; raise the bound",
+            bytes.len()
+        );
+        return Err(ApiError::new(BLOBS_FULL, detail));
+    }
+    store.put_blob(digest, bytes).await?;
+    Ok(false)
 }
 
 /// Compiles a component before a manifest names it: edits have a deadline, and later ones wait for their turn.

@@ -26,6 +26,9 @@ pub(crate) struct ModuleRuntime {
     pub(super) limits: ModulesLimits,
     /// What counts the reloads, once there is a registry.
     pub(super) metrics: Arc<OnceLock<ModulesMetrics>>,
+    /// Held while a blob is put, from the look at what there is to the end: puts at the same time would all find the same
+    /// room. Each replica has its own, so that replicas may go past the bound by one blob each.
+    pub(super) put_turn: Arc<tokio::sync::Mutex<()>>,
     /// What modules emit, until it is passed on.
     events: Arc<Mutex<Option<EventReceiver>>>,
 }
@@ -64,7 +67,7 @@ impl ModuleRuntime {
         options.observer = Some(observer(&history, &metrics, sender));
         let host = ModuleHost::new(options).map_err(|error| ServeError::Modules(error.to_string()))?;
         let events = Arc::new(Mutex::new(Some(events)));
-        Ok(Self { host, history, limits, metrics, events })
+        Ok(Self { host, history, limits, metrics, put_turn: Arc::default(), events })
     }
 
     /// What modules emit; none when it is taken already.

@@ -41,7 +41,7 @@ pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
     KindSetup::new(move |builder| {
         let slot = builder.kind(Patterns);
         let own = Arc::clone(&context);
-        let place = llm_place(move |world| own.settings(world)?.llm.clone());
+        let place = llm_place(move |world| own.llm_settings(world));
         let (part, llm) = Llm::within(context.outbound.clone(), place);
         // A server is there without its LLM; one that is wrong from now on is refused.
         builder.component(part.may_come_later());

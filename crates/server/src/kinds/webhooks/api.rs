@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use midflight_core::KindName;
-use midflight_engine::Kind as _;
+use midflight_core::{DocumentName, KindName};
+use midflight_engine::{EngineStatus, Kind as _};
 use midflight_http::app::AppState;
-use midflight_http::kind::KindApi;
+use midflight_http::edit_access::BeyondScopes;
+use midflight_http::kind::{KindApi, KindHealth};
 use midflight_http::routes::Routes;
+use midflight_http::scopes::Scopes;
 use midflight_http::setup::KindSetup;
 use midflight_outbound::{OutboundClient, OutboundOptions};
 use midflight_webhooks::Webhooks;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use super::collector::Collector;
 use super::metrics::WebhooksMetrics;
 use super::observer::ReplicaObserver;
+use super::over_bound::OverBound;
 use super::routes::routes;
+use super::scoped;
 use super::sender::DeliverySender;
 use crate::kinds::context::KindContext;
 
@@ -41,20 +46,21 @@ pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
             let metrics = WebhooksMetrics::new(started.metrics);
             let observer =
                 ReplicaObserver::start(started.engine, webhooks.clone(), &context, metrics.clone());
-            let stopping = CancellationToken::new();
+            let (stopping, over) = (CancellationToken::new(), OverBound::default());
             let collector = Collector::new(
                 started.engine.clone(),
                 webhooks.clone(),
                 observer,
                 metrics.clone(),
                 context.is_shared,
+                over.clone(),
             );
             let sender = DeliverySender::new(started.engine.clone(), webhooks, client, metrics);
             let tasks = vec![
                 tokio::spawn(collector.run(stopping.clone())),
                 tokio::spawn(sender.run(stopping.clone())),
             ];
-            Some(Arc::new(WebhooksApi { name, stopping, tasks: Mutex::new(tasks) }))
+            Some(Arc::new(WebhooksApi { name, stopping, over, tasks: Mutex::new(tasks) }))
         })
     })
 }
@@ -62,6 +68,7 @@ pub(crate) fn setup(context: &Arc<KindContext>) -> KindSetup {
 struct WebhooksApi {
     name: KindName,
     stopping: CancellationToken,
+    over: OverBound,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -73,6 +80,18 @@ impl KindApi for WebhooksApi {
 
     fn routes(&self, _: &AppState) -> Routes<AppState> {
         routes()
+    }
+
+    /// A receiver that is unavailable is no reason to send requests elsewhere.
+    fn health(&self, _: &EngineStatus) -> KindHealth {
+        KindHealth { degraded: self.over.report(), ..KindHealth::default() }
+    }
+
+    fn beyond_scopes(&self, name: &DocumentName, body: &Value, scopes: &Scopes) -> Vec<BeyondScopes> {
+        match name.is_check() {
+            true => Vec::new(),
+            false => scoped::beyond_scopes(body, scopes),
+        }
     }
 
     async fn stop(&self) {

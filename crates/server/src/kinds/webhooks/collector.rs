@@ -7,7 +7,7 @@
 //! A revision may be quarantined on the replica that moves the cursor past it, and served by another, or later. So each
 //! replica also adds what it serves of the revisions before the cursor: an event that was added before is not added again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,19 +17,21 @@ use midflight_live::Live;
 use midflight_store::{
     AuditQuery, CursorMove, DeliveryRetention, ListedRevision, NewDelivery, RevisionQuery, StoreError,
 };
-use midflight_webhooks::{WEBHOOKS, WebhookEvent, WebhookEventType, WebhookSet};
+use midflight_webhooks::{WEBHOOKS, WEBHOOKS_MAX, WebhookEvent, WebhookEventType, WebhookSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::events::{self, DOCUMENTS_MAX};
 use super::metrics::WebhooksMetrics;
 use super::observer::ReplicaObserver;
+use super::over_bound::{OverBound, WAITING_OF_ONE_MAX};
 
 /// How often it is looked. Reloads wake it too.
 const LOOK: Duration = Duration::from_millis(500);
-/// How many deliveries may wait. Beyond it the log and the audit are not read further until some were made: nothing is
-/// lost by that.
-const WAITING_MAX: u64 = 10_000;
+/// How many deliveries of all webhooks may wait. Beyond it the log and the audit are not read further until some were
+/// made. Twice what all webhooks may have by their own bounds, so that no receiver makes those of others wait: only
+/// dead letters that are sent again, and webhooks that were deleted, come to it.
+const WAITING_MAX: u64 = 2 * WEBHOOKS_MAX as u64 * WAITING_OF_ONE_MAX;
 /// How many revisions or entries are read at once.
 const PAGE: u32 = 100;
 /// How old the newest entry of the audit has to be known on a shared log: entries that are being added at the same time
@@ -57,6 +59,8 @@ pub(super) struct Collector {
     observer: ReplicaObserver,
     metrics: WebhooksMetrics,
     is_shared: bool,
+    /// The webhooks of which too many deliveries wait.
+    over: OverBound,
     /// The newest entry of the audit, and when it was.
     audit_seen: Option<(Instant, u64)>,
     forgot_at: Option<Instant>,
@@ -97,8 +101,10 @@ impl Collector {
         observer: ReplicaObserver,
         metrics: WebhooksMetrics,
         is_shared: bool,
+        over: OverBound,
     ) -> Self {
-        Self { engine, webhooks, observer, metrics, is_shared, audit_seen: None, forgot_at: None, own: None }
+        let (audit_seen, forgot_at, own) = (None, None, None);
+        Self { engine, webhooks, observer, metrics, is_shared, over, audit_seen, forgot_at, own }
     }
 
     /// Collects until the server stops.
@@ -128,6 +134,7 @@ impl Collector {
     async fn collect(&mut self) -> Result<(), StoreError> {
         let webhooks = self.webhooks.snapshot();
         if webhooks.active().next().is_none() {
+            self.over.set(&BTreeMap::new());
             return Ok(());
         }
         self.observer.look(&self.engine);
@@ -138,13 +145,24 @@ impl Collector {
             store.forget_deliveries(KEPT).await?;
             self.forgot_at = Some(Instant::now());
         }
+        // The counts of each webhook are read only when one may be over its bound.
+        let waiting = match counts.waiting < WAITING_OF_ONE_MAX {
+            true => BTreeMap::new(),
+            false => store.deliveries_waiting().await?,
+        };
+        self.over.set(&waiting);
         if counts.waiting >= WAITING_MAX {
+            // Deliveries of webhooks that were deleted end when they are due, which may be in hours. They must not stop
+            // the others until then.
+            for webhook in waiting.keys().filter(|webhook| webhooks.get(webhook).is_none()) {
+                store.end_deliveries(webhook, "the webhook was deleted").await?;
+            }
             return Ok(());
         }
         let own = self.observer.waiting();
         if !own.is_empty() {
             let deliveries: Vec<_> =
-                own.iter().flat_map(|event| deliveries(event, &webhooks, |_| true)).collect();
+                own.iter().flat_map(|event| deliveries(event, &webhooks, &self.over, |_| true)).collect();
             store.add_deliveries(&deliveries, None).await?;
             self.observer.stored(&own);
         }
@@ -298,7 +316,7 @@ impl Collector {
     ) -> Result<(), StoreError> {
         let all = events.iter().flat_map(|event| {
             // What happened before a webhook was made is not for it.
-            deliveries(event, webhooks, |name| since.of(name) <= event.at)
+            deliveries(event, webhooks, &self.over, |name| since.of(name) <= event.at)
         });
         // When the cursor is another one, another replica added them.
         self.engine.store().add_deliveries(&all.collect::<Vec<_>>(), cursor).await.map(drop)
@@ -320,13 +338,15 @@ impl Collector {
 fn deliveries<'a>(
     event: &'a WebhookEvent,
     webhooks: &'a WebhookSet,
+    over: &'a OverBound,
     is_for: impl Fn(&DocumentName) -> bool + 'a,
 ) -> impl Iterator<Item = NewDelivery> + 'a {
-    let wanting = webhooks.wanting(event).into_iter().filter(move |name| is_for(name));
-    wanting.map(|name| NewDelivery {
+    let wanting = webhooks.wanting(event).into_iter().filter(move |(name, _)| is_for(name));
+    wanting.map(|(name, webhook)| NewDelivery {
         id: event.id.clone(),
         webhook: name.clone(),
         event: event.event.as_str().to_owned(),
-        payload: event.payload(),
+        payload: webhook.payload(event),
+        dead: over.refusal(name),
     })
 }

@@ -6,7 +6,9 @@ mod collector;
 mod events;
 mod metrics;
 mod observer;
+mod over_bound;
 mod routes;
+mod scoped;
 mod sender;
 
 pub(crate) use api::setup;
