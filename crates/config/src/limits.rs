@@ -1,4 +1,4 @@
-//! Every bound on a config, on a schema and on what it is asked of. A refusal names its bound.
+//! Every bound on a config. A refusal names its bound. Those of a schema are in `midflight_schemas::limits`.
 
 /// The most bytes that the places of all values of a config take as JSON Pointers. 64 MiB: each value is known by its
 /// place, so a long key above many values takes as much as all of them.
@@ -7,31 +7,8 @@ pub const CONFIG_PATHS_BYTES_MAX: usize = 64 << 20;
 /// every message.
 pub const CONFIG_SECRETS_MAX: usize = 1_000;
 
-/// The most subschemas of one schema, those of the meta-schemas that it refers to included. 10,000: the largest
-/// published schemas have about 3,000.
-pub const SUBSCHEMAS_MAX: usize = 10_000;
-/// The most regular expressions of one schema. 500: the largest published schemas have about 300.
-pub const SCHEMA_REGEXES_MAX: usize = 500;
-/// The most memory of the compiled regular expressions of one schema, in bytes. 16 MiB: some hundreds in common use.
-/// The caches of searches with them take as much again in each thread at most.
-pub const SCHEMA_REGEX_BYTES_MAX: usize = 16 << 20;
 /// The most memory of the compiled regular expressions of all schemas, in bytes. 256 MiB: as much as those of a
 /// ruleset.
 pub const CONFIG_REGEX_BYTES_MAX: usize = 256 << 20;
-/// The most bytes that the places of all keywords of a schema take as JSON Pointers. 16 MiB: the validator keeps them.
-pub const SCHEMA_PATHS_BYTES_MAX: usize = 16 << 20;
-/// How deep `$ref`, `allOf`, `anyOf`, `oneOf`, `not` and `if` may be nested within each other at one place. 256: the
-/// validator recurses, and a place needs some ten.
-pub const SCHEMA_DEPTH_MAX: usize = 256;
-/// The most evaluations of subschemas at one place of a config. 10,000: a place needs some tens.
-pub const PLACE_EVALUATIONS_MAX: u64 = 10_000;
-/// The most evaluations of subschemas for one config. 1,000,000: it takes some tenths of a second; the largest config
-/// that may be written needs some 100,000.
-pub const SCHEMA_EVALUATIONS_MAX: u64 = 1_000_000;
-/// The most evaluations for finding every error of a config. 400,000: each may be an error of some 500 bytes.
-pub const ERROR_EVALUATIONS_MAX: u64 = 400_000;
-/// The longest text that is matched with a regular expression of a schema, in bytes. 64 KiB: a search takes time in
-/// proportion to the text times the expression, and cannot be interrupted.
-pub const REGEX_INPUT_BYTES_MAX: usize = 64 << 10;
 /// How many secrets that are written out are listed for one config. 100: more than a person reads.
 pub const LITERAL_SECRETS_MAX: usize = 100;

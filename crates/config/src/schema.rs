@@ -1,20 +1,14 @@
 //! Configs with a JSON Schema: what it allows, which defaults it has, and what it declares of keys.
 
-mod cost;
-mod graph;
-mod patterns;
-
 use std::sync::Arc;
 
+use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
 use midflight_core::{JsonPointer, Problem, Problems, hint};
 use midflight_engine::{Interrupted, Work};
+use midflight_schemas::{BoundedSchema, MeasuredSchema, SchemaStop, UNREADABLE, Verdict};
 use serde_json::{Map, Value};
 
-use self::cost::{ValidationStop, check_places, cost};
-use self::graph::Graph;
-use self::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
 use crate::REDACTED;
 use crate::entry::ConfigEntry;
 use crate::keys::{ApplyMode, KeyDeclarations};
@@ -42,9 +36,7 @@ const TAKES: &str = "x-reload";
 /// In addition to the standard: an object that lists `properties` takes no others without `additionalProperties`,
 /// `writeOnly` makes a secret of a key, and `x-reload` (`live`, `restart`, `ignored`) declares how a change is applied.
 pub(crate) struct Schema {
-    validator: Validator,
-    /// What the validator evaluates, to know how long it takes.
-    graph: Graph,
+    bounded: BoundedSchema,
     schema: Arc<Value>,
     defaults: Value,
     keys: Arc<KeyDeclarations>,
@@ -59,17 +51,10 @@ impl Schema {
     /// Also when validating by it could take long whatever the config: a few references can be a great many
     /// evaluations. And when it takes more memory than its bound or than the budget has.
     pub(crate) fn new(schema: Arc<Value>, work: &Work) -> Result<Self, Problems> {
-        let mut graph = Graph::read(&schema)?;
-        check_places(&graph)?;
-        let patterns = std::mem::take(&mut graph.patterns);
-        let regex_bytes = regex_bytes(&patterns, work)?;
-        let options = PatternOptions::regex().size_limit(REGEX_BYTES_MAX);
-        let options = options.dfa_size_limit(cache_bytes_max(patterns.len()));
-        let options = jsonschema::options().with_pattern_options(options).offline();
-        let validator = options.build(&schema).map_err(|error| {
-            let path = JsonPointer::parse(error.instance_path().as_str());
-            Problem::new("invalid_schema", path, format!("invalid JSON Schema: {error}"))
-        })?;
+        let measured = MeasuredSchema::read(&schema, work)?;
+        let regex_bytes = measured.regex_bytes();
+        work.charge(regex_bytes as u64)?;
+        let bounded = measured.compile(&schema)?;
         let mut reading = SchemaWalk {
             root: &schema,
             keys: KeyDeclarations::default(),
@@ -81,7 +66,7 @@ impl Schema {
         reading.problems.or(())?;
         let defaults = if defaults.is_object() { defaults } else { ConfigEntry::nothing() };
         check_paths(&defaults, &mut Pace::new(work))?;
-        Ok(Self { validator, graph, defaults, keys, schema, regex_bytes })
+        Ok(Self { bounded, defaults, keys, schema, regex_bytes })
     }
 
     /// Makes the config of a document. References stay as they are: they are resolved where the config is used.
@@ -102,26 +87,22 @@ impl Schema {
     }
 
     fn validate(&self, value: &Value, work: &Work, problems: &mut Problems) -> Result<(), Problems> {
-        let cost = match cost(&self.graph, value, work) {
-            Ok(cost) => cost,
-            Err(ValidationStop::Interrupted(interrupted)) => return Err(interrupted.into()),
-            Err(ValidationStop::Refused(problem)) => {
+        let errors = match self.bounded.validate(value, work) {
+            Ok(Verdict::Valid) => return Ok(()),
+            Ok(Verdict::Invalid(errors)) => errors,
+            Ok(Verdict::TooManyErrors) => {
+                let message = "it does not match its schema, and is too large to list each error; split it, or \
+                               try a part of it in a separate config (references count as errors here)";
+                problems.add(Problem::new("invalid_value", JsonPointer::root(), message));
+                return Ok(());
+            }
+            Err(SchemaStop::Refused(problem)) => {
                 problems.add(problem);
                 return Ok(());
             }
+            Err(stop) => return Err(stop.into()),
         };
-        // The validator collects every error before it returns the first, so it is only asked for them when there are
-        // any.
-        if self.validator.is_valid(value) {
-            return Ok(());
-        }
-        if !cost.allows_errors() {
-            let message = "it does not match its schema, and is too large to list each error; split it, or \
-                           try a part of it in a separate config (references count as errors here)";
-            problems.add(Problem::new("invalid_value", JsonPointer::root(), message));
-            return Ok(());
-        }
-        for error in self.validator.iter_errors(value) {
+        for error in errors {
             if let Some(problem) = self.problem(&error, problems) {
                 problems.add(problem);
             }
@@ -235,7 +216,7 @@ impl SchemaWalk<'_> {
             Some(Some(takes)) => self.keys.declare(at, takes),
             Some(None) => {
                 let message = "write \"live\", \"restart\" or \"ignored\"";
-                self.problems.add(Problem::new("invalid_schema", of.key(TAKES), message));
+                self.problems.add(Problem::new(UNREADABLE, of.key(TAKES), message));
             }
             None => {}
         }
@@ -333,6 +314,3 @@ impl UnknownKeys<'_, '_> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["live", "bus", "store", "wire"],
     &["engine"],
     &["outbound", "regexes"],
+    &["schemas"],
     &["config", "rules", "patterns", "tools", "modules", "webhooks", "source"],
     &["components", "module-host"],
     &["app", "learning", "mcp"],

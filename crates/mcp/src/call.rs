@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use midflight_core::{Digest, RevisionNumber, clip, hint};
+use midflight_engine::{Interrupted, Work};
 use midflight_tools::Tool;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, JsonObject, MetaObject,
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::arguments::SchemaSide;
 use crate::ask::{self, AskingWay, CallProgress, UserAction};
+use crate::compute::computed;
 use crate::meta_tools::{self, CALL_TOOL, DESCRIBE_TOOL, SEARCH_TOOLS, SELECT_TOOL};
 use crate::meter::{CallClass, McpCounts};
 use crate::shared::{McpShared, no_room, past_error, revision_meta};
@@ -26,6 +28,9 @@ use crate::views::CatalogueView;
 use crate::{
     CODE_KEY, McpCaller, REVISION_KEY, ToolCall, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer,
 };
+
+/// With so many tools or patterns a search or a selection is nearly always brief.
+const BRIEF_ITEMS_MAX: usize = 1_000;
 
 /// A call under way.
 struct Calling<'a> {
@@ -131,6 +136,13 @@ impl Calling<'_> {
         arguments: &JsonObject,
         answers: &BTreeMap<String, UserAnswer>,
     ) -> Result<ToolOutcome, ErrorData> {
+        let _permit = match self.shared.calls.acquire(&self.caller.name) {
+            Ok(permit) => permit,
+            Err(refused) => {
+                let (message, details) = no_room("calls in flight", refused);
+                return Ok(ToolOutcome::Failed(ToolFailure::new("busy", message).with_details(details)));
+            }
+        };
         let Some(schema) = meta_tools::input_schema(name) else {
             return match self.target(name).await {
                 Ok(target) => Ok(self.call_target(target, arguments.clone(), answers).await),
@@ -139,14 +151,25 @@ impl Calling<'_> {
             };
         };
         let digest = Digest::of_bytes(name.as_bytes());
-        let arguments = match self.fitting(name, digest, &schema, arguments.clone(), None).await {
+        let arguments = match self.fitting(name, digest, &Arc::new(schema), arguments.clone(), None).await {
             Ok(arguments) => arguments,
             Err(failure) => return Ok(ToolOutcome::Failed(failure)),
         };
         let text = |key: &str| arguments.get(key).and_then(Value::as_str).unwrap_or_default();
         Ok(match name {
-            SEARCH_TOOLS => meta_tools::search(&self.view, &arguments),
-            SELECT_TOOL => meta_tools::select(&self.view, self.caller, arguments, answers),
+            SEARCH_TOOLS => {
+                let (view, is_brief) = (self.view.clone(), self.view.tool_count() <= BRIEF_ITEMS_MAX);
+                self.computed(is_brief, move |work| meta_tools::search(&view, &arguments, work)).await
+            }
+            SELECT_TOOL => match meta_tools::read_request(self.caller, arguments) {
+                Ok(request) => {
+                    let (view, is_brief) = (self.view.clone(), self.view.pattern_count() <= BRIEF_ITEMS_MAX);
+                    let answers = answers.clone();
+                    self.computed(is_brief, move |work| meta_tools::select(&view, &request, &answers, work))
+                        .await
+                }
+                Err(problems) => ToolOutcome::failed("invalid_arguments", problems.to_string()),
+            },
             DESCRIBE_TOOL => match self.target(text("name")).await {
                 Ok(ToolTarget::Catalogue(tool)) => meta_tools::describe(&tool),
                 Ok(ToolTarget::Own(tool)) => {
@@ -167,6 +190,16 @@ impl Calling<'_> {
             }
             _ => ToolOutcome::failed("unknown_tool", format!("unknown tool {:?}", clip(name))),
         })
+    }
+
+    /// What is computed for the caller, or why it is not.
+    async fn computed(
+        &self,
+        is_brief: bool,
+        job: impl Fn(&Work) -> Result<ToolOutcome, Interrupted> + Send + 'static,
+    ) -> ToolOutcome {
+        let done = computed(&*self.shared.caller, self.caller, is_brief, job).await;
+        done.unwrap_or_else(ToolOutcome::Failed)
     }
 
     /// The tool of a name: one of the server itself, or of the catalogue.
@@ -201,27 +234,20 @@ impl Calling<'_> {
         let (digest, input, output, tool) = match &target {
             ToolTarget::Catalogue(tool) => (
                 tool.digest(),
-                tool.input_schema().clone(),
-                tool.output_schema().cloned(),
+                Arc::new(tool.input_schema().clone()),
+                tool.output_schema().cloned().map(Arc::new),
                 Some(Arc::clone(tool)),
             ),
             ToolTarget::Own(own) => (
                 self.shared.own.get(&own.name).map_or(Digest::of_bytes(name.as_bytes()), |own| own.digest),
-                Value::Object(own.input_schema.clone()),
-                own.output_schema.clone().map(Value::Object),
+                Arc::new(Value::Object(own.input_schema.clone())),
+                own.output_schema.clone().map(|schema| Arc::new(Value::Object(schema))),
                 None,
             ),
         };
         let arguments = match self.fitting(&name, digest, &input, arguments, tool.as_deref()).await {
             Ok(arguments) => arguments,
             Err(failure) => return ToolOutcome::Failed(failure),
-        };
-        let permit = match self.shared.calls.acquire(&self.caller.name) {
-            Ok(permit) => permit,
-            Err(refused) => {
-                let (message, details) = no_room("calls in flight", refused);
-                return ToolOutcome::Failed(ToolFailure::new("busy", message).with_details(details));
-            }
         };
         let call = ToolCall {
             target,
@@ -234,7 +260,6 @@ impl Calling<'_> {
         // Made inside of the guarded future, so that a panic before the first wait is one of the call too.
         let called = AssertUnwindSafe(async move { self.shared.caller.call(call).await }).catch_unwind();
         let outcome = timeout(Duration::from_millis(ms_max), called).await;
-        drop(permit);
         match outcome {
             Ok(Ok(ToolOutcome::Done(output_of_tool))) => {
                 self.checked(&name, digest, output.as_ref(), output_of_tool).await
@@ -259,12 +284,14 @@ impl Calling<'_> {
         &self,
         name: &str,
         digest: Digest,
-        schema: &Value,
+        schema: &Arc<Value>,
         arguments: JsonObject,
         tool: Option<&Tool>,
     ) -> Result<JsonObject, ToolFailure> {
         let value = Value::Object(arguments);
-        let (value, problems) = self.shared.schemas.problems(digest, SchemaSide::Input, schema, value).await;
+        let host = (&*self.shared.caller, self.caller);
+        let (value, problems) =
+            self.shared.schemas.problems(host, digest, SchemaSide::Input, schema, value).await?;
         if problems.is_empty() {
             return Ok(match value {
                 Value::Object(arguments) => arguments,
@@ -279,7 +306,7 @@ impl Calling<'_> {
                 change.messages.join("; ")
             ));
         }
-        let details = json!({"problems": problems, "inputSchema": schema});
+        let details = json!({"problems": problems, "inputSchema": **schema});
         Err(ToolFailure::new("invalid_arguments", message).with_details(details))
     }
 
@@ -288,7 +315,7 @@ impl Calling<'_> {
         &self,
         name: &str,
         digest: Digest,
-        schema: Option<&Value>,
+        schema: Option<&Arc<Value>>,
         mut output: ToolOutput,
     ) -> ToolOutcome {
         let Some(schema) = schema else { return ToolOutcome::Done(output) };
@@ -297,7 +324,12 @@ impl Calling<'_> {
                 format!("`{name}` answered without the structured content that its outputSchema declares");
             return ToolOutcome::failed("invalid_output", message);
         };
-        let (value, problems) = self.shared.schemas.problems(digest, SchemaSide::Output, schema, value).await;
+        let host = (&*self.shared.caller, self.caller);
+        let compared = self.shared.schemas.problems(host, digest, SchemaSide::Output, schema, value).await;
+        let (value, problems) = match compared {
+            Ok(compared) => compared,
+            Err(failure) => return ToolOutcome::Failed(failure),
+        };
         if problems.is_empty() {
             output.structured = Some(value);
             return ToolOutcome::Done(output);

@@ -24,8 +24,10 @@ use tracing::Span;
 
 use crate::handler::McpHandler;
 use crate::options::HostRule;
-use crate::permits::CallerPermit;
-use crate::sessions::{REQUEST, RequestScope, SealedSessionStore, SealedSessions, params_of, sealed_id};
+use crate::permits::{CallerPermit, NoRoom};
+use crate::sessions::{
+    REQUEST, RequestScope, SealedSessionStore, SealedSessions, SessionPermit, params_of, sealed_id,
+};
 use crate::shared::{BUSY, McpShared, no_room};
 use crate::{McpCaller, McpHttpOptions, McpMeter, PastError};
 
@@ -61,6 +63,17 @@ struct Peeked<'a> {
     id: Option<Value>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
+}
+
+/// What a request needs that was admitted.
+#[derive(Default)]
+struct AdmittedRequest {
+    /// Of a stream that waits for notices.
+    listener: Option<CallerPermit>,
+    /// The id of the session that it begins.
+    session: Option<SessionId>,
+    /// Of a session that it begins or restores.
+    permit: SessionPermit,
 }
 
 impl McpHttpService {
@@ -123,10 +136,11 @@ impl McpHttpService {
             },
             _ => Bytes::new(),
         };
-        let (permit, session) = match self.admit(&caller, &parts.method, &parts.headers, &body).await {
-            Ok(admitted) => admitted,
-            Err(refused) => return *refused,
-        };
+        let AdmittedRequest { listener, session, permit } =
+            match self.admit(&caller, &parts.method, &parts.headers, &body).await {
+                Ok(admitted) => admitted,
+                Err(refused) => return *refused,
+            };
         if caller.at.is_some() {
             // The transport asks for the schema of a tool without waiting, so the catalogue is brought before. A failure is
             // reported by the request itself, which must not wait for what it has no place to wait for.
@@ -136,7 +150,7 @@ impl McpHttpService {
                 return refusal(StatusCode::TOO_MANY_REQUESTS, id, BUSY, &message, None);
             }
         }
-        let scope = RequestScope { caller, session };
+        let scope = RequestScope { caller, session, permit };
         let is_close = parts.method == Method::DELETE;
         let request = Request::from_parts(parts, Full::new(body));
         let mut response = REQUEST.scope(scope, self.inner.handle(request)).await;
@@ -144,8 +158,8 @@ impl McpHttpService {
             // The session is closed by now, and the Python SDK reports any answer but 200 and 204 as a failure.
             *response.status_mut() = StatusCode::NO_CONTENT;
         }
-        match permit {
-            Some(permit) => response.map(|body| BoxBody::new(ListenerBody { body, _permit: permit })),
+        match listener {
+            Some(listener) => response.map(|body| BoxBody::new(ListenerBody { body, _permit: listener })),
             None => response,
         }
     }
@@ -172,19 +186,21 @@ impl McpHttpService {
         method: &Method,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(Option<CallerPermit>, Option<SessionId>), Box<HttpAnswer>> {
+    ) -> Result<AdmittedRequest, Box<HttpAnswer>> {
         let session = headers.get(SESSION_ID).map(|id| id.to_str().unwrap_or_default());
+        let mut admitted = AdmittedRequest::default();
         if let Some(id) = session {
-            self.check_session(caller, id).await?;
+            admitted.permit = self.check_session(caller, id).await?;
             if method == Method::DELETE {
                 self.shared.closed.add(id);
             }
         }
         if method == Method::GET {
-            return Ok((Some(self.listener(caller, Value::Null)?), None));
+            admitted.listener = Some(self.listener(caller, Value::Null)?);
+            return Ok(admitted);
         }
         if method != Method::POST {
-            return Ok((None, None));
+            return Ok(admitted);
         }
         if body.trim_ascii_start().first() == Some(&b'[') {
             let message = "a batch is not accepted: the protocol has none since 2025-06-18; send one message in each request";
@@ -202,20 +218,22 @@ impl McpHttpService {
         })?;
         let id = peeked.id.unwrap_or_default();
         match peeked.method.as_deref() {
-            Some("subscriptions/listen") => Ok((Some(self.listener(caller, id)?), None)),
+            Some("subscriptions/listen") => admitted.listener = Some(self.listener(caller, id)?),
             Some("initialize") if session.is_none() => {
-                self.room_for_session(&id).await?;
+                admitted.permit = self.room_for_session(caller, &id)?;
                 let params = peeked.params.map(RawValue::get);
                 let params =
                     params.and_then(|params| serde_json::from_str::<InitializeRequestParams>(params).ok());
-                Ok((None, params.and_then(|params| sealed_id(&self.shared, caller, &params))))
+                admitted.session = params.and_then(|params| sealed_id(&self.shared, caller, &params));
             }
-            _ => Ok((None, None)),
+            _ => {}
         }
+        Ok(admitted)
     }
 
-    /// Refuses the id of a session that is not one of this caller, as an unknown one.
-    async fn check_session(&self, caller: &McpCaller, id: &str) -> Result<(), Box<HttpAnswer>> {
+    /// Refuses the id of a session that is not one of this caller, as an unknown one. A session that is not here needs a
+    /// permit to be restored.
+    async fn check_session(&self, caller: &McpCaller, id: &str) -> Result<SessionPermit, Box<HttpAnswer>> {
         if params_of(&self.shared, caller, id).is_none() {
             let message = "unknown session: it ended, or it belongs to another caller; initialize again";
             return Err(refused(
@@ -226,21 +244,22 @@ impl McpHttpService {
                 None,
             ));
         }
-        if !self.sessions.has(id).await {
-            self.room_for_session(&Value::Null).await?;
+        match self.sessions.has(id).await {
+            true => Ok(SessionPermit::default()),
+            false => self.room_for_session(caller, &Value::Null),
         }
-        Ok(())
     }
 
-    async fn room_for_session(&self, id: &Value) -> Result<(), Box<HttpAnswer>> {
-        let max = self.shared.options.sessions_max;
-        if self.sessions.count().await < max {
-            return Ok(());
-        }
-        let message =
-            format!("too many sessions: this replica has {max}, the most that it keeps; try again later");
-        let details = json!({"max": max, "per": "replica"});
-        Err(refused(StatusCode::SERVICE_UNAVAILABLE, id.clone(), BUSY, &message, Some(details)))
+    fn room_for_session(&self, caller: &McpCaller, id: &Value) -> Result<SessionPermit, Box<HttpAnswer>> {
+        let permit = self.shared.sessions.acquire(&caller.name).map_err(|full| {
+            let status = match full {
+                NoRoom::Caller(_) => StatusCode::TOO_MANY_REQUESTS,
+                NoRoom::All(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            let (message, details) = no_room("sessions", full);
+            refused(status, id.clone(), BUSY, &message, Some(details))
+        })?;
+        Ok(SessionPermit::of(permit))
     }
 
     fn listener(&self, caller: &McpCaller, id: Value) -> Result<CallerPermit, Box<HttpAnswer>> {

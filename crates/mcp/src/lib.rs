@@ -64,6 +64,7 @@ mod ask;
 mod call;
 mod caller;
 mod changes;
+mod compute;
 mod definition;
 mod endpoint;
 #[cfg(feature = "forward")]
@@ -91,7 +92,8 @@ pub use options::{AllowedHosts, McpHttpOptions, McpOptions};
 pub use past::{PastCatalogue, PastCatalogues, PastError};
 pub use server::{McpServer, StdioError};
 pub use tool_caller::{
-    OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer, UserQuestion,
+    Computation, OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget, UserAnswer,
+    UserQuestion,
 };
 
 /// The member of `_meta` with the revision that an answer was computed from, a number. On a call, the revision of the

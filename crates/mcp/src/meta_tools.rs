@@ -1,7 +1,9 @@
 //! The four tools by which a large catalogue is searched and called. They never change.
 
 use midflight_core::Problems;
-use midflight_tools::selection::{Selection, SelectionRequest};
+use midflight_engine::{Interrupted, Work};
+use midflight_tools::Tool;
+use midflight_tools::selection::{Selection, SelectionError, SelectionRequest};
 use rmcp::model::{JsonObject, Tool as McpTool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
@@ -115,10 +117,18 @@ fn definition(name: &'static str) -> McpTool {
 }
 
 /// `search_tools`.
-pub(crate) fn search(view: &CatalogueView, arguments: &Map<String, Value>) -> ToolOutcome {
+///
+/// # Errors
+/// When `work` is interrupted.
+pub(crate) fn search(
+    view: &CatalogueView,
+    arguments: &Map<String, Value>,
+    work: &Work,
+) -> Result<ToolOutcome, Interrupted> {
     let query = arguments.get("query").and_then(Value::as_str).unwrap_or_default();
     let limit = arguments.get("limit").and_then(Value::as_u64).unwrap_or(FOUND_DEFAULT).min(FOUND_MAX);
-    let hits = view.search(query, usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let hits = view.search_within(query, limit, Tool::is_offered, work)?;
     let tools: Vec<Value> = hits
         .iter()
         .map(|hit| {
@@ -135,16 +145,16 @@ pub(crate) fn search(view: &CatalogueView, arguments: &Map<String, Value>) -> To
             view.offered_count(),
             midflight_core::clip(query)
         );
-        return ToolOutcome::Done(ToolOutput {
+        return Ok(ToolOutcome::Done(ToolOutput {
             structured: Some(json!({"tools": []})),
             ..ToolOutput::text(message)
-        });
+        }));
     }
-    ToolOutcome::structured(json!({"tools": tools}))
+    Ok(ToolOutcome::structured(json!({"tools": tools})))
 }
 
 /// `describe_tool`, of a tool of the catalogue.
-pub(crate) fn describe(tool: &midflight_tools::Tool) -> ToolOutcome {
+pub(crate) fn describe(tool: &Tool) -> ToolOutcome {
     let capabilities: Vec<&str> = tool.capabilities().iter().map(|capability| &*capability.name).collect();
     ToolOutcome::structured(json!({
         "tool": tool.definition(),
@@ -155,24 +165,32 @@ pub(crate) fn describe(tool: &midflight_tools::Tool) -> ToolOutcome {
 }
 
 /// `select_tool`. Where the best candidates are too close to call, the user is asked.
+///
+/// # Errors
+/// When `work` is interrupted.
 pub(crate) fn select(
     view: &CatalogueView,
-    caller: &McpCaller,
-    arguments: Map<String, Value>,
+    request: &SelectionRequest,
+    answers: &BTreeMap<String, UserAnswer>,
+    work: &Work,
+) -> Result<ToolOutcome, Interrupted> {
+    let selection = match view.select_within(request, work) {
+        Ok(selection) => selection,
+        Err(SelectionError::Interrupted(interrupted)) => return Err(interrupted),
+        Err(error) => return Ok(ToolOutcome::failed("invalid_arguments", error.to_string())),
+    };
+    Ok(chosen(view, &selection, answers))
+}
+
+fn chosen(
+    view: &CatalogueView,
+    selection: &Selection<'_>,
     answers: &BTreeMap<String, UserAnswer>,
 ) -> ToolOutcome {
-    let request = match read_request(caller, arguments) {
-        Ok(request) => request,
-        Err(problems) => return ToolOutcome::failed("invalid_arguments", problems.to_string()),
-    };
-    let selection = match view.select(&request) {
-        Ok(selection) => selection,
-        Err(error) => return ToolOutcome::failed("invalid_arguments", error.to_string()),
-    };
     let mut json = selection.to_json();
     add_names(view, &mut json);
-    let Some(ambiguity) = &selection.ambiguity else { return selected(&selection, json) };
-    let alternatives = labels(&selection, ambiguity.alternatives);
+    let Some(ambiguity) = &selection.ambiguity else { return selected(selection, json) };
+    let alternatives = labels(selection, ambiguity.alternatives);
     match answers.get(CHOICE).and_then(|answer| answer.content.get("choice")).and_then(Value::as_str) {
         Some(chosen) => match alternatives.iter().position(|label| label == chosen) {
             Some(place) => {
@@ -205,7 +223,14 @@ pub(crate) fn select(
     }
 }
 
-fn read_request(caller: &McpCaller, mut arguments: Map<String, Value>) -> Result<SelectionRequest, Problems> {
+/// What `select_tool` is asked for.
+///
+/// # Errors
+/// All that is wrong with the arguments.
+pub(crate) fn read_request(
+    caller: &McpCaller,
+    mut arguments: Map<String, Value>,
+) -> Result<SelectionRequest, Problems> {
     // The caller has the permissions of the token, whatever the arguments are.
     let permissions: Vec<&str> = caller.permissions.iter().map(|permission| &**permission).collect();
     arguments.insert("permissions".to_owned(), json!(permissions));

@@ -60,7 +60,7 @@ impl CallClass {
             "needs_user" | "declined" | "cancelled" | "not_answered" | "too_many_questions" => {
                 Self::NeedsUser
             }
-            "busy" => Self::Busy,
+            "busy" | "too_many_requests" => Self::Busy,
             "timed_out" => Self::TimedOut,
             "unknown_tool" => Self::UnknownTool,
             code if code.starts_with("tool_") => Self::UnknownTool,
@@ -155,6 +155,7 @@ mod tests {
             ("unknown_tool", CallClass::UnknownTool),
             ("declined", CallClass::NeedsUser),
             ("busy", CallClass::Busy),
+            ("too_many_requests", CallClass::Busy),
             ("timed_out", CallClass::TimedOut),
             ("endpoint_refused", CallClass::Failed),
             ("anything", CallClass::Failed),

@@ -32,6 +32,8 @@ pub struct McpOptions {
     pub listeners_per_caller_max: usize,
     /// The most open streams of all callers that wait for notices. 10,000.
     pub listeners_max: usize,
+    /// The most sessions of the old era of one caller that this process keeps. 1,000.
+    pub sessions_per_caller_max: usize,
     /// The most sessions of the old era that this process keeps. 10,000.
     pub sessions_max: usize,
     /// How long a session of the old era is kept without a message, in ms. 1,800,000. A later request restores it.
@@ -75,6 +77,7 @@ impl McpOptions {
             calls_max: 512,
             listeners_per_caller_max: 1_000,
             listeners_max: 10_000,
+            sessions_per_caller_max: 1_000,
             sessions_max: 10_000,
             session_idle_ms_max: 1_800_000,
             session_ms_max: 86_400_000,

@@ -4,7 +4,7 @@
 //! does not know a session restores it from its id. An id of another caller, a forged one and an expired one are
 //! unknown sessions, and the client initialises again.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::McpCaller;
 use crate::ask::shows_forms;
+use crate::permits::CallerPermit;
 use crate::seal::SealPurpose;
 use crate::shared::McpShared;
 
@@ -43,6 +44,22 @@ tokio::task_local! {
 pub(crate) struct RequestScope {
     pub(crate) caller: McpCaller,
     pub(crate) session: Option<SessionId>,
+    /// The permit of the session that it begins or restores.
+    pub(crate) permit: SessionPermit,
+}
+
+/// The permit of a session, until the session takes it. Without a session it is given back after the request.
+#[derive(Clone, Default)]
+pub(crate) struct SessionPermit(Arc<Mutex<Option<CallerPermit>>>);
+
+impl SessionPermit {
+    pub(crate) fn of(permit: CallerPermit) -> Self {
+        Self(Arc::new(Mutex::new(Some(permit))))
+    }
+
+    fn take(&self) -> Option<CallerPermit> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl RequestScope {
@@ -140,28 +157,34 @@ impl SessionStore for SealedSessionStore {
 type LocalError = <LocalSessionManager as SessionManager>::Error;
 
 /// The sessions of this process, by their sealed ids.
-pub(crate) struct SealedSessions(LocalSessionManager);
+pub(crate) struct SealedSessions {
+    local: LocalSessionManager,
+    /// What each session occupies of the bounds of its caller.
+    permits: Mutex<HashMap<SessionId, CallerPermit>>,
+}
 
 impl SealedSessions {
     pub(crate) fn new(shared: &McpShared) -> Self {
         let mut sessions = LocalSessionManager::default();
         sessions.session_config.keep_alive = Some(Duration::from_millis(shared.options.session_idle_ms_max));
-        Self(sessions)
+        Self { local: sessions, permits: Mutex::default() }
+    }
+
+    /// Keeps the permit of the request that is answered for as long as the session is here.
+    fn keep_permit(&self, id: &SessionId) {
+        if let Some(permit) = REQUEST.try_with(|request| request.permit.take()).ok().flatten() {
+            self.permits.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), permit);
+        }
     }
 
     /// Whether a session is here.
     pub(crate) async fn has(&self, id: &str) -> bool {
-        self.0.sessions.read().await.contains_key(id)
+        self.local.sessions.read().await.contains_key(id)
     }
 
     /// How many there are, without waiting; none while they are being changed.
     pub(crate) fn count_now(&self) -> Option<usize> {
-        self.0.sessions.try_read().ok().map(|sessions| sessions.len())
-    }
-
-    /// How many there are.
-    pub(crate) async fn count(&self) -> usize {
-        self.0.sessions.read().await.len()
+        self.local.sessions.try_read().ok().map(|sessions| sessions.len())
     }
 }
 
@@ -171,12 +194,17 @@ impl SessionManager for SealedSessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), LocalError> {
         let id = REQUEST.try_with(|request| request.session.clone()).ok().flatten();
-        let Some(id) = id else { return self.0.create_session().await };
-        match self.0.restore_session(id.clone()).await? {
-            RestoreOutcome::Restored(transport) => Ok((id, transport)),
+        let restored = match &id {
+            Some(id) => self.local.restore_session(id.clone()).await?,
+            None => RestoreOutcome::NotSupported,
+        };
+        let (id, transport) = match (id, restored) {
+            (Some(id), RestoreOutcome::Restored(transport)) => (id, transport),
             // The id has 74 random bits; a plain one is as good but for other replicas.
-            _ => self.0.create_session().await,
-        }
+            _ => self.local.create_session().await?,
+        };
+        self.keep_permit(&id);
+        Ok((id, transport))
     }
 
     async fn initialize_session(
@@ -184,15 +212,18 @@ impl SessionManager for SealedSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, LocalError> {
-        self.0.initialize_session(id, message).await
+        self.local.initialize_session(id, message).await
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, LocalError> {
-        self.0.has_session(id).await
+        self.local.has_session(id).await
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), LocalError> {
-        self.0.close_session(id).await
+        // The transport closes each session that ended by itself too.
+        let closed = self.local.close_session(id).await;
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        closed
     }
 
     async fn create_stream(
@@ -200,18 +231,18 @@ impl SessionManager for SealedSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, LocalError> {
-        self.0.create_stream(id, message).await
+        self.local.create_stream(id, message).await
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), LocalError> {
-        self.0.accept_message(id, message).await
+        self.local.accept_message(id, message).await
     }
 
     async fn create_standalone_stream(
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, LocalError> {
-        self.0.create_standalone_stream(id).await
+        self.local.create_standalone_stream(id).await
     }
 
     async fn resume(
@@ -219,10 +250,14 @@ impl SessionManager for SealedSessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, LocalError> {
-        self.0.resume(id, last_event_id).await
+        self.local.resume(id, last_event_id).await
     }
 
     async fn restore_session(&self, id: SessionId) -> Result<RestoreOutcome<Self::Transport>, LocalError> {
-        self.0.restore_session(id).await
+        let restored = self.local.restore_session(id.clone()).await?;
+        if matches!(restored, RestoreOutcome::Restored(_)) {
+            self.keep_permit(&id);
+        }
+        Ok(restored)
     }
 }

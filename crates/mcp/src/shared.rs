@@ -40,6 +40,7 @@ pub(crate) struct McpShared {
     pub(crate) schemas: SchemaCache,
     pub(crate) calls: Arc<CallerPermits>,
     pub(crate) listeners: Arc<CallerPermits>,
+    pub(crate) sessions: Arc<CallerPermits>,
     pub(crate) closed: ClosedSessions,
     pub(crate) counts: Arc<McpCounts>,
     /// The catalogue of the last notice.
@@ -68,6 +69,7 @@ impl McpShared {
             schemas: SchemaCache::default(),
             calls: CallerPermits::new(options.calls_per_caller_max, options.calls_max),
             listeners: CallerPermits::new(options.listeners_per_caller_max, options.listeners_max),
+            sessions: CallerPermits::new(options.sessions_per_caller_max, options.sessions_max),
             closed: ClosedSessions::default(),
             counts: Arc::default(),
             notices,

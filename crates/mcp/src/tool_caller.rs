@@ -1,10 +1,12 @@
 //! How a tool is called: what the server implements.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use midflight_core::RevisionNumber;
+use midflight_engine::{Interrupted, Work};
 use midflight_tools::Tool;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -25,6 +27,58 @@ pub trait ToolCaller: Send + Sync + 'static {
 
     /// Calls a tool. The arguments fit its input schema. Dropping the future is a cancellation.
     async fn call(&self, call: ToolCall) -> ToolOutcome;
+
+    /// Runs a computation for a caller: a search, a selection, a validation of values. By default it runs on a thread for
+    /// blocking work, without a bound on its time. A server that bounds what a caller may compute runs it in that bound,
+    /// and a brief one at once.
+    ///
+    /// # Errors
+    /// The failure that a model gets where the computation did not end.
+    async fn compute(&self, _: &McpCaller, computation: Computation) -> Result<(), ToolFailure> {
+        let run = tokio::task::spawn_blocking(move || computation.run(&Work::unbounded()));
+        match run.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(interrupted)) => Err(ToolFailure::new("too_expensive", interrupted.to_string())),
+            Err(_) => Err(ToolFailure::new("internal", "the computation failed with an internal error")),
+        }
+    }
+}
+
+/// A computation for a caller. It may be run again when it was interrupted, and has its result when it was not.
+pub struct Computation {
+    is_brief: bool,
+    run: ComputationRun,
+}
+
+type ComputationRun = Box<dyn Fn(&Work) -> Result<(), Interrupted> + Send>;
+
+impl Computation {
+    pub(crate) fn new(
+        is_brief: bool,
+        run: impl Fn(&Work) -> Result<(), Interrupted> + Send + 'static,
+    ) -> Self {
+        Self { is_brief, run: Box::new(run) }
+    }
+
+    /// Whether it nearly always ends within some ms, so that it may be tried on an async thread, within a budget.
+    #[must_use]
+    pub fn is_brief(&self) -> bool {
+        self.is_brief
+    }
+
+    /// Runs it within a budget.
+    ///
+    /// # Errors
+    /// When `work` is interrupted, which is asked in every loop.
+    pub fn run(&self, work: &Work) -> Result<(), Interrupted> {
+        (self.run)(work)
+    }
+}
+
+impl fmt::Debug for Computation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Computation").field("is_brief", &self.is_brief).finish_non_exhaustive()
+    }
 }
 
 /// A tool of the server itself, as `execute_rules`: always offered, whatever the catalogue has.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use midflight_core::{CHECKS_FOLDER, DocumentName, JsonPointer, Problem, Problems};
+use midflight_engine::Work;
 use serde_json::Value;
 
 use crate::corrections::{EstimateCorrections, read_corrections};
@@ -69,10 +70,10 @@ pub(crate) fn named(name: &DocumentName) -> Result<ToolDocumentName<'_>, Problem
 /// Reads a document.
 ///
 /// # Errors
-/// Every problem that it has by itself.
-pub(crate) fn read(name: &DocumentName, body: &Arc<Value>) -> Result<ToolsDocument, Problems> {
+/// Every problem that it has by itself; that the budget has ended.
+pub(crate) fn read(name: &DocumentName, body: &Arc<Value>, work: &Work) -> Result<ToolsDocument, Problems> {
     let parsed = match named(name)? {
-        ToolDocumentName::Tool(id) => ParsedToolDocument::Tool(Arc::new(read_tool(id, body)?)),
+        ToolDocumentName::Tool(id) => ParsedToolDocument::Tool(Arc::new(read_tool(id, body, work)?)),
         ToolDocumentName::Settings => ParsedToolDocument::Settings(Arc::new(read_settings(body)?)),
         ToolDocumentName::Corrections(_) => {
             ParsedToolDocument::Corrections(Arc::new(read_corrections(body)?))

@@ -35,7 +35,7 @@ impl Kind for Tools {
         work: &Work,
     ) -> Result<ToolsDocument, Problems> {
         work.check()?;
-        let document = read(name, body)?;
+        let document = read(name, body, work)?;
         work.charge(document.bytes())?;
         Ok(document)
     }

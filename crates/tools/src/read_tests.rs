@@ -7,7 +7,8 @@ use crate::testing::tool;
 
 /// The problems of a body, each as `path: message`.
 fn refusals(body: &Value) -> Vec<String> {
-    let problems = read_tool("t", &Arc::new(body.clone())).expect_err("it should be refused");
+    let problems =
+        read_tool("t", &Arc::new(body.clone()), &Work::unbounded()).expect_err("it should be refused");
     problems.iter().map(|problem| format!("{} {}: {}", problem.path, problem.code, problem.message)).collect()
 }
 
@@ -261,4 +262,46 @@ fn a_reserved_name_is_refused_at_its_place() {
     }
     // A name is derived too.
     check(json!({"tool_name": "search tools", "description": "d"}), &["/tool_name reserved_name: "]);
+}
+
+/// A chain of definitions, each of which evaluates the next one twice.
+fn doubled(depth: usize) -> Value {
+    let mut definitions = serde_json::Map::new();
+    for n in 0..depth {
+        let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
+        definitions.insert(format!("a{n}"), json!({"allOf": [next, next]}));
+    }
+    definitions.insert(format!("a{depth}"), json!({"type": "object"}));
+    json!({"type": "object", "$ref": "#/$defs/a0", "$defs": definitions})
+}
+
+#[test]
+fn a_schema_by_which_a_validation_could_take_long_is_refused_where_it_is_read() {
+    for key in ["input_schema", "output_schema"] {
+        let mut body = with_pattern(json!({}));
+        body[key] = doubled(40);
+        let found = refusals(&body);
+        let [problem] = found.as_slice() else { panic!("{found:?}") };
+        assert!(problem.starts_with(&format!("/{key}/$defs/a")), "{problem}");
+        assert!(
+            problem.contains("schema_too_expensive") && problem.contains("place_evaluations_max"),
+            "{problem}"
+        );
+        assert!(problem.contains("refer to a subschema once"), "{problem}");
+        body[key] = doubled(8);
+        assert!(read_tool("t", &Arc::new(body.clone()), &Work::unbounded()).is_ok());
+        // One that cannot be read is shown to agents as it is.
+        body[key] = json!({"type": "object", "$ref": "https://example.com/schema.json"});
+        assert!(read_tool("t", &Arc::new(body), &Work::unbounded()).is_ok());
+    }
+}
+
+#[test]
+fn the_expressions_of_a_schema_are_compiled_within_the_budget() {
+    let mut body = with_pattern(json!({}));
+    body["input_schema"] = json!({"type": "object", "properties": {"host": {"pattern": "^[a-z]+$"}}});
+    let work = Work::unbounded();
+    work.cancel();
+    let problems = read_tool("t", &Arc::new(body), &work).unwrap_err();
+    assert_eq!(problems.iter().next().unwrap().code, "cancelled");
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use midflight_core::{Digest, JsonPath, ObjectReader, Problem, Problems, canonical_json, hint};
+use midflight_engine::{Interrupted, Work};
+use midflight_schemas::{MeasuredSchema, SchemaStop, UNREADABLE};
 use serde_json::Value;
 
 use crate::fields::{check_object, read_description, read_open_word, refuse_misspelled, wrong_name};
@@ -80,8 +82,8 @@ const VERSION_DEFAULT: &str = "1.0";
 /// Reads the document `id`.
 ///
 /// # Errors
-/// Every problem that it has by itself.
-pub(crate) fn read_tool(id: &str, body: &Arc<Value>) -> Result<Tool, Problems> {
+/// Every problem that it has by itself; that the budget has ended.
+pub(crate) fn read_tool(id: &str, body: &Arc<Value>, work: &Work) -> Result<Tool, Problems> {
     let mut problems = Problems::default();
     let place = JsonPath::Root;
     check_texts(body, &place, &mut problems);
@@ -111,8 +113,8 @@ pub(crate) fn read_tool(id: &str, body: &Arc<Value>) -> Result<Tool, Problems> {
     check_object(&mut reader, "defaults");
     check_object(&mut reader, "metadata");
     read_dependencies(&mut reader, &place);
-    read_schema(&mut reader, "input_schema");
-    read_schema(&mut reader, "output_schema");
+    read_schema(&mut reader, "input_schema", &place, work)?;
+    read_schema(&mut reader, "output_schema", &place, work)?;
     read_annotations(&mut reader, &place);
     read_forward(&mut reader, &place);
     let capabilities = read_capabilities(&mut reader, &place);
@@ -208,9 +210,14 @@ fn read_dependencies(reader: &mut ObjectReader<'_, '_>, place: &JsonPath<'_>) {
     }
 }
 
-fn read_schema(reader: &mut ObjectReader<'_, '_>, key: &str) {
+fn read_schema(
+    reader: &mut ObjectReader<'_, '_>,
+    key: &str,
+    place: &JsonPath<'_>,
+    work: &Work,
+) -> Result<(), Interrupted> {
     check_object(reader, key);
-    let Some(schema) = reader.get(key).filter(|schema| schema.is_object()) else { return };
+    let Some(schema) = reader.get(key).filter(|schema| schema.is_object()) else { return Ok(()) };
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         let message = format!("{key} describes an object; write \"type\": \"object\" in it");
         reader.refuse(key, "bad_schema", message);
@@ -222,6 +229,18 @@ fn read_schema(reader: &mut ObjectReader<'_, '_>, key: &str) {
     if bytes > SCHEMA_BYTES_MAX {
         let message = format!("{key} has {bytes} bytes and may have {SCHEMA_BYTES_MAX}; shorten it");
         reader.refuse(key, "too_long", message);
+        return Ok(());
+    }
+    match MeasuredSchema::read(schema, work) {
+        Ok(_) => Ok(()),
+        // Agents are shown it as it is, and values are not validated by it.
+        Err(SchemaStop::Refused(problem)) if problem.code == UNREADABLE => Ok(()),
+        Err(SchemaStop::Refused(problem)) => {
+            let path = place.key(key).pointer().join(&problem.path);
+            reader.problems().add(Problem { path, ..problem });
+            Ok(())
+        }
+        Err(SchemaStop::Interrupted(interrupted)) => Err(interrupted),
     }
 }
 

@@ -179,7 +179,18 @@ impl ToolsSnapshot {
     /// name.
     #[must_use]
     pub fn near_tool(&self, tool_name: &str) -> String {
-        hint(tool_name, self.by_tool_name.keys().map(|name| &**name))
+        // Without a bound nothing interrupts it.
+        self.near_tool_within(tool_name, &Work::unbounded()).unwrap_or_default()
+    }
+
+    /// As [`ToolsSnapshot::near_tool`], within a budget of time.
+    ///
+    /// # Errors
+    /// When `work` is interrupted.
+    pub fn near_tool_within(&self, tool_name: &str, work: &Work) -> Result<String, Interrupted> {
+        let names = self.by_tool_name.keys().take_while(|_| work.check().is_ok());
+        let near = hint(tool_name, names.map(|name| &**name));
+        work.check().map(|()| near)
     }
 }
 

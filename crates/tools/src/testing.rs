@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use midflight_engine::Kind as _;
 use midflight_engine::testing::edit_snapshot;
+use midflight_engine::{Kind as _, Work};
 use serde_json::{Value, json};
 
 use crate::read_tool::read_tool;
@@ -16,7 +16,7 @@ pub(crate) fn tool(id: &str, body: &Value) -> Tool {
     if body.get("description").is_none() {
         body["description"] = json!("A tool.");
     }
-    read_tool(id, &Arc::new(body)).unwrap_or_else(|problems| panic!("{problems}"))
+    read_tool(id, &Arc::new(body), &Work::unbounded()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// The next snapshot, with documents put, and those deleted whose body is null.

@@ -145,9 +145,16 @@ async fn calls_in_flight_have_a_bound_and_a_client_that_leaves_frees_its_own() {
     let mut options = McpOptions::new(KEY);
     options.calls_per_caller_max = 1;
     let replica = Replica::with(&[("slow", tool("d")), ("echo", tool("d"))], options);
-    let mut request = modern("tools/call", json!({"name": "slow", "arguments": {}}));
-    request.extensions_mut().insert(replica.caller.clone());
-    let slow = tokio::spawn(tower::ServiceExt::oneshot(replica.service.clone(), request));
+    let (service, caller) = (replica.service.clone(), replica.caller.clone());
+    let slow = tokio::spawn(async move {
+        // It is refused itself while another call is in flight.
+        loop {
+            let mut request = modern("tools/call", json!({"name": "slow", "arguments": {}}));
+            request.extensions_mut().insert(caller.clone());
+            tower::ServiceExt::oneshot(service.clone(), request).await.expect("it is infallible");
+            tokio::task::yield_now().await;
+        }
+    });
     let busy = async {
         loop {
             let result = replica.call("echo", json!({})).await;
@@ -159,6 +166,11 @@ async fn calls_in_flight_have_a_bound_and_a_client_that_leaves_frees_its_own() {
     };
     let reported = within(busy).await;
     assert!(reported.contains("too many calls in flight: this caller has 1"), "{reported}");
+    for (name, arguments) in [("search_tools", json!({"query": "d"})), ("select_tool", json!({"query": "d"}))]
+    {
+        let result = replica.call(name, arguments).await;
+        assert_eq!(text(&result, true), reported, "{name}");
+    }
     let call = json!({"name": "echo", "arguments": {}});
     let (status, answer) = replica.modern_as(&McpCaller::new("bob"), "tools/call", call).await;
     assert_eq!((status, &answer["result"]["isError"]), (StatusCode::OK, &json!(false)));

@@ -1,11 +1,16 @@
 //! Search mode: a list of meta-tools that never changes, and the catalogue behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use midflight_mcp::{Expose, McpCaller};
+use async_trait::async_trait;
+use midflight_engine::Work;
+use midflight_mcp::{
+    Computation, Expose, McpCaller, McpOptions, ToolCall, ToolCaller, ToolFailure, ToolOutcome,
+};
 use serde_json::{Value, json};
 
-use crate::support::{Replica, message, modern_with, names, text, tool};
+use crate::support::{KEY, Replica, message, modern_with, names, text, tool};
 
 const META: [&str; 5] = ["call_tool", "describe_tool", "execute_rules", "search_tools", "select_tool"];
 
@@ -114,4 +119,42 @@ async fn the_permissions_of_a_selection_are_those_of_the_caller() {
     let root = McpCaller::new("ada").permitted(["root"]);
     let (_, selected) = replica.modern_as(&root, "tools/call", params).await;
     assert_eq!(selected["result"]["structuredContent"]["selected"]["name"], "a", "{selected}");
+}
+
+/// A host that refuses the second computation of each call: the first compares the arguments with their schema.
+#[derive(Default)]
+struct RefusingHost(AtomicUsize);
+
+#[async_trait]
+impl ToolCaller for RefusingHost {
+    async fn call(&self, call: ToolCall) -> ToolOutcome {
+        ToolOutcome::text(call.target.name())
+    }
+
+    async fn compute(&self, caller: &McpCaller, computation: Computation) -> Result<(), ToolFailure> {
+        assert_eq!(&*caller.name, "ada");
+        match self.0.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => computation
+                .run(&Work::unbounded())
+                .map_err(|why| ToolFailure::new("internal", why.to_string())),
+            _ => {
+                Err(ToolFailure::new("too_expensive", format!("refused; brief: {}", computation.is_brief())))
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_and_a_selection_are_computed_as_work_of_their_caller() {
+    let many: Vec<_> = (0..1_001).map(|n| (format!("tool{n}"), tool("d"))).collect();
+    let many: Vec<_> = many.iter().map(|(name, body)| (name.as_str(), body.clone())).collect();
+    for (documents, is_brief) in [(&many[..2], true), (&many[..], false)] {
+        let host = Arc::new(RefusingHost::default());
+        let replica = Replica::hosted(documents, McpOptions::new(KEY), host);
+        let refused = call(&replica, "search_tools", json!({"query": "disk"})).await;
+        assert_eq!(text(&refused, true), format!("refused; brief: {is_brief}"));
+        assert_eq!(refused["_meta"]["dev.midflight/code"], "too_expensive");
+        let refused = call(&replica, "select_tool", json!({"query": "disk"})).await;
+        assert!(text(&refused, true).starts_with("refused"), "{refused}");
+    }
 }

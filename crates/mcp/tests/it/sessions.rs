@@ -57,3 +57,32 @@ async fn sessions_have_a_bound() {
     assert!(answer["error"]["message"].as_str().unwrap().contains("too many sessions"), "{answer}");
     session.request(&replica, "tools/list", json!({})).await;
 }
+
+#[tokio::test]
+async fn a_caller_has_its_share_of_the_sessions_and_gets_it_back() {
+    let mut options = McpOptions::new(KEY);
+    options.sessions_per_caller_max = 1;
+    let replica = Replica::with(&[], options);
+    let there = Replica::new(&[]);
+    let session = Session::begin(&replica, "2025-11-25", json!({})).await;
+    let elsewhere = Session::begin(&there, "2025-11-25", json!({})).await;
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}});
+    let begin = || post(&json!({"jsonrpc": "2.0", "id": 3, "method": "initialize", "params": params}));
+    let list = || post(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    // Neither begun nor restored here.
+    for request in [begin(), elsewhere.with_id(list())] {
+        let (status, answer) = message(replica.send(request).await).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{answer}");
+        let error = &answer["error"];
+        let expected = "too many sessions: this caller has 1, the most that one may have; end one";
+        assert!(error["message"].as_str().unwrap().starts_with(expected), "{answer}");
+        assert_eq!(error["data"], json!({"max": 1, "per": "caller"}));
+    }
+    let of_bob = replica.send_as(&McpCaller::new("bob"), begin()).await;
+    assert_eq!(of_bob.status(), StatusCode::OK);
+    session.request(&replica, "tools/list", json!({})).await;
+    let close = Request::builder().method(Method::DELETE).uri("/mcp").header("host", "localhost");
+    let closed = replica.send(session.with_id(close.body(Full::default()).unwrap())).await;
+    assert_eq!(closed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(replica.send(elsewhere.with_id(list())).await.status(), StatusCode::OK);
+}

@@ -140,13 +140,21 @@ impl Replica {
     }
 
     pub(crate) fn with(documents: &[(&str, Value)], options: McpOptions) -> Self {
+        Self::hosted(documents, options, Arc::new(Caller))
+    }
+
+    pub(crate) fn hosted(
+        documents: &[(&str, Value)],
+        options: McpOptions,
+        host: Arc<dyn ToolCaller>,
+    ) -> Self {
         let (publisher, live) = Live::new(ToolsSnapshot::default());
         let past = Arc::new(Past::default());
         let snapshot = edit(&ToolsSnapshot::default(), documents);
         past.0.lock().unwrap().insert(1, Arc::new(snapshot.clone()));
         publisher.publish(RevisionNumber::new(1), snapshot.clone());
         let as_past = Arc::clone(&past) as Arc<dyn PastCatalogues>;
-        let server = McpServer::new(live, Arc::new(Caller), as_past, options);
+        let server = McpServer::new(live, host, as_past, options);
         let stop = CancellationToken::new();
         tokio::spawn(server.follow(stop.clone()));
         let http = McpHttpOptions::new(AllowedHosts::loopback(), ["http://app.example:80".to_owned()]);

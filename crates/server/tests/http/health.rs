@@ -137,8 +137,13 @@ async fn a_server_of_other_kinds_needs_no_rules_to_be_healthy() {
 }
 
 /// Appends a document to the log past the engine.
-#[cfg(all(feature = "tools", feature = "modules"))]
-async fn append_past_the_engine(store: &MemoryStore, kind: &str, name: &str, body: serde_json::Value) -> u64 {
+#[cfg(feature = "tools")]
+pub(crate) async fn append_past_the_engine(
+    store: &MemoryStore,
+    kind: &str,
+    name: &str,
+    body: serde_json::Value,
+) -> u64 {
     let edit = Edit::new("psql", Trigger::Manual, [Change::put(DocumentId::new(kind, name).unwrap(), body)]);
     let (created_at, expected_head) = (Timestamp::now(), store.head().await.unwrap());
     let new = NewRevision { edit: &edit, created_at, expected_head, documents_max: 100 };

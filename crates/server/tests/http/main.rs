@@ -60,6 +60,7 @@ mod tools_import;
 #[cfg(feature = "tools")]
 mod tools_reload;
 #[cfg(feature = "tools")]
+mod tools_scopes;
 mod tools_select;
 #[cfg(feature = "tools")]
 mod tools_telemetry;

@@ -1,9 +1,14 @@
 //! Lists and versions of tools are bounded in bytes and in time, and a refusal names the bound and what to ask for.
 
+use std::sync::Arc;
+
+use midflight_store::MemoryStore;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Server, server_with};
+use crate::agents::call_at;
+use crate::health::append_past_the_engine;
+use crate::support::{Server, server_on, server_with};
 use crate::tools::{TOOLS, create, get, listed, send};
 
 /// How many texts the metadata of a large tool has, and how many bytes each: together nearly as many as a document may
@@ -119,4 +124,86 @@ async fn the_versions_of_a_tool_are_read_up_to_a_bound_in_bytes() {
     assert_eq!(rollback(json!({"revision": 1})).await.ok()["version"], "1.0");
     create(&server, &large("grep", "next", 2)).await;
     assert_eq!(send(&server, Method::DELETE, "grep").await.status, 204);
+}
+
+#[tokio::test]
+async fn many_unknown_names_get_no_suggestions() {
+    let server = server_with(|_| ()).await;
+    create(&server, &listed("grep", "1.0")).await;
+    let suggested = "unknown tool \"grp\"; did you mean \"grep\"?";
+    for (count, expected) in [(20, suggested), (21, "unknown tool \"grp\"")] {
+        let exported = server.post(&format!("{TOOLS}/export"), &json!(vec!["grp"; count])).await.ok();
+        let observation =
+            json!({"tool_name": "grp", "capability": "text_search", "pattern": "one_file", "time_ms": 1});
+        let sent = json!({"observations": vec![observation; count]});
+        let observed = server.post(&format!("{TOOLS}/telemetry"), &sent).await.problem(422, "invalid_input");
+        for (errors, member) in [(&exported["errors"], "error"), (&observed["errors"], "message")] {
+            assert_eq!(errors.as_array().unwrap().len(), count);
+            assert!(errors.as_array().unwrap().iter().all(|it| it[member] == expected), "{errors}");
+        }
+    }
+}
+
+/// A schema by which one validation takes 2^40 evaluations.
+fn doubled_schema() -> Value {
+    let mut definitions = serde_json::Map::new();
+    for n in 0..40 {
+        let next = json!({"$ref": format!("#/$defs/a{}", n + 1)});
+        definitions.insert(format!("a{n}"), json!({"allOf": [next, next]}));
+    }
+    definitions.insert("a40".to_owned(), json!({"type": "object"}));
+    json!({"type": "object", "$ref": "#/$defs/a0", "$defs": definitions})
+}
+
+#[tokio::test]
+async fn a_tool_whose_schema_could_take_long_is_refused_and_its_version_before_answers() {
+    let store = MemoryStore::new();
+    let server = server_on(Arc::new(store.clone())).await;
+    create(&server, &listed("grep", "1.0")).await;
+    let mut tool = listed("grep", "2.0");
+    tool["input_schema"] = doubled_schema();
+    let problem = server.post(TOOLS, &tool).await.problem(422, "invalid_document");
+    let item = &problem["errors"][0];
+    assert_eq!(item["code"], "schema_too_expensive", "{problem}");
+    assert!(item["path"].as_str().unwrap().starts_with("/input_schema/$defs/a"), "{problem}");
+    assert!(item["message"].as_str().unwrap().contains("10000 (place_evaluations_max)"), "{problem}");
+    let validated = server.post(&format!("{TOOLS}/grep/validate"), &tool).await.ok();
+    assert_eq!((&validated["valid"], &validated["problems"][0]["code"]), (&json!(false), &item["code"]));
+    // One that was stored by an older version is quarantined, by those that run and by those that start.
+    let stored = json!({"description": "d", "version": "3.0", "input_schema": doubled_schema()});
+    let bad = append_past_the_engine(&store, "tools", "grep", stored).await;
+    server.post("/api/v1/reload", &json!({})).await;
+    let mut other = server_on(Arc::new(store.clone())).await;
+    other.token.clone_from(&server.token);
+    for server in [server, other] {
+        let status = server.get("/api/v1/status").await.ok();
+        let quarantined = &status["quarantined"][0];
+        assert_eq!(
+            (&quarantined["revision"], &quarantined["documents"]),
+            (&json!(bad), &json!(["tools/grep"]))
+        );
+        assert_eq!(get(&server, "grep").await["version"], "1.0");
+        let called = call_at(&server, "/mcp", "grep", json!({"path": "a"})).await;
+        assert_eq!(called["_meta"]["dev.midflight/code"], "not_forwarded", "{called}");
+    }
+}
+
+#[tokio::test]
+async fn agents_search_and_select_within_the_bounds_of_other_callers() {
+    let server = server_with(|options| options.tools.select_ms_max = 0).await;
+    create(&server, &listed("grep", "1.0")).await;
+    for name in ["search_tools", "select_tool"] {
+        let refused = call_at(&server, "/mcp?expose=search", name, json!({"query": "lines"})).await;
+        assert_eq!(refused["_meta"]["dev.midflight/code"], "too_expensive", "{refused}");
+        let text = refused["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("0 ms (select_ms_max)"), "{text}");
+    }
+    let server = server_with(|_| ()).await;
+    create(&server, &listed("grep", "1.0")).await;
+    let found = call_at(&server, "/mcp?expose=search", "search_tools", json!({"query": "lines"})).await;
+    assert_eq!(found["structuredContent"]["tools"][0]["name"], "grep", "{found}");
+    let selected =
+        call_at(&server, "/mcp?expose=search", "select_tool", json!({"query": "lines", "mode": "fast"}))
+            .await;
+    assert_eq!(selected["structuredContent"]["selected"]["tool"], "grep", "{selected}");
 }

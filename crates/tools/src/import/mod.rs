@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use midflight_core::{DocumentName, JsonPointer, JsonType, Problem, Problems, check_body, clip};
+use midflight_engine::{Interrupted, Work};
 use serde_json::Value;
 
 use crate::document::FOLDERS;
@@ -130,23 +131,34 @@ impl RefusalReason {
 /// ```
 #[must_use]
 pub fn import(values: &[Value]) -> ToolsImport {
-    let mut importer = Importer::default();
+    // Without a bound nothing interrupts it.
+    import_within(values, &Work::unbounded()).unwrap_or_default()
+}
+
+/// As [`import`], within a budget of time.
+///
+/// # Errors
+/// When `work` is interrupted: it is asked for each tool.
+pub fn import_within(values: &[Value], work: &Work) -> Result<ToolsImport, Interrupted> {
+    let mut importer =
+        Importer { work, import: ToolsImport::default(), tool_names: HashMap::new(), names: HashMap::new() };
     for (at, value) in values.iter().enumerate() {
         let place = if values.len() == 1 { String::new() } else { format!("/{at}") };
         importer.read(value, &place, None);
+        work.check()?;
     }
-    importer.import
+    Ok(importer.import)
 }
 
-#[derive(Default)]
-struct Importer {
+struct Importer<'w> {
+    work: &'w Work,
     import: ToolsImport,
     /// The places of tools by tool name and by document name.
     tool_names: HashMap<String, String>,
     names: HashMap<DocumentName, String>,
 }
 
-impl Importer {
+impl Importer<'_> {
     fn refuse(&mut self, place: &str, tool: Option<&str>, reason: RefusalReason, message: impl Into<String>) {
         let tool = tool.map(clip);
         self.import.refused.push(ImportRefusal {
@@ -180,8 +192,11 @@ impl Importer {
         }
     }
 
-    /// Whether one more tool may be read. The place of the first one too many is reported.
+    /// Whether one more tool may be read: none past the budget, which is reported at the end. The place of the first one too many is reported.
     fn has_room(&mut self, place: &str, named: Option<&str>) -> bool {
+        if self.work.check().is_err() {
+            return false;
+        }
         let read = self.import.tools.len() + self.import.refused.len();
         if read == IMPORT_TOOLS_MAX {
             let message = format!("an import has at most {IMPORT_TOOLS_MAX} tools; split it");
@@ -235,7 +250,7 @@ impl Importer {
             problems = check_body(&body);
         }
         if problems.is_empty() {
-            problems = read_tool(name.as_str(), &body).err().unwrap_or_default();
+            problems = read_tool(name.as_str(), &body, self.work).err().unwrap_or_default();
         }
         if !problems.is_empty() {
             return self.refuse(place, Some(&tool_name), RefusalReason::Invalid, problems.to_string());

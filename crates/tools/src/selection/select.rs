@@ -94,17 +94,17 @@ impl<'s> Selector<'s> {
     pub(super) fn gather(&mut self, work: &Work) -> Result<(), SelectionError> {
         let (snapshot, request) = (self.snapshot, self.request);
         if let Some(tool_name) = &request.tool_name {
-            let tool = snapshot.by_tool_name.get(tool_name.as_str()).ok_or_else(|| {
-                let hint = snapshot.near_tool(tool_name);
-                SelectionError::UnknownTool { tool_name: clip(tool_name), hint }
-            })?;
+            let Some(tool) = snapshot.by_tool_name.get(tool_name.as_str()) else {
+                let hint = snapshot.near_tool_within(tool_name, work)?;
+                return Err(SelectionError::UnknownTool { tool_name: clip(tool_name), hint });
+            };
             self.add_tool(tool, true);
         } else if !request.capabilities.is_empty() {
             for (at, capability) in request.capabilities.iter().enumerate() {
                 if request.capabilities[..at].contains(capability) {
                     continue;
                 }
-                self.note_unknown("capability", capability, &snapshot.by_capability);
+                self.note_unknown(("capability", capability), &snapshot.by_capability, work)?;
                 for tool in snapshot.with_capability(capability) {
                     work.check()?;
                     if tool.is_offered()
@@ -124,10 +124,10 @@ impl<'s> Selector<'s> {
             }
         }
         if let Some(platform) = &request.platform {
-            self.note_unknown("platform", platform, &snapshot.by_platform);
+            self.note_unknown(("platform", platform), &snapshot.by_platform, work)?;
         }
         if let Some(category) = &request.category {
-            self.note_unknown("category", category, &snapshot.by_category);
+            self.note_unknown(("category", category), &snapshot.by_category, work)?;
         }
         Ok(())
     }
@@ -159,11 +159,19 @@ impl<'s> Selector<'s> {
         }
     }
 
-    fn note_unknown(&mut self, what: &str, name: &str, index: &OrdMap<Arc<str>, ToolsByName>) {
+    fn note_unknown(
+        &mut self,
+        (what, name): (&str, &str),
+        index: &OrdMap<Arc<str>, ToolsByName>,
+        work: &Work,
+    ) -> Result<(), Interrupted> {
         if !index.contains_key(name) {
-            let near = hint(name, index.keys().map(|known| &**known));
+            let known = index.keys().take_while(|_| work.check().is_ok());
+            let near = hint(name, known.map(|known| &**known));
+            work.check()?;
             self.notes.push(format!("no tool has the {what} {:?}{near}", clip(name)));
         }
+        Ok(())
     }
 
     fn add_tool(&mut self, tool: &'s Tool, is_named: bool) {

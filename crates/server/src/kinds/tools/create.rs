@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::api::DUPLICATE_TOOL;
 use super::app::ToolsApp;
-use super::names::{document_for, unreachable};
+use super::names::{NoDocument, document_for, unreachable};
 use super::versions::log_versions;
 use super::wire::{ToolBody, version_text};
 use super::written::answer_tool;
@@ -58,8 +58,12 @@ pub(super) async fn create_tool(
         return Err(error.at(&JsonPointer::root().key("tool_name"), why));
     }
     let document = || {
-        document_for(&app.parts.tools.snapshot(), tool_name, &name).map_err(|why| {
-            ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
+        let found = document_for(&app.parts.tools.snapshot(), tool_name, &name, &principal);
+        found.map_err(|why| match why {
+            NoDocument::OutOfScope(error) => error,
+            NoDocument::Taken(why) => {
+                ApiError::new(DUPLICATE_TOOL, why.clone()).at(&JsonPointer::root().key("tool_name"), why)
+            }
         })
     };
     if let Some(submitted) = params.repeated(&app, &principal).await? {

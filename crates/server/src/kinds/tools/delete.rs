@@ -67,8 +67,7 @@ pub(super) async fn delete_tool(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let asked = precondition(&headers)?;
-    let id = document_of(&app.parts.tools.snapshot(), &name)?;
-    principal.check_sees(&id)?;
+    let id = document_of(&app.parts.tools.snapshot(), &name, &principal)?;
     let submitted = match params.repeated(&app, &principal).await? {
         Some(submitted) => submitted,
         None => {
@@ -107,7 +106,7 @@ async fn deletion(
     asked: Precondition,
 ) -> Result<Change, ApiError> {
     let newest = newest(app, id, asked).await?.filter(|document| document.body.is_some());
-    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name))?;
+    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name, principal))?;
     let change = match version {
         None => Change::delete(id.clone()),
         Some(version) => {

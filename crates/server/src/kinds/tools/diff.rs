@@ -48,10 +48,10 @@ pub(super) async fn diff_tool(
     Params(params): Params<ToolDiffParams>,
 ) -> Result<Json<ToolDiffAnswer>, ApiError> {
     let tools = app.parts.tools.snapshot();
-    let id = document_of(&tools, &name)?;
+    let id = document_of(&tools, &name, &principal)?;
     let versions = log_versions(&app, &principal, &id).await?;
-    let newest =
-        versions.items.iter().find(|it| it.stated.is_some()).ok_or_else(|| unknown(&tools, &name))?;
+    let newest = versions.items.iter().find(|it| it.stated.is_some());
+    let newest = newest.ok_or_else(|| unknown(&tools, &name, &principal))?;
     // For both documents while they are read and compared.
     let _room = room_for_page(&app, &principal).await?;
     let to = match &params.to {

@@ -13,15 +13,15 @@ use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_source::write_value;
-use midflight_tools::Tool;
 use midflight_tools::export::export_tool;
+use midflight_tools::{Tool, ToolsSnapshot};
 use midflight_wire::problem::ProblemBody;
 use midflight_wire::tools::{ExportedTools, ImportFailure};
 use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::compute::{ComputeBounds, computed};
-use super::names::served;
+use super::names::served_all;
 
 /// How many tools may be named.
 const NAMES_MAX: usize = 10_000;
@@ -44,39 +44,59 @@ pub(super) async fn export_tools(
         return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
     let tools = app.parts.tools.snapshot();
-    let (mut wanted, mut errors) = (Vec::new(), Vec::new());
-    match names.is_empty() {
-        true => wanted.extend(tools.tools_by_name(None).map(Arc::clone)),
-        false => {
-            for name in names {
-                match served(&tools, &name) {
-                    Ok(tool) => wanted.push(Arc::clone(tool)),
-                    Err(error) => errors.push(ImportFailure {
-                        tool: Some(name),
-                        error: error.body().detail.clone(),
-                        reason: "not_found".to_owned(),
-                        place: String::new(),
-                        line: None,
-                    }),
-                }
-            }
-            wanted.sort_by(|a, b| a.tool_name().cmp(b.tool_name()));
-            wanted.dedup_by(|a, b| a.id() == b.id());
-        }
-    }
     let room = room_for_page(&app, &principal).await?;
     let (revision, quarantined) = (tools.revision().get(), quarantined_revisions(tools.quarantined()));
-    let tool_count = wanted.len();
     let time = TimeLimit { ms_max: app.parts.limits.import_ms_max, name: "import_ms_max" };
     let bounds = ComputeBounds { time, cure: CURE };
-    let yaml_content = computed(&app, &principal, bounds, false, move |work| write(&wanted, work)).await??;
+    let job = move |work: &Work| Export::of(&tools, &names, work);
+    let Export { yaml_content, tool_count, errors } =
+        computed(&app, &principal, bounds, false, job).await??;
     let bytes = yaml_content.len() as u64;
     let success = errors.is_empty();
     let answer = ExportedTools { success, tool_count, yaml_content, errors, revision, quarantined };
     json(bytes, room, move || answer).await
 }
 
-fn write(tools: &[Arc<Tool>], work: &Work) -> Result<Result<String, ApiError>, Interrupted> {
+/// What is exported, and the names that no tool has.
+struct Export {
+    yaml_content: String,
+    tool_count: usize,
+    errors: Vec<ImportFailure>,
+}
+
+impl Export {
+    fn of(
+        tools: &ToolsSnapshot,
+        names: &[String],
+        work: &Work,
+    ) -> Result<Result<Self, ApiError>, Interrupted> {
+        let (mut wanted, mut errors) = (Vec::new(), Vec::new());
+        for (name, found) in names.iter().zip(served_all(tools, names.iter().map(String::as_str), work)?) {
+            match found {
+                Ok(tool) => wanted.push(tool),
+                Err(error) => {
+                    work.charge((name.len() + error.len()) as u64)?;
+                    errors.push(ImportFailure {
+                        tool: Some(name.clone()),
+                        error,
+                        reason: "not_found".to_owned(),
+                        place: String::new(),
+                        line: None,
+                    });
+                }
+            }
+        }
+        if names.is_empty() {
+            wanted.extend(tools.tools_by_name(None));
+        }
+        wanted.sort_by(|a, b| a.tool_name().cmp(b.tool_name()));
+        wanted.dedup_by(|a, b| a.id() == b.id());
+        let written = write(&wanted, work)?;
+        Ok(written.map(|yaml_content| Self { yaml_content, tool_count: wanted.len(), errors }))
+    }
+}
+
+fn write(tools: &[&Arc<Tool>], work: &Work) -> Result<Result<String, ApiError>, Interrupted> {
     let mut text = String::new();
     for tool in tools {
         work.check()?;

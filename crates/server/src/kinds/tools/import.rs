@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use midflight_core::{Change, DocumentId, JsonPointer, Precondition, RevisionNumber};
-use midflight_engine::InvalidPolicy;
+use midflight_engine::{InvalidPolicy, Work};
 use midflight_http::body::ImportJsonBody;
 use midflight_http::code::Code;
 use midflight_http::compute::{PoolShare, TimeLimit};
@@ -20,7 +20,7 @@ use midflight_http::write::{
     EditEnd, ReplicaReports, Submitted, WriteParams, answer, answer_as, looked_at, submit_with,
 };
 use midflight_source::parse_values;
-use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import};
+use midflight_tools::import::{ImportNotice, ImportRefusal, ImportedTool, import_within};
 use midflight_wire::edits::WriteAnswer;
 use midflight_wire::problem::{ProblemBody, ProblemItem};
 use midflight_wire::tools::{ImportFailure, ImportToolsBody, ImportedTools};
@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use super::app::ToolsApp;
 use super::lint::findings;
-use super::names::document_for;
+use super::names::{NoDocument, document_for};
 use super::wire::lint_sentence;
 
 /// How often an import is made when other edits come between.
@@ -63,7 +63,11 @@ pub(super) async fn import_tools(
     let params = if validate_only { params.as_dry_run() } else { params };
     let time = TimeLimit { ms_max: app.parts.limits.import_ms_max, name: "import_ms_max" };
     let read =
-        app.compute.run(PoolShare::from(&principal), time, move |_| ImportedCatalogue::read(&text)).await??;
+        app.compute.run(PoolShare::from(&principal), time, move |work| ImportedCatalogue::read(&text, work));
+    let read = read.await?.map_err(|stop| match stop {
+        ReadStop::Refused(error) => error,
+        ReadStop::Interrupted => time.exceeded(),
+    })?;
     let import = Import { app: &app, principal: &principal, params: &params, overwrite };
     import.run(read).await
 }
@@ -78,8 +82,15 @@ struct ImportedCatalogue {
     lines: Vec<Option<u64>>,
 }
 
+/// Why a text is not read.
+enum ReadStop {
+    Refused(ApiError),
+    /// Its budget ended.
+    Interrupted,
+}
+
 impl ImportedCatalogue {
-    fn read(text: &str) -> Result<Self, ApiError> {
+    fn read(text: &str, work: &Work) -> Result<Self, ReadStop> {
         let values = parse_values(text, FILE).map_err(|problems| {
             let detail = "yaml_content cannot be read; nothing was changed";
             let mut error = ApiError::new(Code::MALFORMED_BODY, detail);
@@ -93,15 +104,15 @@ impl ImportedCatalogue {
                     ..ProblemItem::default()
                 })
                 .collect();
-            error
+            ReadStop::Refused(error)
         })?;
         let lines = values.iter().map(|value| value.line).collect();
         let values: Vec<Value> = values.into_iter().map(|value| value.value).collect();
         if !values.iter().any(|value| value.is_object() || value.is_array()) {
             let detail = "yaml_content has no tool: write an object with tool_name and capabilities, or a list of those";
-            return Err(ApiError::new(Code::MALFORMED_BODY, detail));
+            return Err(ReadStop::Refused(ApiError::new(Code::MALFORMED_BODY, detail)));
         }
-        let imported = import(&values);
+        let imported = import_within(&values, work).map_err(|_| ReadStop::Interrupted)?;
         let notices = imported.notices.iter().take(WARNINGS_MAX).map(ImportNotice::sentence).collect();
         let mut catalogue = Self { tools: imported.tools, failures: Vec::new(), notices, lines };
         let refused: Vec<_> = imported.refused.into_iter().map(|it| catalogue.refused(it)).collect();
@@ -203,9 +214,11 @@ impl Import<'_> {
         let snapshot = self.app.parts.tools.snapshot();
         let (mut named, mut failures) = (Vec::new(), Vec::new());
         for (place, tool) in catalogue.tools.iter().enumerate() {
-            match document_for(&snapshot, &tool.tool_name, &tool.name) {
+            match document_for(&snapshot, &tool.tool_name, &tool.name, self.principal) {
                 Ok(id) => named.push((place, id)),
-                Err(why) => failures.push(catalogue.failed(tool, "duplicate_tool", why)),
+                // As every edit of such a document, before anything is said of it.
+                Err(NoDocument::OutOfScope(error)) => return Err(error),
+                Err(NoDocument::Taken(why)) => failures.push(catalogue.failed(tool, "duplicate_tool", why)),
             }
         }
         let ids: Vec<DocumentId> = named.iter().map(|(_, id)| id.clone()).collect();
@@ -273,7 +286,7 @@ impl Import<'_> {
         let names: Vec<_> = candidates.iter().map(|it| it.change.id.name.clone()).collect();
         let tools = self.app.parts.tools.snapshot();
         let time = TimeLimit { ms_max: self.app.parts.limits.lint_ms_max, name: "lint_ms_max" };
-        let lint = move |_: &midflight_engine::Work| {
+        let lint = move |_: &Work| {
             let served = names.iter().filter_map(|name| tools.tool(name.as_str()));
             let found = served.flat_map(|tool| findings(&tools, tool));
             found.map(|item| lint_sentence(&item)).take(WARNINGS_MAX).collect::<Vec<_>>()
@@ -344,7 +357,7 @@ mod tests {
     fn a_failure_reports_the_line_of_its_document() {
         let text = "tool_name: a\ncapabilities: {c: {patterns: {p: {time_estimate_ms: 1, cost_estimate: 1}}}}\n\
                     description: d\n---\nname: b\n---\n- tool_name: <NAME>\n";
-        let catalogue = ImportedCatalogue::read(text).unwrap();
+        let catalogue = ImportedCatalogue::read(text, &Work::unbounded()).ok().unwrap();
         let failures: Vec<_> =
             catalogue.failures.iter().map(|it| (it.place.as_str(), it.line, it.reason.as_str())).collect();
         assert_eq!(failures, [("/1", Some(5), "unknown_shape"), ("/2/0", Some(7), "template")]);
@@ -354,7 +367,8 @@ mod tests {
     #[test]
     fn a_text_that_is_no_catalogue_is_refused_as_a_whole() {
         for text in ["", "just words", "a: [1", "- *x", "42"] {
-            let error = ImportedCatalogue::read(text).map(|_| ()).unwrap_err();
+            let read = ImportedCatalogue::read(text, &Work::unbounded());
+            let Err(ReadStop::Refused(error)) = read else { panic!("{text}") };
             assert_eq!(error.code(), "malformed_body", "{text}");
         }
     }

@@ -53,7 +53,8 @@ pub(super) async fn lint_tools(
 ) -> Result<Json<LintList>, ApiError> {
     let limit = params::limit(params.limit)? as usize;
     let tools = app.parts.tools.snapshot();
-    let one = params.tool_name.as_deref().map(|name| served(&tools, name).map(Arc::clone)).transpose()?;
+    let named = params.tool_name.as_deref();
+    let one = named.map(|name| served(&tools, name, &principal).map(Arc::clone)).transpose()?;
     let time = TimeLimit { ms_max: app.parts.limits.lint_ms_max, name: "lint_ms_max" };
     let bounds = ComputeBounds { time, cure: "ask for fewer tools with limit" };
     let is_tried = one.is_some() && tools.tool_count() <= NAMES_MAX;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use midflight_http::params::{InPath, document, etag};
+use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_http::wire::quarantined_revisions;
 use midflight_wire::problem::ProblemBody;
@@ -26,11 +27,12 @@ use super::wire::tool_answer;
         (status = "default", body = ProblemBody)))]
 pub(super) async fn get_tool(
     State(app): State<ToolsApp>,
+    principal: Principal,
     InPath(name): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let snapshot = app.parts.tools.snapshot();
-    let tool = Arc::clone(served(&snapshot, &name)?);
+    let tool = Arc::clone(served(&snapshot, &name, &principal)?);
     let id = document(KIND, tool.id())?;
     let authors = authors(&app, std::slice::from_ref(&id), snapshot.revision()).await?;
     let authors = authors.into_iter().flatten().next();

@@ -53,7 +53,7 @@ pub(super) async fn reload_tools(
 ) -> Result<Response, ApiError> {
     let tool_name = params.tool_name.or(body.unwrap_or_default().tool_name);
     if let Some(name) = &tool_name {
-        let id = document_of(&app.parts.tools.snapshot(), name)?;
+        let id = document_of(&app.parts.tools.snapshot(), name, &principal)?;
         let head = app.engine.store().document_head(&id).await?;
         head.filter(|head| !head.deleted).ok_or_else(|| absent(&id))?;
     }

@@ -55,8 +55,7 @@ pub(super) async fn rollback_tool(
         }
     };
     let asked = precondition(&headers)?;
-    let id = document_of(&app.parts.tools.snapshot(), &name)?;
-    principal.check_sees(&id)?;
+    let id = document_of(&app.parts.tools.snapshot(), &name, &principal)?;
     let reason = if body.reason.is_empty() { midflight_core::cut_reason(output) } else { body.reason };
     let params = params.or_reason(reason);
     if let Some(submitted) = params.repeated(&app, &principal).await? {
@@ -82,7 +81,7 @@ async fn restored(
     asked: Precondition,
 ) -> Result<Change, ApiError> {
     let newest = newest(app, id, asked).await?;
-    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name))?;
+    let newest = newest.ok_or_else(|| unknown(&app.parts.tools.snapshot(), name, principal))?;
     let versions = log_versions(app, principal, id).await?;
     let then = document_at(app, id, wanted, &versions).await?;
     let version = if newest.body.is_some() { newest.version } else { 0 };

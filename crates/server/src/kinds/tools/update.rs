@@ -144,7 +144,7 @@ async fn altered(
     alter: impl Fn(&mut Value),
 ) -> Result<Response, ApiError> {
     let asked = precondition(headers)?;
-    let id = document_of(&app.parts.tools.snapshot(), name)?;
+    let id = document_of(&app.parts.tools.snapshot(), name, principal)?;
     let submitted = revise(app, principal, &id, &params, (asked, Absent::Refused), alter).await?;
     answer_tool(app, &params, submitted, &id, StatusCode::OK).await
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use midflight_core::{Change, DocumentId, Precondition, Problem, Problems};
 use midflight_engine::{Kind as _, Work};
 use midflight_http::body::OptionalJsonBody;
+use midflight_http::compute::TimeLimit;
 use midflight_http::log::documents::absent;
 use midflight_http::params::InPath;
 use midflight_http::principal::Principal;
@@ -36,14 +37,10 @@ pub(super) async fn validate_tool(
     InPath(name): InPath<String>,
     OptionalJsonBody(body): OptionalJsonBody<Value>,
 ) -> Result<Json<ToolValidation>, ApiError> {
-    let id = document_of(&app.parts.tools.snapshot(), &name)?;
-    let (candidate, problems) = match body {
-        None => stored(&app, &id).await?,
+    let id = document_of(&app.parts.tools.snapshot(), &name, &principal)?;
+    let (problems, warnings) = match body {
+        None => stored(&app, &principal, &id).await?,
         Some(body) => sent(&app, &principal, &id, &body).await?,
-    };
-    let warnings = match candidate {
-        Some(body) if problems.is_empty() => warnings(&app, &id, &body),
-        _ => Vec::new(),
     };
     Ok(Json(ToolValidation {
         valid: problems.is_empty(),
@@ -61,14 +58,15 @@ fn sentence(problem: &Problem, id: &DocumentId) -> String {
     }
 }
 
-type CheckedDocument = (Option<Arc<Value>>, Problems);
+/// What is wrong with a tool, or else what its texts should not tell a model.
+type CheckedTool = (Problems, Vec<String>);
 
 /// The document that the log has, with what is wrong with it.
-async fn stored(app: &ToolsApp, id: &DocumentId) -> Result<CheckedDocument, ApiError> {
+async fn stored(app: &ToolsApp, principal: &Principal, id: &DocumentId) -> Result<CheckedTool, ApiError> {
     let (_, heads) = app.engine.store().heads(std::slice::from_ref(id)).await?;
     let body = heads.into_iter().flatten().next().and_then(|document| document.body);
     let body = body.ok_or_else(|| absent(id))?;
-    let mut problems = Tools.validate(&id.name, &body, &Work::unbounded()).err().unwrap_or_default();
+    let (mut problems, warnings) = examined(app, principal, id, body).await?;
     problems = problems.in_document(id);
     // What is left out of what is served may be valid by itself, and not beside the others.
     let status = app.engine.status();
@@ -76,7 +74,8 @@ async fn stored(app: &ToolsApp, id: &DocumentId) -> Result<CheckedDocument, ApiE
         let of_it = left_out.problems.iter().filter(|problem| problem.document.as_ref() == Some(id));
         of_it.for_each(|problem| problems.add(problem.clone()));
     }
-    Ok((Some(body), problems))
+    let warnings = if problems.is_empty() { warnings } else { Vec::new() };
+    Ok((problems, warnings))
 }
 
 /// The tool that was sent, with what an edit would find wrong with it.
@@ -85,27 +84,45 @@ async fn sent(
     principal: &Principal,
     id: &DocumentId,
     body: &Value,
-) -> Result<CheckedDocument, ApiError> {
+) -> Result<CheckedTool, ApiError> {
     let body = match canonical_tool(body) {
         Ok((_, body)) => body,
-        Err(problems) => return Ok((None, problems.in_document(id))),
+        Err(problems) => return Ok((problems.in_document(id), Vec::new())),
     };
     let change = Change::put(id.clone(), body.clone()).when(Precondition::None);
     let edit = WriteParams::default().edit(principal, vec![change]);
     match app.engine.dry_run(edit).await {
-        Ok(_) => Ok((Some(Arc::new(body)), Problems::default())),
+        Ok(_) => {
+            let (_, warnings) = examined(app, principal, id, Arc::new(body)).await?;
+            Ok((Problems::default(), warnings))
+        }
         Err(refused) => match refused.refusal.problems() {
-            Some(problems) => Ok((Some(Arc::new(body)), problems.clone())),
+            Some(problems) => Ok((problems.clone(), Vec::new())),
             None => Err(refused.into()),
         },
     }
 }
 
-/// What the texts of a valid tool should not tell a model.
-fn warnings(app: &ToolsApp, id: &DocumentId, body: &Arc<Value>) -> Vec<String> {
-    let read = Tools.validate(&id.name, body, &Work::unbounded());
-    let read = read.ok();
-    let tool = read.as_ref().and_then(|document| document.tool());
-    let tools = app.parts.tools.load();
-    tool.map_or_else(Vec::new, |tool| findings(&tools, tool).iter().map(lint_sentence).collect())
+/// What is wrong with a tool by itself, and else what its texts should not tell a model. The expressions of its schemas
+/// are compiled for it, which is not brief.
+async fn examined(
+    app: &ToolsApp,
+    principal: &Principal,
+    id: &DocumentId,
+    body: Arc<Value>,
+) -> Result<CheckedTool, ApiError> {
+    let time = TimeLimit { ms_max: app.parts.limits.lint_ms_max, name: "lint_ms_max" };
+    let (tools, name) = (app.parts.tools.snapshot(), id.name.clone());
+    let examine = move |work: &Work| {
+        let read = Tools.validate(&name, &body, work);
+        work.check().map_err(|_| time.exceeded())?;
+        Ok(match read {
+            Ok(document) => {
+                let found = document.tool().map(|tool| findings(&tools, tool));
+                (Problems::default(), found.iter().flatten().map(lint_sentence).collect())
+            }
+            Err(problems) => (problems, Vec::new()),
+        })
+    };
+    app.compute.run(principal.into(), time, examine).await?
 }

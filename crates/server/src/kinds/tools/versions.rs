@@ -163,10 +163,10 @@ pub(super) async fn list_versions(
     InPath(name): InPath<String>,
 ) -> Result<Json<Versions>, ApiError> {
     let tools = app.parts.tools.snapshot();
-    let id = document_of(&tools, &name)?;
+    let id = document_of(&tools, &name, &principal)?;
     let found = log_versions(&app, &principal, &id).await?;
     let (versions, truncated) = (rows(&id, &found.items), found.unread.is_some());
-    let Some(newest) = versions.first() else { return Err(unknown(&tools, &name)) };
+    let Some(newest) = versions.first() else { return Err(unknown(&tools, &name, &principal)) };
     let tool_name = newest.tool_name.clone();
     Ok(Json(Versions { tool_name, total_versions: versions.len(), versions, truncated }))
 }

@@ -95,7 +95,7 @@ fn server_of(document: &Value) -> Option<String> {
     servers.iter().find_map(address)
 }
 
-impl Importer {
+impl Importer<'_> {
     /// Reads every operation of a document at a place.
     pub(super) fn read_openapi(&mut self, document: &Value, place: &str) {
         let title = document.pointer("/info/title").and_then(Value::as_str);

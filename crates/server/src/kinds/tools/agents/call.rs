@@ -11,14 +11,17 @@ use midflight_http::app::AppState;
 use midflight_http::principal::Principal;
 use midflight_http::problem::ApiError;
 use midflight_mcp::forward::{ForwardOptions, Forwarder, ResolveReference};
-use midflight_mcp::{OwnTool, ToolCall, ToolCaller, ToolOutcome, ToolOutput, ToolTarget, UserQuestion};
+use midflight_mcp::{
+    Computation, McpCaller, OwnTool, ToolCall, ToolCaller, ToolFailure, ToolOutcome, ToolOutput, ToolTarget,
+    UserQuestion,
+};
 use midflight_tools::Tool;
 use serde_json::Value;
 
+use super::AgentContext;
 use super::audited::AuditedCall;
-use crate::kinds::tools::app::ToolsParts;
-use crate::kinds::tools::metrics::ToolsMetrics;
-use crate::kinds::tools::telemetry::Telemetry;
+use crate::kinds::tools::app::{ToolsApp, ToolsParts};
+use crate::kinds::tools::compute::{ComputeBounds, computed};
 
 /// The failures of calls that were not sent to their endpoint.
 const NOT_SENT: [&str; 6] = [
@@ -45,9 +48,7 @@ pub(crate) struct AgentSettings {
 
 /// Calls tools for agents.
 pub(super) struct AgentToolCaller {
-    app: AppState,
-    metrics: ToolsMetrics,
-    telemetry: Telemetry,
+    app: ToolsApp,
     functions: Vec<AgentFunction>,
     /// None where TLS cannot be set up.
     forwarder: Option<Forwarder>,
@@ -62,13 +63,7 @@ impl AgentToolCaller {
             tracing::error!(%error, "cannot forward calls of agents");
         }
         let functions = app.kinds.iter().flat_map(|kind| kind.functions(app)).collect();
-        Self {
-            app: app.clone(),
-            metrics: parts.metrics.clone(),
-            telemetry: parts.telemetry.clone(),
-            functions,
-            forwarder: forwarder.ok(),
-        }
+        Self { app: ToolsApp::new(app.clone(), parts.clone()), functions, forwarder: forwarder.ok() }
     }
 
     async fn own(&self, tool: &OwnTool, principal: &Principal, call: ToolCall) -> ToolOutcome {
@@ -90,7 +85,7 @@ impl AgentToolCaller {
                     None => output,
                 })
             }
-            Err(error) => failed(&error),
+            Err(error) => ToolOutcome::Failed(failed(&error)),
         }
     }
 
@@ -145,9 +140,10 @@ impl AgentToolCaller {
             ToolOutcome::Failed(failure) if !NOT_SENT.contains(&failure.code) => false,
             _ => return,
         };
-        self.metrics.forwarded(took, is_success);
-        if self.telemetry.forwarded(tool, &call.arguments, took, is_success) {
-            self.metrics.used(&self.app.metrics, tool.id(), is_success);
+        let ToolsParts { metrics, telemetry, .. } = &self.app.parts;
+        metrics.forwarded(took, is_success);
+        if telemetry.forwarded(tool, &call.arguments, took, is_success) {
+            metrics.used(&self.app.metrics, tool.id(), is_success);
         }
     }
 }
@@ -158,13 +154,13 @@ fn needs_approval(tool: &Tool) -> bool {
     patterns.into_iter().any(|pattern| pattern.policy.requires_approval)
 }
 
-fn failed(error: &ApiError) -> ToolOutcome {
+fn failed(error: &ApiError) -> ToolFailure {
     let body = error.body();
     let mut message = body.detail.clone();
     for item in &body.errors {
         message += &format!("; at {}: {}", item.path, item.message);
     }
-    ToolOutcome::failed(error.code(), message)
+    ToolFailure::new(error.code(), message)
 }
 
 #[async_trait]
@@ -190,6 +186,15 @@ impl ToolCaller for AgentToolCaller {
                 "this server does not know such tools; list the tools again",
             ),
         }
+    }
+
+    /// As the searches and selections of the API: what is brief at once, the rest in the pool as work of the caller.
+    async fn compute(&self, caller: &McpCaller, computation: Computation) -> Result<(), ToolFailure> {
+        let principal = AgentContext::principal_of(caller);
+        let bounds = ComputeBounds::of_list(&self.app, "ask for less at once");
+        let is_tried = computation.is_brief();
+        let done = computed(&self.app, &principal, bounds, is_tried, move |work| computation.run(work)).await;
+        done.map_err(|error| failed(&error))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use midflight_core::{Digest, DocumentName, EditKey, JsonPointer, clip};
+use midflight_engine::{Interrupted, Work};
 use midflight_http::body::JsonBody;
 use midflight_http::code::Code;
 use midflight_http::idempotency::RequestKey;
@@ -27,7 +28,8 @@ use utoipa::IntoParams;
 use super::counting::{ObservationCounter, counted_as};
 use super::read::{patterns, read};
 use crate::kinds::tools::app::ToolsApp;
-use crate::kinds::tools::names::served;
+use crate::kinds::tools::compute::{ComputeBounds, computed};
+use crate::kinds::tools::names::{served, served_all};
 
 /// How many observations one request may have.
 const OBSERVATIONS_MAX: usize = 1_000;
@@ -66,13 +68,16 @@ pub(in super::super) async fn observe(
         return Err(ApiError::new(Code::INVALID_BODY, detail));
     }
     let tools = app.parts.tools.snapshot();
-    let observed = resolved(&tools, &body.observations)?;
+    let (revision, quarantined) = (tools.revision().get(), quarantined_revisions(tools.quarantined()));
+    let bounds = ComputeBounds::of_list(&app, "send fewer observations at once");
+    let job = move |work: &Work| resolved(&tools, &body.observations, work);
+    let observed = computed(&app, &principal, bounds, true, job).await??;
     let answer = |repeated: bool| ObservedAnswer {
         repeated,
         observed: observed.len(),
         compared: observed.iter().filter(|it| it.is_compared).count(),
-        revision: tools.revision().get(),
-        quarantined: quarantined_revisions(tools.quarantined()),
+        revision,
+        quarantined,
     };
     let telemetry = &app.parts.telemetry.0;
     let counted: Vec<_> = observed.iter().map(|it| (it.name.clone(), it.observation)).collect();
@@ -108,26 +113,32 @@ fn digest(EditKey { text, request }: &EditKey) -> Digest {
 }
 
 /// The patterns that were observed, or all that is wrong with what was sent.
-fn resolved(tools: &ToolsSnapshot, bodies: &[ObservationBody]) -> Result<Vec<Observed>, ApiError> {
+fn resolved(
+    tools: &ToolsSnapshot,
+    bodies: &[ObservationBody],
+    work: &Work,
+) -> Result<Result<Vec<Observed>, ApiError>, Interrupted> {
+    let found = served_all(tools, bodies.iter().map(|body| body.tool_name.as_str()), work)?;
     let place = JsonPointer::root().key("observations");
     let (mut observed, mut wrong) = (Vec::with_capacity(bodies.len()), Vec::new());
-    for (at, body) in bodies.iter().enumerate() {
-        match resolve(tools, body, &place.index(at)) {
+    for (at, (body, tool)) in bodies.iter().zip(found).enumerate() {
+        work.check()?;
+        match resolve(tool, body, &place.index(at)) {
             Ok(one) => observed.push(one),
             Err(item) => wrong.push(*item),
         }
     }
     if wrong.is_empty() {
-        return Ok(observed);
+        return Ok(Ok(observed));
     }
     let detail = format!("{} of {} observations are invalid; nothing was counted", wrong.len(), bodies.len());
     let mut error = ApiError::new(Code::INVALID_INPUT, detail);
     error.body_mut().errors = wrong;
-    Err(error)
+    Ok(Err(error))
 }
 
 fn resolve(
-    tools: &ToolsSnapshot,
+    tool: Result<&Arc<Tool>, String>,
     body: &ObservationBody,
     place: &JsonPointer,
 ) -> Result<Observed, Box<ProblemItem>> {
@@ -139,8 +150,7 @@ fn resolve(
             ..ProblemItem::default()
         })
     };
-    let tool = served(tools, &body.tool_name)
-        .map_err(|error| wrong("tool_name", "unknown_tool", error.body().detail.clone()))?;
+    let tool = tool.map_err(|message| wrong("tool_name", "unknown_tool", message))?;
     let Some(capability) = tool.capability(&body.capability) else {
         let known = tool.capabilities().iter().map(|capability| &*capability.name);
         let near = midflight_core::hint(&body.capability, known);
@@ -205,12 +215,13 @@ pub(in super::super) struct TelemetryParams {
     responses((status = 200, body = TelemetryList), (status = "default", body = ProblemBody)))]
 pub(in super::super) async fn get_telemetry(
     State(app): State<ToolsApp>,
+    principal: Principal,
     Params(params): Params<TelemetryParams>,
 ) -> Result<Json<TelemetryList>, ApiError> {
     let limit = params::limit(params.limit)? as usize;
     let tools = app.parts.tools.snapshot();
     let (wanted, next_cursor) = match &params.tool_name {
-        Some(name) => (vec![Arc::clone(served(&tools, name)?)], None),
+        Some(name) => (vec![Arc::clone(served(&tools, name, &principal)?)], None),
         None => page(&tools, params.cursor.as_deref(), limit),
     };
     // So that what was counted here a moment ago is in it.

@@ -8,6 +8,7 @@ use midflight_core::{JsonPointer, Problem};
 use serde_json::{Map, Value};
 
 use crate::limits::{SCHEMA_PATHS_BYTES_MAX, SCHEMA_REGEXES_MAX, SUBSCHEMAS_MAX};
+use crate::{TOO_LARGE, UNREADABLE};
 
 /// The base URI of a schema that does not have one, as the validator calls it.
 const BASE_URI: &str = "json-schema:///";
@@ -183,7 +184,7 @@ impl<'r> GraphBuilder<'r, '_> {
         let place = place();
         if node >= SUBSCHEMAS_MAX {
             let message = format!(
-                "the schema has more than {SUBSCHEMAS_MAX} subschemas (subschemas_max); split the config, or describe less of it"
+                "the schema has more than {SUBSCHEMAS_MAX} subschemas (subschemas_max); describe less in it, or split what it describes"
             );
             return Err(too_large(place, message));
         }
@@ -364,9 +365,9 @@ fn size(value: &Value) -> u64 {
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new("invalid_schema", JsonPointer::root(), format!("invalid JSON Schema: {error}"))
+    Problem::new(UNREADABLE, JsonPointer::root(), format!("invalid JSON Schema: {error}"))
 }
 
 fn too_large(place: JsonPointer, message: String) -> Problem {
-    Problem::new("schema_too_large", place, message)
+    Problem::new(TOO_LARGE, place, message)
 }

@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 
 use midflight_core::{JsonPointer, Problem};
-use midflight_engine::{Interrupted, Work};
+use midflight_engine::Work;
 use serde_json::Value;
 
-use super::graph::{EdgeKind, Graph, SchemaNode};
+use crate::graph::{EdgeKind, Graph, SchemaNode};
 use crate::limits::{
     ERROR_EVALUATIONS_MAX, PLACE_EVALUATIONS_MAX, REGEX_INPUT_BYTES_MAX, SCHEMA_DEPTH_MAX,
     SCHEMA_EVALUATIONS_MAX,
 };
+use crate::{SchemaStop, TOO_EXPENSIVE};
 
 /// How many evaluations of subschemas may be nested, whatever the instance: the validator recurses.
 const LEVELS_MAX: usize = 1_000;
@@ -32,19 +33,6 @@ pub(crate) struct Cost {
     pub(crate) errors: u64,
     /// To find which parts were evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
     marks: u64,
-}
-
-/// Why a validation is not done.
-#[derive(Debug, PartialEq)]
-pub(crate) enum ValidationStop {
-    Refused(Problem),
-    Interrupted(Interrupted),
-}
-
-impl From<Interrupted> for ValidationStop {
-    fn from(interrupted: Interrupted) -> Self {
-        Self::Interrupted(interrupted)
-    }
 }
 
 impl Cost {
@@ -122,9 +110,9 @@ impl CostWalk<'_> {
         match self.known[number] {
             NodeCost::Done(cost, depth) => return Ok((cost, depth)),
             NodeCost::Begun => {
-                let message = "the schema evaluates itself at the same place of a config, without end; refer to it from \
+                let message = "the schema evaluates itself at the same place of a value, without end; refer to it from \
                                within properties or items, or take the reference out";
-                return Err(Problem::new("schema_too_expensive", node.place.clone(), message));
+                return Err(Problem::new(TOO_EXPENSIVE, node.place.clone(), message));
             }
             NodeCost::No => self.known[number] = NodeCost::Begun,
         }
@@ -152,12 +140,12 @@ impl CostWalk<'_> {
         let total = total.finish(node);
         if total.valid > PLACE_EVALUATIONS_MAX {
             let message = format!(
-                "a place of a config takes {} evaluations of subschemas and may take {PLACE_EVALUATIONS_MAX} \
+                "a place of a value takes {} evaluations of subschemas and may take {PLACE_EVALUATIONS_MAX} \
                  (place_evaluations_max), most of them by this; refer to a subschema once, not several times within allOf, \
                  anyOf or oneOf",
                 total.valid
             );
-            return Err(Problem::new("schema_too_expensive", worst.1.clone(), message));
+            return Err(Problem::new(TOO_EXPENSIVE, worst.1.clone(), message));
         }
         self.known[number] = NodeCost::Done(total, depth);
         Ok((total, depth))
@@ -168,15 +156,15 @@ fn too_deep(place: &JsonPointer) -> Problem {
     let message = format!(
         "references, allOf, anyOf, oneOf, not and if are nested deeper than {SCHEMA_DEPTH_MAX} (schema_depth_max); nest less"
     );
-    Problem::new("schema_too_expensive", place.clone(), message)
+    Problem::new(TOO_EXPENSIVE, place.clone(), message)
 }
 
 /// How many evaluations it takes to validate an instance.
 ///
 /// # Errors
-/// [`ValidationStop::Refused`] when they are too many, naming the reference that contributes most;
-/// [`ValidationStop::Interrupted`] when the budget ends.
-pub(crate) fn cost(graph: &Graph, instance: &Value, work: &Work) -> Result<Cost, ValidationStop> {
+/// [`SchemaStop::Refused`] when they are too many, naming the reference that contributes most;
+/// [`SchemaStop::Interrupted`] when the budget ends.
+pub(crate) fn cost(graph: &Graph, instance: &Value, work: &Work) -> Result<Cost, SchemaStop> {
     let mut estimate = Estimate { graph, work, known: HashMap::new(), steps: 0, next_look: STEPS_PER_LOOK };
     estimate.cost(0, InstancePart::Value(instance), PartContext { levels: 0, path_bytes: 0 })
 }
@@ -212,7 +200,7 @@ impl<'a> Estimate<'a> {
         number: usize,
         part: InstancePart<'a>,
         above: PartContext,
-    ) -> Result<Cost, ValidationStop> {
+    ) -> Result<Cost, SchemaStop> {
         let address = match part {
             InstancePart::Value(value) => std::ptr::from_ref(value).addr(),
             InstancePart::Key(key) => key.as_ptr().addr(),
@@ -224,7 +212,7 @@ impl<'a> Estimate<'a> {
         let node = &graph.nodes[number];
         if above.levels > LEVELS_MAX {
             let message = format!(
-                "checking it by its schema nests more than {LEVELS_MAX} evaluations (schema_levels_max); nest the config less"
+                "checking it by its schema nests more than {LEVELS_MAX} evaluations (schema_levels_max); nest the value less"
             );
             return Err(refused(message));
         }
@@ -259,7 +247,7 @@ impl<'a> Estimate<'a> {
         part: InstancePart<'a>,
         above: PartContext,
         total: &mut Cost,
-    ) -> Result<(), ValidationStop> {
+    ) -> Result<(), SchemaStop> {
         let PartContext { levels, path_bytes } = above;
         if how.is_in_place() {
             let one = self.cost(to, part, PartContext { levels: levels + 1, path_bytes })?;
@@ -300,7 +288,7 @@ impl<'a> Estimate<'a> {
     }
 
     /// Each step is one evaluation at least, so they are as many at most.
-    fn step(&mut self, steps: u64, place: &JsonPointer) -> Result<(), ValidationStop> {
+    fn step(&mut self, steps: u64, place: &JsonPointer) -> Result<(), SchemaStop> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > SCHEMA_EVALUATIONS_MAX {
             return Err(too_many(place));
@@ -314,7 +302,7 @@ impl<'a> Estimate<'a> {
 }
 
 /// What a subschema's own keywords cost at a part.
-fn own(node: &SchemaNode, part: InstancePart<'_>, path_bytes: u64) -> Result<u64, ValidationStop> {
+fn own(node: &SchemaNode, part: InstancePart<'_>, path_bytes: u64) -> Result<u64, SchemaStop> {
     let text = match part {
         InstancePart::Key(text) => Some(text),
         InstancePart::Value(value) => value.as_str(),
@@ -340,7 +328,7 @@ fn own(node: &SchemaNode, part: InstancePart<'_>, path_bytes: u64) -> Result<u64
 }
 
 /// What it costs to match a text.
-fn matched(text: &str, place: &JsonPointer) -> Result<u64, ValidationStop> {
+fn matched(text: &str, place: &JsonPointer) -> Result<u64, SchemaStop> {
     if text.len() <= REGEX_INPUT_BYTES_MAX {
         return Ok(text.len() as u64 / BYTES_PER_STEP);
     }
@@ -362,15 +350,15 @@ fn nodes(value: &Value) -> u64 {
     }
 }
 
-fn too_many(place: &JsonPointer) -> ValidationStop {
+fn too_many(place: &JsonPointer) -> SchemaStop {
     refused(format!(
         "checking it by its schema takes more than {SCHEMA_EVALUATIONS_MAX} evaluations of subschemas \
-         (schema_evaluations_max), most of them by {place} of the schema; make the config smaller, or the schema simpler there"
+         (schema_evaluations_max), most of them by {place} of the schema; make the value smaller, or the schema simpler there"
     ))
 }
 
-fn refused(message: String) -> ValidationStop {
-    ValidationStop::Refused(Problem::new("schema_too_expensive", JsonPointer::root(), message))
+fn refused(message: String) -> SchemaStop {
+    SchemaStop::Refused(Problem::new(TOO_EXPENSIVE, JsonPointer::root(), message))
 }
 
 impl Cost {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jsonschema::{Keyword, ValidationError, Validator};
-use midflight_engine::Work;
+use midflight_engine::{Interrupted, Work};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::cost::{Cost, ValidationStop, check_places, cost};
+use super::cost::{Cost, check_places, cost};
 use super::graph::Graph;
 use super::patterns::{REGEX_BYTES_MAX, cache_bytes_max, regex_bytes};
+use super::{MeasuredSchema, SchemaStop, Verdict};
 use crate::limits::{
     ERROR_EVALUATIONS_MAX, SCHEMA_EVALUATIONS_MAX, SCHEMA_REGEX_BYTES_MAX, SCHEMA_REGEXES_MAX,
 };
@@ -157,14 +159,14 @@ fn what_doubles_without_references_is_refused_too() {
 }
 
 #[test]
-fn what_doubles_with_the_depth_of_a_config_is_refused_for_that_config() {
+fn what_doubles_with_the_depth_of_a_value_is_refused_for_that_value() {
     let part = json!({"properties": {"a": {"$ref": "#/$defs/s"}}});
     let schema = json!({"$defs": {"s": {"allOf": [part, part]}}, "$ref": "#/$defs/s"});
     let graph = Graph::read(&schema).unwrap();
     assert_eq!(check_places(&graph), Ok(()), "one place takes few");
     let nested = |depth: usize| (0..depth).fold(json!({}), |inner, _| json!({ "a": inner }));
     assert!(cost(&graph, &nested(8), &Work::unbounded()).is_ok());
-    let Err(ValidationStop::Refused(problem)) = cost(&graph, &nested(40), &Work::unbounded()) else {
+    let Err(SchemaStop::Refused(problem)) = cost(&graph, &nested(40), &Work::unbounded()) else {
         panic!("not refused")
     };
     assert!(problem.message.contains("schema_evaluations_max"), "{problem}");
@@ -172,7 +174,7 @@ fn what_doubles_with_the_depth_of_a_config_is_refused_for_that_config() {
 }
 
 #[test]
-fn a_schema_that_never_ends_is_refused_and_one_that_nests_in_a_config_is_not() {
+fn a_schema_that_never_ends_is_refused_and_one_that_nests_in_a_value_is_not() {
     for schema in [
         json!({"$ref": "#"}),
         json!({"anyOf": [{"type": "string"}, {"$ref": "#"}]}),
@@ -223,7 +225,7 @@ fn large_schemas_are_refused_by_their_bound() {
 fn a_long_text_is_not_matched_with_an_expression_and_the_budget_is_asked() {
     let graph = Graph::read(&json!({"properties": {"a": {"pattern": "x"}, "b": {"maxLength": 1}}})).unwrap();
     let long = "y".repeat(70_000);
-    let Err(ValidationStop::Refused(problem)) = cost(&graph, &json!({"a": long}), &Work::unbounded()) else {
+    let Err(SchemaStop::Refused(problem)) = cost(&graph, &json!({"a": long}), &Work::unbounded()) else {
         panic!()
     };
     assert!(problem.message.contains("at /properties/a of the schema"), "{problem}");
@@ -232,7 +234,7 @@ fn a_long_text_is_not_matched_with_an_expression_and_the_budget_is_asked() {
     let work = Work::unbounded();
     work.cancel();
     let many = Value::Array(vec![json!("x"); 10_000]);
-    assert!(matches!(cost(&graph, &many, &work), Err(ValidationStop::Interrupted(_))));
+    assert!(matches!(cost(&graph, &many, &work), Err(SchemaStop::Interrupted(_))));
 }
 
 #[test]
@@ -247,11 +249,36 @@ fn the_expressions_of_a_schema_take_so_much_memory_and_no_more() {
     let one = regex_bytes(&read(1, &pattern), &work).unwrap();
     assert!((100_000..REGEX_BYTES_MAX * 2).contains(&one), "{one}");
     assert_eq!(regex_bytes(&read(100, &|_| pattern(0)), &work), Ok(one), "equal ones count once");
-    let refused = regex_bytes(&read(SCHEMA_REGEX_BYTES_MAX / one + 1, &pattern), &work).unwrap_err();
-    let problem = refused.iter().next().unwrap();
+    let Err(SchemaStop::Refused(problem)) =
+        regex_bytes(&read(SCHEMA_REGEX_BYTES_MAX / one + 1, &pattern), &work)
+    else {
+        panic!("not refused")
+    };
     assert!(problem.code == "schema_too_large" && problem.path.as_str().ends_with("/pattern"), "{problem}");
     assert!(problem.message.contains("(schema_regex_bytes_max)"), "{problem}");
     for count in [0, 1, 16, 17, SCHEMA_REGEXES_MAX] {
         assert!(cache_bytes_max(count) * count <= SCHEMA_REGEX_BYTES_MAX, "{count}");
     }
+}
+
+#[test]
+fn a_value_is_compared_within_the_budget_of_its_work() {
+    let schema = json!({"type": "object", "properties": {"list": {"items": {"type": "integer"}}}});
+    let work = Work::unbounded();
+    let bounded = MeasuredSchema::read(&schema, &work).unwrap().compile(&schema).unwrap();
+    let errors = |value: &Value| match bounded.validate(value, &work).unwrap() {
+        Verdict::Valid => 0,
+        Verdict::Invalid(errors) => errors.count(),
+        Verdict::TooManyErrors => usize::MAX,
+    };
+    assert_eq!(errors(&json!({"list": [1, 2]})), 0);
+    assert_eq!(errors(&json!({"list": [1, "a", "b"]})), 2);
+    assert_eq!(errors(&json!({"list": vec!["a"; 300_000]})), usize::MAX);
+    // On an async thread what takes long is not begun, and in the pool it is.
+    let brief = Work::unbounded().with_steps_of(Duration::from_millis(10));
+    assert!(bounded.validate(&json!({"list": [1]}), &brief).is_ok());
+    let long = json!({"list": vec![1; 100_000]});
+    let stopped = bounded.validate(&long, &brief).map(drop).unwrap_err();
+    assert_eq!(stopped, SchemaStop::Interrupted(Interrupted::LongStep));
+    assert!(bounded.validate(&long, &Work::unbounded().with_steps_of(Duration::from_secs(3))).is_ok());
 }

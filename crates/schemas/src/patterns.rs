@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use midflight_core::{JsonPointer, Problem, Problems};
+use midflight_core::{JsonPointer, Problem};
 use midflight_engine::Work;
 use midflight_regexes::{BoundedRegex, RegexLimits};
 
 use crate::limits::SCHEMA_REGEX_BYTES_MAX;
+use crate::{SchemaStop, TOO_LARGE};
 
 /// How large one regular expression of a schema may become, in bytes.
 pub(crate) const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -19,7 +20,7 @@ const NESTING_MAX: u32 = 250;
 ///
 /// # Errors
 /// `schema_too_large` past the bound, at the expression that is past it; that the budget has ended.
-pub(crate) fn regex_bytes(patterns: &[(JsonPointer, Box<str>)], work: &Work) -> Result<usize, Problems> {
+pub(crate) fn regex_bytes(patterns: &[(JsonPointer, Box<str>)], work: &Work) -> Result<usize, SchemaStop> {
     let limits = RegexLimits {
         case_insensitive: false,
         compiled_bytes_max: REGEX_BYTES_MAX,
@@ -33,14 +34,13 @@ pub(crate) fn regex_bytes(patterns: &[(JsonPointer, Box<str>)], work: &Work) -> 
         let compiled = translated.and_then(|pattern| BoundedRegex::new(&pattern, limits).ok());
         // What cannot be compiled is refused by the validator, with the reason; otherwise it takes no more than this.
         let bytes = compiled.map_or(REGEX_BYTES_MAX, |regex| regex.bytes());
-        work.charge(bytes as u64)?;
         total += bytes;
         if total > SCHEMA_REGEX_BYTES_MAX {
             let message = format!(
                 "the regular expressions of the schema take more than {SCHEMA_REGEX_BYTES_MAX} bytes when compiled \
                  (schema_regex_bytes_max); lower their counted repetitions, or write [0-9a-z] and the like for \\p{{..}}"
             );
-            return Err(Problem::new("schema_too_large", place.clone(), message).into());
+            return Err(SchemaStop::Refused(Problem::new(TOO_LARGE, place.clone(), message)));
         }
     }
     Ok(total)
