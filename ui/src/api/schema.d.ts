@@ -7311,7 +7311,7 @@ export interface operations {
                 since?: string;
                 /** @description Only from before this time. */
                 until?: string;
-                /** @description How many at most; 50 by default, at most 500. An export has all. */
+                /** @description How many at most; 50 by default, at most 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
@@ -7353,10 +7353,6 @@ export interface operations {
                 since?: string;
                 /** @description Only from before this time. */
                 until?: string;
-                /** @description How many at most; 50 by default, at most 500. An export has all. */
-                limit?: number;
-                /** @description The `next_cursor` of the page before. */
-                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -7600,9 +7596,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -7686,7 +7682,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -7832,9 +7828,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -7918,7 +7914,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -8330,9 +8326,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -8418,7 +8414,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -8559,7 +8555,7 @@ export interface operations {
             };
             header?: {
                 /** @description `handling=lenient`: import without the invalid documents */
-                Prefer?: string | null;
+                Prefer?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -8567,9 +8563,9 @@ export interface operations {
             cookie?: never;
         };
         /** @description Documents `{kind, name, body}`, separated by `---`; or the same as JSON */
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/yaml": string;
+                "application/yaml": string | null;
             };
         };
         responses: {
@@ -8764,9 +8760,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -8850,7 +8846,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -9263,7 +9259,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description At most 128 visible characters. A feedback that is sent again with its key within 24 hours is counted and learned once: the answer says `repeated`. Another feedback with the same key is refused if the first one made a pattern, and otherwise counted separately */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9536,9 +9532,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -9630,7 +9626,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -10631,9 +10627,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -10717,7 +10713,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -10902,9 +10898,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: create, never change */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -10990,7 +10986,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -11126,7 +11122,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -11439,9 +11435,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["RotateBody"];
+                "application/json": components["schemas"]["RotateBody"] | null;
             };
         };
         responses: {
@@ -11537,9 +11533,9 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description `*`: a new tool, never a new version */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12197,7 +12193,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description At most 128 visible characters. Observations that are sent again with their key within 24 hours are counted once: the answer says `repeated`. Others with the same key are counted separately */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -12231,7 +12227,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description The `ETag` of an earlier answer */
-                "If-None-Match"?: string | null;
+                "If-None-Match"?: string;
             };
             path: {
                 /** @description The tool, by its tool_name or the name of its document */
@@ -12300,7 +12296,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12390,7 +12386,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12477,7 +12473,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12587,7 +12583,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12659,7 +12655,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12731,7 +12727,7 @@ export interface operations {
             };
             header?: {
                 /** @description `"3"`, `"r42"` (unchanged since) or `*` */
-                "If-Match"?: string | null;
+                "If-Match"?: string;
                 /** @description At most 128 visible characters. A request that is sent again with the key of one that was done in the last 24 hours is answered `repeated`, and does nothing */
                 "Idempotency-Key"?: string;
             };
@@ -12889,7 +12885,7 @@ export interface operations {
             };
             header?: {
                 /** @description Takes precedence over `since` */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
