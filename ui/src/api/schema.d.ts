@@ -8563,9 +8563,9 @@ export interface operations {
             cookie?: never;
         };
         /** @description Documents `{kind, name, body}`, separated by `---`; or the same as JSON */
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/yaml": string | null;
+                "application/yaml": string;
             };
         };
         responses: {

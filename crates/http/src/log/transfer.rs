@@ -238,7 +238,7 @@ fn yaml(documents: &mut VecDeque<KeptDocument>, long_bytes_max: usize) -> Result
 #[utoipa::path(post, path = "/api/v1/import", tag = "log",
     params(WriteParams,
         ("Prefer" = Option<String>, Header, description = "`handling=lenient`: import without the invalid documents")),
-    request_body(content = Option<String>, content_type = "application/yaml",
+    request_body(content = String, content_type = "application/yaml",
         description = "Documents `{kind, name, body}`, separated by `---`; or the same as JSON"),
     responses((status = 200, body = WriteAnswer), (status = 201, body = WriteAnswer),
         (status = 202, body = WriteAnswer), (status = "default", body = ProblemBody)))]
