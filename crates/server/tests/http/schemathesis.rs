@@ -1,5 +1,6 @@
 //! Requests that schemathesis makes of the served OpenAPI document, authenticated as each role: no answer is a server
-//! error, has an undeclared status or violates its schema, and no request that violates its schema is accepted.
+//! error, has an undeclared status or violates its schema, no request that violates its schema is accepted, and none that is
+//! valid by it is malformed.
 //!
 //! `make test` and `make schemathesis` install it; the variable `MIDFLIGHT_SCHEMATHESIS` names its program, and without it
 //! these tests are skipped. How it is run is in `schemathesis/`; what it sends is the same each time.
