@@ -338,12 +338,14 @@ async fn submit_authorized(
     invalid: InvalidPolicy,
 ) -> Result<Submitted, ApiError> {
     let Some(later) = params.later() else { return make(app, params, edit, invalid).await };
+    if edit.changes.is_empty() {
+        // Nothing waits, as of a repeat. When it would is checked all the same.
+        later.plan(ScheduledAction::Reload { repeat: false })?;
+        return make(app, params, edit, invalid).await;
+    }
     let what =
         |edit: &Edit| ScheduledAction::Edit { changes: edit.changes.clone(), take_over: edit.take_over };
     let mut planned = later.plan(what(&edit))?;
-    if edit.changes.is_empty() {
-        return make(app, params, edit, invalid).await;
-    }
     let tried = app.engine.dry_run_with(edit.clone(), invalid).await?;
     if tried.repeats.is_some() {
         // It was scheduled before, under the name that the first answer has.

@@ -328,7 +328,13 @@ impl Calling<'_> {
         let compared = self.shared.schemas.problems(host, digest, SchemaSide::Output, schema, value).await;
         let (value, problems) = match compared {
             Ok(compared) => compared,
-            Err(failure) => return ToolOutcome::Failed(failure),
+            // The code of the failure would say that nothing was done, and the tool was called.
+            Err(ToolFailure { message, .. }) => {
+                let message = format!(
+                    "`{name}` was called, and its answer could not be compared with its outputSchema: {message}"
+                );
+                return ToolOutcome::failed("invalid_output", message);
+            }
         };
         if problems.is_empty() {
             output.structured = Some(value);

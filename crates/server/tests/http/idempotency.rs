@@ -66,6 +66,26 @@ async fn a_schedule_is_made_once_too() {
 }
 
 #[tokio::test]
+async fn a_patch_that_waits_is_scheduled_once() {
+    let server = server().await;
+    let path = "/api/v1/config/shop?not_before=2100-01-31T03:00:00Z";
+    let send = async || answer(keyed(&server, Method::PATCH, path, "night").json(&json!({"a": 1}))).await;
+    let first = send().await;
+    assert_eq!(
+        (first.status.as_u16(), &first.json["outcome"]),
+        (202, &json!("scheduled")),
+        "{:#}",
+        first.json
+    );
+    let again = send().await.ok();
+    assert_eq!(
+        (&again["outcome"], &again["revision"]),
+        (&json!("repeated"), &first.json["revision"]),
+        "{again:#}"
+    );
+}
+
+#[tokio::test]
 async fn a_repeat_is_answered_before_its_precondition_is_looked_at() {
     let server = server().await.with_loans().await;
     server.put("/api/v1/config/shop", &json!({"a": 1})).await;
